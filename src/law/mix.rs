@@ -151,6 +151,9 @@ fn along(map: &Placed, axis: &Result<usize, Reason>, channels: usize) -> Result<
         Some(at) if at == (*axis)? => {}
         Some(_) => return Err(Reason::OtherAxis),
     }
+    if map.axis.is_some() && map.map.len() != channels {
+        return Err(Reason::InvalidStatistics);
+    }
     map.map.expand(channels).ok_or(Reason::InvalidStatistics)
 }
 

@@ -77,6 +77,11 @@ pub trait Elements {
     /// # Errors
     /// It is not a readable integer constant, or reading failed.
     fn integers(&self, input: usize) -> Result<Vec<i64>, Fault>;
+    /// All elements of boolean input `input`.
+    ///
+    /// # Errors
+    /// It is not a readable boolean constant, or reading failed.
+    fn booleans(&self, input: usize) -> Result<Vec<bool>, Fault>;
 }
 
 /// A node as an operator sees it.
@@ -93,6 +98,8 @@ pub struct NodeView<'a> {
     pub inputs: Vec<Option<InputFact>>,
     /// Which outputs are connected.
     pub outputs: Vec<bool>,
+    /// Whether the user says that old BatchNormalizations which do not tell are meant for inference.
+    pub assume_inference: bool,
     /// The shape of the first output.
     pub output_shape: Option<Shape>,
     /// The elements of its constants.

@@ -9,7 +9,7 @@ use crate::model::scan::TensorSpan;
 use crate::model::{Element, Model, NodeId, ScopeId};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, TensorProto};
-use crate::wire::{Source, varint};
+use crate::wire::varint;
 
 /// Elements per block when a tensor is streamed.
 const BLOCK: u64 = 32 << 10;
@@ -232,6 +232,22 @@ impl Tensor {
             _ => return Err(self.broken("the elements are not integers that are read")),
         };
         Ok(numbers)
+    }
+
+    /// All elements of a boolean tensor.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the tensor is of another type.
+    pub fn booleans(&self, model: &Model) -> Result<Vec<bool>> {
+        match (&self.payload, self.data_type) {
+            (Payload::Bytes { file, range }, 9) => {
+                let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+                model.file(*file).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;
+                Ok(bytes.iter().map(|b| *b != 0).collect())
+            }
+            (Payload::Fields(span), 9) => Ok(self.fields(model, span)?.iter().map(|(bits, _)| *bits != 0).collect()),
+            _ => Err(self.broken("the elements are not truth values")),
+        }
     }
 
     /// The elements of typed fields as bit patterns, with the number of the field that held them.
