@@ -15,7 +15,7 @@ use crate::wire::varint;
 const BLOCK: u64 = 32 << 10;
 
 /// Which message of the file holds a constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Home {
     /// Initializer number `index` of a graph.
     Initializer {
