@@ -12,6 +12,7 @@
 
 pub mod edit;
 pub mod error;
+pub mod fold;
 pub mod law;
 pub mod map;
 pub mod model;
@@ -19,6 +20,7 @@ pub mod ops;
 pub mod plan;
 pub mod sample;
 pub mod wire;
+pub mod write;
 
 pub use error::{Error, ErrorKind, Result};
 

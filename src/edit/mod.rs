@@ -1,5 +1,6 @@
 //! A plan as edits of bytes. Numbers are rounded here or while they are written, each once.
 
+pub mod loss;
 mod message;
 mod nodes;
 pub mod rescale;
@@ -25,6 +26,8 @@ pub struct Scaled {
     pub range: Range<u64>,
     /// The factors.
     pub rescale: Rescale,
+    /// Per axis, outermost first: its extent, and how far the output channel moves per step along it.
+    pub outputs: Vec<(u64, usize)>,
     /// A node and input that read the result.
     pub reader: (NodeId, usize),
 }

@@ -51,7 +51,11 @@ impl Lowering<'_, '_> {
 
     fn scaled(&mut self, store: &Store<'_>, file: usize, range: std::ops::Range<u64>, rescale: Rescale) -> Piece {
         let len = range.end - range.start;
-        self.out.scaled.push(Scaled { file, range, rescale, reader: store.reader });
+        let outputs = match store.content {
+            DraftTensor::Factored { axes, .. } => channel_steps(axes).into_iter().map(|(size, out, _)| (size, out)).collect(),
+            DraftTensor::Dense { .. } => vec![],
+        };
+        self.out.scaled.push(Scaled { file, range, rescale, outputs, reader: store.reader });
         Piece::Lazy { index: self.out.scaled.len() - 1, len }
     }
 

@@ -1,7 +1,6 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
 mod draft;
-pub mod examine;
 mod route;
 mod view;
 
