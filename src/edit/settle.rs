@@ -48,6 +48,8 @@ pub(super) struct Settlement<'p> {
     pub reads: BTreeMap<(NodeId, usize), String>,
     /// Constants that nobody reads any more.
     pub dead: BTreeSet<ValueId>,
+    /// New names of values that are something else than before.
+    pub renamed: BTreeMap<ValueId, String>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -63,6 +65,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
         settler.donor_or_new(content, &readers);
     }
     settler.bury();
+    settler.rename();
     settler.out
 }
 
@@ -227,14 +230,28 @@ impl<'p> Settler<'p, '_> {
             },
             (None, None) => "folded_bias".to_owned(),
         };
-        let taken = |name: &str| self.names.contains(name) || self.out.reads.values().any(|n| n == name);
-        let mut name = wanted.clone();
+        self.unlike_any(&wanted)
+    }
+
+    fn unlike_any(&self, wanted: &str) -> String {
+        let new = |name: &str| self.out.reads.values().chain(self.out.renamed.values()).any(|n| n == name);
+        let mut name = wanted.to_owned();
         let mut count = 1u64;
-        while taken(&name) {
+        while self.names.contains(name.as_str()) || new(&name) {
             name = format!("{wanted}_{count}");
             count += 1;
         }
         name
+    }
+
+    /// Values that a map has passed: still there, but something else.
+    fn rename(&mut self) {
+        for value in &self.draft().changed {
+            if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
+                let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
+                self.out.renamed.insert(*value, name);
+            }
+        }
     }
 
     /// Constants that have lost all their readers, and what only they were made of.
