@@ -7,4 +7,6 @@ pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+pub mod edit;
+pub mod model;
 pub mod wire;

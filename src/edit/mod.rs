@@ -1,0 +1,3 @@
+//! From a plan to edits of bytes.
+
+pub mod rescale;

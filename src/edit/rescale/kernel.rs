@@ -1,0 +1,158 @@
+//! The inner loops: a block of stored numbers times a block of coefficients.
+//!
+//! They are written so that the compiler turns them into vector instructions of any width. Damage is looked for in two
+//! steps: a few bit operations within the loop say whether there could be any, and only then each element is looked at.
+
+use super::Damage;
+use crate::model::number::{Element, narrow_bf16, narrow_f16, widen_f16};
+
+/// How many elements are multiplied at a time; they and their coefficients fit the first cache.
+pub(super) const BLOCK: usize = 256;
+
+/// Room for the products of one block, as stored, until it is known whether the old elements are needed once more.
+pub(super) struct Kernel {
+    element: Element,
+    scaled: [u8; 8 * BLOCK],
+}
+
+impl Kernel {
+    pub(super) fn new(element: Element) -> Self {
+        Self { element, scaled: [0; 8 * BLOCK] }
+    }
+
+    /// Multiplies any number of elements by one coefficient.
+    pub(super) fn uniform(&mut self, coefficient: f64, bytes: &mut [u8]) -> Damage {
+        let mut damage = Damage::default();
+        if coefficient == 1.0 {
+            return damage;
+        }
+        let coefficients = [coefficient; BLOCK];
+        for bytes in bytes.chunks_mut(BLOCK * self.element.size()) {
+            damage |= self.block(&coefficients, bytes);
+        }
+        damage
+    }
+
+    /// Multiplies each element by its own coefficient; there are at least as many coefficients as elements.
+    pub(super) fn varied(&mut self, coefficients: &[f64], bytes: &mut [u8]) -> Damage {
+        let mut damage = Damage::default();
+        for (bytes, coefficients) in bytes.chunks_mut(BLOCK * self.element.size()).zip(coefficients.chunks(BLOCK)) {
+            damage |= self.block(coefficients, bytes);
+        }
+        damage
+    }
+
+    fn block(&mut self, coefficients: &[f64], bytes: &mut [u8]) -> Damage {
+        let coefficients = coefficients.get(..bytes.len() / self.element.size()).unwrap_or_default();
+        let scaled = self.scaled.get_mut(..bytes.len()).unwrap_or_default();
+        let damage = match self.element {
+            Element::F16 => {
+                multiply_f16(bytes, coefficients, scaled);
+                half::damage(bytes, coefficients, scaled)
+            }
+            Element::BF16 => {
+                multiply_bf16(bytes, coefficients, scaled);
+                brain::damage(bytes, coefficients, scaled)
+            }
+            Element::F32 => {
+                multiply_f32(bytes, coefficients, scaled);
+                single::damage(bytes, coefficients, scaled)
+            }
+            Element::F64 => {
+                multiply_f64(bytes, coefficients, scaled);
+                double::damage(bytes, coefficients, scaled)
+            }
+        };
+        bytes.copy_from_slice(scaled);
+        damage
+    }
+}
+
+/// What bits tell about an element, for bits of one width. Without its sign bit a number is ordered like its magnitude.
+macro_rules! bits {
+    ($module:ident, $bits:ty, $size:literal, $normal:literal, $infinity:literal) => {
+        mod $module {
+            use super::Damage;
+
+            const MAGNITUDE: $bits = <$bits>::MAX >> 1;
+            /// The smallest normal number.
+            const NORMAL: $bits = $normal;
+            const INFINITY: $bits = $infinity;
+
+            /// Whether a product is not finite, or is small although its element is not zero.
+            fn suspicious(old: &[u8], new: &[u8]) -> bool {
+                let pairs = old.as_chunks().0.iter().zip(new.as_chunks().0);
+                let found = pairs.fold(0, |found, (old, new)| {
+                    let old = <$bits>::from_le_bytes(*old) & MAGNITUDE;
+                    let new = <$bits>::from_le_bytes(*new) & MAGNITUDE;
+                    // Each difference has its highest bit set exactly if it is below zero.
+                    let not_finite = (INFINITY - 1).wrapping_sub(new);
+                    let small = new.wrapping_sub(NORMAL);
+                    let zero = old.wrapping_sub(1);
+                    found | not_finite | small & !zero
+                });
+                found > MAGNITUDE
+            }
+
+            /// The damage in a block. Gives an element its bits back where the coefficient is 1: a NaN may have lost some.
+            pub(super) fn damage(old: &[u8], coefficients: &[f64], new: &mut [u8]) -> Damage {
+                let mut damage = Damage::default();
+                if !suspicious(old, new) {
+                    return damage;
+                }
+                let pairs = old.as_chunks::<$size>().0.iter().zip(new.as_chunks_mut::<$size>().0);
+                for ((old_bytes, new_bytes), &coefficient) in pairs.zip(coefficients) {
+                    let old = <$bits>::from_le_bytes(*old_bytes) & MAGNITUDE;
+                    let new = <$bits>::from_le_bytes(*new_bytes) & MAGNITUDE;
+                    damage.overflow |= old < INFINITY && new >= INFINITY;
+                    let lost = new == 0 && old != 0 || new < NORMAL && old >= NORMAL;
+                    damage.underflow |= lost && coefficient != 0.0;
+                    if coefficient == 1.0 {
+                        *new_bytes = *old_bytes;
+                    }
+                }
+                damage
+            }
+        }
+    };
+}
+
+bits!(half, u16, 2, 0x0400, 0x7c00);
+bits!(brain, u16, 2, 0x0080, 0x7f80);
+bits!(single, u32, 4, 0x0080_0000, 0x7f80_0000);
+bits!(double, u64, 8, 0x0010_0000_0000_0000, 0x7ff0_0000_0000_0000);
+
+// Each function writes the products to `new`.
+
+fn multiply_f32(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
+    let pairs = old.as_chunks().0.iter().zip(new.as_chunks_mut().0);
+    for ((old, new), coefficient) in pairs.zip(coefficients) {
+        *new = ((f64::from(f32::from_le_bytes(*old)) * coefficient) as f32).to_le_bytes();
+    }
+}
+
+fn multiply_f64(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
+    let pairs = old.as_chunks().0.iter().zip(new.as_chunks_mut().0);
+    for ((old, new), coefficient) in pairs.zip(coefficients) {
+        *new = (f64::from_le_bytes(*old) * coefficient).to_le_bytes();
+    }
+}
+
+fn multiply_f16(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
+    let (mut wide, mut products) = ([0.0; BLOCK], [0.0; BLOCK]);
+    let wide = widen_f16(old, &mut wide);
+    narrow_f16(multiply(wide.iter().copied(), coefficients, &mut products), new);
+}
+
+fn multiply_bf16(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
+    let mut products = [0.0; BLOCK];
+    let wide = old.as_chunks().0.iter().map(|&bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16));
+    narrow_bf16(multiply(wide, coefficients, &mut products), new);
+}
+
+fn multiply<'a>(wide: impl Iterator<Item = f32>, coefficients: &[f64], products: &'a mut [f64; BLOCK]) -> &'a [f64] {
+    for ((product, wide), coefficient) in products.iter_mut().zip(wide).zip(coefficients) {
+        *product = f64::from(wide) * coefficient;
+    }
+    products.get(..coefficients.len()).unwrap_or_default()
+}

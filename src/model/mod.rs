@@ -1,0 +1,3 @@
+//! The model as read.
+
+pub mod number;
