@@ -8,3 +8,4 @@ pub mod onnx {
 }
 
 pub mod sample;
+pub mod verify;

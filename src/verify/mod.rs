@@ -1,0 +1,3 @@
+//! The judgement whether two models compute the same.
+
+pub mod reference;
