@@ -3,6 +3,7 @@
 
 pub mod align;
 mod constants;
+pub mod reference;
 pub mod verdict;
 
 use std::path::PathBuf;
