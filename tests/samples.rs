@@ -64,5 +64,38 @@ fn every_sample_does_what_it_says() {
             count += 1;
         }
     }
+    for sample in bnfold::plan::SAMPLES {
+        check("the walker", sample);
+        count += 1;
+    }
     assert!(count > 50, "{count} samples");
+}
+
+#[test]
+fn every_reason_has_a_sample_that_names_it() {
+    let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES);
+    let mut named: BTreeSet<&str> = samples.filter_map(|s| if let Expect::Kept(code) = s.expect { Some(code) } else { None }).collect();
+    // The text form of models has no quantization annotations; the next test raises this one.
+    assert!(named.insert("annotated"));
+    let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
+    assert_eq!(all, named);
+}
+
+#[test]
+fn a_value_that_a_quantization_annotation_names_stays() {
+    let text = OPERATORS.iter().find(|o| o.name == "Conv").unwrap().samples[0].text;
+    let mut model = model_of(&bnfold::sample::encode(text).unwrap());
+    let annotation = bnfold::onnx::TensorAnnotation { tensor_name: Some("c".into()), ..Default::default() };
+    model.graph.as_mut().unwrap().quantization_annotation.push(annotation);
+    let bytes = prost::Message::encode_to_vec(&model);
+    assert!(reasons(&bytes).contains("annotated"));
+    assert_eq!(fold(&bytes), bytes);
+}
+
+#[test]
+fn folding_twice_is_folding_once() {
+    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES) {
+        let once = fold(&bnfold::sample::encode(sample.text).unwrap());
+        assert_eq!(fold(&once), once, "{}", sample.name);
+    }
 }
