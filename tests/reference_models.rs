@@ -220,6 +220,25 @@ fn every_form_of_constant() {
 }
 
 #[test]
+fn sparse_constants_have_zeros_between_their_elements() {
+    use bnfold::onnx::{AttributeProto, SparseTensorProto, TensorProto};
+    let sparse = |indices: Vec<i64>, dims: Vec<i64>| {
+        let values = TensorProto { dims: vec![2], data_type: Some(1), float_data: vec![5.0, 7.0], ..Default::default() };
+        let indices = TensorProto { dims, data_type: Some(7), int64_data: indices, ..Default::default() };
+        let sparse = SparseTensorProto { values: Some(values), indices: Some(indices), dims: vec![2, 2] };
+        let attribute =
+            AttributeProto { name: Some("sparse_value".to_string()), sparse_tensor: Some(sparse), ..Default::default() };
+        let constant = NodeProto { op_type: Some("Constant".to_string()), attribute: vec![attribute], ..Default::default() };
+        node(&constant, 13, &[])
+    };
+    let expected = vec![Array::float([2, 2], vec![0.0, 5.0, 7.0, 0.0])];
+    assert_eq!(sparse(vec![1, 2], vec![2]), Ok(expected.clone()));
+    assert_eq!(sparse(vec![0, 1, 1, 0], vec![2, 2]), Ok(expected));
+    assert!(sparse(vec![1, 4], vec![2]).is_err());
+    assert!(sparse(vec![0, 1, i64::MAX, 0], vec![2, 2]).is_err());
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_refused() {
     let x = || Array::float([2], vec![1.0, 2.0]);
     let refused = |text: &str| run(text, &[("x", x())]).unwrap_err().to_string();
@@ -234,8 +253,10 @@ fn what_cannot_be_evaluated_is_refused() {
     let recursive = r#"<ir_version: 8, opset_import: ["" : 17, "f" : 1]> g (x) => (y) { y = f.F (x) }
         <domain: "f", opset_import: ["f" : 1]> F (x) => (y) { y = f.F (x) }"#;
     assert!(refused(recursive).contains("too deeply"));
-    let huge = single(17, "Expand (x, s)", "int64[3] s = {99999, 99999, 2}");
-    assert!(refused(&huge).contains("too many elements"));
+    for shape in ["{99999, 99999, 2}", "{0, 9223372036854775807, 2}"] {
+        let huge = single(17, "Expand (x, s)", &format!("int64[3] s = {shape}"));
+        assert!(refused(&huge).contains("too many elements"));
+    }
     let unsound = Array { dims: vec![3], data: Data::Float(vec![1.0]) };
     assert!(run(&text("Relu (x)"), &[("x", unsound)]).is_err());
 }

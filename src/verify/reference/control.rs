@@ -59,6 +59,7 @@ fn empty(graph: &GraphProto, output: usize) -> Result<Array, ReferenceError> {
             _ => 0,
         });
     }
+    count(&dims)?;
     Ok(match tensor.elem_type() {
         1 | 10 | 11 | 16 => Array::float(dims, Vec::new()),
         9 => Array::bool(dims, Vec::new()),
