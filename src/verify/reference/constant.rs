@@ -84,13 +84,26 @@ pub(super) fn integer_range(kind: DataType) -> Option<(i64, i64)> {
 
 /// The values in another type; floats are not rounded, and numbers that do not fit are refused.
 pub(super) fn cast(call: &Call) -> Result<Vec<Array>, ReferenceError> {
-    let x = call.input(0)?;
     let Some(to) = call.int("to")? else {
         return unsupported("Cast to a type that is not given by its number");
     };
-    let kind = i32::try_from(to).ok().and_then(|to| DataType::try_from(to).ok());
-    let Some(kind) = kind else {
-        return invalid(format!("{to} is not an element type"));
+    match i32::try_from(to) {
+        Ok(to) => converted(call.input(0)?, to),
+        Err(_) => invalid(format!("{to} is not an element type")),
+    }
+}
+
+/// The same, to the type of the second input.
+pub(super) fn cast_like(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    match call.types.get(1) {
+        Some(&kind) if kind != 0 => converted(call.input(0)?, kind),
+        _ => unsupported("CastLike to a type that is not declared"),
+    }
+}
+
+fn converted(x: &Array, kind: i32) -> Result<Vec<Array>, ReferenceError> {
+    let Ok(kind) = DataType::try_from(kind) else {
+        return invalid(format!("{kind} is not an element type"));
     };
     let data = match kind {
         DataType::Float | DataType::Double | DataType::Float16 | DataType::Bfloat16 => Data::Float(match &x.data {

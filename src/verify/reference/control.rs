@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::array::{at, axis, extent, size};
+use super::array::{at, axis, count, extent, size};
 use super::call::Call;
 use super::run::{Scope, World, subgraph};
 use super::select::{joined, section};
@@ -59,6 +59,7 @@ fn empty(graph: &GraphProto, output: usize) -> Result<Array, ReferenceError> {
             _ => 0,
         });
     }
+    count(&dims)?;
     Ok(match tensor.elem_type() {
         1 | 10 | 11 | 16 => Array::float(dims, Vec::new()),
         9 => Array::bool(dims, Vec::new()),
@@ -70,7 +71,7 @@ fn empty(graph: &GraphProto, output: usize) -> Result<Array, ReferenceError> {
 /// next, further outputs are stacked.
 pub(super) fn repeat(world: &World, call: &Call, scope: &Scope) -> Result<Vec<Array>, ReferenceError> {
     let body = graph(call, "body")?;
-    let count = call.optional(0).map(Array::integer).transpose()?;
+    let limit = call.optional(0).map(Array::integer).transpose()?;
     let mut goes_on = call.optional(1).map_or(Ok(true), Array::truth)?;
     let mut carried = Vec::new();
     for input in call.inputs.iter().skip(2) {
@@ -85,7 +86,7 @@ pub(super) fn repeat(world: &World, call: &Call, scope: &Scope) -> Result<Vec<Ar
     };
     let mut rounds: Vec<Vec<Rc<Array>>> = vec![Vec::new(); stacks];
     let mut round = 0;
-    while goes_on && count.is_none_or(|count| round < count) {
+    while goes_on && limit.is_none_or(|limit| round < limit) {
         if round == MOST_ROUNDS {
             return unsupported("a loop of so many rounds");
         }
@@ -168,8 +169,10 @@ fn slices_of(array: &Array, along: i64, reversed: bool) -> Result<Vec<Rc<Array>>
     let along = axis(along, array.dims.len())?;
     let mut dims = array.dims.clone();
     dims.remove(along);
+    let length = extent(&array.dims, along)?;
+    count(&[length])?;
     let mut slices = Vec::new();
-    for place in 0..extent(&array.dims, along)? {
+    for place in 0..length {
         slices.push(Rc::new(section(array, along, place, 1)?.with_dims(dims.clone())?));
     }
     if reversed {

@@ -1,6 +1,6 @@
 //! Operators that cut, join, pad and choose elements.
 
-use super::array::{at, axis, broadcast_dims, broadcast_flat, extent, flat, moved, replaced, size};
+use super::array::{at, axis, broadcast_dims, broadcast_flat, count, each_position, extent, flat, moved, replaced, size};
 use super::call::Call;
 use super::{Array, Data, ReferenceError, invalid};
 
@@ -26,7 +26,7 @@ pub(super) fn joined(arrays: &[&Array], along: usize) -> Result<Array, Reference
             inside.then(|| flat(&moved(position, along, place), &from.dims))
         };
         let mut sources = Vec::new();
-        super::array::each_position(&dims, |position| {
+        each_position(&dims, |position| {
             let own = source(position, &result, 0);
             let index = own.or_else(|| {
                 let index = source(position, other, before)?;
@@ -75,6 +75,7 @@ pub(super) fn split(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         Some(lengths) => lengths.into_iter().map(size).collect::<Result<_, _>>()?,
         None => {
             let pieces = call.int("num_outputs")?.map_or(Ok(call.node.output.len()), size)?;
+            count(&[pieces])?;
             let length = total.div_ceil(pieces.max(1));
             let rest = |piece: usize| total.saturating_sub(piece.saturating_mul(length));
             (0..pieces.min(total.max(1))).map(|piece| rest(piece).min(length)).collect()

@@ -47,8 +47,12 @@ impl Array {
         for entry in 0..values.data.len() {
             let place = if indices.dims.len() == 2 {
                 let coordinates = places.chunks(dims.len().max(1)).nth(entry).unwrap_or(&[]);
-                let position: Result<Vec<usize>, _> = coordinates.iter().map(|&place| size(place)).collect();
-                flat(&position?, &dims)
+                let position = coordinates.iter().map(|&place| size(place));
+                let position = position.collect::<Result<Vec<usize>, _>>()?;
+                if position.len() != dims.len() || position.iter().zip(&dims).any(|(p, d)| p >= d) {
+                    return invalid("a position of a sparse tensor is outside of its dims");
+                }
+                flat(&position, &dims)
             } else {
                 size(places.get(entry).copied().unwrap_or(-1))?
             };
