@@ -62,7 +62,7 @@ pub const SAMPLES: &[Sample] = &[
     Sample {
         name: "the convolution runs whether or not the branch does",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,2,2,2] x, bool[] cond) => (float[1,3,2,2] y)
+            g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y)
             <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
             { c = Conv (x, w)
               y = If (cond) <
@@ -101,7 +101,7 @@ pub const SAMPLES: &[Sample] = &[
         name: "a folded weight is too large for half precision",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float16[1,2,2,2] x) => (float16[1,2,2,2] y)
-            <float16[2,2,1,1] w = {1000, 1, 1, 1}, float16[2] s = {100, 1}, float16[2] b = {0, 0}, float16[2] m = {0, 0}, float16[2] v = {1, 1}>
+            <float16[2,2,1,1] w = {1000.0, 1.0, 1.0, 1.0}, float16[2] s = {100.0, 1.0}, float16[2] b = {0.0, 0.0}, float16[2] m = {0.0, 0.0}, float16[2] v = {1.0, 1.0}>
             { c = Conv (x, w)
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("overflow"),
@@ -110,7 +110,7 @@ pub const SAMPLES: &[Sample] = &[
         name: "folded weights lose their digits in half precision",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float16[1,2,2,2] x) => (float16[1,2,2,2] y)
-            <float16[2,2,1,1] w = {0.01, 0.011, 1, 1}, float16[2] s = {0.0001, 1}, float16[2] b = {0, 0}, float16[2] m = {0, 0}, float16[2] v = {1, 1}>
+            <float16[2,2,1,1] w = {0.01, 0.011, 1.0, 1.0}, float16[2] s = {0.0001, 1.0}, float16[2] b = {0.0, 0.0}, float16[2] m = {0.0, 0.0}, float16[2] v = {1.0, 1.0}>
             { c = Conv (x, w)
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("underflow"),
@@ -138,7 +138,7 @@ pub const SAMPLES: &[Sample] = &[
     Sample {
         name: "in both branches, constants inside and outside",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,2,2,2] x, bool[] cond) => (float[1,3,2,2] y)
+            g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y)
             <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,2,1,1] w = dyadic(1)>
             { y = If (cond) <
                 then_branch = t () => (float[1,3,2,2] p) <float[3,2,1,1] u = dyadic(9)> {
