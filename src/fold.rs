@@ -120,7 +120,13 @@ impl Prepared<'_> {
     }
 
     /// Writes side file number `file` with its changes.
-    fn write_side(&self, model: &Model, file: usize, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
+    fn write_side(
+        &self,
+        model: &Model,
+        file: usize,
+        sink: &mut dyn Sink,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<(NodeId, Reason)>> {
         let source = model.file(file);
         let mut edits: Vec<&SideEdit> = self.lowered.sides.iter().filter(|s| s.file == file).collect();
         edits.sort_by_key(|e| e.range.start);
@@ -198,7 +204,9 @@ impl Staged {
 /// A file that cannot be read, a stream that cannot be written, a model with side files.
 pub fn write_to<'a>(graph: &'a Graph<'a>, options: &Options, out: &mut dyn std::io::Write) -> Result<Prepared<'a>> {
     if !graph.model.sides().is_empty() {
-        return Err(Error::new(ErrorKind::Target, "a model with side files cannot be written to a stream").remedy("name an output file"));
+        return Err(
+            Error::new(ErrorKind::Target, "a model with side files cannot be written to a stream").remedy("name an output file")
+        );
     }
     // A stream cannot be taken back, so what would be found while writing is found before.
     let prepared = prepare_examined(graph, options, &[])?;
@@ -221,7 +229,9 @@ fn refuse_own_files(model: &Model, target: &Path) -> Result<()> {
     let Ok(real) = target.canonicalize() else { return Ok(()) };
     let is = |path: &Path| path.canonicalize().is_ok_and(|p| p == real);
     if model.sides().iter().any(|side| is(&side.path)) {
-        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input").file(target).remedy("name another output"));
+        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input")
+            .file(target)
+            .remedy("name another output"));
     }
     Ok(())
 }

@@ -5,9 +5,14 @@ fn main() {
         let model = bnfold::model::Model::open(Path::new(&a[1]))?;
         let graph = bnfold::model::Graph::build(&model)?;
         let (p, s) = bnfold::fold::stage(&graph, &Default::default(), Path::new(&a[2]), &mut |_| {})?;
-        for k in &p.plan.kept { eprintln!("kept {} {:?} | {:?}", graph.describe(k.site), k.back.reason, k.ahead.reason); }
+        for k in &p.plan.kept {
+            eprintln!("kept {} {:?} | {:?}", graph.describe(k.site), k.back.reason, k.ahead.reason);
+        }
         eprintln!("{} folds", p.plan.folds().len());
         s.publish(false)
     };
-    if let Err(e) = run() { eprintln!("error: {e}"); std::process::exit(2) }
+    if let Err(e) = run() {
+        eprintln!("error: {e}");
+        std::process::exit(2)
+    }
 }

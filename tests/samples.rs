@@ -16,7 +16,8 @@ fn reasons(bytes: &[u8]) -> BTreeSet<&'static str> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
     let graph = Graph::build(&model).unwrap();
     let prepared = bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &[]).unwrap();
-    let mut found: BTreeSet<&str> = prepared.plan.kept.iter().flat_map(|s| [s.back.reason.code(), s.ahead.reason.code()]).collect();
+    let mut found: BTreeSet<&str> =
+        prepared.plan.kept.iter().flat_map(|s| [s.back.reason.code(), s.ahead.reason.code()]).collect();
     for node in 0..graph.nodes.len() {
         if let Err(reason) = prepared.plan.view.law(NodeId(node)) {
             found.insert(reason.code());
@@ -58,7 +59,11 @@ fn every_sample_does_what_it_says() {
     for operator in OPERATORS {
         let names: BTreeSet<&str> = operator.samples.iter().map(|s| s.name).collect();
         assert_eq!(names.len(), operator.samples.len(), "{}: two samples of one name", operator.name);
-        assert!(operator.samples.iter().any(|s| matches!(s.expect, Expect::Folded { .. })), "{} has no sample that folds", operator.name);
+        assert!(
+            operator.samples.iter().any(|s| matches!(s.expect, Expect::Folded { .. })),
+            "{} has no sample that folds",
+            operator.name
+        );
         for sample in operator.samples {
             check(operator.name, sample);
             count += 1;
@@ -74,7 +79,8 @@ fn every_sample_does_what_it_says() {
 #[test]
 fn every_reason_has_a_sample_that_names_it() {
     let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES);
-    let mut named: BTreeSet<&str> = samples.filter_map(|s| if let Expect::Kept(code) = s.expect { Some(code) } else { None }).collect();
+    let mut named: BTreeSet<&str> =
+        samples.filter_map(|s| if let Expect::Kept(code) = s.expect { Some(code) } else { None }).collect();
     // The text form of models has no quantization annotations; the next test raises this one.
     assert!(named.insert("annotated"));
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();

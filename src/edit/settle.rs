@@ -55,7 +55,8 @@ pub(super) struct Settlement<'p> {
 /// Decides for every constant that a plan changes.
 pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     let graph = plan.view.graph;
-    let mut settler = Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    let mut settler =
+        Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
         settler.in_place_or(content, readers, &mut fresh);
@@ -168,7 +169,8 @@ impl<'p> Settler<'p, '_> {
         way.iter().all(|value| {
             self.uses(*value).iter().all(|user| match user {
                 Use::Node(node, input) => {
-                    let hands_on = || self.graph().node(*node).outputs.first().copied().flatten().is_some_and(|v| way.contains(&v));
+                    let hands_on =
+                        || self.graph().node(*node).outputs.first().copied().flatten().is_some_and(|v| way.contains(&v));
                     readers.contains(&(*node, *input)) || hands_on()
                 }
                 _ => false,
@@ -222,14 +224,15 @@ impl<'p> Settler<'p, '_> {
     fn new_name(&self, (node, input): (NodeId, usize)) -> String {
         let graph = self.graph();
         let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
-        let wanted = match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
-            (Some(own), _) => format!("{own}_folded"),
-            (None, Some(weight)) => match weight.strip_suffix("weight") {
-                Some(stem) => format!("{stem}bias"),
-                None => format!("{weight}_bias"),
-            },
-            (None, None) => "folded_bias".to_owned(),
-        };
+        let wanted =
+            match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
+                (Some(own), _) => format!("{own}_folded"),
+                (None, Some(weight)) => match weight.strip_suffix("weight") {
+                    Some(stem) => format!("{stem}bias"),
+                    None => format!("{weight}_bias"),
+                },
+                (None, None) => "folded_bias".to_owned(),
+            };
         self.unlike_any(&wanted)
     }
 

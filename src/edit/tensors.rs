@@ -113,7 +113,13 @@ impl Lowering<'_, '_> {
     }
 
     /// A Constant that was given by numbers gets a tensor in their place.
-    fn replace_number_attribute(&mut self, node: crate::model::NodeId, tensor: &Tensor, store: &Store<'_>, payload: Piece) -> Result<()> {
+    fn replace_number_attribute(
+        &mut self,
+        node: crate::model::NodeId,
+        tensor: &Tensor,
+        store: &Store<'_>,
+        payload: Piece,
+    ) -> Result<()> {
         let span = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &span)?;
         let attribute = fields.iter().find(|f| f.number == 5).ok_or_else(|| self.lost("the attribute"))?;
@@ -181,7 +187,8 @@ impl Lowering<'_, '_> {
             (Home::Constant { node, .. }, Some(data)) if data.span.field == span.span.field => {
                 let node = self.graph.node(node).span.span.payload.clone();
                 let fields = message::fields(self.graph.model, &node).unwrap_or_default();
-                let holds = |f: &&crate::wire::Field| f.payload.start <= data.span.field.start && data.span.field.end <= f.payload.end;
+                let holds =
+                    |f: &&crate::wire::Field| f.payload.start <= data.span.field.start && data.span.field.end <= f.payload.end;
                 fields.iter().find(holds).map_or(node, |f| f.payload.clone())
             }
             _ => span.span.payload.clone(),

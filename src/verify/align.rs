@@ -4,12 +4,14 @@
 //! read (by content) are. What stands in one file only is joined into regions: through values that exist in one file only, and
 //! where both files produce the same value. Nothing is run and nothing is computed here.
 
+mod regions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
 
 use crate::error::Result;
-use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};
+use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
 use crate::onnx::{AttributeProto, TypeProto};
 use crate::verify::constants;
 use crate::verify::verdict::Difference;
@@ -201,7 +203,13 @@ impl Aligner<'_, '_> {
 
     /// Constants that are visible as such: graph outputs and defaults of inputs.
     fn constant_values(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<()> {
-        let pairs = self.a.scope(a).outputs.iter().zip(&self.b.scope(b).outputs).chain(self.a.scope(a).inputs.iter().zip(&self.b.scope(b).inputs));
+        let pairs = self
+            .a
+            .scope(a)
+            .outputs
+            .iter()
+            .zip(&self.b.scope(b).outputs)
+            .chain(self.a.scope(a).inputs.iter().zip(&self.b.scope(b).inputs));
         let mut found = Vec::new();
         for (one, two) in pairs {
             let tensor = |g: &Graph<'_>, v: ValueId| match g.value(v).origin {
@@ -272,7 +280,10 @@ impl Aligner<'_, '_> {
             let mut all = Vec::new();
             for range in ranges {
                 let mut part = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-                g.model.file(0).read_exact_at(&mut part, range.start).map_err(|e| crate::Error::io("cannot read an attribute", e))?;
+                g.model
+                    .file(0)
+                    .read_exact_at(&mut part, range.start)
+                    .map_err(|e| crate::Error::io("cannot read an attribute", e))?;
                 all.push(part);
             }
             Ok(all)
@@ -300,119 +311,14 @@ impl Aligner<'_, '_> {
             let place = self.a.describe(a);
             self.differs(place, "the nested graphs differ in number");
         }
-        let pairs = ours.into_iter().filter_map(|(name, list)| Some(list.into_iter().zip(theirs.get(&name)?.clone()).collect::<Vec<_>>()));
+        let pairs = ours
+            .into_iter()
+            .filter_map(|(name, list)| Some(list.into_iter().zip(theirs.get(&name)?.clone()).collect::<Vec<_>>()));
         pairs.flatten().collect()
     }
-
-    fn regions(&mut self, scopes: (ScopeId, ScopeId), only_a: &[NodeId], only_b: &[NodeId]) {
-        if only_a.is_empty() && only_b.is_empty() {
-            return;
-        }
-        let made = |g: &Graph<'_>, id: ScopeId| {
-            let values = g.scope(id).nodes.iter().flat_map(|n| g.node(*n).outputs.iter().flatten());
-            values.map(|v| g.value(*v).name.to_owned()).collect::<BTreeSet<_>>()
-        };
-        let (in_a, in_b) = (made(self.a, scopes.0), made(self.b, scopes.1));
-        let survives = |name: &str| in_a.contains(name) && in_b.contains(name);
-        let all: Vec<(bool, NodeId)> = only_a.iter().map(|n| (true, *n)).chain(only_b.iter().map(|n| (false, *n))).collect();
-        let graph = |first: bool| if first { self.a } else { self.b };
-        // Nodes meet at a name: of a value of one file only, or of a value that both produce.
-        let mut groups = Groups::new(all.len());
-        let mut at: BTreeMap<(u8, String), usize> = BTreeMap::new();
-        for (index, (first, node)) in all.iter().enumerate() {
-            let g = graph(*first);
-            let outputs = g.node(*node).outputs.iter().flatten().map(|v| (g.value(*v).name, true));
-            let inputs = g.node(*node).inputs.iter().flatten().filter(|v| g.constant(**v).is_err()).map(|v| (g.value(*v).name, false));
-            for (name, produced) in outputs.chain(inputs) {
-                let key = match (survives(name), produced) {
-                    (true, true) => (2, name.to_owned()),
-                    (true, false) => continue,
-                    (false, _) => (u8::from(*first), name.to_owned()),
-                };
-                match at.get(&key) {
-                    Some(other) => groups.join(index, *other),
-                    None => {
-                        at.insert(key, index);
-                    }
-                }
-            }
-        }
-        for members in groups.all() {
-            let pick = |first: bool| members.iter().filter(|i| all[**i].0 == first).map(|i| all[*i].1).collect::<Vec<_>>();
-            self.region(scopes, pick(true), pick(false), &survives);
-        }
-    }
-
-    /// One region: both sides must read and produce the same values, and nobody outside may read what is gone.
-    fn region(&mut self, scopes: (ScopeId, ScopeId), before: Vec<NodeId>, after: Vec<NodeId>, survives: &dyn Fn(&str) -> bool) {
-        let place = match (before.first(), after.first()) {
-            (Some(node), _) => self.a.describe(*node),
-            (None, Some(node)) => self.b.describe(*node),
-            (None, None) => return,
-        };
-        let (inputs, outputs) = ends(self.a, &before, survives);
-        let theirs = ends(self.b, &after, survives);
-        if before.is_empty() || after.is_empty() {
-            // A fold into what stands elsewhere leaves no node behind only if the value is handed on under its name.
-            let side = if before.is_empty() { "second" } else { "first" };
-            return self.differs(place, format!("stands in the {side} model only"));
-        }
-        if (&inputs, &outputs) != (&theirs.0, &theirs.1) {
-            let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-            let what = format!(
-                "differs from the second model in what it reads or produces: [{}] -> [{}] against [{}] -> [{}]",
-                list(&inputs),
-                list(&outputs),
-                list(&theirs.0),
-                list(&theirs.1)
-            );
-            return self.differs(place, what);
-        }
-        let (inputs, outputs) = (inputs.into_iter().collect(), outputs.into_iter().collect());
-        self.out.regions.push(Region { scopes, before, after, inputs, outputs });
-    }
-}
-
-/// What a set of nodes reads from outside and what it produces that survives.
-fn ends(g: &Graph<'_>, nodes: &[NodeId], survives: &dyn Fn(&str) -> bool) -> (BTreeSet<String>, BTreeSet<String>) {
-    let made: BTreeSet<ValueId> = nodes.iter().flat_map(|n| g.node(*n).outputs.iter().flatten().copied()).collect();
-    let read = nodes.iter().flat_map(|n| g.node(*n).inputs.iter().flatten().copied());
-    let inputs = read.filter(|v| !made.contains(v) && g.constant(*v).is_err()).map(|v| g.value(v).name.to_owned()).collect();
-    let inside = |user: &Use| matches!(user, Use::Node(n, _) if nodes.contains(n));
-    let seen = |v: &&ValueId| survives(g.value(**v).name) || g.value(**v).uses.iter().any(|u| !inside(u));
-    (inputs, made.iter().filter(seen).map(|v| g.value(*v).name.to_owned()).collect())
 }
 
 fn trimmed(names: &[String]) -> &[String] {
     let end = names.iter().rposition(|n| !n.is_empty()).map_or(0, |last| last + 1);
     &names[..end]
-}
-
-/// Disjoint sets.
-struct Groups(Vec<usize>);
-
-impl Groups {
-    fn new(count: usize) -> Self {
-        Groups((0..count).collect())
-    }
-
-    fn root(&self, mut at: usize) -> usize {
-        while self.0[at] != at {
-            at = self.0[at];
-        }
-        at
-    }
-
-    fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.0[a.max(b)] = a.min(b);
-    }
-
-    fn all(&self) -> Vec<Vec<usize>> {
-        let mut sets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for index in 0..self.0.len() {
-            sets.entry(self.root(index)).or_default().push(index);
-        }
-        sets.into_values().collect()
-    }
 }
