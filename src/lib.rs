@@ -6,3 +6,5 @@
 pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
+
+pub mod verify;
