@@ -8,7 +8,7 @@ mod normalization;
 use std::collections::HashMap;
 
 use super::operators::{Treatment, treatment};
-use super::proto::{Names, cast, constant, doubles, label, longs, make, with_text};
+use super::proto::{Names, cast, constant, doubles, label, longs, make, text, with_text};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{GraphProto, NodeProto};
 
@@ -48,14 +48,7 @@ struct Writer {
 impl Writer {
     fn node(&mut self, node: NodeProto) {
         match (treatment(node.op_type()), node.op_type()) {
-            // Both round down, which the engine must be told.
-            (Treatment::Narrow { inputs, outputs }, "Upsample") => {
-                let node = self.with_scales(node);
-                self.narrow(with_text(node, "nearest_mode", "floor"), inputs, outputs);
-            }
-            (Treatment::Narrow { inputs, outputs }, "Resize") if self.opset < 11 => {
-                self.narrow(with_text(node, "nearest_mode", "floor"), inputs, outputs);
-            }
+            (Treatment::Narrow { inputs, .. }, "Upsample" | "Resize") => self.resize(node, inputs),
             (Treatment::Narrow { inputs, outputs }, _) => self.narrow(node, inputs, outputs),
             (Treatment::Rewrite, _) if self.rewritten(&node) => {}
             (treatment, operator) => {
@@ -78,6 +71,24 @@ impl Writer {
             _ => return self.activation(node),
         }
         true
+    }
+
+    /// Only scales and regions are narrowed, the data stays f64; to move it is exact, to interpolate
+    /// it is not.
+    fn resize(&mut self, node: NodeProto, inputs: &[usize]) {
+        let moves = matches!(text(&node, "mode"), None | Some(b"nearest"));
+        let mut node = match node.op_type() {
+            "Upsample" => self.with_scales(node),
+            _ => node,
+        };
+        if self.opset < 11 {
+            // Until then positions were rounded down, which the engine must be told.
+            node = with_text(node, "nearest_mode", "floor");
+        }
+        self.narrow(node, inputs, &[]);
+        if moves {
+            self.narrow.pop();
+        }
     }
 
     fn narrow(&mut self, mut node: NodeProto, inputs: &[usize], outputs: &[usize]) {
