@@ -1,5 +1,25 @@
-//! stub
+//! Removes BatchNormalization from trained ONNX models and proves that the model still computes the same.
+//!
+//! At inference BatchNormalization is one affine map per channel, `y = s·x + t` with `s = γ/√(σ²+ε)` and `t = β − s·μ`
+//! (Ioffe and Szegedy 2015). What is linear beside it can absorb the map into its constants. The pipeline:
+//!
+//! 1. [`model::Model::open`] reads a file's graph and leaves the weights where they are.
+//! 2. [`model::Graph::build`] resolves names; [`plan::plan`] decides what is folded, and says why the rest is kept.
+//! 3. [`edit::lower`] turns the plan into edits of bytes; [`write`] copies the file with the edits.
+//! 4. [`verify`] judges two files by code that shares no algebra with the steps before.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod error;
+pub mod law;
+pub mod map;
+pub mod model;
+pub mod ops;
+pub mod plan;
+pub mod sample;
+pub mod wire;
+
+pub use error::{Error, ErrorKind, Result};
 
 /// The ONNX messages, compiled from `proto/onnx.proto`.
 #[allow(missing_docs, clippy::all)]

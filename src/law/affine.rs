@@ -1,0 +1,134 @@
+//! The law of operators that are themselves affine maps by constants: they merge with a map that arrives, as far as their
+//! constants have room for it, and hand on the rest.
+
+use super::{Array, Parameter, Port, Reason, Step};
+use crate::map::{Affine, Placed};
+
+/// An operator that is an affine map of one input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map {
+    /// The input that it maps.
+    pub data: usize,
+    /// The map.
+    pub placed: Placed,
+    /// How its constants hold the map.
+    pub host: Host,
+}
+
+/// How an operator's constants hold its map, which decides what other maps it can take in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Host {
+    /// BatchNormalization: `scale` and `bias` are free, mean and deviation `√(variance + ε)` stay.
+    Statistics {
+        /// The input `scale`.
+        scale: usize,
+        /// The input `B`.
+        bias: usize,
+        /// The mean of each channel.
+        mean: Vec<f64>,
+        /// The deviation of each channel.
+        deviation: Vec<f64>,
+    },
+    /// Mul and Div: room for a scale.
+    Factor {
+        /// The constant's input.
+        input: usize,
+        /// Its shape.
+        dims: Vec<u64>,
+        /// The rank of the value, if known.
+        rank: Option<usize>,
+        /// Whether the constant divides.
+        divides: bool,
+    },
+    /// Add and Sub: room for a shift.
+    Term {
+        /// The constant's input.
+        input: usize,
+        /// Its shape.
+        dims: Vec<u64>,
+        /// The rank of the value, if known.
+        rank: Option<usize>,
+        /// The factor of the constant: −1 in `x − c`.
+        sign: f64,
+    },
+}
+
+impl Map {
+    pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
+        let total = match at {
+            Port::Output => map.after(&self.placed),
+            Port::Input(input) if input == self.data => self.placed.after(map),
+            Port::Input(_) => return Err(Reason::UnknownOperator),
+        };
+        let total = total.ok_or(Reason::OtherAxis)?;
+        if !total.map.is_finite() {
+            return Err(Reason::NonFinite);
+        }
+        match &self.host {
+            Host::Statistics { scale, bias, mean, deviation } => {
+                let map = total.map.expand(mean.len()).ok_or(Reason::OtherAxis)?;
+                let dims = vec![mean.len() as u64];
+                let factors = map.scale.iter().zip(deviation).map(|(s, d)| s * d).collect();
+                let terms = (0..mean.len()).map(|c| map.shift[c] + mean[c] * map.scale[c]).collect();
+                let parameters = vec![
+                    Parameter::Replace { input: *scale, value: Array { dims: dims.clone(), values: factors } },
+                    Parameter::Replace { input: *bias, value: Array { dims, values: terms } },
+                ];
+                Ok(Step { parameters, moves: vec![] })
+            }
+            Host::Factor { input, dims, rank, divides } => {
+                if !map.map.has_no_shift() {
+                    return Err(Reason::ShiftThroughScale);
+                }
+                let mut values = total.map.scale.clone();
+                if *divides {
+                    values.iter_mut().for_each(|v| *v = 1.0 / *v);
+                }
+                if values.iter().any(|v| !v.is_finite()) {
+                    return Err(Reason::ZeroScale);
+                }
+                let value = Array { dims: shape(dims, *rank, &total)?, values };
+                Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves: vec![] })
+            }
+            Host::Term { input, dims, rank, sign } => {
+                let (terms, moves) = self.split(at, map, &total)?;
+                let terms = terms.iter().map(|t| t * sign).collect();
+                let value = Array { dims: shape(dims, *rank, &total)?, values: terms };
+                Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves })
+            }
+        }
+    }
+
+    /// An operator with room for a shift alone, `own·x + c` where `own` is ±1: what the shift becomes, and where the scale of
+    /// the arriving map goes on. Behind: `a·(own·x + c) + b = own·(a·x) + (a·c + b)`.
+    /// Before: `own·(a·x + b) + c = a·(own·x + (own·b + c)/a)`.
+    fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<(Vec<f64>, Vec<(Port, Placed)>), Reason> {
+        let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![0.0]) };
+        if map.map.has_no_scale() {
+            return Ok((total.map.shift.clone(), vec![]));
+        }
+        match at {
+            Port::Output => Ok((total.map.shift.clone(), vec![(Port::Input(self.data), scale)])),
+            Port::Input(_) => {
+                if map.map.scale.contains(&0.0) {
+                    return Err(Reason::ZeroScale);
+                }
+                let factors = map.map.expand(total.map.len()).ok_or(Reason::OtherAxis)?.scale;
+                let terms = total.map.shift.iter().zip(&factors).map(|(t, a)| t / a).collect();
+                Ok((terms, vec![(Port::Output, scale)]))
+            }
+        }
+    }
+}
+
+/// The shape of a constant that holds `total`: its own, unless it was one number and must become one per channel.
+fn shape(dims: &[u64], rank: Option<usize>, total: &Placed) -> Result<Vec<u64>, Reason> {
+    let count = dims.iter().product::<u64>();
+    if count == total.map.len() as u64 {
+        return Ok(dims.to_vec());
+    }
+    let (Some(axis), Some(rank)) = (total.axis, rank) else { return Err(Reason::UnknownShape) };
+    let mut shape = vec![total.map.len() as u64];
+    shape.resize(rank.checked_sub(axis).ok_or(Reason::UnknownShape)?, 1);
+    Ok(shape)
+}

@@ -1,0 +1,210 @@
+//! The law of linear operators: `y[o] = gain · Σ W[o,i,k] · x[i] + bias_gain · b[o]`.
+//!
+//! Conv, ConvTranspose, Gemm and MatMul differ in how the axes of their weight are labelled and in where a bias may stand;
+//! the algebra is the same.
+//!
+//! A map behind: `s·y + t` has the weight `s[o]·W` and the bias `s·bias_gain·b + t`. A map before: `W·(s·x + t)` has the weight
+//! `W·s[i]` and the bias `bias_gain·b + gain·Σ W·t`.
+
+use super::{Array, Constants, Parameter, Port, Reason, Step};
+use crate::map::{Affine, Placed};
+
+/// A label for an axis of a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The group; channels of both sides count through the groups.
+    Group,
+    /// The output channel within its group.
+    Out,
+    /// The input channel within its group.
+    In,
+    /// Summed over, with no channel: the taps of a kernel.
+    Sum,
+    /// Neither: the batch of a stacked weight.
+    Free,
+}
+
+/// Where a bias stands or may stand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bias {
+    /// At an input, connected or not.
+    Input {
+        /// Its number.
+        input: usize,
+        /// Whether something is there.
+        present: bool,
+        /// The factor that the operator applies to it, and the attribute that says so.
+        gain: (f64, Option<&'static str>),
+        /// The rank to which the bias aligns on the right.
+        rank: usize,
+        /// The axis of that rank along which output channels run.
+        axis: usize,
+    },
+    /// Nowhere, but another operator that reads the same inputs would have a place for it, of rank 2.
+    Becoming {
+        /// The operator.
+        operator: &'static str,
+        /// The input that is the place.
+        input: usize,
+        /// The axis along which output channels run.
+        axis: usize,
+    },
+    /// Nowhere.
+    None,
+}
+
+/// A linear operator with constant weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mix {
+    /// The input that is the weight.
+    pub weight: usize,
+    /// The input that is mixed.
+    pub data: usize,
+    /// Label and extent of each axis of the weight, row-major; an axis that holds two labels is split in two.
+    pub axes: Vec<(Role, u64)>,
+    /// The axis of the output along which output channels run, or why it is not known.
+    pub out_axis: Result<usize, Reason>,
+    /// The axis of the data input along which input channels run, or why it is not known.
+    pub in_axis: Result<usize, Reason>,
+    /// The factor that the operator applies to the product.
+    pub gain: f64,
+    /// The place of the bias.
+    pub bias: Bias,
+    /// Whether a shift of the input reaches all outputs alike, or why not.
+    pub shift_in: Result<(), Reason>,
+}
+
+impl Mix {
+    /// The number of channels with a label, groups counted through.
+    pub fn channels(&self, label: Role) -> usize {
+        let product = self.axes.iter().filter(|(role, _)| *role == label || *role == Role::Group).map(|(_, size)| *size).product::<u64>();
+        usize::try_from(product).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn push(&self, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
+        match at {
+            Port::Output => {
+                let map = along(map, &self.out_axis, self.channels(Role::Out))?;
+                let mut step = Step::default();
+                self.scale(&mut step, Role::Out, &map);
+                self.rebias(&mut step, constants, &map)?;
+                Ok(step)
+            }
+            Port::Input(input) if input == self.data => {
+                let map = along(map, &self.in_axis, self.channels(Role::In))?;
+                let mut step = Step::default();
+                if !map.has_no_shift() {
+                    self.shift_in?;
+                    let sums = constants.contract(self.weight, &self.axes, &map.shift)?;
+                    let term = sums.iter().map(|sum| self.gain * sum).collect();
+                    self.rebias(&mut step, constants, &Affine::new(vec![1.0], term))?;
+                }
+                self.scale(&mut step, Role::In, &map);
+                Ok(step)
+            }
+            Port::Input(_) => Err(Reason::UnknownOperator),
+        }
+    }
+
+    fn scale(&self, step: &mut Step, label: Role, map: &Affine) {
+        if !map.has_no_scale() {
+            let (input, axes) = (self.weight, self.axes.clone());
+            step.parameters.push(Parameter::Scale { input, axes, label, factor: map.scale.clone() });
+        }
+    }
+
+    /// The bias `scale·bias_gain·b + shift`.
+    fn rebias(&self, step: &mut Step, constants: &dyn Constants, map: &Affine) -> Result<(), Reason> {
+        match &self.bias {
+            Bias::Input { input, present: true, gain, rank, axis } => {
+                let old = constants.array(*input)?;
+                if old.values.iter().any(|b| !b.is_finite()) {
+                    return Err(Reason::NonFinite);
+                }
+                if gain.0 == 1.0 && map.has_no_scale() && map.has_no_shift() {
+                    return Ok(());
+                }
+                let own = Affine::uniform(gain.0, 0.0);
+                let value = apply(&old, &map.after(&own), *rank, *axis)?;
+                step.parameters.push(Parameter::Replace { input: *input, value });
+                step.parameters.extend(gain.1.filter(|_| gain.0 != 1.0).map(Parameter::Drop));
+            }
+            _ if map.has_no_shift() => {}
+            Bias::Input { input, rank, axis, gain, .. } => {
+                step.parameters.push(Parameter::Replace { input: *input, value: column(&map.shift, *rank, *axis) });
+                step.parameters.extend(gain.1.filter(|_| gain.0 != 1.0).map(Parameter::Drop));
+            }
+            Bias::Becoming { operator, input, axis } => {
+                step.parameters.push(Parameter::Become(operator));
+                step.parameters.push(Parameter::Replace { input: *input, value: column(&map.shift, 2, *axis) });
+            }
+            Bias::None => return Err(Reason::NoBias),
+        }
+        Ok(())
+    }
+}
+
+/// The coefficients for the channels of an axis.
+fn along(map: &Placed, axis: &Result<usize, Reason>, channels: usize) -> Result<Affine, Reason> {
+    match map.axis {
+        None => {}
+        Some(at) if at == (*axis)? => {}
+        Some(_) => return Err(Reason::OtherAxis),
+    }
+    if map.axis.is_some() && map.map.len() != channels {
+        return Err(Reason::InvalidStatistics);
+    }
+    map.map.expand(channels).ok_or(Reason::InvalidStatistics)
+}
+
+/// One number per channel as a tensor that aligns on the right with a value of rank `rank`.
+fn column(values: &[f64], rank: usize, axis: usize) -> Array {
+    let mut dims = vec![values.len() as u64];
+    dims.resize(rank - axis, 1);
+    Array { dims, values: values.to_vec() }
+}
+
+/// `map` applied to a bias that broadcasts on the right to a value of rank `rank`; its channel axis is spelt out.
+fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Array, Reason> {
+    let mut dims = old.dims.clone();
+    while dims.len() < rank - axis {
+        dims.insert(0, 1);
+    }
+    let at = (dims.len() + axis).checked_sub(rank).ok_or(Reason::UnknownShape)?;
+    let count = map.len();
+    let (own, inner) = (dims[at] as usize, dims[at + 1..].iter().product::<u64>() as usize);
+    if own != 1 && own != count {
+        return Err(Reason::UnknownShape);
+    }
+    dims[at] = count as u64;
+    let outer = dims[..at].iter().product::<u64>() as usize;
+    let mut values = Vec::with_capacity(outer * count * inner);
+    for o in 0..outer {
+        for c in 0..count {
+            for i in 0..inner {
+                let from = (o * own + if own == 1 { 0 } else { c }) * inner + i;
+                let value = old.values.get(from).copied().ok_or(Reason::ConstantForm)?;
+                values.push(map.scale[c] * value + map.shift[c]);
+            }
+        }
+    }
+    Ok(Array { dims, values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_of_any_shape_gets_its_channel_axis_spelt_out() {
+        let map = Affine::new(vec![2.0, 4.0, 8.0], vec![1.0, 0.0, -1.0]);
+        let scalar = Array { dims: vec![], values: vec![0.5] };
+        assert_eq!(apply(&scalar, &map, 2, 1), Ok(Array { dims: vec![3], values: vec![2.0, 2.0, 3.0] }));
+        let rows = Array { dims: vec![2, 1], values: vec![1.0, 3.0] };
+        let full = Array { dims: vec![2, 3], values: vec![3.0, 4.0, 7.0, 7.0, 12.0, 23.0] };
+        assert_eq!(apply(&rows, &map, 2, 1), Ok(full));
+        assert_eq!(apply(&Array { dims: vec![2], values: vec![1.0, 2.0] }, &map, 2, 1), Err(Reason::UnknownShape));
+        let left = apply(&scalar, &map, 2, 0);
+        assert_eq!(left, Ok(Array { dims: vec![3, 1], values: vec![2.0, 2.0, 3.0] }));
+    }
+}

@@ -1,0 +1,116 @@
+//! What operators know about maps, as values, and the one function that does the algebra for all of them in both directions.
+//!
+//! A map arrives at a port of a node. "Backward" and "forward" are only the port: [`Port::Output`] when the map stands behind
+//! the node, [`Port::Input`] when it stands before it. A law sees facts, never the graph.
+
+mod affine;
+mod mix;
+mod reason;
+
+pub use affine::{Host, Map};
+pub use mix::{Bias, Mix, Role};
+pub use reason::Reason;
+
+use crate::map::Placed;
+
+/// What an operator knows.
+#[derive(Clone, Debug)]
+pub enum Law {
+    /// The node is an affine map of one input by constants.
+    Map(Map),
+    /// The node mixes channels by constant weights.
+    Mix(Mix),
+    /// The node hands its input on unchanged: Identity, Dropout at inference.
+    Same {
+        /// The input that it hands on.
+        data: usize,
+    },
+}
+
+/// Where a map arrives at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Before the node, at an input.
+    Input(usize),
+    /// Behind the node, at its first output.
+    Output,
+}
+
+/// Numbers with a shape, small enough to hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The shape.
+    pub dims: Vec<u64>,
+    /// Row-major elements.
+    pub values: Vec<f64>,
+}
+
+/// A change of a node's constants or attributes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameter {
+    /// Multiply a weight: one factor per channel along the axes with `label`.
+    Scale {
+        /// The input that is the weight.
+        input: usize,
+        /// Label and extent of each of its axes, as the law has them.
+        axes: Vec<(Role, u64)>,
+        /// [`Role::Out`] or [`Role::In`].
+        label: Role,
+        /// One factor per channel, groups counted through.
+        factor: Vec<f64>,
+    },
+    /// Put these numbers at an input in place of what was there, if anything.
+    Replace {
+        /// The input.
+        input: usize,
+        /// The numbers.
+        value: Array,
+    },
+    /// Remove an attribute, so that its default holds.
+    Drop(&'static str),
+    /// Make it another operator that reads the same inputs.
+    Become(&'static str),
+}
+
+/// What happens when a map is pushed at a port: changes of the node, and maps that go on from other ports.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// Changes of the node.
+    pub parameters: Vec<Parameter>,
+    /// Where the map goes on.
+    pub moves: Vec<(Port, Placed)>,
+}
+
+/// The constants of a node, as a law asks for them.
+pub trait Constants {
+    /// A constant that is small enough to hold: a bias.
+    ///
+    /// # Errors
+    /// The input is not a readable constant.
+    fn array(&self, input: usize) -> Result<Array, Reason>;
+    /// `Σ W·shift` over the axes labelled In and Sum, one number per output channel, groups counted through.
+    ///
+    /// # Errors
+    /// The weight is not a readable constant.
+    fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[f64]) -> Result<Vec<f64>, Reason>;
+}
+
+/// Pushes a map at a port of a node: the node computes afterwards what node and map computed together, provided that the
+/// map also arrives where `moves` sends it.
+///
+/// # Errors
+/// Why the node cannot take the map there.
+pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
+    if !map.map.is_finite() {
+        return Err(Reason::NonFinite);
+    }
+    match law {
+        Law::Map(own) => own.push(at, map),
+        Law::Mix(mix) => mix.push(constants, at, map),
+        Law::Same { data } => match at {
+            Port::Output => Ok(Step { moves: vec![(Port::Input(*data), map.clone())], ..Step::default() }),
+            Port::Input(input) if input == *data => Ok(Step { moves: vec![(Port::Output, map.clone())], ..Step::default() }),
+            Port::Input(_) => Err(Reason::UnknownOperator),
+        },
+    }
+}

@@ -1,0 +1,76 @@
+//! Why a map stays where it is. A refusal is data: it is made where the fact is known and shown to the user.
+
+/// Declares the reasons once: code, sentence, advice.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $sentence:literal, $advice:literal;)*) => {
+        /// Why a map was not moved, or not moved further.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* #[doc = concat!("`", $code, "`: ", $sentence, ".")] $name,)* }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),*];
+
+            /// A stable word for programs.
+            pub fn code(self) -> &'static str {
+                match self { $(Reason::$name => $code,)* }
+            }
+
+            /// What the matter is, as a clause.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Reason::$name => $sentence,)* }
+            }
+
+            /// What the user could change.
+            pub fn advice(self) -> &'static str {
+                match self { $(Reason::$name => $advice,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    TrainingMode = "training-mode", "the node normalises with the statistics of the batch", "export the model in evaluation mode";
+    PerActivation = "per-activation", "the statistics are per activation (spatial = 0), not per channel", "nothing; the map is not one per channel";
+    InvalidStatistics = "invalid-statistics", "scale, bias, mean and variance are not one number per channel", "correct the model; it is not valid";
+    NonFinite = "non-finite", "a coefficient is NaN or infinite (a negative variance, an overflow in the file)", "look at the training run; the statistics are broken";
+    Overflow = "overflow", "a folded number is larger than its type can hold", "convert the model to a wider type first";
+    Underflow = "underflow", "folded weights lose their digits in their type's smallest numbers", "convert the model to a wider type first";
+    NotConstant = "not-constant", "a parameter is computed or an input of the graph", "export with parameters as initializers";
+    Overridable = "overridable", "a parameter is an initializer that is also an input, so a caller may override it", "remove it from the graph's inputs if nobody does";
+    ConstantForm = "constant-form", "a parameter is stored in a form that is not folded (sparse, text, or given twice)", "store it as a plain tensor";
+    NotFloat = "not-float", "a parameter is not of type float, double, float16 or bfloat16", "nothing; whole numbers are not folded";
+    PerElement = "per-element", "the constant is not one number per channel", "nothing; the map is not one per channel";
+    NotAffine = "not-affine", "the operation is not affine in its input (c / x)", "nothing";
+    UnknownShape = "unknown-shape", "a shape that decides how the constants align is not known", "run shape inference on the model";
+    AttributeReference = "attribute-reference", "an attribute is a parameter of the function around it", "inline the function";
+    Attribute = "attribute", "an attribute is missing, of another type, or out of its range", "correct the model; it is not valid";
+    Opset = "opset", "the operator has a version that is not known here", "use a newer bnfold, or an older opset";
+    UnknownOperator = "unknown-operator", "the neighbour is an operator that cannot take the map", "nothing";
+    GraphInput = "graph-input", "the value is an input of the graph", "nothing; apply the map where the input is made";
+    GraphOutput = "graph-output", "the value between is an output of the graph", "remove the output if nobody reads it";
+    Annotated = "annotated", "the value between is named by a quantization annotation", "fold before quantising";
+    SeveralReaders = "several-readers", "the value between has other readers, too", "nothing; folding would need a second copy of the operator";
+    CrossesScope = "crosses-scope", "the two operators are in different graphs (a branch or a loop body)", "nothing";
+    NoReader = "no-reader", "nobody reads the result", "remove the dead node";
+    OtherAxis = "other-axis", "the map runs along another axis than the operator's channels", "nothing";
+    Padding = "padding", "a shift cannot pass zero padding", "use an unpadded operator, or fold behind the previous layer";
+    BorderTaps = "border-taps", "a shift cannot enter a transposed convolution whose outputs see different numbers of taps", "nothing";
+    NoBias = "no-bias", "the operator has no place for a shift", "use Gemm instead of MatMul, or add a constant behind it";
+    ShiftThroughScale = "shift-through-scale", "a multiplication by a constant has no place for a shift", "nothing";
+    ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
+    Excluded = "excluded", "the user excluded it", "leave out the option";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_words_and_unique() {
+        let codes: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert!(codes.iter().all(|c| c.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+    }
+}

@@ -1,0 +1,115 @@
+//! What is moved: a map `y = scale[c]·x + shift[c]` along one axis of a value.
+//!
+//! A BatchNormalization is such a map, and so is a Mul, Add, Sub or Div by a constant. All coefficients are f64 until a fold is
+//! written. This module knows nothing of ONNX.
+
+/// Coefficients of an affine map, one pair per channel, or a single pair for all elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// The factors.
+    pub scale: Vec<f64>,
+    /// The terms; as many as factors.
+    pub shift: Vec<f64>,
+}
+
+/// A map and the axis of the value along which its coefficients run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// The axis; `None` means that one pair holds for all elements.
+    pub axis: Option<usize>,
+    /// The coefficients.
+    pub map: Affine,
+}
+
+impl Affine {
+    /// The map with one pair of coefficients.
+    pub fn uniform(scale: f64, shift: f64) -> Self {
+        Affine { scale: vec![scale], shift: vec![shift] }
+    }
+
+    /// Pairs the coefficients, repeating a list of one.
+    pub fn new(scale: Vec<f64>, shift: Vec<f64>) -> Self {
+        let count = scale.len().max(shift.len());
+        Affine { scale: stretch(&scale, count), shift: stretch(&shift, count) }
+    }
+
+    /// The number of channels; one for a uniform map.
+    pub fn len(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// Whether there is no channel at all.
+    pub fn is_empty(&self) -> bool {
+        self.scale.is_empty()
+    }
+
+    /// The map `self ∘ inner`: first `inner`, then `self`. Lengths are equal or one.
+    pub fn after(&self, inner: &Affine) -> Affine {
+        let count = self.len().max(inner.len());
+        let (s, t) = (stretch(&self.scale, count), stretch(&self.shift, count));
+        let (u, v) = (stretch(&inner.scale, count), stretch(&inner.shift, count));
+        Affine { scale: s.iter().zip(&u).map(|(s, u)| s * u).collect(), shift: (0..count).map(|c| s[c] * v[c] + t[c]).collect() }
+    }
+
+    /// Whether every coefficient is a finite number.
+    pub fn is_finite(&self) -> bool {
+        self.scale.iter().chain(&self.shift).all(|c| c.is_finite())
+    }
+
+    /// Whether no channel is shifted.
+    pub fn has_no_shift(&self) -> bool {
+        self.shift.iter().all(|t| *t == 0.0)
+    }
+
+    /// Whether no channel is scaled.
+    pub fn has_no_scale(&self) -> bool {
+        self.scale.iter().all(|s| *s == 1.0)
+    }
+
+    /// The coefficients for `count` channels, or `None` if the map has another number of them.
+    pub fn expand(&self, count: usize) -> Option<Affine> {
+        (self.len() == 1 || self.len() == count)
+            .then(|| Affine { scale: stretch(&self.scale, count), shift: stretch(&self.shift, count) })
+    }
+}
+
+impl Placed {
+    /// A map with the same pair for all elements.
+    pub fn uniform(scale: f64, shift: f64) -> Self {
+        Placed { axis: None, map: Affine::uniform(scale, shift) }
+    }
+
+    /// The map `self ∘ inner`, or `None` where the two run along different axes.
+    pub fn after(&self, inner: &Placed) -> Option<Placed> {
+        let axis = match (self.axis, inner.axis) {
+            (Some(a), Some(b)) if a != b || self.map.len() != inner.map.len() => return None,
+            (a, b) => a.or(b),
+        };
+        Some(Placed { axis, map: self.map.after(&inner.map) })
+    }
+}
+
+fn stretch(values: &[f64], count: usize) -> Vec<f64> {
+    if values.len() == 1 { vec![values[0]; count] } else { values.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composition_applies_the_inner_map_first() {
+        let outer = Placed { axis: Some(1), map: Affine::new(vec![2.0, 3.0], vec![1.0, -1.0]) };
+        let inner = Placed::uniform(4.0, 0.5);
+        let both = outer.after(&inner).expect("axes agree");
+        assert_eq!(both, Placed { axis: Some(1), map: Affine::new(vec![8.0, 12.0], vec![2.0, 0.5]) });
+        let elsewhere = Placed { axis: Some(2), ..outer.clone() };
+        assert_eq!(elsewhere.after(&outer), None);
+    }
+
+    #[test]
+    fn a_uniform_map_expands_to_any_number_of_channels() {
+        assert_eq!(Affine::uniform(2.0, 1.0).expand(3), Some(Affine::new(vec![2.0; 3], vec![1.0; 3])));
+        assert_eq!(Affine::new(vec![1.0, 2.0], vec![0.0]).expand(3), None);
+    }
+}

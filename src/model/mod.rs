@@ -1,0 +1,20 @@
+//! The model as read: bytes, messages, graph, constants, shapes.
+//!
+//! Everything here is immutable. It knows ONNX's format and names; it knows nothing of maps, laws and folding.
+
+pub mod external;
+pub mod graph;
+pub mod node_view;
+pub mod number;
+mod open;
+pub mod scan;
+pub mod shape;
+pub mod tensor;
+pub mod text;
+
+pub use graph::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId};
+pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unreadable};
+pub use number::Element;
+pub use open::Model;
+pub use shape::{Dim, Shape};
+pub use tensor::{Home, Payload, Tensor};

@@ -1,0 +1,232 @@
+//! Opening a file: what it is, its messages, its side files.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::external::{self, SideFile};
+use crate::model::scan::{self, Scan};
+use crate::onnx::{ModelProto, TensorProto};
+use crate::wire::{FileSource, Source, Window};
+
+/// A model as read: messages without the elements of tensors, and where everything is.
+#[derive(Debug)]
+pub struct Model {
+    /// The messages, decoded from the skeleton.
+    pub proto: ModelProto,
+    /// Where they are in the file.
+    pub scan: Scan,
+    /// The file's path, if it has one.
+    pub path: Option<PathBuf>,
+    source: Bytes,
+    sides: Vec<SideFile>,
+    side_index: BTreeMap<String, usize>,
+}
+
+enum Bytes {
+    File(FileSource),
+    Memory(Vec<u8>),
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.source().len())
+    }
+}
+
+impl Bytes {
+    fn source(&self) -> &dyn Source {
+        match self {
+            Bytes::File(file) => file,
+            Bytes::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl Model {
+    /// Opens a model file and its side files. Reads the graph, not the weights.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not an ONNX model, is damaged, or a side file is missing or not allowed.
+    pub fn open(path: &Path) -> Result<Model> {
+        let open = || {
+            let metadata = std::fs::metadata(path).map_err(|e| Error::io("cannot open", e).remedy("check the path"))?;
+            if metadata.is_dir() {
+                return Err(Error::new(ErrorKind::Foreign, "this is a folder").remedy("name a model file in it"));
+            }
+            let file = FileSource::open(path).map_err(|e| Error::io("cannot open", e))?;
+            Model::read(Bytes::File(file), Some(path))
+        };
+        open().map_err(|e| e.file(path))
+    }
+
+    /// Reads a model from memory. Side files are not found this way.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
+        Model::read(Bytes::Memory(bytes), None)
+    }
+
+    fn read(source: Bytes, path: Option<&Path>) -> Result<Model> {
+        let len = source.source().len();
+        let scan = {
+            let mut window = Window::new(source.source());
+            scan::scan(&mut window, len)
+        };
+        let mut scan = match scan {
+            Ok(scan) if scan.known_fields > 0 && !scan.graph.pieces.is_empty() => scan,
+            Ok(scan) => return Err(foreign(source.source()).unwrap_or_else(|| no_graph(&scan))),
+            Err(error) => return Err(foreign(source.source()).unwrap_or(error)),
+        };
+        let skeleton = std::mem::take(&mut scan.skeleton);
+        let proto = ModelProto::decode(&skeleton[..])
+            .map_err(|e| foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}"))))?;
+        drop(skeleton);
+        let mut model = Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() };
+        model.open_sides()?;
+        Ok(model)
+    }
+
+    /// Bytes of file `index`: 0 is the model itself, others are side files.
+    pub fn file(&self, index: usize) -> &dyn Source {
+        match index.checked_sub(1).and_then(|i| self.sides.get(i)) {
+            Some(side) => &side.source,
+            None => self.source.source(),
+        }
+    }
+
+    /// The side files, in order of first mention; the first has index 1 in [`Model::file`].
+    pub fn sides(&self) -> &[SideFile] {
+        &self.sides
+    }
+
+    /// The size of the model file in bytes, side files not counted.
+    pub fn len(&self) -> u64 {
+        self.source.source().len()
+    }
+
+    /// Whether the model file has no bytes; an open model always has some.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the files are still as they were when they were opened.
+    ///
+    /// # Errors
+    /// One of them is not, or cannot be looked at.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let own = match &self.source {
+            Bytes::File(file) => Some((file, self.path.clone().unwrap_or_default())),
+            Bytes::Memory(_) => None,
+        };
+        let sides = self.sides.iter().map(|s| (&s.source, s.path.clone()));
+        for (file, path) in own.into_iter().chain(sides) {
+            match file.unchanged() {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(Error::new(ErrorKind::Changed, "the file changed while it was read").file(&path).remedy("run again when nobody writes it"));
+                }
+                Err(error) => return Err(Error::io("cannot look at the file again", error).file(&path)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The file and bytes of a tensor of `size` bytes that lives in a side file.
+    pub(crate) fn side_range(&self, proto: &TensorProto, size: u64) -> Result<crate::model::Payload> {
+        let entry = external::entry(proto)?;
+        let Some(&index) = self.side_index.get(&entry.location) else {
+            return Err(Error::new(ErrorKind::ExternalData, format!("the side file `{}` is not open", entry.location))
+                .remedy("give the model as a file, so that its folder is known"));
+        };
+        let length = entry.length.unwrap_or(size);
+        let end = entry.offset.checked_add(size).filter(|end| *end <= self.file(index).len());
+        let (Some(end), true) = (end, length >= size) else {
+            let what = format!(
+                "{size} bytes at {} of the side file `{}` are needed, the entry gives {length} and the file has {}",
+                entry.offset, entry.location, self.file(index).len()
+            );
+            return Err(Error::new(ErrorKind::ExternalData, what).remedy("the side file belongs to another model or was cut off"));
+        };
+        Ok(crate::model::Payload::Bytes { file: index, range: Range { start: entry.offset, end } })
+    }
+
+    fn open_sides(&mut self) -> Result<()> {
+        let mut locations = Vec::new();
+        collect_locations(&self.proto, &mut locations)?;
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
+        for location in locations {
+            if self.side_index.contains_key(&location) {
+                continue;
+            }
+            // A model that is itself reached through a link may have its side files beside the real file.
+            let side = external::open(&folder, &location).or_else(|error| match path.canonicalize() {
+                Ok(real) if real.parent() != folder.canonicalize().ok().as_deref() => {
+                    external::open(real.parent().unwrap_or(&folder), &location).map_err(|_| error)
+                }
+                _ => Err(error),
+            })?;
+            self.sides.push(side);
+            self.side_index.insert(location, self.sides.len());
+        }
+        Ok(())
+    }
+}
+
+fn collect_locations(model: &ModelProto, into: &mut Vec<String>) -> Result<()> {
+    let mut tensors = Vec::new();
+    let mut graphs: Vec<_> = model.graph.iter().collect();
+    let mut nodes: Vec<_> = model.functions.iter().flat_map(|f| &f.node).collect();
+    while !graphs.is_empty() || !nodes.is_empty() {
+        for graph in std::mem::take(&mut graphs) {
+            tensors.extend(&graph.initializer);
+            tensors.extend(graph.sparse_initializer.iter().flat_map(|s| s.values.iter().chain(&s.indices)));
+            nodes.extend(&graph.node);
+        }
+        for attribute in std::mem::take(&mut nodes).into_iter().flat_map(|n| &n.attribute) {
+            tensors.extend(attribute.t.iter().chain(&attribute.tensors));
+            graphs.extend(attribute.g.iter().chain(&attribute.graphs));
+        }
+    }
+    for tensor in tensors.into_iter().filter(|t| t.data_location() == crate::onnx::tensor_proto::DataLocation::External) {
+        into.push(external::entry(tensor).map_err(|e| e.at(format!("tensor `{}`", tensor.name())))?.location);
+    }
+    Ok(())
+}
+
+fn no_graph(scan: &Scan) -> Error {
+    let what = if scan.known_fields == 0 { "this is not an ONNX model" } else { "the model has no graph" };
+    Error::new(ErrorKind::Foreign, what).remedy("name a file that an ONNX exporter wrote")
+}
+
+/// What a file that is not an ONNX model is instead, where its first bytes tell.
+fn foreign(source: &dyn Source) -> Option<Error> {
+    let len = source.len();
+    let mut head = vec![0; usize::try_from(len.min(512)).unwrap_or(0)];
+    source.read_exact_at(&mut head, 0).ok()?;
+    let error = |what: &str, remedy: &str| Some(Error::new(ErrorKind::Foreign, what).remedy(remedy));
+    let at4 = head.get(4..8).unwrap_or_default();
+    match &head[..] {
+        [] => error("the file is empty", "export or download it again"),
+        h if h.starts_with(b"version https://git-lfs") => error("this is a Git LFS pointer, not the model", "run `git lfs pull`"),
+        h if h.starts_with(b"PK\x03\x04") => error("this is a ZIP archive (as PyTorch and Keras write them)", "unpack it, or export the model to ONNX"),
+        h if h.starts_with(b"\x89HDF") => error("this is an HDF5 file", "export the model to ONNX"),
+        h if h.starts_with(b"GGUF") => error("this is a GGUF file", "export the model to ONNX"),
+        h if h.starts_with(&[0x1f, 0x8b]) => error("this is a gzip archive", "unpack it first"),
+        h if h.starts_with(&[0x80, 0x02]) => error("this is a Python pickle", "export the model to ONNX"),
+        _ if at4 == b"TFL3" => error("this is a TensorFlow Lite model", "convert it to ONNX first"),
+        _ if at4 == b"ORTM" => error("this is a model in ONNX Runtime's own format", "use the .onnx file that it was made from"),
+        h if h.get(8) == Some(&b'{') && u64::from_le_bytes(h[..8].try_into().ok()?) < len => {
+            error("this is a safetensors file: weights without a graph", "export the model to ONNX")
+        }
+        h if h.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | 32..=126 | 128..)) && std::str::from_utf8(h).is_ok() => {
+            error("this is a text file", "name a binary ONNX model")
+        }
+        _ => None,
+    }
+}

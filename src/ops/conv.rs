@@ -1,0 +1,165 @@
+//! Conv, opset 1 to 22, of any number of spatial axes: weight `[O, I/group, k…]`.
+
+use super::{NEWEST_OPSET, Operator, Stop, positive};
+use crate::law::{Bias, Law, Mix, Reason, Role};
+use crate::model::{Dim, NodeView, Shape};
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Conv",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "behind it: scale and shift; before it: scale, and without padding also shift",
+    read,
+    shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let dims = node.constant(1)?.0;
+    let &[out, input, ref kernel @ ..] = dims else { return Err(Reason::Attribute.into()) };
+    let group = positive(node.int("group", 1)?)?;
+    if kernel.is_empty() || out % group != 0 {
+        return Err(Reason::Attribute.into());
+    }
+    let taps = kernel.iter().product();
+    let bias = Bias::Input { input: 2, present: node.input(2).is_some(), gain: (1.0, None), rank: 1, axis: 0 };
+    let shift_in = if is_padded(node, kernel)? { Err(Reason::Padding) } else { Ok(()) };
+    Ok(Law::Mix(Mix {
+        weight: 1,
+        data: 0,
+        axes: vec![(Role::Group, group), (Role::Out, out / group), (Role::In, input), (Role::Sum, taps)],
+        out_axis: Ok(1),
+        in_axis: Ok(1),
+        gain: 1.0,
+        bias,
+        shift_in,
+    }))
+}
+
+/// Whether some output may see fewer taps than others. `SAME` pads nothing only if the kernel has a single tap.
+fn is_padded(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
+    Ok(match node.string("auto_pad")?.as_str() {
+        "" | "NOTSET" => node.ints("pads")?.iter().any(|p| *p != 0),
+        "VALID" => false,
+        "SAME_UPPER" | "SAME_LOWER" => kernel.iter().any(|k| *k != 1),
+        _ => return Err(Reason::Attribute.into()),
+    })
+}
+
+/// `[N, O, …]`; spatial extents where padding is explicit.
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let weight = node.input(1)?.shape.as_ref()?;
+    let x = node.input(0)?.shape.as_ref();
+    let mut dims = vec![x.map_or(Dim::Unknown, |x| x.dim(0)), weight.dim(0)];
+    let of = |name: &str, index: usize, default: i64| node.ints(name).ok()?.get(index).copied().or(Some(default));
+    let spatial = weight.rank().checked_sub(2)?;
+    let explicit = matches!(node.string("auto_pad").ok()?.as_str(), "" | "NOTSET");
+    for axis in 0..spatial {
+        let extent = || {
+            let size = i64::try_from(x?.dim(axis + 2).known()?).ok()?;
+            let kernel = i64::try_from(weight.dim(axis + 2).known()?).ok()?;
+            let reach = (kernel - 1).checked_mul(of("dilations", axis, 1)?)?.checked_add(1)?;
+            let padded = size.checked_add(of("pads", axis, 0)?)?.checked_add(of("pads", axis + spatial, 0)?)?;
+            let last = padded.checked_sub(reach)?;
+            let stride = of("strides", axis, 1)?;
+            (explicit && last >= 0 && stride > 0).then(|| (last / stride + 1) as u64)
+        };
+        dims.push(extent().map_or(Dim::Unknown, Dim::Known));
+    }
+    Some(Shape(dims))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "behind, groups, no bias",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,4,3] x) => (float[2,6,4,3] y)
+            <float[6,2,3,3] w = dyadic(1), float[6] s = dyadic(2), float[6] b = dyadic(3), float[6] m = dyadic(4), float[6] v = square(5)>
+            { c = Conv <group = 2, pads = [1,1,1,1]> (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "behind, depthwise, dilated, with a bias",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,6] x) => (float[1,3,4] y)
+            <float[3,1,2] w = dyadic(1), float[3] a = dyadic(6), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv <group = 3, dilations = [2]> (x, w, a)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "behind, three spatial axes, an empty bias",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,3,4] x) => (float[1,3,2,3,4] y)
+            <float[3,2,1,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv <auto_pad = "SAME_UPPER"> (x, w, "")
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "before, groups, no padding",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,3,3] x) => (float[1,6,2,2] y)
+            <float[6,2,2,2] w = dyadic(1), float[6] a = dyadic(6), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <group = 2> (n, w, a) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "before, padding, no shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,3,3] y)
+            <float[3,2,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = {0, 0}, float[2] m = {0, 0}, float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "before, two readers that both take it",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,3,3] y, float[1,2,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[2,2,2,2] u = dyadic(7), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv (n, w)
+              z = Conv (n, u) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv"] },
+    },
+    Sample {
+        name: "before, padding meets a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,3,3] y)
+            <float[3,2,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [0,0,1,1]> (n, w) }"#,
+        expect: Expect::Kept("padding"),
+    },
+    Sample {
+        name: "before, SAME padding meets a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[1,3,2,2] y)
+            <float[3,2,2,2] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <auto_pad = "SAME_LOWER", strides = [2,2]> (n, w) }"#,
+        expect: Expect::Kept("padding"),
+    },
+    Sample {
+        name: "the weight is an input",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x, float[3,2,1,1] w) => (float[1,3,3,3] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("not-constant"),
+    },
+    Sample {
+        name: "another group than the weight allows",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,3,3] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv <group = 2> (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("attribute"),
+    },
+];

@@ -1,0 +1,106 @@
+//! ConvTranspose, opset 1 to 22: weight `[C_in, C_out/group, k…]`. Output channel `q·(C_out/group) + j` sits in the rows of
+//! group `q`, column `j`.
+
+use super::{NEWEST_OPSET, Operator, Stop, positive};
+use crate::law::{Bias, Law, Mix, Reason, Role};
+use crate::model::{Dim, NodeView, Shape};
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "ConvTranspose",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "behind it: scale and shift; before it: scale, and for a kernel of one tap also shift",
+    read,
+    shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let dims = node.constant(1)?.0;
+    let &[input, out, ref kernel @ ..] = dims else { return Err(Reason::Attribute.into()) };
+    let group = positive(node.int("group", 1)?)?;
+    if kernel.is_empty() || input % group != 0 {
+        return Err(Reason::Attribute.into());
+    }
+    let bias = Bias::Input { input: 2, present: node.input(2).is_some(), gain: (1.0, None), rank: 1, axis: 0 };
+    Ok(Law::Mix(Mix {
+        weight: 1,
+        data: 0,
+        axes: vec![(Role::Group, group), (Role::In, input / group), (Role::Out, out), (Role::Sum, kernel.iter().product())],
+        out_axis: Ok(1),
+        in_axis: Ok(1),
+        gain: 1.0,
+        bias,
+        shift_in: if is_pointwise(node, kernel)? { Ok(()) } else { Err(Reason::BorderTaps) },
+    }))
+}
+
+/// Whether each output sees exactly one position of the input: one tap, stride 1, nothing cut off and nothing added.
+fn is_pointwise(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
+    let none = |name: &str, neutral: i64| Ok::<bool, Stop>(node.ints(name)?.iter().all(|v| *v == neutral));
+    let explicit = matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID");
+    Ok(explicit
+        && kernel.iter().all(|k| *k == 1)
+        && none("strides", 1)?
+        && none("pads", 0)?
+        && none("output_padding", 0)?
+        && !node.has("output_shape"))
+}
+
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let weight = node.input(1)?.shape.as_ref()?;
+    let group = u64::try_from(node.int("group", 1).ok()?).ok()?;
+    let mut shape = Shape::of_rank(weight.rank());
+    *shape.0.get_mut(0)? = node.input(0)?.shape.as_ref().map_or(Dim::Unknown, |x| x.dim(0));
+    *shape.0.get_mut(1)? = weight.dim(1).known().and_then(|out| out.checked_mul(group)).map_or(Dim::Unknown, Dim::Known);
+    Some(shape)
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "behind, groups on a square weight",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,3,3] x) => (float[1,8,6,6] y)
+            <float[4,4,2,2] w = dyadic(1), float[8] s = dyadic(2), float[8] b = dyadic(3), float[8] m = dyadic(4), float[8] v = square(5)>
+            { c = ConvTranspose <group = 2, strides = [2,2]> (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "behind, padding and a bias",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4] x) => (float[1,2,8] y)
+            <float[3,2,3] w = dyadic(1), float[2] a = dyadic(6), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { c = ConvTranspose <strides = [2], pads = [1,1], output_padding = [1]> (x, w, a)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "before, one tap, groups",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,3,3] x) => (float[1,6,3,3] y)
+            <float[4,3,1,1] w = dyadic(1), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = ConvTranspose <group = 2> (n, w) }"#,
+        expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "before, a scale alone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,7,7] y)
+            <float[2,3,3,3] w = dyadic(1), float[2,1,1] k = dyadic(2)>
+            { n = Mul (x, k)
+              y = ConvTranspose <strides = [2,2]> (n, w) }"#,
+        expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "before, borders see fewer taps",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,7,7] y)
+            <float[2,3,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = ConvTranspose <strides = [2,2]> (n, w) }"#,
+        expect: Expect::Kept("border-taps"),
+    },
+];

@@ -1,0 +1,136 @@
+//! MatMul, opset 1 to 13, with a constant on either side. It has no bias: of two matrices it becomes a Gemm when it needs one.
+
+use super::{NEWEST_OPSET, Operator, Stop};
+use crate::law::{Bias, Law, Mix, Reason, Role};
+use crate::model::{Dim, NodeView, Shape};
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "MatMul",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "scale on both sides where the axis is the weight's; shift where it is of rank 2 (as Gemm), or before an Add",
+    read,
+    shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let left = node.is_constant(0) && !node.is_constant(1);
+    let (weight, data) = if left { (0, 1) } else { (1, 0) };
+    let &[ref batch @ .., rows, columns] = node.constant(weight)?.0 else { return Err(Reason::Attribute.into()) };
+    let shape = node.input(data).and_then(|fact| fact.shape.as_ref());
+    let rank = shape.map(Shape::rank);
+    if rank.is_some_and(|rank| rank < 2) {
+        // A vector loses an axis: no axis of the result is the weight's own.
+        return Err(Reason::UnknownShape.into());
+    }
+    let mut axes: Vec<(Role, u64)> = batch.iter().map(|size| (Role::Free, *size)).collect();
+    axes.extend(if left { [(Role::Out, rows), (Role::In, columns)] } else { [(Role::In, rows), (Role::Out, columns)] });
+    let last = |rank: Option<usize>, back: usize| rank.and_then(|rank| rank.checked_sub(back)).ok_or(Reason::UnknownShape);
+    let out_rank = rank.map(|rank| rank.max(batch.len() + 2));
+    let flat = rank == Some(2) && batch.is_empty();
+    Ok(Law::Mix(Mix {
+        weight,
+        data,
+        axes,
+        out_axis: last(out_rank, if left { 2 } else { 1 }),
+        in_axis: last(rank, if left { 2 } else { 1 }),
+        gain: 1.0,
+        bias: if flat && node.opset >= 7 {
+            Bias::Becoming { operator: "Gemm", input: 2, axis: usize::from(!left) }
+        } else {
+            Bias::None
+        },
+        shift_in: if batch.is_empty() { Ok(()) } else { Err(Reason::NoBias) },
+    }))
+}
+
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let (a, b) = (node.input(0)?.shape.as_ref()?, node.input(1)?.shape.as_ref()?);
+    if a.rank() < 2 || b.rank() < 2 {
+        return None;
+    }
+    let batch = |s: &Shape| Shape(s.0[..s.rank() - 2].to_vec());
+    let mut dims = batch(a).broadcast(&batch(b))?.0;
+    let (rows, columns): (Dim, Dim) = (a.dim(a.rank() - 2), b.dim(b.rank() - 1));
+    dims.extend([rows, columns]);
+    Some(Shape(dims))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "behind, two matrices",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4] x) => (float[2,3] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Gemm"] },
+    },
+    Sample {
+        name: "behind, two matrices and an Add",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4] x) => (float[2,3] y)
+            <float[4,3] w = dyadic(1), float[3] k = dyadic(6), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              d = Add (c, k)
+              y = BatchNormalization <epsilon = 0.0> (d, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Gemm"] },
+    },
+    Sample {
+        name: "before, two matrices",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4] x) => (float[2,3] y)
+            <float[4,3] w = dyadic(1), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = MatMul (n, w) }"#,
+        expect: Expect::Folded { left: &["Gemm"] },
+    },
+    Sample {
+        name: "behind, rows of a constant on the left, a scale alone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[2,3,5] y)
+            <float[3,4] w = dyadic(1), float[3] s = dyadic(2), float[3] b = {0, 0, 0}, float[3] m = {0, 0, 0}, float[3] v = square(5)>
+            { c = MatMul (w, x)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["MatMul"] },
+    },
+    Sample {
+        name: "before, a stack of weights, a scale alone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,5] y)
+            <float[2,4,5] w = dyadic(1), float[4] k = dyadic(2)>
+            { n = Mul (x, k)
+              y = MatMul (n, w) }"#,
+        expect: Expect::Folded { left: &["MatMul"] },
+    },
+    Sample {
+        name: "a shift behind three axes has no place",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[2,3,5] y)
+            <float[3,4] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (w, x)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("no-bias"),
+    },
+    Sample {
+        name: "channels are the rows, the weight has the columns",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,3] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "of unknown rank",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,12] x, int64[K] shape) => (float[A,B] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { r = Reshape (x, shape)
+              c = MatMul (r, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
+];

@@ -1,0 +1,118 @@
+//! The table of operators. Each stands in one file with what it knows and the samples that prove it.
+//!
+//! An operator reads its node and answers with a law, or with the reason why it has none. It checks what the operator must
+//! satisfy: attributes, shapes, version. It never sees the graph, and it does no algebra.
+
+use std::ops::RangeInclusive;
+
+use crate::law::{Law, Reason};
+use crate::model::{Fault, NodeView, NotConstant, Shape, Unreadable};
+use crate::sample::Sample;
+
+mod add;
+mod batch_normalization;
+mod constant_operand;
+mod conv;
+mod conv_transpose;
+mod div;
+mod dropout;
+mod gemm;
+mod identity;
+mod matmul;
+mod mul;
+pub mod shapes;
+mod sub;
+
+/// The newest version of the standard operator set that was looked at.
+pub const NEWEST_OPSET: i64 = 28;
+
+/// What is known of an operator.
+pub struct Operator {
+    /// ONNX's name.
+    pub name: &'static str,
+    /// The versions of the standard operator set that were looked at.
+    pub opsets: RangeInclusive<i64>,
+    /// Whether a node is listed by reports even when it is not a map.
+    pub always_listed: bool,
+    /// What takes part in folds, in words, for the table in the README.
+    pub summary: &'static str,
+    /// Reads the law of a node.
+    pub read: fn(&NodeView<'_>) -> Result<Law, Stop>,
+    /// The shape of the first output.
+    pub shape: fn(&NodeView<'_>) -> Option<Shape>,
+    /// Models that prove it.
+    pub samples: &'static [Sample],
+}
+
+/// Every operator with a law.
+pub static OPERATORS: &[&Operator] = &[
+    &batch_normalization::OPERATOR,
+    &conv::OPERATOR,
+    &conv_transpose::OPERATOR,
+    &gemm::OPERATOR,
+    &matmul::OPERATOR,
+    &mul::OPERATOR,
+    &add::OPERATOR,
+    &sub::OPERATOR,
+    &div::OPERATOR,
+    &identity::OPERATOR,
+    &dropout::OPERATOR,
+];
+
+/// The row of an operator.
+pub fn find(name: &str) -> Option<&'static Operator> {
+    OPERATORS.iter().find(|o| o.name == name).copied()
+}
+
+/// Why reading a node stopped: it has no law, or the file could not be read.
+#[derive(Debug)]
+pub enum Stop {
+    /// The node has no law.
+    Reason(Reason),
+    /// Reading failed; the run ends.
+    Failed(crate::Error),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Stop::Reason(reason)
+    }
+}
+
+impl From<Unreadable> for Stop {
+    fn from(unreadable: Unreadable) -> Self {
+        Stop::Reason(reason(&unreadable))
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unreadable(unreadable) => unreadable.into(),
+            Fault::Failed(error) => Stop::Failed(error),
+        }
+    }
+}
+
+/// The reason that stands for something unreadable.
+pub fn reason(unreadable: &Unreadable) -> Reason {
+    match unreadable {
+        Unreadable::AttributeReference(_) => Reason::AttributeReference,
+        Unreadable::AttributeType(_) | Unreadable::Missing(_) => Reason::Attribute,
+        Unreadable::NotConstant(_, NotConstant::Overridable) => Reason::Overridable,
+        Unreadable::NotConstant(_, NotConstant::Form) => Reason::ConstantForm,
+        Unreadable::NotConstant(..) => Reason::NotConstant,
+        Unreadable::NotFloat(_) => Reason::NotFloat,
+        Unreadable::Shape(_) => Reason::UnknownShape,
+    }
+}
+
+/// The shape of the first input: for operators that keep it.
+fn same_shape(node: &NodeView<'_>) -> Option<Shape> {
+    node.input(0)?.shape.clone()
+}
+
+/// A channel count as the file gives it, which must be positive.
+fn positive(number: i64) -> Result<u64, Reason> {
+    u64::try_from(number).ok().filter(|n| *n > 0).ok_or(Reason::Attribute)
+}

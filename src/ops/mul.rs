@@ -1,0 +1,91 @@
+//! Mul by a constant, opset 1 to 14: `y = c·x`.
+
+use super::constant_operand as operand;
+use super::{NEWEST_OPSET, Operator, Stop};
+use crate::law::{Host, Law, Map};
+use crate::model::NodeView;
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Mul",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "by a constant per channel: is folded; takes in scales",
+    read,
+    shape: operand::shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let constant = operand::read(node)?;
+    let placed = constant.place(constant.values.clone(), vec![0.0]);
+    let host = Host::Factor { input: constant.input, dims: constant.dims, rank: constant.rank, divides: false };
+    Ok(Law::Map(Map { data: constant.data, placed, host }))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "behind a convolution, constant first",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] b = dyadic(2), float[3,1,1] k = dyadic(3)>
+            { c = Conv (x, w, b)
+              y = Mul (k, c) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "before a padded convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[1,3,4,4] y)
+            <float[3,2,3,3] w = dyadic(1), float[3] b = dyadic(2), float[1,2,1,1] k = dyadic(3)>
+            { s = Mul (x, k)
+              y = Conv <pads = [1,1,1,1]> (s, w, b) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "twice",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[1,2,4,4] y)
+            <float[2,1,1] k = dyadic(3), float[] j = {0.5}>
+            { a = Mul (x, k)
+              b = Mul (a, j)
+              y = Relu (b) }"#,
+        expect: Expect::Folded { left: &["Mul", "Relu"] },
+    },
+    Sample {
+        name: "as many numbers as channels, but along the last axis",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,3] x) => (float[1,3,2,3] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] k = dyadic(3)>
+            { c = Conv (x, w)
+              y = Mul (c, k) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "a number per element",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,3] x) => (float[1,3,2,3] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,2,3] k = dyadic(3)>
+            { c = Conv (x, w)
+              y = Mul (c, k) }"#,
+        expect: Expect::Kept("per-element"),
+    },
+    Sample {
+        name: "along an axis that comes from an attribute, opset 6",
+        text: r#"<ir_version: 3, opset_import: ["" : 6]>
+            g (float[1,2,2,3] x, float[3,2,1,1] w, float[3] k) => (float[1,3,2,3] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] k = dyadic(3)>
+            { c = Conv (x, w)
+              y = Mul <broadcast = 1, axis = 1> (c, k) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "a BatchNormalization before it takes it in",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            <float[3] s = dyadic(1), float[3] b = dyadic(2), float[3] m = dyadic(3), float[3] v = square(4), float[3,1,1] k = dyadic(5)>
+            { a = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Mul (a, k) }"#,
+        expect: Expect::Folded { left: &["BatchNormalization"] },
+    },
+];

@@ -1,0 +1,182 @@
+//! What a plan has decided so far: topology and constants as they will be, as data beside the graph that stays as it is.
+//!
+//! [`Draft::with`] is the one place where a choice is recorded. Numbers stay f64 here through any number of folds.
+
+use std::collections::BTreeMap;
+
+use crate::law::{Array, Parameter, Role};
+use crate::model::{Graph, NodeId, Use, ValueId};
+use crate::plan::route::{Route, Way};
+
+/// A constant input as the draft has it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DraftTensor {
+    /// The stored tensor times factors: large weights are never held.
+    Factored {
+        /// Label and extent of each axis.
+        axes: Vec<(Role, u64)>,
+        /// One factor per output channel; empty means none.
+        out: Vec<f64>,
+        /// One factor per input channel; empty means none.
+        input: Vec<f64>,
+    },
+    /// Other numbers.
+    Dense {
+        /// The numbers.
+        value: Array,
+        /// A constant that the fold leaves without readers and whose place the numbers may take.
+        donor: Option<ValueId>,
+    },
+}
+
+/// One recorded fold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// The node whose map was moved and that is gone.
+    pub site: NodeId,
+    /// Where the map went.
+    pub way: Way,
+    /// The nodes whose constants took it in.
+    pub into: Vec<NodeId>,
+    /// The nodes that handed it on unchanged.
+    pub through: Vec<NodeId>,
+}
+
+/// The state after some folds.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Folds in order.
+    pub folds: Vec<Fold>,
+    /// By node: whether it is gone.
+    removed: Vec<bool>,
+    /// By node, where changed: inputs that now read another value.
+    inputs: BTreeMap<(NodeId, usize), Option<ValueId>>,
+    /// By value, where changed: who produces it now (`None`: nobody, it is gone).
+    producers: BTreeMap<ValueId, Option<(NodeId, usize)>>,
+    /// By value, where changed: who uses it now.
+    uses: BTreeMap<ValueId, Vec<Use>>,
+    /// Changed constants.
+    pub tensors: BTreeMap<(NodeId, usize), DraftTensor>,
+    /// Nodes that became another operator.
+    pub operators: BTreeMap<NodeId, &'static str>,
+    /// Attributes that are removed.
+    pub dropped: BTreeMap<NodeId, Vec<&'static str>>,
+}
+
+impl Draft {
+    /// The graph as it is.
+    pub fn new(graph: &Graph<'_>) -> Draft {
+        Draft { removed: vec![false; graph.nodes.len()], ..Draft::default() }
+    }
+
+    /// Whether a node is gone.
+    pub fn is_removed(&self, node: NodeId) -> bool {
+        self.removed.get(node.0).copied().unwrap_or(false)
+    }
+
+    /// The value at an input of a node.
+    pub fn input(&self, graph: &Graph<'_>, node: NodeId, input: usize) -> Option<ValueId> {
+        match self.inputs.get(&(node, input)) {
+            Some(changed) => *changed,
+            None => graph.node(node).inputs.get(input).copied().flatten(),
+        }
+    }
+
+    /// The node that produces a value, and at which output.
+    pub fn producer(&self, graph: &Graph<'_>, value: ValueId) -> Option<(NodeId, usize)> {
+        match (self.producers.get(&value), graph.value(value).origin) {
+            (Some(changed), _) => *changed,
+            (None, crate::model::Origin::Node(node, output)) => Some((node, output)),
+            _ => None,
+        }
+    }
+
+    /// Who uses a value.
+    pub fn uses<'a>(&'a self, graph: &'a Graph<'_>, value: ValueId) -> &'a [Use] {
+        self.uses.get(&value).unwrap_or(&graph.value(value).uses)
+    }
+
+    /// Inputs that read another value than in the file, or none any more.
+    pub fn changed_inputs(&self) -> impl Iterator<Item = (NodeId, usize, Option<ValueId>)> + '_ {
+        self.inputs.iter().map(|((node, input), value)| (*node, *input, *value))
+    }
+
+    /// Values that another node produces than in the file, or none any more.
+    pub fn changed_producers(&self) -> impl Iterator<Item = (ValueId, Option<(NodeId, usize)>)> + '_ {
+        self.producers.iter().map(|(value, producer)| (*value, *producer))
+    }
+
+    /// The draft after one more fold. Every fold removes one node, so planning ends.
+    #[must_use]
+    pub fn with(mut self, graph: &Graph<'_>, route: Route) -> Draft {
+        debug_assert!(!self.is_removed(route.site), "a site is folded once");
+        let node = graph.node(route.site);
+        let donor = (node.proto.op_type() == "BatchNormalization").then(|| self.input(graph, route.site, 2)).flatten();
+        for (at, parameters) in &route.changes {
+            for parameter in parameters {
+                self.record(*at, parameter, donor);
+            }
+        }
+        let (read, made) = (self.input(graph, route.site, route.data), node.outputs.first().copied().flatten());
+        if let Some(removed) = self.removed.get_mut(route.site.0) {
+            *removed = true;
+        }
+        for input in 0..node.inputs.len() {
+            if let Some(value) = self.input(graph, route.site, input) {
+                self.forget(graph, value, Use::Node(route.site, input));
+            }
+        }
+        if let (Some(read), Some(made)) = (read, made) {
+            match route.way {
+                // The value behind the site keeps its name: the producer of the value before makes it now.
+                Way::Back => {
+                    let producer = self.producer(graph, read);
+                    self.producers.insert(made, producer);
+                    self.producers.insert(read, None);
+                }
+                // The value before the site keeps its name: readers of the value behind read it now.
+                Way::Ahead => {
+                    for user in self.uses(graph, made).to_vec() {
+                        if let Use::Node(reader, input) = user {
+                            self.inputs.insert((reader, input), Some(read));
+                            self.forget(graph, made, user);
+                            self.uses.entry(read).or_insert_with(|| graph.value(read).uses.clone()).push(user);
+                        }
+                    }
+                    self.producers.insert(made, None);
+                }
+            }
+        }
+        self.folds.push(Fold { site: route.site, way: route.way, into: route.into, through: route.through });
+        self
+    }
+
+    fn forget(&mut self, graph: &Graph<'_>, value: ValueId, user: Use) {
+        self.uses.entry(value).or_insert_with(|| graph.value(value).uses.clone()).retain(|u| *u != user);
+    }
+
+    fn record(&mut self, node: NodeId, parameter: &Parameter, donor: Option<ValueId>) {
+        match parameter {
+            Parameter::Drop(attribute) => self.dropped.entry(node).or_default().push(attribute),
+            Parameter::Become(operator) => {
+                self.operators.insert(node, operator);
+            }
+            Parameter::Replace { input, value } => {
+                let tensor = DraftTensor::Dense { value: value.clone(), donor };
+                self.tensors.insert((node, *input), tensor);
+            }
+            Parameter::Scale { input, axes, label, factor } => {
+                let fresh = || DraftTensor::Factored { axes: axes.clone(), out: vec![], input: vec![] };
+                let tensor = self.tensors.entry((node, *input)).or_insert_with(fresh);
+                if let DraftTensor::Factored { out, input, .. } = tensor {
+                    let factors = if *label == Role::Out { out } else { input };
+                    if factors.is_empty() {
+                        factors.clone_from(factor);
+                    } else {
+                        factors.iter_mut().zip(factor).for_each(|(old, new)| *old *= new);
+                    }
+                }
+            }
+        }
+    }
+}

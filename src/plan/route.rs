@@ -1,0 +1,172 @@
+//! One map's way: a work-list of `push`, all or nothing, without changing anything.
+//!
+//! The walker checks what the graph must satisfy (readers, graph outputs, captures, scopes); laws check what operators must.
+
+use crate::law::{Law, Parameter, Port, Reason, Step, push};
+use crate::map::Placed;
+use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::plan::view::View;
+
+/// The direction in which a map leaves its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Into what produces the node's input.
+    Back,
+    /// Into what reads its output.
+    Ahead,
+}
+
+/// A complete way: recording it cannot fail.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The node whose map moves.
+    pub site: NodeId,
+    /// The input that it maps.
+    pub data: usize,
+    /// The direction.
+    pub way: Way,
+    /// What changes in other nodes.
+    pub changes: Vec<(NodeId, Vec<Parameter>)>,
+    /// The nodes that took the map in.
+    pub into: Vec<NodeId>,
+    /// The nodes that handed it on unchanged.
+    pub through: Vec<NodeId>,
+}
+
+/// Why a map stays, and which node refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Why.
+    pub reason: Reason,
+    /// The node that refused; the site itself if the fact concerns it alone.
+    pub node: NodeId,
+}
+
+/// A map on its way, at the port of a node or value that it is about to enter.
+enum Travel {
+    /// To the producer of a value; the map came from this use of it.
+    Back(ValueId, Placed, NodeId),
+    /// To all readers of a value, made by this node.
+    Ahead(ValueId, Placed, NodeId),
+}
+
+/// The way of the map of `site`, or who refused.
+///
+/// # Errors
+/// The refusal that stops it.
+pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
+    let own = |reason| Kept { reason, node: site };
+    let Law::Map(map) = view.law(site).map_err(own)? else { return Err(own(Reason::NotAffine)) };
+    let node = view.graph.node(site);
+    let first = match way {
+        Way::Back => view.draft.input(view.graph, site, map.data).map(|v| Travel::Back(v, map.placed.clone(), site)),
+        Way::Ahead => node.outputs.first().copied().flatten().map(|v| Travel::Ahead(v, map.placed.clone(), site)),
+    };
+    let first = first.ok_or_else(|| own(Reason::NoReader))?;
+    let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![] };
+    let mut work = vec![first];
+    let mut visited = vec![site];
+    while let Some(travel) = work.pop() {
+        let arrivals = match &travel {
+            Travel::Back(value, _, from) => vec![producer(view, *value, *from)?],
+            Travel::Ahead(value, _, from) => readers(view, *value, *from)?,
+        };
+        let (Travel::Back(_, placed, _) | Travel::Ahead(_, placed, _)) = &travel;
+        for (arrived, port) in arrivals {
+            let refused = |reason| Kept { reason, node: arrived };
+            if visited.contains(&arrived) {
+                return Err(refused(Reason::SeveralReaders));
+            }
+            visited.push(arrived);
+            let law = view.law(arrived).map_err(refused)?;
+            let step = push(&law, &view.constants(arrived), port, placed).map_err(refused)?;
+            check_types(view, arrived, &step).map_err(refused)?;
+            (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into }).push(arrived);
+            for (port, placed) in step.moves {
+                let value = match port {
+                    Port::Input(input) => view.draft.input(view.graph, arrived, input),
+                    Port::Output => view.graph.node(arrived).outputs.first().copied().flatten(),
+                };
+                let value = value.ok_or_else(|| refused(Reason::NoReader))?;
+                work.push(match port {
+                    Port::Input(_) => Travel::Back(value, placed, arrived),
+                    Port::Output => Travel::Ahead(value, placed, arrived),
+                });
+            }
+            if !step.parameters.is_empty() {
+                route.changes.push((arrived, step.parameters));
+            }
+        }
+    }
+    Ok(route)
+}
+
+/// The producer of a value, if nobody but `from` reads it.
+fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Port), Kept> {
+    let keep = |reason, node| Err(Kept { reason, node });
+    let Some((node, output)) = view.draft.producer(view.graph, value) else {
+        let reason = match view.graph.value(value).origin {
+            Origin::Input { .. } => Reason::GraphInput,
+            _ => Reason::NotAffine,
+        };
+        return keep(reason, from);
+    };
+    let scope = view.graph.node(node).scope;
+    if scope != view.graph.node(from).scope {
+        return keep(Reason::CrossesScope, node);
+    }
+    for user in view.draft.uses(view.graph, value) {
+        match user {
+            Use::Node(reader, _) if *reader == from => {}
+            Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
+            Use::Node(reader, _) => return keep(Reason::SeveralReaders, *reader),
+            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
+            Use::Output(..) => return keep(Reason::CrossesScope, node),
+            Use::Annotation(_) => return keep(Reason::Annotated, node),
+        }
+    }
+    if view.draft.uses(view.graph, value).len() != 1 {
+        return keep(Reason::SeveralReaders, from);
+    }
+    if output != 0 {
+        return keep(Reason::UnknownOperator, node);
+    }
+    Ok((node, Port::Output))
+}
+
+/// All readers of a value, if they are nodes of the same graph.
+fn readers(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Vec<(NodeId, Port)>, Kept> {
+    let keep = |reason, node| Err(Kept { reason, node });
+    let scope = view.graph.node(from).scope;
+    let mut found = Vec::new();
+    for user in view.draft.uses(view.graph, value) {
+        match user {
+            Use::Node(reader, input) if view.graph.node(*reader).scope == scope => found.push((*reader, Port::Input(*input))),
+            Use::Node(reader, _) => return keep(Reason::CrossesScope, *reader),
+            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, from),
+            Use::Output(..) => return keep(Reason::CrossesScope, from),
+            Use::Annotation(_) => return keep(Reason::Annotated, from),
+        }
+    }
+    if found.is_empty() { keep(Reason::NoReader, from) } else { Ok(found) }
+}
+
+/// Numbers that a step puts into constants must be numbers of the constants' type.
+fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason> {
+    for parameter in &step.parameters {
+        match parameter {
+            Parameter::Replace { input, value } => {
+                let element = view.input_element(node, *input).ok_or(Reason::NotFloat)?;
+                if value.values.iter().any(|v| !v.is_finite()) {
+                    return Err(Reason::NonFinite);
+                }
+                if value.values.iter().any(|v| !element.round(*v).is_finite()) {
+                    return Err(Reason::Overflow);
+                }
+            }
+            Parameter::Scale { factor, .. } if factor.iter().any(|f| !f.is_finite()) => return Err(Reason::NonFinite),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Where bytes come from: something with a length that can be read at any offset.
+
+use std::io;
+
+/// Bytes that can be read at any offset.
+pub trait Source: Send + Sync {
+    /// How many bytes there are.
+    fn len(&self) -> u64;
+
+    /// Whether there is no byte at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when the source ends before the buffer is full, also when
+    /// the offset lies past the end; otherwise what the system reports.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl Source for &[u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let bytes = usize::try_from(offset)
+            .ok()
+            .and_then(|start| self.get(start..start.checked_add(buffer.len())?))
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Source for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.as_slice().read_exact_at(buffer, offset)
+    }
+}
+
+#[cfg(unix)]
+pub use file::FileSource;
+
+#[cfg(unix)]
+mod file {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::path::Path;
+
+    use super::Source;
+
+    /// An opened file. It is read by offset and never mapped, so that a file which shrinks while
+    /// it is in use is an error and not the death of the process.
+    #[derive(Debug)]
+    pub struct FileSource {
+        file: File,
+        stamp: Stamp,
+    }
+
+    /// What tells one state of a file from another.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Stamp {
+        len: u64,
+        modified: (i64, i64),
+        inode: (u64, u64),
+    }
+
+    impl Stamp {
+        fn of(metadata: &Metadata) -> Self {
+            Self {
+                len: metadata.len(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+                inode: (metadata.dev(), metadata.ino()),
+            }
+        }
+    }
+
+    impl FileSource {
+        /// Opens the file at `path` for reading.
+        ///
+        /// # Errors
+        /// What the system reports on opening and on `fstat`.
+        pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+            Self::new(File::open(path)?)
+        }
+
+        /// Reads from a file that is open already; remembers its length and time of change.
+        ///
+        /// # Errors
+        /// What the system reports on `fstat`.
+        pub fn new(file: File) -> io::Result<Self> {
+            let stamp = Stamp::of(&file.metadata()?);
+            Ok(Self { file, stamp })
+        }
+
+        /// Whether the file still has the length, the time of change and the inode that it had
+        /// when it was opened.
+        ///
+        /// # Errors
+        /// What the system reports on `fstat`.
+        pub fn unchanged(&self) -> io::Result<bool> {
+            Ok(Stamp::of(&self.file.metadata()?) == self.stamp)
+        }
+
+        /// The opened file.
+        pub fn file(&self) -> &File {
+            &self.file
+        }
+    }
+
+    impl Source for FileSource {
+        fn len(&self) -> u64 {
+            self.stamp.len
+        }
+
+        fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+            // What was appended since the file was opened does not exist for us; also, an offset
+            // that no file can have is reported differently by each system.
+            if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.stamp.len) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.file.read_exact_at(buffer, offset)
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_past_the_end_is_an_error_for_memory_and_files() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bytes");
+        std::fs::write(&path, &bytes).unwrap();
+        let file = FileSource::open(&path).unwrap();
+        for source in [&bytes as &dyn Source, &file] {
+            assert_eq!(source.len(), 100);
+            let mut buffer = [0; 10];
+            source.read_exact_at(&mut buffer, 90).unwrap();
+            assert_eq!(buffer[..], bytes[90..]);
+            for offset in [91, 100, u64::MAX / 2] {
+                let error = source.read_exact_at(&mut buffer, offset).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bytes");
+        std::fs::write(&path, "before").unwrap();
+        let file = FileSource::open(&path).unwrap();
+        assert!(file.unchanged().unwrap());
+        std::fs::write(&path, "before and after").unwrap();
+        assert!(!file.unchanged().unwrap());
+    }
+}
