@@ -17,6 +17,7 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod sample;
+pub mod verify;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
