@@ -27,5 +27,3 @@ pub use error::{Error, ErrorKind, Result};
 pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
-
-pub mod verify;

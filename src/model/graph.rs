@@ -220,7 +220,9 @@ impl<'m> Graph<'m> {
     pub fn declared_shape(&self, id: ValueId) -> Option<Shape> {
         let value = self.value(id);
         match value.origin {
-            Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => Some(Shape::known(&self.tensor(tensor).dims)),
+            Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => {
+                Some(Shape::known(&self.tensor(tensor).dims))
+            }
             _ => value.declared.and_then(Shape::declared),
         }
     }
@@ -444,7 +446,9 @@ impl<'m> Builder<'m> {
         let home = Home::Constant { node, attribute: 0 };
         let mut spans = at.nested.iter().filter_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
         let tensor = match (spans.next(), spans.next(), &attribute.t) {
-            (Some(span), None, Some(proto)) if attribute.name() == "value" => Some(Tensor::new(self.graph.model, proto, span, home)?),
+            (Some(span), None, Some(proto)) if attribute.name() == "value" => {
+                Some(Tensor::new(self.graph.model, proto, span, home)?)
+            }
             (span, None, None) if attribute.ref_attr_name().is_empty() => Tensor::from_attribute(attribute, span, home),
             _ => None,
         };

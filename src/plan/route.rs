@@ -81,7 +81,8 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
             let law = view.law(arrived).map_err(refused)?;
             let step = push(&law, &view.constants(arrived), port, placed).map_err(refused)?;
             check_types(view, arrived, &step).map_err(refused)?;
-            (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into }).push(arrived);
+            (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into })
+                .push(arrived);
             for (port, placed) in step.moves {
                 let value = match port {
                     Port::Input(input) => view.draft.input(view.graph, arrived, input),

@@ -151,11 +151,8 @@ fn agreeing(
     }
     for (axis, (&size, dim)) in given.iter().zip(&shape.dim).enumerate() {
         match dim.value.as_ref() {
-            Some(dimension::Value::DimValue(fixed)) if *fixed > 0 => {
-                if usize::try_from(*fixed) != Ok(size) {
-                    let why = format!("axis {axis} is {fixed} in the model, {size} as given");
-                    return Err(wrong(name, &why));
-                }
+            Some(dimension::Value::DimValue(fixed)) if *fixed > 0 && usize::try_from(*fixed) != Ok(size) => {
+                return Err(wrong(name, &format!("axis {axis} is {fixed} in the model, {size} as given")));
             }
             Some(dimension::Value::DimParam(symbol)) if is_symbol(symbol) => {
                 let known = *symbols.entry(symbol.clone()).or_insert(size);

@@ -1,14 +1,15 @@
 //! A model file with all that belongs to it, in memory.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use prost::Message;
 
 use super::CouldNotRun;
+use crate::model::external;
 use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::wire::Source;
 
 /// Reads a model and its external data.
 ///
@@ -55,38 +56,14 @@ fn read_tensor(tensor: &mut TensorProto, folder: &Path) -> Result<(), CouldNotRu
 }
 
 fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
-    let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key() == key).map(|entry| entry.value());
-    let number = |key: &str| entry(key).map(|text| text.parse::<u64>().map_err(|_| format!("{key} {text:?}"))).transpose();
-    let path = inside(folder, entry("location").ok_or("there is no location")?)?;
-    let named = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut file = File::open(&path).map_err(named)?;
-    let metadata = file.metadata().map_err(named)?;
-    if !metadata.is_file() {
-        return Err(format!("{} is no regular file", path.display()));
-    }
-    let offset = number("offset")?.unwrap_or(0);
-    let rest = metadata.len().checked_sub(offset).ok_or("the offset is past the end")?;
-    let length = number("length")?.unwrap_or(rest);
+    let entry = external::entry(tensor).map_err(|error| error.to_string())?;
+    let file = external::open(folder, &entry.location).map_err(|error| error.to_string())?;
+    let rest = file.len().checked_sub(entry.offset).ok_or("the offset is past the end")?;
+    let length = entry.length.unwrap_or(rest);
     if length > rest {
-        return Err(format!("{length} bytes from {offset} reach past the end"));
+        return Err(format!("{length} bytes from {} reach past the end", entry.offset));
     }
-    file.seek(SeekFrom::Start(offset)).map_err(named)?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes).map_err(named)?;
+    let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too large")?];
+    file.source.read_exact_at(&mut bytes, entry.offset).map_err(|error| format!("{}: {error}", file.path.display()))?;
     Ok(bytes)
-}
-
-/// A path that stays in the model's folder, also through links.
-fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {
-    let relative = Path::new(location);
-    if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("{location:?} leads out of the model's folder"));
-    }
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let whole = |path: &Path| path.canonicalize().map_err(|e| format!("{}: {e}", path.display()));
-    let (folder, path) = (whole(folder)?, whole(&folder.join(relative))?);
-    match path.starts_with(&folder) {
-        true => Ok(path),
-        false => Err(format!("{location:?} leads out of the model's folder")),
-    }
 }

@@ -9,6 +9,7 @@
 
 mod array;
 mod bind;
+mod check;
 mod convert;
 mod engine;
 mod error;
@@ -23,6 +24,8 @@ mod prepare;
 mod proto;
 mod rewrite;
 mod run;
+#[cfg(test)]
+mod tests;
 mod widen;
 
 pub use array::{Array, Data};

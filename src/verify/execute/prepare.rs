@@ -1,15 +1,19 @@
 //! From a model as it is stored to one that the engine runs as real arithmetic, in f64.
 
+use std::collections::HashSet;
+
 use super::flatten::{Branch, flatten};
 use super::proto::opset;
 use super::{CouldNotRun, lint, rewrite, widen};
-use crate::onnx::ModelProto;
+use crate::onnx::{GraphProto, ModelProto};
 
 /// A model that the engine can run in f64. Values of the main graph keep their names.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// One flat graph, all floats f64.
     pub model: ModelProto,
+    /// The inputs, without those that have an initializer, and the outputs, as they were declared.
+    pub signature: ModelProto,
     /// Whether there was an If, so that the other branch is another model.
     pub branches: bool,
     /// The nodes that run with the 24 bits of f32 all the same, by the first value that each makes.
@@ -31,7 +35,15 @@ pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRu
     let opset = opset(&model);
     let graph = model.graph.get_or_insert_default();
     lint::graph(graph, opset)?;
+    let signature = declared(graph);
     widen::graph(graph)?;
     let narrow = rewrite::graph(graph, opset);
-    Ok(Prepared { model, branches: flat.branches, narrow, assumptions: flat.assumptions })
+    Ok(Prepared { model, signature, branches: flat.branches, narrow, assumptions: flat.assumptions })
+}
+
+fn declared(graph: &GraphProto) -> ModelProto {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let inputs = graph.input.iter().filter(|input| !constants.contains(input.name()));
+    let graph = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };
+    ModelProto { graph: Some(graph), ..ModelProto::default() }
 }

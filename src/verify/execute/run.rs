@@ -1,12 +1,12 @@
 //! The engine: parse, bind, run. Only the typed form is run, in which each ONNX node still stands
 //! on its own; the engine's optimiser would fold BatchNormalization itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::prelude::{
-    Datum, DatumType, InferenceFact, InferenceModel, InferenceModelExt, TValue, TVec, Tensor, TypedModel, TypedSimplePlan,
+    Datum, DatumType, InferenceFact, InferenceModel, InferenceModelExt, TValue, TVec, Tensor, TypedSimplePlan,
 };
 use tract_onnx::tract_hir::internal::{OutletId, SimplePlan, TractResult, bail, format_err};
 
@@ -14,7 +14,7 @@ use super::array::{Array, Data, count};
 use super::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
 use super::prepare::Prepared;
 use super::proto::{Names, make};
-use super::{CouldNotRun, convert, engine};
+use super::{CouldNotRun, check, convert, engine};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
 
@@ -46,7 +46,7 @@ impl Loaded {
     pub fn parse(prepared: Prepared, taps: &[String]) -> Result<Loaded, CouldNotRun> {
         let mut model = prepared.model;
         let taps = tapped(&mut model, taps)?;
-        let signature = signature(&model);
+        let signature = prepared.signature;
         let nodes = model.graph.iter().flat_map(|graph| &graph.node);
         let normalised =
             nodes.filter(|node| node.op_type() == "BatchNormalization").filter_map(|node| node.output.first().cloned()).collect();
@@ -58,7 +58,7 @@ impl Loaded {
         Ok(Loaded { model: parsed.model, taps, normalised, signature })
     }
 
-    /// The inputs, outputs and their types, without nodes and without constants.
+    /// The inputs and outputs as they were declared, without nodes and without constants.
     pub fn signature(&self) -> &ModelProto {
         &self.signature
     }
@@ -94,8 +94,9 @@ impl Loaded {
             model.select_output_outlets(&outlets)?;
             SimplePlan::new(model.into_typed()?)
         })?;
-        self.check(plan.model())?;
-        let narrow = narrow_values(plan.model());
+        check::unmerged(plan.model(), &self.normalised)?;
+        check::windows(plan.model())?;
+        let narrow = check::narrow_values(plan.model());
         Ok(Run { plan, inputs, outputs: self.taps.keys().cloned().collect(), narrow })
     }
 
@@ -116,21 +117,6 @@ impl Loaded {
             }
         }
         Err(first.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())))
-    }
-
-    /// Every BatchNormalization that is computed at run time must still be a multiplication and an
-    /// addition of its own: had the engine merged it, the run would prove nothing about it.
-    fn check(&self, typed: &TypedModel) -> Result<(), CouldNotRun> {
-        let nodes: HashMap<&str, _> = typed.nodes().iter().map(|node| (node.name.as_str(), node)).collect();
-        for name in &self.normalised {
-            let Some(node) = nodes.get(name.as_str()) else { continue };
-            let constant = node.outputs.first().is_some_and(|output| output.fact.konst.is_some());
-            if !constant && !nodes.contains_key(format!("{name}.mul").as_str()) {
-                let why = format!("the engine merged the BatchNormalization that makes `{name}`");
-                return Err(CouldNotRun::Model(why));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -157,17 +143,12 @@ impl Run {
     }
 }
 
-fn narrow_values(model: &TypedModel) -> usize {
-    let outputs = model.nodes().iter().flat_map(|node| &node.outputs);
-    outputs.filter(|output| output.fact.datum_type == DatumType::F32).count()
-}
-
 /// Inputs and initializers have no label in the engine: a tap on them is a copy.
 fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<BTreeMap<String, String>, CouldNotRun> {
     let graph = model.graph.get_or_insert_default();
     let mut names = Names::of(graph);
-    let made: std::collections::HashSet<String> = graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
-    let given: std::collections::HashSet<String> = graph
+    let made: HashSet<String> = graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
+    let given: HashSet<String> = graph
         .input
         .iter()
         .map(|input| input.name())
@@ -194,20 +175,6 @@ fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<BTreeMap<String, St
         found.insert(name.clone(), label);
     }
     Ok(found)
-}
-
-fn signature(model: &ModelProto) -> ModelProto {
-    let graph = model.graph.as_ref().map(|graph| crate::onnx::GraphProto {
-        input: graph
-            .input
-            .iter()
-            .filter(|input| graph.initializer.iter().all(|tensor| tensor.name() != input.name()))
-            .cloned()
-            .collect(),
-        output: graph.output.clone(),
-        ..Default::default()
-    });
-    ModelProto { graph, opset_import: model.opset_import.clone(), ..Default::default() }
 }
 
 /// Calls the engine, which panics on much that is wrong with a model.

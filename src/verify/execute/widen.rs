@@ -3,19 +3,13 @@
 //! Widening is exact, so both models keep their stored values bit for bit. What narrows between
 //! two operators (a Cast to float16) no longer does: the model is run as real arithmetic.
 
-use half::{bf16, f16};
-
 use super::CouldNotRun;
 use super::array::count;
 use super::proto::{attribute, doubles, label, longs, raw};
+use crate::model::Element;
 use crate::onnx::tensor_proto::{DataLocation, DataType};
 use crate::onnx::type_proto::Value;
 use crate::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
-
-/// Whether this is an element type that becomes f64.
-pub(super) fn is_float(element: i32) -> bool {
-    [DataType::Float, DataType::Float16, DataType::Bfloat16, DataType::Double].iter().any(|&float| i32::from(float) == element)
-}
 
 /// Widens a flat graph in place and clears what the engine must not rely on.
 ///
@@ -42,6 +36,10 @@ fn declared(value: &mut ValueInfoProto) {
     {
         tensor.elem_type = Some(DataType::Double.into());
     }
+}
+
+fn is_float(element: i32) -> bool {
+    DataType::try_from(element).ok().and_then(format).is_some()
 }
 
 fn attributes(node: &mut NodeProto) -> Result<(), String> {
@@ -121,28 +119,21 @@ type Payload = (DataType, usize, Vec<u8>);
 
 fn payload(tensor: &mut TensorProto, element: DataType) -> Result<Payload, String> {
     let stored = tensor.raw_data.take().filter(|bytes| !bytes.is_empty());
-    let double = |bytes| Ok((DataType::Double, 8, bytes));
     let int32 = |size: usize| -> Vec<u8> {
         let numbers = tensor.int32_data.iter();
         numbers.flat_map(|number| number.to_le_bytes().into_iter().take(size)).collect()
     };
     match element {
-        DataType::Float => double(match stored {
-            Some(bytes) => widened(&bytes, |bytes: [u8; 4]| f32::from_le_bytes(bytes).into())?,
-            None => f64_bytes(tensor.float_data.iter().map(|&value| value.into())),
-        }),
-        DataType::Double => double(match stored {
-            Some(bytes) => bytes,
-            None => f64_bytes(tensor.double_data.iter().copied()),
-        }),
-        DataType::Float16 => {
-            let bytes = stored.unwrap_or_else(|| int32(2));
-            double(widened(&bytes, |bytes: [u8; 2]| f16::from_le_bytes(bytes).to_f64())?)
-        }
-        DataType::Bfloat16 => {
-            let bytes = stored.unwrap_or_else(|| int32(2));
-            double(widened(&bytes, |bytes: [u8; 2]| bf16::from_le_bytes(bytes).to_f64())?)
-        }
+        DataType::Float => match stored {
+            Some(bytes) => widened(Element::F32, &bytes),
+            None => Ok(double(tensor.float_data.iter().map(|&value| value.into()))),
+        },
+        DataType::Double => match stored {
+            Some(bytes) => Ok((DataType::Double, 8, bytes)),
+            None => Ok(double(tensor.double_data.iter().copied())),
+        },
+        DataType::Float16 => widened(Element::F16, &stored.unwrap_or_else(|| int32(2))),
+        DataType::Bfloat16 => widened(Element::BF16, &stored.unwrap_or_else(|| int32(2))),
         DataType::Uint8 | DataType::Int8 | DataType::Bool => Ok((element, 1, stored.unwrap_or_else(|| int32(1)))),
         DataType::Uint16 | DataType::Int16 => Ok((element, 2, stored.unwrap_or_else(|| int32(2)))),
         DataType::Int32 => Ok((element, 4, stored.unwrap_or_else(|| int32(4)))),
@@ -163,14 +154,33 @@ fn payload(tensor: &mut TensorProto, element: DataType) -> Result<Payload, Strin
     }
 }
 
-fn f64_bytes(values: impl Iterator<Item = f64>) -> Vec<u8> {
-    values.flat_map(f64::to_le_bytes).collect()
+fn double(values: impl Iterator<Item = f64>) -> Payload {
+    (DataType::Double, 8, values.flat_map(f64::to_le_bytes).collect())
 }
 
-fn widened<const N: usize>(bytes: &[u8], widen: fn([u8; N]) -> f64) -> Result<Vec<u8>, String> {
-    let (chunks, rest) = bytes.as_chunks::<N>();
-    if !rest.is_empty() {
-        return Err(format!("{} bytes are no multiple of {N}", bytes.len()));
+/// In blocks, so that a large tensor is not held a third time.
+fn widened(element: Element, stored: &[u8]) -> Result<Payload, String> {
+    const BLOCK: usize = 1 << 16;
+    if !stored.len().is_multiple_of(element.size()) {
+        return Err(format!("{} bytes are no multiple of {}", stored.len(), element.size()));
     }
-    Ok(f64_bytes(chunks.iter().map(|&chunk| widen(chunk))))
+    let mut wide = Vec::with_capacity((stored.len() / element.size()).saturating_mul(8));
+    let mut values = Vec::with_capacity(BLOCK);
+    for block in stored.chunks(BLOCK) {
+        values.clear();
+        element.decode(block, &mut values);
+        wide.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    Ok((DataType::Double, 8, wide))
+}
+
+/// The format of a float's element type.
+pub(super) fn format(element: DataType) -> Option<Element> {
+    match element {
+        DataType::Float => Some(Element::F32),
+        DataType::Double => Some(Element::F64),
+        DataType::Float16 => Some(Element::F16),
+        DataType::Bfloat16 => Some(Element::BF16),
+        _ => None,
+    }
 }
