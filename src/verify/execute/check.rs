@@ -1,20 +1,54 @@
 //! What must hold of the engine's typed graph before a run of it says anything about the model.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::prelude::{DatumType, TypedModel};
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 
 use super::CouldNotRun;
+use crate::onnx::GraphProto;
+
+/// The values that a BatchNormalization makes between the graph's inputs and its outputs. Those of constants alone the
+/// engine may compute beforehand, those of no use it may leave out.
+pub(super) fn normalised(graph: &GraphProto) -> Vec<String> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let inputs = graph.input.iter().map(|input| input.name()).filter(|name| !constants.contains(name));
+    let outputs = graph.output.iter().map(|output| output.name());
+    let (mut readers, mut makers) = (HashMap::<&str, Vec<&str>>::new(), HashMap::<&str, Vec<&str>>::new());
+    for node in &graph.node {
+        for (input, output) in node.input.iter().flat_map(|input| node.output.iter().map(move |output| (input, output))) {
+            readers.entry(input).or_default().push(output);
+            makers.entry(output).or_default().push(input);
+        }
+    }
+    let (below, above) = (reached(inputs, &readers), reached(outputs, &makers));
+    let nodes = graph.node.iter().filter(|node| node.op_type() == "BatchNormalization");
+    nodes
+        .filter_map(|node| node.output.first())
+        .filter(|name| below.contains(name.as_str()) && above.contains(name.as_str()))
+        .cloned()
+        .collect()
+}
+
+fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &HashMap<&'g str, Vec<&'g str>>) -> HashSet<&'g str> {
+    let mut open: Vec<&str> = start.collect();
+    let mut seen = HashSet::new();
+    while let Some(name) = open.pop() {
+        if seen.insert(name) {
+            open.extend(edges.get(name).into_iter().flatten());
+        }
+    }
+    seen
+}
 
 /// Every BatchNormalization that is computed at run time must still be a multiplication and an addition of its own: had
 /// the engine merged it, the run would prove nothing about it.
 pub(super) fn unmerged(typed: &TypedModel, normalised: &[String]) -> Result<(), CouldNotRun> {
     let nodes: HashMap<&str, _> = typed.nodes().iter().map(|node| (node.name.as_str(), node)).collect();
     for name in normalised {
-        let Some(node) = nodes.get(name.as_str()) else { continue };
-        let constant = node.outputs.first().is_some_and(|output| output.fact.konst.is_some());
-        if !constant && !nodes.contains_key(format!("{name}.mul").as_str()) {
+        let node = nodes.get(name.as_str());
+        let constant = node.is_some_and(|node| node.outputs.iter().any(|output| output.fact.konst.is_some()));
+        if !constant && (node.is_none() || !nodes.contains_key(format!("{name}.mul").as_str())) {
             return Err(CouldNotRun::Model(format!("the engine merged the BatchNormalization that makes `{name}`")));
         }
     }
@@ -76,11 +110,12 @@ mod tests {
             { c = Conv <pads = [1, 1, 1, 1]> (x, w)  y = BatchNormalization (c, s, b, m, v) }"#;
         let model = crate::onnx::ModelProto::decode(crate::sample::encode(text).unwrap().as_slice()).unwrap();
         let prepared = prepare(model, Branch::Then).unwrap();
+        let normalised = normalised(prepared.model.graph.as_ref().unwrap());
+        assert_eq!(normalised, ["y"]);
         let proto = convert::model(prepared.model);
         let mut model = engine::framework().model_for_proto_model(&proto).unwrap();
         model.set_input_fact(0, InferenceFact::dt_shape(DatumType::F64, [1, 1, 4, 4])).unwrap();
         let typed = model.into_typed().unwrap();
-        let normalised = ["y".to_owned()];
         assert_eq!(unmerged(&typed, &normalised), Ok(()));
         let merged = typed.into_decluttered().unwrap();
         assert!(unmerged(&merged, &normalised).is_err(), "{merged:?}");

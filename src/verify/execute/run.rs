@@ -47,9 +47,7 @@ impl Loaded {
         let mut model = prepared.model;
         let taps = tapped(&mut model, taps)?;
         let signature = prepared.signature;
-        let nodes = model.graph.iter().flat_map(|graph| &graph.node);
-        let normalised =
-            nodes.filter(|node| node.op_type() == "BatchNormalization").filter_map(|node| node.output.first().cloned()).collect();
+        let normalised = model.graph.as_ref().map(check::normalised).unwrap_or_default();
         let proto = convert::model(model);
         let parsed = guarded(|| engine::framework().parse(&proto, None))?;
         if let Some(name) = parsed.unresolved_inputs.first() {

@@ -182,3 +182,13 @@ fn a_job_does_both_branches_and_finds_a_size() {
     assert_eq!(reports[1].inputs[1].assumed.len(), 3);
     assert!(reports.iter().all(|report| report.outputs[0].nan == 0 && report.outputs[0].largest > 0.0));
 }
+
+#[test]
+fn a_batch_normalization_of_constants_or_without_use_is_no_obstacle() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        aside (float[1,2] x) => (float[1,2] y)
+        <float[1,2] k = {3, 5}, float[2] s = {1, 2}, float[2] b = {0.5, 0}, float[2] m = {1, 0}, float[2] v = {4, 0.25}>
+        { c = BatchNormalization <epsilon: float = 0.0> (k, s, b, m, v)  y = Add (x, c)
+          unused = BatchNormalization (x, s, b, m, v) }"#;
+    gives(text, &[("x", floats(&[1, 2], &[1.0, 1.0]))], "y", &floats(&[1, 2], &[2.5, 21.0]));
+}
