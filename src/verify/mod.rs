@@ -3,6 +3,8 @@
 
 pub mod align;
 mod constants;
+#[cfg(feature = "tract")]
+pub mod execute;
 pub mod reference;
 pub mod verdict;
 
