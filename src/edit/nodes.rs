@@ -69,6 +69,7 @@ impl Lowering<'_, '_> {
             }
             gone.insert((self.graph.value(*value).scope, self.graph.value(*value).name));
         }
+        self.freeze();
         let renamed =
             settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
         self.declarations(&gone, &renamed.collect())
