@@ -12,12 +12,14 @@
 
 pub mod edit;
 pub mod error;
+pub mod fold;
 pub mod law;
 pub mod map;
 pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod sample;
+pub mod verify;
 pub mod wire;
 pub mod write;
 

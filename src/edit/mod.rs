@@ -1,3 +1,90 @@
-//! From a plan to edits of bytes.
+//! A plan as edits of bytes. Numbers are rounded here or while they are written, each once.
 
+pub mod loss;
+mod message;
+mod nodes;
 pub mod rescale;
+mod settle;
+mod sides;
+mod tensors;
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::model::{Graph, NodeId, TensorId};
+use crate::plan::Plan;
+use crate::wire::splice::{Edit, Piece};
+
+use rescale::Rescale;
+
+/// A weight times factors.
+#[derive(Clone, Debug)]
+pub struct Factored {
+    /// The stored weight.
+    pub tensor: TensorId,
+    /// The factors.
+    pub rescale: Rescale,
+    /// Per axis, outermost first: its extent, and how far the output channel moves per step along it.
+    pub outputs: Vec<(u64, usize)>,
+    /// A node and input that read the result.
+    pub reader: (NodeId, usize),
+}
+
+/// Stored elements that are multiplied while they are copied.
+#[derive(Clone, Debug)]
+pub struct Scaled {
+    /// Index among the files of the model.
+    pub file: usize,
+    /// The elements.
+    pub range: Range<u64>,
+    /// By what.
+    pub factored: Factored,
+}
+
+/// New content for a part of a side file; its length stays.
+#[derive(Clone, Debug)]
+pub struct SideEdit {
+    /// Index among the files of the model.
+    pub file: usize,
+    /// The part.
+    pub range: Range<u64>,
+    /// The content.
+    pub with: Piece,
+}
+
+/// A plan as edits.
+#[derive(Debug, Default)]
+pub struct Lowered {
+    /// Edits of the model file.
+    pub edits: Vec<Edit>,
+    /// Edits of side files.
+    pub sides: Vec<SideEdit>,
+    /// What [`Piece::Lazy`] refers to.
+    pub scaled: Vec<Scaled>,
+    /// Weights in forms that are not copied, which were multiplied when the edits were made.
+    pub held: Vec<Factored>,
+    /// Tensors whose elements moved from a side file into the model file, by their message.
+    inlined: Vec<Range<u64>>,
+}
+
+/// Turns a plan into edits. `side_names` gives for each side file of the model the name that the result refers to.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
+    let settlement = settle::settle(plan);
+    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default() };
+    for store in &settlement.stores {
+        lowering.store(store)?;
+    }
+    lowering.nodes(&settlement)?;
+    lowering.side_names(side_names, &settlement.dead)?;
+    Ok(lowering.out)
+}
+
+/// Work in progress.
+struct Lowering<'p, 'g> {
+    plan: &'p Plan<'g>,
+    graph: &'p Graph<'g>,
+    out: Lowered,
+}

@@ -102,6 +102,8 @@ pub struct GraphSpan {
     pub outputs: Vec<Span>,
     /// Types of values in between.
     pub value_infos: Vec<Span>,
+    /// Whether it is a function, whose fields have other numbers.
+    pub is_function: bool,
 }
 
 impl GraphSpan {
@@ -255,7 +257,7 @@ impl Scanner<'_, '_> {
                 self.scan.graph = graph;
             }
             Place::Model if kind == self.kinds.function => {
-                let mut function = GraphSpan { pieces: vec![payload.clone()], ..GraphSpan::default() };
+                let mut function = GraphSpan { pieces: vec![payload.clone()], is_function: true, ..GraphSpan::default() };
                 self.message(kind, payload, &mut inner, &mut Place::Graph(&mut function), depth + 1)?;
                 self.scan.functions.push(function);
             }
@@ -271,6 +273,7 @@ impl Scanner<'_, '_> {
             }
             Place::Graph(graph) => {
                 match schema::MESSAGES.get(kind).map(|m| m.name) {
+                    Some("ValueInfoProto") if graph.is_function => graph.value_infos.push(span),
                     Some("ValueInfoProto") if field.number == 11 => graph.inputs.push(span),
                     Some("ValueInfoProto") if field.number == 12 => graph.outputs.push(span),
                     Some("ValueInfoProto") => graph.value_infos.push(span),

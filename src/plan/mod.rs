@@ -1,14 +1,15 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
 mod draft;
-pub mod examine;
 mod route;
+mod samples;
 mod view;
 
 use std::collections::BTreeSet;
 
 pub use draft::{Draft, DraftTensor, Fold};
 pub use route::{Kept, Route, Way};
+pub use samples::SAMPLES;
 pub use view::{View, channel_steps};
 
 use crate::error::Result;

@@ -67,6 +67,12 @@ impl AtomicFile {
         Ok(Self { file, named: target.to_path_buf(), target: place.path, temporary })
     }
 
+    /// Where the file is until it is published.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary.0
+    }
+
     /// Puts the file in its place. With `fsync`, content and name are on the disk when this returns; without, a crash of
     /// the *system* soon after may lose the new file, as with `cp`.
     ///

@@ -1,0 +1,168 @@
+//! Changed and removed nodes, names and declarations as edits of bytes. A changed node keeps every field that is not named here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::edit::settle::{self, Settlement};
+use crate::edit::{Lowering, message};
+use crate::error::Result;
+use crate::model::scan::{GraphSpan, Span};
+use crate::model::{NodeId, ScopeId, ScopeKind, Use};
+use crate::wire::Field;
+use crate::wire::splice::{Edit, Piece};
+
+/// What changes in one node.
+#[derive(Default)]
+struct NodeChange {
+    inputs: BTreeMap<usize, String>,
+    outputs: BTreeMap<usize, String>,
+}
+
+impl Lowering<'_, '_> {
+    /// Edits for nodes that change, nodes that go, and declarations of values that go.
+    pub(super) fn nodes(&mut self, settlement: &Settlement<'_>) -> Result<()> {
+        let draft = &self.plan.view.draft;
+        let mut changes: BTreeMap<NodeId, NodeChange> = BTreeMap::new();
+        for (node, input, value) in draft.changed_inputs() {
+            let name = value.map_or("", |v| self.graph.value(v).name);
+            changes.entry(node).or_default().inputs.insert(input, name.to_owned());
+        }
+        for ((node, input), name) in &settlement.reads {
+            changes.entry(*node).or_default().inputs.insert(*input, name.clone());
+        }
+        let mut gone = BTreeSet::new();
+        for (value, producer) in draft.changed_producers() {
+            match producer {
+                Some((node, output)) => {
+                    // A later fold may have renamed the same output again; the value that is still made wins.
+                    changes.entry(node).or_default().outputs.insert(output, self.graph.value(value).name.to_owned());
+                }
+                None => {
+                    gone.insert((self.graph.value(value).scope, self.graph.value(value).name));
+                }
+            }
+        }
+        for (value, name) in &settlement.renamed {
+            if let Some((node, output)) = draft.producer(self.graph, *value) {
+                changes.entry(node).or_default().outputs.insert(output, name.clone());
+            }
+            for user in draft.uses(self.graph, *value) {
+                if let Use::Node(node, input) = user {
+                    changes.entry(*node).or_default().inputs.insert(*input, name.clone());
+                }
+            }
+        }
+        for node in draft.operators.keys().chain(draft.dropped.keys()) {
+            changes.entry(*node).or_default();
+        }
+        for (node, change) in changes.iter().filter(|(node, _)| !draft.is_removed(**node)) {
+            self.change_node(*node, change)?;
+        }
+        let mut removed: BTreeSet<NodeId> = draft.folds.iter().map(|fold| fold.site).collect();
+        removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
+        for node in removed {
+            let at = self.graph.node(node);
+            self.remove(self.graph.scope(at.scope).span, &at.span.span);
+        }
+        for value in &settlement.dead {
+            if let Some((scope, index)) = settle::dead_initializer(self.graph, *value) {
+                self.remove_initializer(scope, index);
+            }
+            gone.insert((self.graph.value(*value).scope, self.graph.value(*value).name));
+        }
+        let renamed =
+            settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
+        self.declarations(&gone, &renamed.collect())
+    }
+
+    fn remove(&mut self, graph: &GraphSpan, span: &Span) {
+        self.out.edits.push(Edit { parent: graph.piece_of(span), at: span.field.clone(), with: vec![] });
+    }
+
+    fn remove_initializer(&mut self, scope: ScopeId, index: usize) {
+        let at = self.graph.scope(scope);
+        let Some(span) = at.span.initializers.get(index) else { return };
+        self.remove(at.span, &span.span);
+        if self.lists_initializers_as_inputs(scope) {
+            let name = at.graph.and_then(|g| g.initializer.get(index)).map(|t| t.name());
+            let inputs = at.graph.map_or(&[][..], |g| &g.input);
+            for (_, span) in inputs.iter().zip(&at.span.inputs).filter(|(input, _)| Some(input.name()) == name) {
+                self.remove(at.span, span);
+            }
+        }
+    }
+
+    /// Up to IR 3 every initializer of the main graph stands among its inputs, and only there is it a constant.
+    pub(super) fn lists_initializers_as_inputs(&self, scope: ScopeId) -> bool {
+        self.graph.scope(scope).kind == ScopeKind::Main && self.graph.model.proto.ir_version() < 4
+    }
+
+    /// Types that the file declares for values that are no more, or that have another name now.
+    fn declarations(&mut self, gone: &BTreeSet<(ScopeId, &str)>, renamed: &BTreeMap<(ScopeId, &str), &str>) -> Result<()> {
+        for (index, scope) in self.graph.scopes.iter().enumerate() {
+            let declared = match (scope.kind, scope.graph) {
+                (ScopeKind::Function(f), _) => self.graph.model.proto.functions.get(f).map_or(&[][..], |f| &f.value_info),
+                (_, Some(graph)) => &graph.value_info,
+                _ => &[],
+            };
+            for (info, span) in declared.iter().zip(&scope.span.value_infos) {
+                let key = (ScopeId(index), info.name());
+                if gone.contains(&key) {
+                    self.remove(scope.span, span);
+                } else if let Some(name) = renamed.get(&key) {
+                    for field in message::fields(self.graph.model, &span.payload)?.iter().filter(|f| f.number == 1) {
+                        let with = vec![Piece::Bytes(message::text_field(1, name))];
+                        self.out.edits.push(Edit { parent: span.payload.clone(), at: field.range.clone(), with });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {
+        let parent = self.graph.node(node).span.span.payload.clone();
+        let fields = message::fields(self.graph.model, &parent)?;
+        let mut edit = |at: std::ops::Range<u64>, with: Vec<u8>| {
+            let with = if with.is_empty() { vec![] } else { vec![Piece::Bytes(with)] };
+            self.out.edits.push(Edit { parent: parent.clone(), at, with });
+        };
+        let numbered = |number: u32| fields.iter().filter(move |f| f.number == number).collect::<Vec<&Field>>();
+        let inputs = numbered(1);
+        let mut added = Vec::new();
+        let mut next = inputs.len();
+        for (input, name) in &change.inputs {
+            match inputs.get(*input) {
+                Some(field) => edit(field.range.clone(), message::text_field(1, name)),
+                None => {
+                    for _ in next..*input {
+                        added.extend(message::text_field(1, ""));
+                    }
+                    added.extend(message::text_field(1, name));
+                    next = input + 1;
+                }
+            }
+        }
+        if !added.is_empty() {
+            let at = inputs.last().map_or(parent.start, |f| f.range.end);
+            edit(at..at, added);
+        }
+        let outputs = numbered(2);
+        for (output, name) in &change.outputs {
+            if let Some(field) = outputs.get(*output) {
+                edit(field.range.clone(), message::text_field(2, name));
+            }
+        }
+        if let Some(operator) = self.plan.view.draft.operators.get(&node) {
+            if let Some(field) = numbered(4).last() {
+                edit(field.range.clone(), message::text_field(4, operator));
+            }
+        }
+        let dropped = self.plan.view.draft.dropped.get(&node);
+        for (attribute, field) in self.graph.node(node).proto.attribute.iter().zip(numbered(5)) {
+            if dropped.is_some_and(|d| d.contains(&attribute.name())) {
+                edit(field.range.clone(), vec![]);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,301 @@
+//! Where changed constants go: in place if only the fold reads them, into a constant that the fold leaves without readers,
+//! else under a new name beside the old one. And which constants nobody reads any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
+use crate::plan::{Draft, DraftTensor, Plan};
+
+/// Where a changed constant is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Into the message of this constant, whose shape it has.
+    Message(TensorId),
+    /// Into a new constant of a graph.
+    New {
+        /// Its name.
+        name: String,
+        /// The graph that gets it.
+        scope: ScopeId,
+        /// The first node that reads it.
+        reader: NodeId,
+    },
+}
+
+/// A changed constant.
+#[derive(Clone, Debug)]
+pub(super) struct Store<'p> {
+    /// The numbers.
+    pub content: &'p DraftTensor,
+    /// The stored constant that factors apply to.
+    pub base: Option<TensorId>,
+    /// The float type.
+    pub element: Element,
+    /// The shape.
+    pub dims: Vec<u64>,
+    /// Where it goes.
+    pub place: Place,
+    /// A node and input that read it, for messages.
+    pub reader: (NodeId, usize),
+}
+
+/// What lowering does with constants.
+#[derive(Default)]
+pub(super) struct Settlement<'p> {
+    /// Changed constants.
+    pub stores: Vec<Store<'p>>,
+    /// Inputs of nodes that read another name than before.
+    pub reads: BTreeMap<(NodeId, usize), String>,
+    /// Constants that nobody reads any more.
+    pub dead: BTreeSet<ValueId>,
+    /// New names of values that are something else than before.
+    pub renamed: BTreeMap<ValueId, String>,
+}
+
+/// Decides for every constant that a plan changes.
+pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
+    let graph = plan.view.graph;
+    let mut settler =
+        Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    let mut fresh = Vec::new();
+    for (content, readers) in groups(plan) {
+        settler.in_place_or(content, readers, &mut fresh);
+    }
+    // Donors are known only when every input has moved away from the constants that it does not read any more.
+    for (content, readers) in fresh {
+        settler.donor_or_new(content, &readers);
+    }
+    settler.bury();
+    settler.rename();
+    settler.out
+}
+
+/// Changed inputs that read the same stored constant and change it in the same way share one result.
+fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<(NodeId, usize)>)> {
+    let (graph, draft) = (plan.view.graph, &plan.view.draft);
+    let mut groups: Vec<(Option<TensorId>, &DraftTensor, Vec<(NodeId, usize)>)> = Vec::new();
+    let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
+    for (&(node, input), content) in draft.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
+        let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
+        let same = base.and_then(|b| by_base.get(&b)).into_iter().flatten();
+        match same.copied().find(|g| groups[*g].1 == content) {
+            Some(group) => groups[group].2.push((node, input)),
+            None => {
+                if let Some(base) = base {
+                    by_base.entry(base).or_default().push(groups.len());
+                }
+                groups.push((base, content, vec![(node, input)]));
+            }
+        }
+    }
+    groups.into_iter().map(|(_, content, readers)| (content, readers)).collect()
+}
+
+/// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
+fn names<'m>(graph: &Graph<'m>) -> BTreeSet<&'m str> {
+    let mut names: BTreeSet<&str> = graph.values.iter().map(|v| v.name).collect();
+    names.extend(graph.nodes.iter().map(|n| n.proto.name()));
+    for scope in &graph.scopes {
+        if let Some(proto) = scope.graph {
+            names.extend(proto.value_info.iter().map(|v| v.name()));
+        }
+    }
+    names
+}
+
+struct Settler<'p, 'g> {
+    plan: &'p Plan<'g>,
+    /// Uses of values after inputs were pointed elsewhere here; the draft's where absent.
+    uses: BTreeMap<ValueId, Vec<Use>>,
+    names: BTreeSet<&'g str>,
+    donated: BTreeSet<ValueId>,
+    out: Settlement<'p>,
+}
+
+impl<'p> Settler<'p, '_> {
+    fn graph(&self) -> &'p Graph<'p> {
+        self.plan.view.graph
+    }
+
+    fn draft(&self) -> &'p Draft {
+        &self.plan.view.draft
+    }
+
+    fn uses(&self, value: ValueId) -> &[Use] {
+        match self.uses.get(&value) {
+            Some(uses) => uses,
+            None => self.draft().uses(self.graph(), value),
+        }
+    }
+
+    fn forget(&mut self, value: ValueId, user: Use) {
+        let now: Vec<Use> = self.uses(value).iter().filter(|u| **u != user).copied().collect();
+        self.uses.insert(value, now);
+    }
+
+    fn in_place_or(
+        &mut self,
+        content: &'p DraftTensor,
+        readers: Vec<(NodeId, usize)>,
+        fresh: &mut Vec<(&'p DraftTensor, Vec<(NodeId, usize)>)>,
+    ) {
+        let value = |reader: &(NodeId, usize)| self.draft().input(self.graph(), reader.0, reader.1);
+        let constants: Vec<_> = readers.iter().filter_map(value).filter_map(|v| self.graph().constant(v).ok()).collect();
+        let owned = constants.len() == readers.len()
+            && constants.iter().all(|(tensor, way)| *tensor == constants[0].0 && self.only_read_by(way, &readers));
+        if let Some((tensor, _)) = constants.first().filter(|_| owned) {
+            let stored = self.graph().tensor(*tensor);
+            let same_shape = match content {
+                DraftTensor::Factored { .. } => true,
+                DraftTensor::Dense { value, .. } => value.dims == stored.dims,
+            };
+            if let (true, Some(element)) = (same_shape, stored.element()) {
+                let (place, dims) = (Place::Message(*tensor), stored.dims.clone());
+                let store = Store { content, base: Some(*tensor), element, dims, place, reader: readers[0] };
+                self.out.stores.push(store);
+                return;
+            }
+        }
+        for reader in &readers {
+            if let Some(value) = self.draft().input(self.graph(), reader.0, reader.1) {
+                self.forget(value, Use::Node(reader.0, reader.1));
+            }
+        }
+        fresh.push((content, readers));
+    }
+
+    /// Whether the constants on the way from an input to its source have no readers but these and each other.
+    fn only_read_by(&self, way: &[ValueId], readers: &[(NodeId, usize)]) -> bool {
+        way.iter().all(|value| {
+            self.uses(*value).iter().all(|user| match user {
+                Use::Node(node, input) => {
+                    let hands_on =
+                        || self.graph().node(*node).outputs.first().copied().flatten().is_some_and(|v| way.contains(&v));
+                    readers.contains(&(*node, *input)) || hands_on()
+                }
+                _ => false,
+            })
+        })
+    }
+
+    fn donor_or_new(&mut self, content: &'p DraftTensor, readers: &[(NodeId, usize)]) {
+        let (graph, first) = (self.graph(), readers[0]);
+        let scope = graph.node(first.0).scope;
+        let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
+        let Some(element) = self.plan.view.input_element(first.0, first.1) else { return };
+        let dims = match content {
+            DraftTensor::Dense { value, .. } => value.dims.clone(),
+            DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
+        };
+        let donor = match content {
+            DraftTensor::Dense { donor: Some(donor), .. } if readers.len() == 1 => self.accepts(*donor, scope, element, &dims),
+            _ => None,
+        };
+        let (place, name) = match donor {
+            Some((value, tensor)) => {
+                self.donated.insert(value);
+                (Place::Message(tensor), graph.value(value).name.to_owned())
+            }
+            None => {
+                let name = self.new_name(first);
+                (Place::New { name: name.clone(), scope, reader: first.0 }, name)
+            }
+        };
+        for reader in readers {
+            self.out.reads.insert(*reader, name.clone());
+        }
+        self.out.stores.push(Store { content, base, element, dims, place, reader: first });
+    }
+
+    /// Whether a constant that the fold leaves without readers can hold the numbers: an initializer in sight, of their shape and type.
+    fn accepts(&self, donor: ValueId, scope: ScopeId, element: Element, dims: &[u64]) -> Option<(ValueId, TensorId)> {
+        let graph = self.graph();
+        let Origin::Initializer(tensor) = graph.value(donor).origin else { return None };
+        let stored = graph.tensor(tensor);
+        let fits = self.uses(donor).is_empty()
+            && !self.donated.contains(&donor)
+            && stored.dims == dims
+            && stored.element() == Some(element)
+            && graph.lookup(scope, graph.value(donor).name) == Some(donor);
+        fits.then_some((donor, tensor))
+    }
+
+    /// A name like those of the node's other constants, unlike any name of the file.
+    fn new_name(&self, (node, input): (NodeId, usize)) -> String {
+        let graph = self.graph();
+        let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
+        let wanted =
+            match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
+                (Some(own), _) => format!("{own}_folded"),
+                (None, Some(weight)) => match weight.strip_suffix("weight") {
+                    Some(stem) => format!("{stem}bias"),
+                    None => format!("{weight}_bias"),
+                },
+                (None, None) => "folded_bias".to_owned(),
+            };
+        self.unlike_any(&wanted)
+    }
+
+    fn unlike_any(&self, wanted: &str) -> String {
+        let new = |name: &str| self.out.reads.values().chain(self.out.renamed.values()).any(|n| n == name);
+        let mut name = wanted.to_owned();
+        let mut count = 1u64;
+        while self.names.contains(name.as_str()) || new(&name) {
+            name = format!("{wanted}_{count}");
+            count += 1;
+        }
+        name
+    }
+
+    /// Values that a map has passed: still there, but something else.
+    fn rename(&mut self) {
+        for value in &self.draft().changed {
+            if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
+                let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
+                self.out.renamed.insert(*value, name);
+            }
+        }
+    }
+
+    /// Constants that have lost all their readers, and what only they were made of.
+    fn bury(&mut self) {
+        let graph = self.graph();
+        let mut suspects: Vec<ValueId> = (0..graph.values.len()).map(ValueId).collect();
+        while let Some(value) = suspects.pop() {
+            let was_read = !graph.value(value).uses.is_empty();
+            if !was_read || !self.uses(value).is_empty() || self.donated.contains(&value) || graph.constant(value).is_err() {
+                continue;
+            }
+            if !self.out.dead.insert(value) {
+                continue;
+            }
+            if let Origin::Node(node, _) = graph.value(value).origin {
+                for (input, from) in graph.node(node).inputs.iter().enumerate() {
+                    if let Some(from) = from {
+                        self.forget(*from, Use::Node(node, input));
+                        suspects.push(*from);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The node that makes a dead constant, if a node does.
+pub(super) fn dead_node(graph: &Graph<'_>, value: ValueId) -> Option<NodeId> {
+    match graph.value(value).origin {
+        Origin::Node(node, _) => Some(node),
+        _ => None,
+    }
+}
+
+/// The position of a dead constant among the initializers of its graph.
+pub(super) fn dead_initializer(graph: &Graph<'_>, value: ValueId) -> Option<(ScopeId, usize)> {
+    match graph.value(value).origin {
+        Origin::Initializer(tensor) => match graph.tensor(tensor).home {
+            Home::Initializer { scope, index } => Some((scope, index)),
+            Home::Constant { .. } => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! References to side files: the result has its own, so every reference is written anew; checksums of what changed go.
+
+use std::collections::BTreeSet;
+
+use crate::edit::{Lowering, message};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::scan::{Nested, Span, TensorSpan};
+use crate::model::{Graph, Home, NodeId, Payload, ScopeId, ValueId};
+use crate::onnx::TensorProto;
+use crate::onnx::tensor_proto::DataLocation;
+use crate::wire::splice::{Edit, Piece};
+
+impl Lowering<'_, '_> {
+    /// Points every tensor with elements in a side file to the name that the file has in the result.
+    pub(super) fn side_names(&mut self, names: &[String], dead: &BTreeSet<ValueId>) -> Result<()> {
+        let model = self.graph.model;
+        if model.sides().is_empty() || model.sides().iter().zip(names).all(|(side, name)| side.location == *name) {
+            return Ok(());
+        }
+        let changed: BTreeSet<usize> = self.out.sides.iter().map(|s| s.file).collect();
+        let mut found = 0;
+        let graph = self.graph;
+        for (proto, span) in external_tensors(graph, dead) {
+            found += 1;
+            if self.out.inlined.contains(&span.payload) {
+                continue;
+            }
+            self.rename_side(proto, &span, names, &changed)?;
+        }
+        // Sparse tensors and lists of tensors are not walked; a reference from there would be left behind.
+        if found + dead_external(graph, dead) != count_external(model) {
+            return Err(Error::new(ErrorKind::Target, "a sparse tensor or a list of tensors has elements in a side file")
+                .remedy("store the model with its tensors inside the file first"));
+        }
+        Ok(())
+    }
+
+    fn rename_side(&mut self, proto: &TensorProto, span: &Span, names: &[String], changed: &BTreeSet<usize>) -> Result<()> {
+        let location = proto.external_data.iter().rev().find(|e| e.key() == "location").map_or("", |e| e.value());
+        let sides = self.graph.model.sides();
+        let Some(file) = sides.iter().position(|s| s.location == location) else { return Err(self.lost("a side file")) };
+        let name = names.get(file).ok_or_else(|| self.lost("a side file's name"))?;
+        let own_change = self.out.sides.iter().any(|s| s.file == file + 1 && reads(proto, s.range.start));
+        let fields = message::fields(self.graph.model, &span.payload)?;
+        for (entry, field) in proto.external_data.iter().zip(fields.iter().filter(|f| f.number == 13)) {
+            let with = match entry.key() {
+                "location" => {
+                    let mut content = message::text_field(1, "location");
+                    content.extend(message::text_field(2, name));
+                    vec![Piece::Bytes(message::field(13, &content))]
+                }
+                "checksum" if changed.contains(&(file + 1)) => vec![],
+                key if key.starts_with("prepacked") && own_change => vec![],
+                _ => continue,
+            };
+            self.out.edits.push(Edit { parent: span.payload.clone(), at: field.range.clone(), with });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a tensor's elements begin at this offset of its side file.
+fn reads(proto: &TensorProto, offset: u64) -> bool {
+    let own = proto.external_data.iter().rev().find(|e| e.key() == "offset").map_or("0", |e| e.value());
+    own.trim().parse() == Ok(offset)
+}
+
+fn is_external(proto: &TensorProto) -> bool {
+    proto.data_location() == DataLocation::External
+}
+
+fn count_external(model: &crate::model::Model) -> usize {
+    let mut count = 0;
+    let mut graphs: Vec<_> = model.proto.graph.iter().collect();
+    let mut nodes: Vec<_> = model.proto.functions.iter().flat_map(|f| &f.node).collect();
+    while !graphs.is_empty() || !nodes.is_empty() {
+        for graph in std::mem::take(&mut graphs) {
+            count += graph.initializer.iter().filter(|t| is_external(t)).count();
+            let sparse = graph.sparse_initializer.iter().flat_map(|s| s.values.iter().chain(&s.indices));
+            count += sparse.filter(|t| is_external(t)).count();
+            nodes.extend(&graph.node);
+        }
+        for attribute in std::mem::take(&mut nodes).into_iter().flat_map(|n| &n.attribute) {
+            count += attribute.t.iter().chain(&attribute.tensors).filter(|t| is_external(t)).count();
+            graphs.extend(attribute.g.iter().chain(&attribute.graphs));
+        }
+    }
+    count
+}
+
+/// Tensors of a graph that have their elements in a side file and stay, with their messages.
+fn external_tensors<'g>(graph: &'g Graph<'_>, dead: &BTreeSet<ValueId>) -> Vec<(&'g TensorProto, Span)> {
+    let gone: BTreeSet<Home> = dead.iter().filter_map(|v| dead_home(graph, *v)).collect();
+    let mut found = Vec::new();
+    for (id, scope) in graph.scopes.iter().enumerate() {
+        let Some(proto) = scope.graph else { continue };
+        for (index, (tensor, span)) in proto.initializer.iter().zip(&scope.span.initializers).enumerate() {
+            if is_external(tensor) && !gone.contains(&Home::Initializer { scope: ScopeId(id), index }) {
+                found.push((tensor, span.span.clone()));
+            }
+        }
+    }
+    for (id, node) in graph.nodes.iter().enumerate() {
+        for (attribute, nested) in &node.span.nested {
+            let tensor = node.proto.attribute.get(*attribute).and_then(|a| a.t.as_ref());
+            if let (Nested::Tensor(TensorSpan { span, .. }), Some(tensor)) = (nested, tensor) {
+                if is_external(tensor) && !gone.contains(&Home::Constant { node: NodeId(id), attribute: *attribute }) {
+                    found.push((tensor, span.clone()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The message that goes with a dead value.
+fn dead_home(graph: &Graph<'_>, value: ValueId) -> Option<Home> {
+    let (tensor, way) = graph.constant(value).ok()?;
+    (way.len() == 1).then(|| graph.tensor(tensor).home)
+}
+
+fn dead_external(graph: &Graph<'_>, dead: &BTreeSet<ValueId>) -> usize {
+    let tensors = dead.iter().filter_map(|v| graph.constant(*v).ok()).filter(|(_, way)| way.len() == 1);
+    tensors.filter(|(t, _)| matches!(graph.tensor(*t).payload, Payload::Bytes { file, .. } if file > 0)).count()
+}

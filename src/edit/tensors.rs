@@ -1,0 +1,213 @@
+//! Changed constants as edits of bytes: factors are applied while the file is written, small numbers are rounded here, once.
+
+use crate::edit::message;
+use crate::edit::rescale::{Axis, Rescale};
+use crate::edit::settle::{Place, Store};
+use crate::edit::{Factored, Lowering, Scaled, SideEdit};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::scan::{DataSpan, Nested, TensorSpan};
+use crate::model::{Home, Payload, ScopeKind, Tensor, TensorId};
+use crate::plan::{DraftTensor, channel_steps};
+use crate::wire::splice::{Edit, Piece};
+
+impl Lowering<'_, '_> {
+    /// Edits that write a changed constant where it belongs.
+    pub(super) fn store(&mut self, store: &Store<'_>) -> Result<()> {
+        match &store.place {
+            Place::Message(tensor) => self.store_in_place(store, *tensor),
+            Place::New { name, .. } => {
+                let payload = self.payload(store)?;
+                let name = name.clone();
+                self.store_new(store, &name, payload)
+            }
+        }
+    }
+
+    /// The new elements, little-endian: bytes, or a promise to scale stored ones.
+    fn payload(&mut self, store: &Store<'_>) -> Result<Piece> {
+        match store.content {
+            DraftTensor::Dense { value, .. } => {
+                let mut bytes = Vec::with_capacity(value.values.len() * store.element.size());
+                store.element.encode(&value.values, &mut bytes);
+                Ok(Piece::Bytes(bytes))
+            }
+            DraftTensor::Factored { .. } => {
+                let factored = self.factored(store)?;
+                let tensor = self.graph.tensor(factored.tensor);
+                if let Payload::Bytes { file, range } = &tensor.payload {
+                    return Ok(self.scaled(*file, range.clone(), factored));
+                }
+                let mut numbers = tensor.floats(self.graph.model)?;
+                for (index, number) in numbers.iter_mut().enumerate() {
+                    let coefficient = factored.rescale.coefficient(index as u64);
+                    *number = if coefficient == 1.0 { *number } else { *number * coefficient };
+                }
+                let mut bytes = Vec::new();
+                store.element.encode(&numbers, &mut bytes);
+                self.out.held.push(factored);
+                Ok(Piece::Bytes(bytes))
+            }
+        }
+    }
+
+    fn scaled(&mut self, file: usize, range: std::ops::Range<u64>, factored: Factored) -> Piece {
+        let len = range.end - range.start;
+        self.out.scaled.push(Scaled { file, range, factored });
+        Piece::Lazy { index: self.out.scaled.len() - 1, len }
+    }
+
+    /// The factors of a weight along its axes.
+    fn factored(&self, store: &Store<'_>) -> Result<Factored> {
+        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (store.content, store.base) else {
+            return Err(self.lost("a factor's weight"));
+        };
+        let mut factors = Vec::new();
+        let mut used = [false; 2];
+        for (slot, factor) in [out, input].into_iter().enumerate() {
+            if !factor.is_empty() {
+                factors.push(factor.clone());
+                used[slot] = true;
+            }
+        }
+        let steps = |(size, out, input): (u64, usize, usize)| {
+            let both = [out, input];
+            Axis { size, steps: both.iter().zip(used).filter(|(_, used)| *used).map(|(step, _)| *step).collect() }
+        };
+        let channels = channel_steps(axes);
+        let outputs = channels.iter().map(|(size, out, _)| (*size, *out)).collect();
+        let axes = channels.into_iter().map(steps).collect();
+        let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
+        Ok(Factored { tensor, rescale, outputs, reader: store.reader })
+    }
+
+    fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {
+        let tensor = self.graph.tensor(into);
+        if let Payload::Bytes { file, range } = &tensor.payload {
+            if *file > 0 && self.shares_its_range(into) {
+                return self.move_inline(store, tensor);
+            }
+            let payload = self.payload(store)?;
+            if *file > 0 {
+                self.out.sides.push(SideEdit { file: *file, range: range.clone(), with: payload });
+                return Ok(());
+            }
+            let span = self.tensor_span(tensor)?;
+            let data = span.data.first().ok_or_else(|| self.lost("elements"))?.clone();
+            let parent = self.data_parent(tensor, &span);
+            let field = message::wrap(data.number, vec![payload]);
+            self.out.edits.push(Edit { parent, at: data.span.field, with: field });
+            return Ok(());
+        }
+        let payload = self.payload(store)?;
+        if let (Home::Constant { node, .. }, Payload::Inline(_)) = (tensor.home, &tensor.payload) {
+            return self.replace_number_attribute(node, tensor, store, payload);
+        }
+        let span = self.tensor_span(tensor)?;
+        let parent = span.span.payload.clone();
+        for DataSpan { span, .. } in &span.data {
+            self.out.edits.push(Edit { parent: parent.clone(), at: span.field.clone(), with: vec![] });
+        }
+        let end = parent.end;
+        self.out.edits.push(Edit { parent, at: end..end, with: message::wrap(9, vec![payload]) });
+        Ok(())
+    }
+
+    /// A Constant that was given by numbers gets a tensor in their place.
+    fn replace_number_attribute(
+        &mut self,
+        node: crate::model::NodeId,
+        tensor: &Tensor,
+        store: &Store<'_>,
+        payload: Piece,
+    ) -> Result<()> {
+        let span = self.graph.node(node).span.span.payload.clone();
+        let fields = message::fields(self.graph.model, &span)?;
+        let attribute = fields.iter().find(|f| f.number == 5).ok_or_else(|| self.lost("the attribute"))?;
+        let value = message::tensor_field(5, "", message::data_type(store.element), &tensor.dims, payload);
+        self.out.edits.push(Edit { parent: span, at: attribute.range.clone(), with: message::value_attribute(value) });
+        Ok(())
+    }
+
+    /// A constant in a side file whose bytes other constants use as well moves into the model file.
+    fn move_inline(&mut self, store: &Store<'_>, tensor: &Tensor) -> Result<()> {
+        let payload = self.payload(store)?;
+        let span = self.tensor_span(tensor)?;
+        let parent = span.span.payload.clone();
+        for field in message::fields(self.graph.model, &parent)? {
+            if matches!(field.number, 13 | 14) {
+                self.out.edits.push(Edit { parent: parent.clone(), at: field.range, with: vec![] });
+            }
+        }
+        let end = parent.end;
+        self.out.inlined.push(parent.clone());
+        self.out.edits.push(Edit { parent, at: end..end, with: message::wrap(9, vec![payload]) });
+        Ok(())
+    }
+
+    fn store_new(&mut self, store: &Store<'_>, name: &str, payload: Piece) -> Result<()> {
+        let Place::New { scope, reader, .. } = &store.place else { return Ok(()) };
+        let (number, data_type) = (5, message::data_type(store.element));
+        let at = self.graph.scope(*scope);
+        let piece = at.span.last_piece();
+        if let ScopeKind::Function(_) = at.kind {
+            let span = &self.graph.node(*reader).span.span;
+            let tensor = message::tensor_field(5, "", data_type, &store.dims, payload);
+            let with = message::constant_node(7, name, tensor);
+            let start = span.field.start;
+            self.out.edits.push(Edit { parent: piece, at: start..start, with });
+            return Ok(());
+        }
+        let inside = |span: &TensorSpan| piece.start <= span.span.field.start && span.span.field.end <= piece.end;
+        let last = at.span.initializers.iter().rev().find(|s| inside(s)).map_or(piece.end, |s| s.span.field.end);
+        let with = message::tensor_field(number, name, data_type, &store.dims, payload);
+        self.out.edits.push(Edit { parent: piece.clone(), at: last..last, with });
+        if self.lists_initializers_as_inputs(*scope) {
+            let end = at.span.inputs.last().filter(|s| s.field.end <= piece.end).map_or(piece.end, |s| s.field.end);
+            let with = vec![Piece::Bytes(message::input_field(name, data_type, &store.dims))];
+            self.out.edits.push(Edit { parent: piece, at: end..end, with });
+        }
+        Ok(())
+    }
+
+    /// The message of a constant: the initializer, or the tensor in a Constant's attribute.
+    pub(super) fn tensor_span(&self, tensor: &Tensor) -> Result<TensorSpan> {
+        let found = match tensor.home {
+            Home::Initializer { scope, index } => self.graph.scope(scope).span.initializers.get(index).cloned(),
+            Home::Constant { node, attribute } => {
+                let nested = self.graph.node(node).span.nested.iter().find(|(at, _)| *at == attribute);
+                nested.and_then(|(_, n)| if let Nested::Tensor(span) = n { Some(span.clone()) } else { None })
+            }
+        };
+        found.ok_or_else(|| self.lost(&format!("constant `{}`", tensor.name)))
+    }
+
+    /// The message that has the elements as a field: the tensor, or for `value_floats` the attribute around it.
+    fn data_parent(&self, tensor: &Tensor, span: &TensorSpan) -> std::ops::Range<u64> {
+        match (tensor.home, span.data.first()) {
+            (Home::Constant { node, .. }, Some(data)) if data.span.field == span.span.field => {
+                let node = self.graph.node(node).span.span.payload.clone();
+                let fields = message::fields(self.graph.model, &node).unwrap_or_default();
+                let holds =
+                    |f: &&crate::wire::Field| f.payload.start <= data.span.field.start && data.span.field.end <= f.payload.end;
+                fields.iter().find(holds).map_or(node, |f| f.payload.clone())
+            }
+            _ => span.span.payload.clone(),
+        }
+    }
+
+    /// Whether another constant uses bytes of the same side file that overlap.
+    fn shares_its_range(&self, id: TensorId) -> bool {
+        let range = |tensor: &Tensor| match &tensor.payload {
+            Payload::Bytes { file, range } if *file > 0 => Some((*file, range.clone())),
+            _ => None,
+        };
+        let Some((file, own)) = range(self.graph.tensor(id)) else { return false };
+        let mut others = self.graph.tensors.iter().enumerate().filter(|(other, _)| *other != id.0);
+        others.any(|(_, other)| range(other).is_some_and(|(f, r)| f == file && r.start < own.end && own.start < r.end))
+    }
+
+    pub(super) fn lost(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Graph, format!("a plan does not fit its model: {what} was not found"))
+            .remedy("this is a fault of bnfold; please report it with the model's graph")
+    }
+}

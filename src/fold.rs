@@ -1,0 +1,237 @@
+//! The pipeline: open, plan, lower, write.
+
+use std::path::{Path, PathBuf};
+
+use crate::edit::{self, Lowered, SideEdit, loss};
+use crate::error::{Error, ErrorKind, Result};
+use crate::law::Reason;
+use crate::model::{Graph, Model, NodeId};
+use crate::plan::{self, Options, Plan};
+use crate::wire::splice::{Piece, splice, total};
+use crate::write::{AtomicFile, Publication, Rescaled, Sink, Stream, write_pieces};
+
+/// A protobuf message cannot be larger.
+const LARGEST_FILE: u64 = i32::MAX as u64;
+
+/// A plan together with the bytes that carry it out.
+pub struct Prepared<'a> {
+    /// What is folded and what stays.
+    pub plan: Plan<'a>,
+    lowered: Lowered,
+    pieces: Vec<Piece>,
+}
+
+/// A new model beside its target: complete, verified perhaps, but not yet published.
+#[derive(Debug)]
+pub struct Staged {
+    publication: Publication,
+    /// The new model under its temporary name.
+    pub model: PathBuf,
+    /// Where the side files that the new model names are until it is published.
+    pub sides: Vec<(String, PathBuf)>,
+    /// The size of the new model file.
+    pub bytes: u64,
+}
+
+/// Plans a fold, leaving out what would overflow or lose digits in the weights' own type. Reads every changed weight once;
+/// [`write_to`] finds the same while it writes, for free.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String]) -> Result<Prepared<'a>> {
+    let mut options = options.clone();
+    loop {
+        let prepared = prepare(graph, &options, side_names)?;
+        let mut hurt = Vec::new();
+        let lowered = &prepared.lowered;
+        for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
+            if let Some(reason) = loss::loss(graph, factored)? {
+                hurt.push((factored.reader.0, reason));
+            }
+        }
+        if !exclude(&prepared.plan, &hurt, &mut options) {
+            return Ok(prepared);
+        }
+    }
+}
+
+/// Plans a fold and turns it into bytes to write.
+///
+/// # Errors
+/// A file that cannot be read, or a result larger than a protobuf message can be.
+pub fn prepare<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String]) -> Result<Prepared<'a>> {
+    let plan = plan::plan(graph, options)?;
+    let mut lowered = edit::lower(&plan, side_names)?;
+    let edits = std::mem::take(&mut lowered.edits);
+    let pieces = splice(graph.model.file(0), 0..graph.model.len(), edits)
+        .map_err(|e| Error::new(ErrorKind::Graph, format!("the changes do not fit the file: {e}")))?;
+    if total(&pieces).is_none_or(|t| t > LARGEST_FILE) {
+        return Err(Error::new(ErrorKind::Target, "the result would be larger than 2 GiB, which no reader of ONNX accepts")
+            .remedy("store the weights in a side file first"));
+    }
+    Ok(Prepared { plan, lowered, pieces })
+}
+
+/// Excludes the folds that went into nodes whose weights do not survive. False if there are none.
+fn exclude(plan: &Plan<'_>, hurt: &[(NodeId, Reason)], options: &mut Options) -> bool {
+    let mut found = false;
+    for fold in plan.folds() {
+        if let Some((_, reason)) = hurt.iter().find(|(node, _)| fold.into.contains(node)) {
+            options.excluded.push((fold.site, *reason));
+            found = true;
+        }
+    }
+    found
+}
+
+impl Prepared<'_> {
+    /// Whether the result is the input, byte for byte.
+    pub fn is_unchanged(&self) -> bool {
+        matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty()
+    }
+
+    /// The size of the new model file.
+    pub fn bytes(&self) -> u64 {
+        total(&self.pieces).unwrap_or(0)
+    }
+
+    /// Writes the new model file. Returns the nodes whose weights do not survive in their type, with the reason; then what was
+    /// written is not to be used.
+    fn write(&self, model: &Model, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
+        let mut lazies = self.lazies(model)?;
+        write_pieces(model.file(0), &self.pieces, &mut lazies, sink, progress)?;
+        self.hurt(&lazies)
+    }
+
+    fn lazies<'m>(&'m self, model: &'m Model) -> Result<Vec<Rescaled<'m>>> {
+        self.lowered.scaled.iter().map(|s| Rescaled::new(model.file(s.file), s.range.clone(), &s.factored.rescale)).collect()
+    }
+
+    /// The kernel only tells that something may be wrong; then the weight is looked at once more, exactly.
+    fn hurt(&self, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
+        let mut hurt = Vec::new();
+        let damaged = self.lowered.scaled.iter().zip(lazies).filter(|(_, lazy)| lazy.damage().any());
+        for factored in damaged.map(|(scaled, _)| &scaled.factored).chain(&self.lowered.held) {
+            if let Some(reason) = loss::loss(self.plan.view.graph, factored)? {
+                hurt.push((factored.reader.0, reason));
+            }
+        }
+        Ok(hurt)
+    }
+
+    /// Writes side file number `file` with its changes.
+    fn write_side(
+        &self,
+        model: &Model,
+        file: usize,
+        sink: &mut dyn Sink,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<(NodeId, Reason)>> {
+        let source = model.file(file);
+        let mut edits: Vec<&SideEdit> = self.lowered.sides.iter().filter(|s| s.file == file).collect();
+        edits.sort_by_key(|e| e.range.start);
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for edit in edits {
+            pieces.push(Piece::Copy(at..edit.range.start));
+            pieces.push(edit.with.clone());
+            at = edit.range.end;
+        }
+        pieces.push(Piece::Copy(at..source.len()));
+        let mut lazies = self.lazies(model)?;
+        write_pieces(source, &pieces, &mut lazies, sink, progress)?;
+        self.hurt(&lazies)
+    }
+}
+
+/// The names that the side files of a model get beside a target.
+pub fn side_names(model: &Model, target: &Path) -> Vec<String> {
+    let stem = target.file_name().map_or_else(|| "model.onnx".to_owned(), |n| n.to_string_lossy().into_owned());
+    let name = |index: usize| if index == 0 { format!("{stem}.data") } else { format!("{stem}.{index}.data") };
+    (0..model.sides().len()).map(name).collect()
+}
+
+/// Plans a fold of a model and writes the result beside `target` under a temporary name.
+///
+/// # Errors
+/// A file that cannot be read or written; the target is as it was.
+pub fn stage<'a>(
+    graph: &'a Graph<'a>,
+    options: &Options,
+    target: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Prepared<'a>, Staged)> {
+    let model = graph.model;
+    refuse_own_files(model, target)?;
+    let names = side_names(model, target);
+    let mut options = options.clone();
+    loop {
+        let prepared = prepare(graph, &options, &names)?;
+        let mut file = AtomicFile::create(target, mode(model))?;
+        let mut hurt = prepared.write(model, &mut file, progress)?;
+        let mut sides = Vec::new();
+        let mut publication = Publication::new();
+        for (index, name) in names.iter().enumerate() {
+            let path = target.parent().unwrap_or(Path::new("")).join(name);
+            let mut side = AtomicFile::create(&path, mode(model))?;
+            hurt.extend(prepared.write_side(model, index + 1, &mut side, progress)?);
+            sides.push((name.clone(), side.temporary().to_path_buf()));
+            publication.add(side);
+        }
+        model.check_unchanged()?;
+        if exclude(&prepared.plan, &hurt, &mut options) {
+            continue;
+        }
+        let (path, bytes) = (file.temporary().to_path_buf(), prepared.bytes());
+        publication.add(file);
+        return Ok((prepared, Staged { publication, model: path, sides, bytes }));
+    }
+}
+
+impl Staged {
+    /// Puts the new model in its place, side files first.
+    ///
+    /// # Errors
+    /// The system refuses; the target is then the old model.
+    pub fn publish(self, fsync: bool) -> Result<()> {
+        self.publication.publish(fsync)
+    }
+}
+
+/// Folds a model and writes the result to a stream, for pipes and memory. Side files cannot be written this way.
+///
+/// # Errors
+/// A file that cannot be read, a stream that cannot be written, a model with side files.
+pub fn write_to<'a>(graph: &'a Graph<'a>, options: &Options, out: &mut dyn std::io::Write) -> Result<Prepared<'a>> {
+    if !graph.model.sides().is_empty() {
+        return Err(
+            Error::new(ErrorKind::Target, "a model with side files cannot be written to a stream").remedy("name an output file")
+        );
+    }
+    // A stream cannot be taken back, so what would be found while writing is found before.
+    let prepared = prepare_examined(graph, options, &[])?;
+    prepared.write(graph.model, &mut Stream(out), &mut |_| {})?;
+    graph.model.check_unchanged()?;
+    Ok(prepared)
+}
+
+fn mode(model: &Model) -> u32 {
+    #[cfg(unix)]
+    if let Some(metadata) = model.path.as_deref().and_then(|p| std::fs::metadata(p).ok()) {
+        return std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+    }
+    let _ = model;
+    0o644
+}
+
+/// Writing over a side file of the input would destroy what other models may read.
+fn refuse_own_files(model: &Model, target: &Path) -> Result<()> {
+    let Ok(real) = target.canonicalize() else { return Ok(()) };
+    let is = |path: &Path| path.canonicalize().is_ok_and(|p| p == real);
+    if model.sides().iter().any(|side| is(&side.path)) {
+        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input")
+            .file(target)
+            .remedy("name another output"));
+    }
+    Ok(())
+}
