@@ -102,7 +102,8 @@ pub fn write_pieces<L: Lazy>(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
-    let made = lazies.iter().fold(0u64, |sum, lazy| sum.saturating_add(lazy.len()));
+    let made = pieces.iter().filter(|piece| matches!(piece, Piece::Lazy { .. }));
+    let made = made.fold(0u64, |sum, piece| sum.saturating_add(piece.len()));
     let helpers = if made < LITTLE { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(MOST_HELPERS) };
     write_with(helpers, source, pieces, lazies, sink, progress)
 }
