@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn an_error_names_file_place_and_remedy() {
-        let error = Error::new(ErrorKind::Graph, "value `x` has two producers").at("node `a`").remedy("rename one").file(Path::new("m.onnx"));
+        let error = Error::new(ErrorKind::Graph, "value `x` has two producers")
+            .at("node `a`")
+            .remedy("rename one")
+            .file(Path::new("m.onnx"));
         assert_eq!(error.to_string(), "m.onnx: value `x` has two producers at node `a`; rename one");
     }
 

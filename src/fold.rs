@@ -43,9 +43,10 @@ pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names:
     loop {
         let prepared = prepare(graph, &options, side_names)?;
         let mut hurt = Vec::new();
-        for scaled in &prepared.lowered.scaled {
-            if let Some(reason) = loss::loss(graph.model, scaled)? {
-                hurt.push((scaled.reader.0, reason));
+        let lowered = &prepared.lowered;
+        for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
+            if let Some(reason) = loss::loss(graph, factored)? {
+                hurt.push((factored.reader.0, reason));
             }
         }
         if !exclude(&prepared.plan, &hurt, &mut options) {
@@ -99,26 +100,33 @@ impl Prepared<'_> {
     fn write(&self, model: &Model, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
         let mut lazies = self.lazies(model)?;
         write_pieces(model.file(0), &self.pieces, &mut lazies, sink, progress)?;
-        self.hurt(model, &lazies)
+        self.hurt(&lazies)
     }
 
     fn lazies<'m>(&'m self, model: &'m Model) -> Result<Vec<Rescaled<'m>>> {
-        self.lowered.scaled.iter().map(|s| Rescaled::new(model.file(s.file), s.range.clone(), &s.rescale)).collect()
+        self.lowered.scaled.iter().map(|s| Rescaled::new(model.file(s.file), s.range.clone(), &s.factored.rescale)).collect()
     }
 
     /// The kernel only tells that something may be wrong; then the weight is looked at once more, exactly.
-    fn hurt(&self, model: &Model, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
+    fn hurt(&self, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
         let mut hurt = Vec::new();
-        for (scaled, _) in self.lowered.scaled.iter().zip(lazies).filter(|(_, lazy)| lazy.damage().any()) {
-            if let Some(reason) = loss::loss(model, scaled)? {
-                hurt.push((scaled.reader.0, reason));
+        let damaged = self.lowered.scaled.iter().zip(lazies).filter(|(_, lazy)| lazy.damage().any());
+        for factored in damaged.map(|(scaled, _)| &scaled.factored).chain(&self.lowered.held) {
+            if let Some(reason) = loss::loss(self.plan.view.graph, factored)? {
+                hurt.push((factored.reader.0, reason));
             }
         }
         Ok(hurt)
     }
 
     /// Writes side file number `file` with its changes.
-    fn write_side(&self, model: &Model, file: usize, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
+    fn write_side(
+        &self,
+        model: &Model,
+        file: usize,
+        sink: &mut dyn Sink,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<(NodeId, Reason)>> {
         let source = model.file(file);
         let mut edits: Vec<&SideEdit> = self.lowered.sides.iter().filter(|s| s.file == file).collect();
         edits.sort_by_key(|e| e.range.start);
@@ -132,7 +140,7 @@ impl Prepared<'_> {
         pieces.push(Piece::Copy(at..source.len()));
         let mut lazies = self.lazies(model)?;
         write_pieces(source, &pieces, &mut lazies, sink, progress)?;
-        self.hurt(model, &lazies)
+        self.hurt(&lazies)
     }
 }
 
@@ -196,7 +204,9 @@ impl Staged {
 /// A file that cannot be read, a stream that cannot be written, a model with side files.
 pub fn write_to<'a>(graph: &'a Graph<'a>, options: &Options, out: &mut dyn std::io::Write) -> Result<Prepared<'a>> {
     if !graph.model.sides().is_empty() {
-        return Err(Error::new(ErrorKind::Target, "a model with side files cannot be written to a stream").remedy("name an output file"));
+        return Err(
+            Error::new(ErrorKind::Target, "a model with side files cannot be written to a stream").remedy("name an output file")
+        );
     }
     // A stream cannot be taken back, so what would be found while writing is found before.
     let prepared = prepare_examined(graph, options, &[])?;
@@ -219,7 +229,9 @@ fn refuse_own_files(model: &Model, target: &Path) -> Result<()> {
     let Ok(real) = target.canonicalize() else { return Ok(()) };
     let is = |path: &Path| path.canonicalize().is_ok_and(|p| p == real);
     if model.sides().iter().any(|side| is(&side.path)) {
-        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input").file(target).remedy("name another output"));
+        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input")
+            .file(target)
+            .remedy("name another output"));
     }
     Ok(())
 }

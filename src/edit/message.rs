@@ -24,7 +24,6 @@ pub(super) fn fields(model: &Model, message: &Range<u64>) -> Result<Vec<Field>> 
     Ok(found)
 }
 
-
 /// Tag and length of a field whose content follows.
 pub(super) fn header(number: u32, len: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -47,7 +46,8 @@ pub(super) fn text_field(number: u32, name: &str) -> Vec<u8> {
 
 /// A tensor field `number` of a parent: name, type and shape, then `raw_data` of `len` bytes that `payload` stands for.
 pub(super) fn tensor_field(number: u32, name: &str, data_type: i32, dims: &[u64], payload: Piece) -> Vec<Piece> {
-    let proto = TensorProto { dims: dims.iter().map(|d| *d as i64).collect(), data_type: Some(data_type), ..TensorProto::default() };
+    let proto =
+        TensorProto { dims: dims.iter().map(|d| *d as i64).collect(), data_type: Some(data_type), ..TensorProto::default() };
     let mut head = proto.encode_to_vec();
     if !name.is_empty() {
         head.extend(text_field(8, name));

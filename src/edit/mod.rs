@@ -11,11 +11,24 @@ mod tensors;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::model::{Graph, NodeId};
+use crate::model::{Graph, NodeId, TensorId};
 use crate::plan::Plan;
 use crate::wire::splice::{Edit, Piece};
 
 use rescale::Rescale;
+
+/// A weight times factors.
+#[derive(Clone, Debug)]
+pub struct Factored {
+    /// The stored weight.
+    pub tensor: TensorId,
+    /// The factors.
+    pub rescale: Rescale,
+    /// Per axis, outermost first: its extent, and how far the output channel moves per step along it.
+    pub outputs: Vec<(u64, usize)>,
+    /// A node and input that read the result.
+    pub reader: (NodeId, usize),
+}
 
 /// Stored elements that are multiplied while they are copied.
 #[derive(Clone, Debug)]
@@ -24,12 +37,8 @@ pub struct Scaled {
     pub file: usize,
     /// The elements.
     pub range: Range<u64>,
-    /// The factors.
-    pub rescale: Rescale,
-    /// Per axis, outermost first: its extent, and how far the output channel moves per step along it.
-    pub outputs: Vec<(u64, usize)>,
-    /// A node and input that read the result.
-    pub reader: (NodeId, usize),
+    /// By what.
+    pub factored: Factored,
 }
 
 /// New content for a part of a side file; its length stays.
@@ -52,6 +61,8 @@ pub struct Lowered {
     pub sides: Vec<SideEdit>,
     /// What [`Piece::Lazy`] refers to.
     pub scaled: Vec<Scaled>,
+    /// Weights in forms that are not copied, which were multiplied when the edits were made.
+    pub held: Vec<Factored>,
     /// Tensors whose elements moved from a side file into the model file, by their message.
     inlined: Vec<Range<u64>>,
 }

@@ -6,7 +6,7 @@ use crate::edit::settle::{self, Settlement};
 use crate::edit::{Lowering, message};
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, Span};
-use crate::model::{NodeId, ScopeId, ScopeKind};
+use crate::model::{NodeId, ScopeId, ScopeKind, Use};
 use crate::wire::Field;
 use crate::wire::splice::{Edit, Piece};
 
@@ -41,6 +41,16 @@ impl Lowering<'_, '_> {
                 }
             }
         }
+        for (value, name) in &settlement.renamed {
+            if let Some((node, output)) = draft.producer(self.graph, *value) {
+                changes.entry(node).or_default().outputs.insert(output, name.clone());
+            }
+            for user in draft.uses(self.graph, *value) {
+                if let Use::Node(node, input) = user {
+                    changes.entry(*node).or_default().inputs.insert(*input, name.clone());
+                }
+            }
+        }
         for node in draft.operators.keys().chain(draft.dropped.keys()) {
             changes.entry(*node).or_default();
         }
@@ -59,8 +69,9 @@ impl Lowering<'_, '_> {
             }
             gone.insert((self.graph.value(*value).scope, self.graph.value(*value).name));
         }
-        self.remove_declarations(&gone);
-        Ok(())
+        let renamed =
+            settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
+        self.declarations(&gone, &renamed.collect())
     }
 
     fn remove(&mut self, graph: &GraphSpan, span: &Span) {
@@ -85,8 +96,8 @@ impl Lowering<'_, '_> {
         self.graph.scope(scope).kind == ScopeKind::Main && self.graph.model.proto.ir_version() < 4
     }
 
-    /// Types that the file declares for values that are no more.
-    fn remove_declarations(&mut self, gone: &BTreeSet<(ScopeId, &str)>) {
+    /// Types that the file declares for values that are no more, or that have another name now.
+    fn declarations(&mut self, gone: &BTreeSet<(ScopeId, &str)>, renamed: &BTreeMap<(ScopeId, &str), &str>) -> Result<()> {
         for (index, scope) in self.graph.scopes.iter().enumerate() {
             let declared = match (scope.kind, scope.graph) {
                 (ScopeKind::Function(f), _) => self.graph.model.proto.functions.get(f).map_or(&[][..], |f| &f.value_info),
@@ -94,11 +105,18 @@ impl Lowering<'_, '_> {
                 _ => &[],
             };
             for (info, span) in declared.iter().zip(&scope.span.value_infos) {
-                if gone.contains(&(ScopeId(index), info.name())) {
+                let key = (ScopeId(index), info.name());
+                if gone.contains(&key) {
                     self.remove(scope.span, span);
+                } else if let Some(name) = renamed.get(&key) {
+                    for field in message::fields(self.graph.model, &span.payload)?.iter().filter(|f| f.number == 1) {
+                        let with = vec![Piece::Bytes(message::text_field(1, name))];
+                        self.out.edits.push(Edit { parent: span.payload.clone(), at: field.range.clone(), with });
+                    }
                 }
             }
         }
+        Ok(())
     }
 
     fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {

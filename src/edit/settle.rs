@@ -48,12 +48,15 @@ pub(super) struct Settlement<'p> {
     pub reads: BTreeMap<(NodeId, usize), String>,
     /// Constants that nobody reads any more.
     pub dead: BTreeSet<ValueId>,
+    /// New names of values that are something else than before.
+    pub renamed: BTreeMap<ValueId, String>,
 }
 
 /// Decides for every constant that a plan changes.
 pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     let graph = plan.view.graph;
-    let mut settler = Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    let mut settler =
+        Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
         settler.in_place_or(content, readers, &mut fresh);
@@ -63,6 +66,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
         settler.donor_or_new(content, &readers);
     }
     settler.bury();
+    settler.rename();
     settler.out
 }
 
@@ -165,7 +169,8 @@ impl<'p> Settler<'p, '_> {
         way.iter().all(|value| {
             self.uses(*value).iter().all(|user| match user {
                 Use::Node(node, input) => {
-                    let hands_on = || self.graph().node(*node).outputs.first().copied().flatten().is_some_and(|v| way.contains(&v));
+                    let hands_on =
+                        || self.graph().node(*node).outputs.first().copied().flatten().is_some_and(|v| way.contains(&v));
                     readers.contains(&(*node, *input)) || hands_on()
                 }
                 _ => false,
@@ -219,22 +224,37 @@ impl<'p> Settler<'p, '_> {
     fn new_name(&self, (node, input): (NodeId, usize)) -> String {
         let graph = self.graph();
         let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
-        let wanted = match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
-            (Some(own), _) => format!("{own}_folded"),
-            (None, Some(weight)) => match weight.strip_suffix("weight") {
-                Some(stem) => format!("{stem}bias"),
-                None => format!("{weight}_bias"),
-            },
-            (None, None) => "folded_bias".to_owned(),
-        };
-        let taken = |name: &str| self.names.contains(name) || self.out.reads.values().any(|n| n == name);
-        let mut name = wanted.clone();
+        let wanted =
+            match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
+                (Some(own), _) => format!("{own}_folded"),
+                (None, Some(weight)) => match weight.strip_suffix("weight") {
+                    Some(stem) => format!("{stem}bias"),
+                    None => format!("{weight}_bias"),
+                },
+                (None, None) => "folded_bias".to_owned(),
+            };
+        self.unlike_any(&wanted)
+    }
+
+    fn unlike_any(&self, wanted: &str) -> String {
+        let new = |name: &str| self.out.reads.values().chain(self.out.renamed.values()).any(|n| n == name);
+        let mut name = wanted.to_owned();
         let mut count = 1u64;
-        while taken(&name) {
+        while self.names.contains(name.as_str()) || new(&name) {
             name = format!("{wanted}_{count}");
             count += 1;
         }
         name
+    }
+
+    /// Values that a map has passed: still there, but something else.
+    fn rename(&mut self) {
+        for value in &self.draft().changed {
+            if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
+                let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
+                self.out.renamed.insert(*value, name);
+            }
+        }
     }
 
     /// Constants that have lost all their readers, and what only they were made of.

@@ -3,7 +3,7 @@
 use crate::edit::message;
 use crate::edit::rescale::{Axis, Rescale};
 use crate::edit::settle::{Place, Store};
-use crate::edit::{Lowering, Scaled, SideEdit};
+use crate::edit::{Factored, Lowering, Scaled, SideEdit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::scan::{DataSpan, Nested, TensorSpan};
 use crate::model::{Home, Payload, ScopeKind, Tensor, TensorId};
@@ -32,36 +32,35 @@ impl Lowering<'_, '_> {
                 Ok(Piece::Bytes(bytes))
             }
             DraftTensor::Factored { .. } => {
-                let base = store.base.ok_or_else(|| self.lost("a factor without a weight"))?;
-                let (tensor, rescale) = (self.graph.tensor(base), self.rescale(store)?);
+                let factored = self.factored(store)?;
+                let tensor = self.graph.tensor(factored.tensor);
                 if let Payload::Bytes { file, range } = &tensor.payload {
-                    return Ok(self.scaled(store, *file, range.clone(), rescale));
+                    return Ok(self.scaled(*file, range.clone(), factored));
                 }
                 let mut numbers = tensor.floats(self.graph.model)?;
                 for (index, number) in numbers.iter_mut().enumerate() {
-                    let coefficient = rescale.coefficient(index as u64);
+                    let coefficient = factored.rescale.coefficient(index as u64);
                     *number = if coefficient == 1.0 { *number } else { *number * coefficient };
                 }
                 let mut bytes = Vec::new();
                 store.element.encode(&numbers, &mut bytes);
+                self.out.held.push(factored);
                 Ok(Piece::Bytes(bytes))
             }
         }
     }
 
-    fn scaled(&mut self, store: &Store<'_>, file: usize, range: std::ops::Range<u64>, rescale: Rescale) -> Piece {
+    fn scaled(&mut self, file: usize, range: std::ops::Range<u64>, factored: Factored) -> Piece {
         let len = range.end - range.start;
-        let outputs = match store.content {
-            DraftTensor::Factored { axes, .. } => channel_steps(axes).into_iter().map(|(size, out, _)| (size, out)).collect(),
-            DraftTensor::Dense { .. } => vec![],
-        };
-        self.out.scaled.push(Scaled { file, range, rescale, outputs, reader: store.reader });
+        self.out.scaled.push(Scaled { file, range, factored });
         Piece::Lazy { index: self.out.scaled.len() - 1, len }
     }
 
     /// The factors of a weight along its axes.
-    fn rescale(&self, store: &Store<'_>) -> Result<Rescale> {
-        let DraftTensor::Factored { axes, out, input } = store.content else { return Err(self.lost("no factor")) };
+    fn factored(&self, store: &Store<'_>) -> Result<Factored> {
+        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (store.content, store.base) else {
+            return Err(self.lost("a factor's weight"));
+        };
         let mut factors = Vec::new();
         let mut used = [false; 2];
         for (slot, factor) in [out, input].into_iter().enumerate() {
@@ -74,18 +73,20 @@ impl Lowering<'_, '_> {
             let both = [out, input];
             Axis { size, steps: both.iter().zip(used).filter(|(_, used)| *used).map(|(step, _)| *step).collect() }
         };
-        let axes = channel_steps(axes).into_iter().map(steps).collect();
-        Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))
+        let channels = channel_steps(axes);
+        let outputs = channels.iter().map(|(size, out, _)| (*size, *out)).collect();
+        let axes = channels.into_iter().map(steps).collect();
+        let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
+        Ok(Factored { tensor, rescale, outputs, reader: store.reader })
     }
 
     fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {
         let tensor = self.graph.tensor(into);
         if let Payload::Bytes { file, range } = &tensor.payload {
-            let own_factor = matches!(store.content, DraftTensor::Factored { .. }) && store.base == Some(into);
             if *file > 0 && self.shares_its_range(into) {
                 return self.move_inline(store, tensor);
             }
-            let payload = if own_factor { self.scaled(store, *file, range.clone(), self.rescale(store)?) } else { self.payload(store)? };
+            let payload = self.payload(store)?;
             if *file > 0 {
                 self.out.sides.push(SideEdit { file: *file, range: range.clone(), with: payload });
                 return Ok(());
@@ -112,7 +113,13 @@ impl Lowering<'_, '_> {
     }
 
     /// A Constant that was given by numbers gets a tensor in their place.
-    fn replace_number_attribute(&mut self, node: crate::model::NodeId, tensor: &Tensor, store: &Store<'_>, payload: Piece) -> Result<()> {
+    fn replace_number_attribute(
+        &mut self,
+        node: crate::model::NodeId,
+        tensor: &Tensor,
+        store: &Store<'_>,
+        payload: Piece,
+    ) -> Result<()> {
         let span = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &span)?;
         let attribute = fields.iter().find(|f| f.number == 5).ok_or_else(|| self.lost("the attribute"))?;
@@ -180,7 +187,8 @@ impl Lowering<'_, '_> {
             (Home::Constant { node, .. }, Some(data)) if data.span.field == span.span.field => {
                 let node = self.graph.node(node).span.span.payload.clone();
                 let fields = message::fields(self.graph.model, &node).unwrap_or_default();
-                let holds = |f: &&crate::wire::Field| f.payload.start <= data.span.field.start && data.span.field.end <= f.payload.end;
+                let holds =
+                    |f: &&crate::wire::Field| f.payload.start <= data.span.field.start && data.span.field.end <= f.payload.end;
                 fields.iter().find(holds).map_or(node, |f| f.payload.clone())
             }
             _ => span.span.payload.clone(),

@@ -77,7 +77,8 @@ pub struct Mix {
 impl Mix {
     /// The number of channels with a label, groups counted through.
     pub fn channels(&self, label: Role) -> usize {
-        let product = self.axes.iter().filter(|(role, _)| *role == label || *role == Role::Group).map(|(_, size)| *size).product::<u64>();
+        let product =
+            self.axes.iter().filter(|(role, _)| *role == label || *role == Role::Group).map(|(_, size)| *size).product::<u64>();
         usize::try_from(product).unwrap_or(usize::MAX)
     }
 

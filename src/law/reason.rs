@@ -59,7 +59,6 @@ reasons! {
     NoBias = "no-bias", "the operator has no place for a shift", "use Gemm instead of MatMul, or add a constant behind it";
     ShiftThroughScale = "shift-through-scale", "a multiplication by a constant has no place for a shift", "nothing";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
-    Excluded = "excluded", "the user excluded it", "leave out the option";
 }
 
 #[cfg(test)]

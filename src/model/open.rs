@@ -83,10 +83,12 @@ impl Model {
             Err(error) => return Err(foreign(source.source()).unwrap_or(error)),
         };
         let skeleton = std::mem::take(&mut scan.skeleton);
-        let proto = ModelProto::decode(&skeleton[..])
-            .map_err(|e| foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}"))))?;
+        let proto = ModelProto::decode(&skeleton[..]).map_err(|e| {
+            foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}")))
+        })?;
         drop(skeleton);
-        let mut model = Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() };
+        let mut model =
+            Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() };
         model.open_sides()?;
         Ok(model)
     }
@@ -128,7 +130,9 @@ impl Model {
             match file.unchanged() {
                 Ok(true) => {}
                 Ok(false) => {
-                    return Err(Error::new(ErrorKind::Changed, "the file changed while it was read").file(&path).remedy("run again when nobody writes it"));
+                    return Err(Error::new(ErrorKind::Changed, "the file changed while it was read")
+                        .file(&path)
+                        .remedy("run again when nobody writes it"));
                 }
                 Err(error) => return Err(Error::io("cannot look at the file again", error).file(&path)),
             }
@@ -148,7 +152,9 @@ impl Model {
         let (Some(end), true) = (end, length >= size) else {
             let what = format!(
                 "{size} bytes at {} of the side file `{}` are needed, the entry gives {length} and the file has {}",
-                entry.offset, entry.location, self.file(index).len()
+                entry.offset,
+                entry.location,
+                self.file(index).len()
             );
             return Err(Error::new(ErrorKind::ExternalData, what).remedy("the side file belongs to another model or was cut off"));
         };
@@ -214,7 +220,9 @@ fn foreign(source: &dyn Source) -> Option<Error> {
     match &head[..] {
         [] => error("the file is empty", "export or download it again"),
         h if h.starts_with(b"version https://git-lfs") => error("this is a Git LFS pointer, not the model", "run `git lfs pull`"),
-        h if h.starts_with(b"PK\x03\x04") => error("this is a ZIP archive (as PyTorch and Keras write them)", "unpack it, or export the model to ONNX"),
+        h if h.starts_with(b"PK\x03\x04") => {
+            error("this is a ZIP archive (as PyTorch and Keras write them)", "unpack it, or export the model to ONNX")
+        }
         h if h.starts_with(b"\x89HDF") => error("this is an HDF5 file", "export the model to ONNX"),
         h if h.starts_with(b"GGUF") => error("this is a GGUF file", "export the model to ONNX"),
         h if h.starts_with(&[0x1f, 0x8b]) => error("this is a gzip archive", "unpack it first"),

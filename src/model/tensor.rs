@@ -73,7 +73,14 @@ fn bits(data_type: i32) -> Option<u64> {
         T::Double | T::Int64 | T::Uint64 | T::Complex64 => 64,
         T::Float | T::Int32 | T::Uint32 => 32,
         T::Float16 | T::Bfloat16 | T::Int16 | T::Uint16 => 16,
-        T::Int8 | T::Uint8 | T::Bool | T::Float8e4m3fn | T::Float8e4m3fnuz | T::Float8e5m2 | T::Float8e5m2fnuz | T::Float8e8m0 => 8,
+        T::Int8
+        | T::Uint8
+        | T::Bool
+        | T::Float8e4m3fn
+        | T::Float8e4m3fnuz
+        | T::Float8e5m2
+        | T::Float8e5m2fnuz
+        | T::Float8e8m0 => 8,
         T::Complex128 => 128,
         T::Uint4 | T::Int4 | T::Float4e2m1 => 4,
         T::Uint2 | T::Int2 => 2,
@@ -109,7 +116,11 @@ impl Tensor {
             [one] if one.number == 9 || one.run && matches!((one.number, tensor.data_type), (4, 1) | (10, 11)) => {
                 let found = one.span.payload.end - one.span.payload.start;
                 if found != size {
-                    let what = format!("{} {} need {size} bytes, {found} are there", shape_text(&tensor.dims), type_name(tensor.data_type));
+                    let what = format!(
+                        "{} {} need {size} bytes, {found} are there",
+                        shape_text(&tensor.dims),
+                        type_name(tensor.data_type)
+                    );
                     return Err(Error::new(ErrorKind::Tensor, what).at(place()).remedy("the file is damaged; export it again"));
                 }
                 Payload::Bytes { file: 0, range: one.span.payload.clone() }
@@ -127,9 +138,15 @@ impl Tensor {
         let (data_type, dims, payload) = match attribute.name() {
             "value_float" => (1, vec![], Payload::Inline(vec![f64::from(attribute.f())])),
             "value_int" => (7, vec![], Payload::Inline(vec![attribute.i() as f64])),
-            "value_ints" => (7, vec![attribute.ints.len() as u64], Payload::Inline(attribute.ints.iter().map(|i| *i as f64).collect())),
+            "value_ints" => {
+                (7, vec![attribute.ints.len() as u64], Payload::Inline(attribute.ints.iter().map(|i| *i as f64).collect()))
+            }
             "value_floats" => match span {
-                None => (1, vec![attribute.floats.len() as u64], Payload::Inline(attribute.floats.iter().map(|f| f64::from(*f)).collect())),
+                None => (
+                    1,
+                    vec![attribute.floats.len() as u64],
+                    Payload::Inline(attribute.floats.iter().map(|f| f64::from(*f)).collect()),
+                ),
                 Some(span) if attribute.floats.is_empty() => match &span.data[..] {
                     [one] if one.run => {
                         let range = one.span.payload.clone();
@@ -258,7 +275,8 @@ impl Tensor {
             let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
             model.file(0).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;
             match data.number {
-                4 => found.extend(bytes.chunks_exact(4).map(|c| (u64::from(u32::from_le_bytes(c.try_into().unwrap_or_default())), 4))),
+                4 => found
+                    .extend(bytes.chunks_exact(4).map(|c| (u64::from(u32::from_le_bytes(c.try_into().unwrap_or_default())), 4))),
                 10 => found.extend(bytes.chunks_exact(8).map(|c| (u64::from_le_bytes(c.try_into().unwrap_or_default()), 10))),
                 number => {
                     let mut rest = &bytes[..];

@@ -50,12 +50,12 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["Conv"] },
     },
     Sample {
-        name: "takes in a scale behind it",
+        name: "takes in a scale before it",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,3,2,2] x) => (float[1,3,2,2] y)
             <float[] j = {8}, float[3,1,1] k = {0.5, 2, -4}>
-            { c = Div (x, j)
-              y = Mul (c, k) }"#,
+            { c = Mul (x, k)
+              y = Div (c, j) }"#,
         expect: Expect::Folded { left: &["Div"] },
     },
     Sample {

@@ -22,7 +22,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let transposed = |input: usize| Ok::<bool, Stop>(node.int(if input == 0 { "transA" } else { "transB" }, 0)? != 0);
     // As the right factor the weight is [K, N]: rows are mixed, columns are outputs. As the left one it is [M, K].
     let out_first = left != transposed(weight)?;
-    let axes = if out_first { vec![(Role::Out, rows), (Role::In, columns)] } else { vec![(Role::In, rows), (Role::Out, columns)] };
+    let axes =
+        if out_first { vec![(Role::Out, rows), (Role::In, columns)] } else { vec![(Role::In, rows), (Role::Out, columns)] };
     let data_in_second = (data == 0) != transposed(data)?;
     let out_axis = usize::from(!left);
     let present = node.input(2).is_some();

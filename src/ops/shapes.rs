@@ -12,10 +12,43 @@ pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
     }
     let x = || node.input(0)?.shape.clone();
     match node.op_type {
-        "Relu" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Celu" | "Gelu" | "Mish" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Tanh"
-        | "Softplus" | "Softsign" | "Clip" | "Erf" | "Exp" | "Log" | "Sqrt" | "Abs" | "Neg" | "Reciprocal" | "Floor" | "Ceil" | "Round"
-        | "Sign" | "Softmax" | "LogSoftmax" | "Cast" | "LRN" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization"
-        | "RMSNormalization" | "QuantizeLinear" | "DequantizeLinear" | "ThresholdedRelu" => x(),
+        "Relu"
+        | "LeakyRelu"
+        | "PRelu"
+        | "Elu"
+        | "Selu"
+        | "Celu"
+        | "Gelu"
+        | "Mish"
+        | "Sigmoid"
+        | "HardSigmoid"
+        | "HardSwish"
+        | "Tanh"
+        | "Softplus"
+        | "Softsign"
+        | "Clip"
+        | "Erf"
+        | "Exp"
+        | "Log"
+        | "Sqrt"
+        | "Abs"
+        | "Neg"
+        | "Reciprocal"
+        | "Floor"
+        | "Ceil"
+        | "Round"
+        | "Sign"
+        | "Softmax"
+        | "LogSoftmax"
+        | "Cast"
+        | "LRN"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "GroupNormalization"
+        | "RMSNormalization"
+        | "QuantizeLinear"
+        | "DequantizeLinear"
+        | "ThresholdedRelu" => x(),
         "Sum" | "Mean" | "Max" | "Min" | "Pow" | "Where" => broadcast(node),
         "MaxPool" | "AveragePool" | "LpPool" | "Resize" | "Upsample" => pooled(node),
         "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => {
@@ -27,7 +60,8 @@ pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
             let axis = node.int("axis", 1).ok()?;
             let shape = x()?;
             let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok()?;
-            let product = |dims: &[Dim]| dims.iter().try_fold(1u64, |n, d| n.checked_mul(d.known()?)).map_or(Dim::Unknown, Dim::Known);
+            let product =
+                |dims: &[Dim]| dims.iter().try_fold(1u64, |n, d| n.checked_mul(d.known()?)).map_or(Dim::Unknown, Dim::Known);
             Some(Shape(vec![product(shape.0.get(..axis)?), product(&shape.0[axis..])]))
         }
         "Transpose" => {

@@ -2,7 +2,7 @@
 //!
 //! [`Draft::with`] is the one place where a choice is recorded. Numbers stay f64 here through any number of folds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::law::{Array, Parameter, Role};
 use crate::model::{Graph, NodeId, Use, ValueId};
@@ -59,6 +59,8 @@ pub struct Draft {
     pub tensors: BTreeMap<(NodeId, usize), DraftTensor>,
     /// Nodes that became another operator.
     pub operators: BTreeMap<NodeId, &'static str>,
+    /// Values that are something else than in the file and need another name: a name means one thing in both files.
+    pub changed: BTreeSet<ValueId>,
     /// Attributes that are removed.
     pub dropped: BTreeMap<NodeId, Vec<&'static str>>,
 }
@@ -117,6 +119,7 @@ impl Draft {
                 self.record(*at, parameter, donor);
             }
         }
+        self.changed.extend(route.changed);
         let (read, made) = (self.input(graph, route.site, route.data), node.outputs.first().copied().flatten());
         if let Some(removed) = self.removed.get_mut(route.site.0) {
             *removed = true;

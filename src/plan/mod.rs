@@ -2,12 +2,14 @@
 
 mod draft;
 mod route;
+mod samples;
 mod view;
 
 use std::collections::BTreeSet;
 
 pub use draft::{Draft, DraftTensor, Fold};
 pub use route::{Kept, Route, Way};
+pub use samples::SAMPLES;
 pub use view::{View, channel_steps};
 
 use crate::error::Result;

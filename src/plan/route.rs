@@ -31,6 +31,8 @@ pub struct Route {
     pub into: Vec<NodeId>,
     /// The nodes that handed it on unchanged.
     pub through: Vec<NodeId>,
+    /// Values on the way that are something else afterwards.
+    pub changed: Vec<ValueId>,
 }
 
 /// Why a map stays, and which node refused.
@@ -63,7 +65,7 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
         Way::Ahead => node.outputs.first().copied().flatten().map(|v| Travel::Ahead(v, map.placed.clone(), site)),
     };
     let first = first.ok_or_else(|| own(Reason::NoReader))?;
-    let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![] };
+    let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![], changed: vec![] };
     let mut work = vec![first];
     let mut visited = vec![site];
     while let Some(travel) = work.pop() {
@@ -81,13 +83,15 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
             let law = view.law(arrived).map_err(refused)?;
             let step = push(&law, &view.constants(arrived), port, placed).map_err(refused)?;
             check_types(view, arrived, &step).map_err(refused)?;
-            (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into }).push(arrived);
+            (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into })
+                .push(arrived);
             for (port, placed) in step.moves {
                 let value = match port {
                     Port::Input(input) => view.draft.input(view.graph, arrived, input),
                     Port::Output => view.graph.node(arrived).outputs.first().copied().flatten(),
                 };
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
+                route.changed.push(value);
                 work.push(match port {
                     Port::Input(_) => Travel::Back(value, placed, arrived),
                     Port::Output => Travel::Ahead(value, placed, arrived),

@@ -221,7 +221,8 @@ struct Contraction<'t> {
 impl<'t> Contraction<'t> {
     fn new(axes: &[(Role, u64)], terms: &'t [f64]) -> Self {
         let steps = channel_steps(axes);
-        let outs = axes.iter().filter(|(role, _)| matches!(role, Role::Out | Role::Group)).map(|(_, size)| *size).product::<u64>();
+        let outs =
+            axes.iter().filter(|(role, _)| matches!(role, Role::Out | Role::Group)).map(|(_, size)| *size).product::<u64>();
         Contraction { axes: steps, terms, sums: vec![0.0; usize::try_from(outs).unwrap_or(0)] }
     }
 

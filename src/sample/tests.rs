@@ -284,3 +284,19 @@ fn nesting_ends_before_the_stack_does() {
     let text = "g () => () { y = If <b = ".repeat(10_000);
     assert_eq!(error(&text).message, "graphs are nested too deeply");
 }
+
+/// Whatever a text is cut or changed to, the answer is bytes or an error.
+#[test]
+fn damaged_texts_do_not_panic() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> # é
+        g (float[1,N,?] x, float[2] W = {1, -0.5}) => ("y:é") <int8[3] k = dyadic(-7)>
+        { [n] a, "" = f.Op:o <p = [1, 2], q = @r, s = "t", b = h () => (z) {}> (x, W) }"#;
+    for (place, character) in text.char_indices() {
+        let (before, rest) = text.split_at(place);
+        let _ = encode(before);
+        let behind = &rest[character.len_utf8()..];
+        for other in ["", "\"", "(", "-", "é", "9", "{", "<", ",", "\\"] {
+            let _ = encode(&format!("{before}{other}{behind}"));
+        }
+    }
+}

@@ -1,6 +1,11 @@
 //! The judge of two files. It may read models as everybody does; it shares no algebra with what folds them: nothing of `map`,
 //! `law`, `ops`, `plan` or `edit` is used here.
 
+pub mod align;
+mod constants;
+#[cfg(feature = "tract")]
+pub mod execute;
+pub mod reference;
 pub mod verdict;
 
 use std::path::PathBuf;

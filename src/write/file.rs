@@ -67,12 +67,6 @@ impl AtomicFile {
         Ok(Self { file, named: target.to_path_buf(), target: place.path, temporary })
     }
 
-    /// The target as it was named.
-    #[must_use]
-    pub fn target(&self) -> &Path {
-        &self.named
-    }
-
     /// Where the file is until it is published.
     #[must_use]
     pub fn temporary(&self) -> &Path {

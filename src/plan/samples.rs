@@ -1,0 +1,184 @@
+//! Models that show what the walker checks: who else reads a value, and in which graph.
+
+use crate::sample::{Expect, Sample};
+
+/// Samples of the reasons that no operator raises by itself.
+pub const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "a second reader",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)
+              z = Relu (c) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
+        name: "an output of the graph between",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] c)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("graph-output"),
+    },
+    Sample {
+        name: "between input and output of the graph",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { y = BatchNormalization <epsilon = 0.0> (x, s, b, m, v) }"#,
+        expect: Expect::Kept("graph-input"),
+    },
+    Sample {
+        name: "nobody reads the result",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { y = Relu (x)
+              dead = BatchNormalization <epsilon = 0.0> (x, s, b, m, v) }"#,
+        expect: Expect::Kept("no-reader"),
+    },
+    Sample {
+        name: "behind an activation",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              r = Sigmoid (c)
+              y = BatchNormalization <epsilon = 0.0> (r, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-operator"),
+    },
+    Sample {
+        name: "an operator of the same name in another domain",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "custom" : 1]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = custom.Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-operator"),
+    },
+    Sample {
+        name: "the convolution runs whether or not the branch does",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = If (cond) <
+                then_branch = t () => (float[1,3,2,2] p) { p = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) },
+                else_branch = e () => (float[1,3,2,2] q) { q = Identity (c) }
+              > }"#,
+        expect: Expect::Kept("crosses-scope"),
+    },
+    Sample {
+        name: "a constant in a form that is not folded",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] v = square(5)>
+            { m = Constant <value_strings = ["a", "b", "c"]> ()
+              c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("constant-form"),
+    },
+    Sample {
+        name: "an attribute that the function's caller gives",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            { y = local.f <e = 0.5> (x) }
+            <opset_import: ["" : 17], domain: "local">
+            f <e> (x) => (y)
+            { w = Constant <value = float[3,2,1,1] {1, 2, 3, 4, 5, 6}> ()
+              s = Constant <value_floats = [1.0, 2.0, 3.0]> ()
+              b = Constant <value_floats = [1.0, 2.0, 3.0]> ()
+              m = Constant <value_floats = [1.0, 2.0, 3.0]> ()
+              v = Constant <value_floats = [1.0, 4.0, 4.0]> ()
+              c = Conv (x, w)
+              y = BatchNormalization <epsilon: float = @e> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("attribute-reference"),
+    },
+    Sample {
+        name: "a folded weight is too large for half precision",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float16[1,2,2,2] x) => (float16[1,2,2,2] y)
+            <float16[2,2,1,1] w = {1000.0, 1.0, 1.0, 1.0}, float16[2] s = {100.0, 1.0}, float16[2] b = {0.0, 0.0}, float16[2] m = {0.0, 0.0}, float16[2] v = {1.0, 1.0}>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("overflow"),
+    },
+    Sample {
+        name: "folded weights lose their digits in half precision",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float16[1,2,2,2] x) => (float16[1,2,2,2] y)
+            <float16[2,2,1,1] w = {0.01, 0.011, 1.0, 1.0}, float16[2] s = {0.0001, 1.0}, float16[2] b = {0.0, 0.0}, float16[2] m = {0.0, 0.0}, float16[2] v = {1.0, 1.0}>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("underflow"),
+    },
+    Sample {
+        name: "a shift and nothing but a product to take it",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            <float[3,1,1] k = dyadic(2), float[3,1,1] j = dyadic(3)>
+            { a = Relu (x)
+              c = Mul (a, k)
+              y = Add (c, j) }"#,
+        expect: Expect::Kept("shift-through-scale"),
+    },
+    Sample {
+        name: "a scale of zero cannot be carried over a sum",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            <float[3,1,1] k = {0, 1, 2}, float[3,1,1] j = dyadic(3)>
+            { a = Mul (x, k)
+              c = Add (a, j)
+              y = Relu (c) }"#,
+        expect: Expect::Kept("zero-scale"),
+    },
+    Sample {
+        name: "in both branches, constants inside and outside",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,2,1,1] w = dyadic(1)>
+            { y = If (cond) <
+                then_branch = t () => (float[1,3,2,2] p) <float[3,2,1,1] u = dyadic(9)> {
+                    c = Conv (x, u)
+                    p = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) },
+                else_branch = e () => (float[1,3,2,2] q) {
+                    d = Conv (x, w)
+                    q = BatchNormalization <epsilon = 0.0> (d, s, b, m, v) }
+              > }"#,
+        expect: Expect::Folded { left: &["If"] },
+    },
+    Sample {
+        name: "one weight for two convolutions, one of them normalised",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)
+              z = Conv (x, w) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv"] },
+    },
+    Sample {
+        name: "one bias for two normalisations",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,3,1,1] u = dyadic(8), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              d = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)
+              r = Relu (d)
+              e = Conv (r, u)
+              y = BatchNormalization <epsilon = 0.0> (e, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Relu", "Conv"] },
+    },
+    Sample {
+        name: "up to IR 3 every initializer is an input",
+        text: r#"<ir_version: 3, opset_import: ["" : 8]>
+            g (float[1,2,2,2] x, float[3,2,1,1] w, float[3] s, float[3] b, float[3] m, float[3] v) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+];

@@ -1,0 +1,324 @@
+//! Which parts of two files are the same, and the regions where they are not, from the files alone.
+//!
+//! Nodes are the same when operator, attributes, the values that they read and produce (by name) and the constants that they
+//! read (by content) are. What stands in one file only is joined into regions: through values that exist in one file only, and
+//! where both files produce the same value. Nothing is run and nothing is computed here.
+
+mod regions;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message as _;
+
+use crate::error::Result;
+use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
+use crate::onnx::{AttributeProto, TypeProto};
+use crate::verify::constants;
+use crate::verify::verdict::Difference;
+
+/// A part of the graphs where the two files differ and that both enter and leave by the same values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The graph in the first and in the second file.
+    pub scopes: (ScopeId, ScopeId),
+    /// Nodes of the first file, in order.
+    pub before: Vec<NodeId>,
+    /// Nodes of the second file, in order.
+    pub after: Vec<NodeId>,
+    /// Names of values that are read, constants left out.
+    pub inputs: Vec<String>,
+    /// Names of values that are produced and stand in both files.
+    pub outputs: Vec<String>,
+}
+
+/// Two files side by side.
+#[derive(Debug, Default)]
+pub struct Alignment {
+    /// Where they differ by a region.
+    pub regions: Vec<Region>,
+    /// Where they differ otherwise.
+    pub differences: Vec<Difference>,
+    /// How many nodes are the same.
+    pub same: usize,
+}
+
+/// Aligns two files.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn align(a: &Graph<'_>, b: &Graph<'_>) -> Result<Alignment> {
+    let mut aligner = Aligner { a, b, out: Alignment::default() };
+    aligner.files();
+    let functions = aligner.functions();
+    let mut pairs = vec![(ScopeId(0), ScopeId(0))];
+    pairs.extend(functions);
+    while let Some(pair) = pairs.pop() {
+        aligner.interface(pair);
+        let nested = aligner.scope(pair)?;
+        pairs.extend(nested);
+    }
+    aligner.out.regions.sort_by_key(|r| (r.scopes, r.before.clone(), r.after.clone()));
+    Ok(aligner.out)
+}
+
+struct Aligner<'x, 'm> {
+    a: &'x Graph<'m>,
+    b: &'x Graph<'m>,
+    out: Alignment,
+}
+
+/// The value at an input, as something that can be compared between files.
+enum Operand {
+    Nothing,
+    Value(String),
+    Constant(crate::model::TensorId),
+}
+
+fn operand(graph: &Graph<'_>, value: Option<ValueId>) -> Operand {
+    let Some(value) = value else { return Operand::Nothing };
+    match graph.constant(value) {
+        Ok((tensor, _)) => Operand::Constant(tensor),
+        Err(_) => {
+            let at = graph.value(value);
+            Operand::Value(format!("{}\u{0}{}", graph.scope_path(at.scope), at.name))
+        }
+    }
+}
+
+/// Whether a node only makes a constant, which is compared where it is read.
+pub(crate) fn is_constant_node(graph: &Graph<'_>, node: &Node<'_>) -> bool {
+    node.outputs.first().copied().flatten().is_some_and(|v| graph.constant(v).is_ok())
+}
+
+fn first_output<'m>(node: &Node<'m>) -> &'m str {
+    node.proto.output.iter().find(|o| !o.is_empty()).map_or("", |o| o)
+}
+
+/// An attribute without remarks and without nested graphs, which are compared as graphs.
+fn canonical(attribute: &AttributeProto) -> Vec<u8> {
+    let mut plain = attribute.clone();
+    plain.doc_string = None;
+    plain.g = None;
+    plain.graphs.clear();
+    plain.encode_to_vec()
+}
+
+fn canonical_type(declared: Option<&TypeProto>) -> Vec<u8> {
+    declared.map(prost::Message::encode_to_vec).unwrap_or_default()
+}
+
+impl Aligner<'_, '_> {
+    fn differs(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.out.differences.push(Difference { place: place.into(), what: what.into() });
+    }
+
+    /// What holds for the whole file.
+    fn files(&mut self) {
+        let imports = |g: &Graph<'_>| {
+            let key = |o: &crate::onnx::OperatorSetIdProto| {
+                let domain = if o.domain() == "ai.onnx" { "" } else { o.domain() };
+                (domain.to_owned(), o.version())
+            };
+            g.model.proto.opset_import.iter().map(key).collect::<BTreeSet<_>>()
+        };
+        if imports(self.a) != imports(self.b) {
+            self.differs("the model", "the operator sets that are imported differ");
+        }
+    }
+
+    fn functions(&mut self) -> Vec<(ScopeId, ScopeId)> {
+        let named = |g: &Graph<'_>| {
+            let mut found = BTreeMap::new();
+            for (id, scope) in g.scopes.iter().enumerate() {
+                if let ScopeKind::Function(index) = scope.kind {
+                    if let Some(f) = g.model.proto.functions.get(index) {
+                        found.insert((f.domain().to_owned(), f.name().to_owned(), f.overload().to_owned()), ScopeId(id));
+                    }
+                }
+            }
+            found
+        };
+        let (mut ours, theirs) = (named(self.a), named(self.b));
+        let mut pairs = Vec::new();
+        for (name, there) in theirs {
+            match ours.remove(&name) {
+                Some(here) => pairs.push((here, there)),
+                None => self.differs(format!("function {}:{}", name.0, name.1), "stands in the second model only"),
+            }
+        }
+        for name in ours.into_keys() {
+            self.differs(format!("function {}:{}", name.0, name.1), "stands in the first model only");
+        }
+        pairs
+    }
+
+    /// Inputs and outputs: names, order, types, and defaults of inputs that have one.
+    fn interface(&mut self, (a, b): (ScopeId, ScopeId)) {
+        let place = match self.a.scope_path(a).as_str() {
+            "" => "the main graph".to_owned(),
+            path => path.to_owned(),
+        };
+        let inputs = |g: &Graph<'_>, id: ScopeId| {
+            let open = g.scope(id).inputs.iter().filter(|v| matches!(g.value(**v).origin, Origin::Input { .. }));
+            open.map(|v| (g.value(*v).name.to_owned(), canonical_type(g.value(*v).declared))).collect::<Vec<_>>()
+        };
+        if inputs(self.a, a) != inputs(self.b, b) {
+            self.differs(place.clone(), "the inputs differ in name, order or type");
+        }
+        let outputs = |g: &Graph<'_>, id: ScopeId| {
+            let declared = g.scope(id).graph.map_or(&[][..], |graph| &graph.output);
+            let names = g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
+            (names, declared.iter().map(|o| canonical_type(o.r#type.as_ref())).collect::<Vec<_>>())
+        };
+        if outputs(self.a, a) != outputs(self.b, b) {
+            self.differs(place, "the outputs differ in name, order or type");
+        }
+    }
+
+    /// The nodes of one graph of each file. Returns the graphs nested in nodes that stand in both.
+    fn scope(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<Vec<(ScopeId, ScopeId)>> {
+        self.constant_values((a, b))?;
+        let nodes = |g: &Graph<'_>, id: ScopeId| {
+            let live = g.scope(id).nodes.iter().filter(|n| !is_constant_node(g, g.node(**n)));
+            live.copied().collect::<Vec<_>>()
+        };
+        let (ours, theirs) = (nodes(self.a, a), nodes(self.b, b));
+        let by_output: BTreeMap<&str, NodeId> = theirs.iter().map(|n| (first_output(self.b.node(*n)), *n)).collect();
+        let (mut only_a, mut matched, mut nested) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for node in ours {
+            let other = by_output.get(first_output(self.a.node(node))).copied();
+            match other {
+                Some(other) if self.same_node(node, other)? => {
+                    matched.insert(other);
+                    self.out.same += 1;
+                    nested.extend(self.nested_pairs(node, other));
+                }
+                _ => only_a.push(node),
+            }
+        }
+        let only_b: Vec<NodeId> = theirs.into_iter().filter(|n| !matched.contains(n)).collect();
+        self.regions((a, b), &only_a, &only_b);
+        Ok(nested)
+    }
+
+    /// Constants that are visible as such: graph outputs and defaults of inputs.
+    fn constant_values(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<()> {
+        let pairs = self
+            .a
+            .scope(a)
+            .outputs
+            .iter()
+            .zip(&self.b.scope(b).outputs)
+            .chain(self.a.scope(a).inputs.iter().zip(&self.b.scope(b).inputs));
+        let mut found = Vec::new();
+        for (one, two) in pairs {
+            let tensor = |g: &Graph<'_>, v: ValueId| match g.value(v).origin {
+                Origin::Input { default } => default,
+                _ => g.constant(v).ok().map(|(t, _)| t),
+            };
+            let same = match (tensor(self.a, *one), tensor(self.b, *two)) {
+                (Some(x), Some(y)) => constants::same((self.a, x), (self.b, y))?,
+                (None, None) => true,
+                _ => false,
+            };
+            if !same {
+                found.push(self.a.value(*one).name.to_owned());
+            }
+        }
+        for name in found {
+            self.differs(name, "a constant that is seen from outside differs");
+        }
+        Ok(())
+    }
+
+    fn same_node(&self, a: NodeId, b: NodeId) -> Result<bool> {
+        let (one, two) = (self.a.node(a), self.b.node(b));
+        let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
+        if one.proto.op_type() != two.proto.op_type()
+            || domain(one) != domain(two)
+            || one.proto.overload() != two.proto.overload()
+            || trimmed(&one.proto.output) != trimmed(&two.proto.output)
+        {
+            return Ok(false);
+        }
+        let attributes = |n: &Node<'_>| {
+            let set: BTreeSet<Vec<u8>> = n.proto.attribute.iter().map(canonical).collect();
+            set
+        };
+        if attributes(one) != attributes(two) {
+            return Ok(false);
+        }
+        let count = one.inputs.len().max(two.inputs.len());
+        for input in 0..count {
+            let at = |n: &Node<'_>| n.inputs.get(input).copied().flatten();
+            let same = match (operand(self.a, at(one)), operand(self.b, at(two))) {
+                (Operand::Nothing, Operand::Nothing) => true,
+                (Operand::Value(x), Operand::Value(y)) => x == y,
+                (Operand::Constant(x), Operand::Constant(y)) => constants::same((self.a, x), (self.b, y))?,
+                _ => false,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        self.same_attribute_tensors(one, two)
+    }
+
+    /// Tensors in attributes: their elements are not part of the messages as read.
+    fn same_attribute_tensors(&self, one: &Node<'_>, two: &Node<'_>) -> Result<bool> {
+        use crate::model::scan::Nested;
+        let spans = |n: &Node<'_>| {
+            let mut found: Vec<std::ops::Range<u64>> = Vec::new();
+            for (_, nested) in &n.span.nested {
+                if let Nested::Tensor(span) = nested {
+                    found.extend(span.data.iter().map(|d| d.span.payload.clone()));
+                }
+            }
+            found
+        };
+        let bytes = |g: &Graph<'_>, ranges: Vec<std::ops::Range<u64>>| -> Result<Vec<Vec<u8>>> {
+            let mut all = Vec::new();
+            for range in ranges {
+                let mut part = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+                g.model
+                    .file(0)
+                    .read_exact_at(&mut part, range.start)
+                    .map_err(|e| crate::Error::io("cannot read an attribute", e))?;
+                all.push(part);
+            }
+            Ok(all)
+        };
+        Ok(bytes(self.a, spans(one))? == bytes(self.b, spans(two))?)
+    }
+
+    fn nested_pairs(&mut self, a: NodeId, b: NodeId) -> Vec<(ScopeId, ScopeId)> {
+        let of = |g: &Graph<'_>, node: NodeId| {
+            let inside = |s: &crate::model::Scope<'_>| match s.kind {
+                ScopeKind::Nested { node: owner, attribute } if owner == node => Some(attribute.to_owned()),
+                _ => None,
+            };
+            let mut found: BTreeMap<String, Vec<ScopeId>> = BTreeMap::new();
+            for (id, scope) in g.scopes.iter().enumerate() {
+                if let Some(attribute) = inside(scope) {
+                    found.entry(attribute).or_default().push(ScopeId(id));
+                }
+            }
+            found
+        };
+        let (ours, theirs) = (of(self.a, a), of(self.b, b));
+        let lengths = |m: &BTreeMap<String, Vec<ScopeId>>| m.iter().map(|(k, v)| (k.clone(), v.len())).collect::<Vec<_>>();
+        if lengths(&ours) != lengths(&theirs) {
+            let place = self.a.describe(a);
+            self.differs(place, "the nested graphs differ in number");
+        }
+        let pairs = ours
+            .into_iter()
+            .filter_map(|(name, list)| Some(list.into_iter().zip(theirs.get(&name)?.clone()).collect::<Vec<_>>()));
+        pairs.flatten().collect()
+    }
+}
+
+fn trimmed(names: &[String]) -> &[String] {
+    let end = names.iter().rposition(|n| !n.is_empty()).map_or(0, |last| last + 1);
+    &names[..end]
+}

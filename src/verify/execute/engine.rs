@@ -1,0 +1,23 @@
+//! The engine's operators, and two that it lacks but can express.
+
+use tract_onnx::Onnx;
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::infer::InferenceOp;
+use tract_onnx::tract_hir::internal::{TractResult, format_err};
+
+/// The engine as it is used here: declared shapes of inner values are not believed.
+pub(super) fn framework() -> Onnx {
+    let mut framework = tract_onnx::onnx().with_ignore_value_info(true);
+    framework.op_register.insert("Upsample", upsample);
+    framework
+}
+
+/// Upsample became Resize in opset 10, with the same inputs and meaning.
+fn upsample(context: &ParsingContext, node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+    let resize = context.framework.op_register.0.get("Resize");
+    let resize = resize.ok_or_else(|| format_err!("the engine has no Resize"))?;
+    let mut context = context.clone();
+    context.onnx_operator_set_version = 10;
+    resize(&context, node)
+}

@@ -1,0 +1,69 @@
+//! A model file with all that belongs to it, in memory.
+
+use std::fs;
+use std::path::Path;
+
+use prost::Message;
+
+use super::CouldNotRun;
+use crate::model::external;
+use crate::onnx::tensor_proto::DataLocation;
+use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::wire::Source;
+
+/// Reads a model and its external data.
+///
+/// # Errors
+/// Files that cannot be read or are no ONNX model, and external data that leaves the model's
+/// folder, is no regular file or is too short.
+pub fn load(path: &Path) -> Result<ModelProto, CouldNotRun> {
+    let bytes = fs::read(path).map_err(|error| CouldNotRun::file(path, error))?;
+    let mut model = ModelProto::decode(bytes.as_slice())
+        .map_err(|error| CouldNotRun::file(path, format_args!("it is no ONNX model: {error}")))?;
+    drop(bytes);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if let Some(graph) = model.graph.as_mut() {
+        read_graph(graph, folder)?;
+    }
+    let functions = model.functions.iter_mut();
+    functions.flat_map(|function| &mut function.node).try_for_each(|node| read_node(node, folder))?;
+    Ok(model)
+}
+
+fn read_graph(graph: &mut GraphProto, folder: &Path) -> Result<(), CouldNotRun> {
+    graph.initializer.iter_mut().try_for_each(|tensor| read_tensor(tensor, folder))?;
+    graph.node.iter_mut().try_for_each(|node| read_node(node, folder))
+}
+
+fn read_node(node: &mut NodeProto, folder: &Path) -> Result<(), CouldNotRun> {
+    for attribute in &mut node.attribute {
+        attribute.t.iter_mut().chain(&mut attribute.tensors).try_for_each(|tensor| read_tensor(tensor, folder))?;
+        attribute.g.iter_mut().chain(&mut attribute.graphs).try_for_each(|graph| read_graph(graph, folder))?;
+    }
+    Ok(())
+}
+
+fn read_tensor(tensor: &mut TensorProto, folder: &Path) -> Result<(), CouldNotRun> {
+    if tensor.data_location() != DataLocation::External {
+        return Ok(());
+    }
+    let bytes = external(tensor, folder)
+        .map_err(|why| CouldNotRun::Tensor { tensor: tensor.name().to_owned(), why: format!("external data: {why}") })?;
+    tensor.raw_data = Some(bytes);
+    tensor.external_data.clear();
+    tensor.data_location = None;
+    Ok(())
+}
+
+fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
+    let entry = external::entry(tensor).map_err(|error| error.to_string())?;
+    let file = external::open(folder, &entry.location).map_err(|error| error.to_string())?;
+    let rest = file.len().checked_sub(entry.offset).ok_or("the offset is past the end")?;
+    let length = entry.length.unwrap_or(rest);
+    if length > rest {
+        return Err(format!("{length} bytes from {} reach past the end", entry.offset));
+    }
+    let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too large")?];
+    file.source.read_exact_at(&mut bytes, entry.offset).map_err(|error| format!("{}: {error}", file.path.display()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,49 @@
+//! From a model as it is stored to one that the engine runs as real arithmetic, in f64.
+
+use std::collections::HashSet;
+
+use super::flatten::{Branch, flatten};
+use super::proto::opset;
+use super::{CouldNotRun, lint, rewrite, widen};
+use crate::onnx::{GraphProto, ModelProto};
+
+/// A model that the engine can run in f64. Values of the main graph keep their names.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// One flat graph, all floats f64.
+    pub model: ModelProto,
+    /// The inputs, without those that have an initializer, and the outputs, as they were declared.
+    pub signature: ModelProto,
+    /// Whether there was an If, so that the other branch is another model.
+    pub branches: bool,
+    /// The nodes that run with the 24 bits of f32 all the same, by the first value that each makes.
+    pub narrow: Vec<String>,
+    /// What was taken for granted, one sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// Makes a model ready to run: flattened, looked over, widened, rewritten. A pure function, so two
+/// models that differ in one place differ in one place afterwards.
+///
+/// External data must have been read into the model before.
+///
+/// # Errors
+/// What the engine lacks, would compute otherwise than ONNX says, or cannot hold in f64.
+pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
+    let flat = flatten(model, branch)?;
+    let mut model = flat.model;
+    let opset = opset(&model);
+    let graph = model.graph.get_or_insert_default();
+    lint::graph(graph, opset)?;
+    let signature = declared(graph);
+    widen::graph(graph)?;
+    let narrow = rewrite::graph(graph, opset);
+    Ok(Prepared { model, signature, branches: flat.branches, narrow, assumptions: flat.assumptions })
+}
+
+fn declared(graph: &GraphProto) -> ModelProto {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let inputs = graph.input.iter().filter(|input| !constants.contains(input.name()));
+    let graph = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };
+    ModelProto { graph: Some(graph), ..ModelProto::default() }
+}

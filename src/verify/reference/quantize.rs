@@ -1,0 +1,86 @@
+//! QuantizeLinear and DequantizeLinear: per tensor, per axis and in blocks.
+
+use super::array::{at, axis, each_position, extent, flat, replaced, size};
+use super::call::Call;
+use super::constant::integer_range;
+use super::{Array, Data, ReferenceError, invalid, unsupported};
+use crate::onnx::tensor_proto::DataType;
+
+/// For each element of `x`, the index of its scale and zero point.
+fn parameters(call: &Call, x: &Array, scale: &Array) -> Result<Vec<usize>, ReferenceError> {
+    let mut indices = Vec::new();
+    let block = size(call.int_or("block_size", 0)?)?;
+    if scale.data.len() == 1 && block == 0 {
+        return Ok(vec![0; x.data.len()]);
+    }
+    let along = axis(call.int_or("axis", 1)?, x.dims.len())?;
+    let dim = extent(&x.dims, along)?;
+    let wanted = if block == 0 { vec![dim] } else { replaced(&x.dims, along, dim.div_ceil(block)) };
+    if scale.dims != wanted {
+        return invalid(format!("scales of dims {:?}, not {wanted:?}", scale.dims));
+    }
+    each_position(&x.dims, |position| {
+        let place = at(position, along)?;
+        indices.push(match place.checked_div(block) {
+            Some(group) => flat(&replaced(position, along, group), &scale.dims),
+            None => place,
+        });
+        Ok(())
+    })?;
+    Ok(indices)
+}
+
+/// The zero points, zeros if there are none.
+fn zero_points(call: &Call, scale: &Array) -> Result<Vec<i64>, ReferenceError> {
+    let Some(zero_point) = call.optional(2) else {
+        return Ok(vec![0; scale.data.len()]);
+    };
+    let Data::Int(values) = &zero_point.data else {
+        return unsupported("quantisation to floats");
+    };
+    if values.len() != scale.data.len() {
+        return invalid("scales and zero points differ in number");
+    }
+    Ok(values.clone())
+}
+
+/// (x − zero point) · scale.
+pub(super) fn dequantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let (x, scale) = (call.input(0)?, call.input(1)?);
+    let Data::Int(values) = &x.data else {
+        return unsupported("quantisation to floats");
+    };
+    let (zeros, indices) = (zero_points(call, scale)?, parameters(call, x, scale)?);
+    let scales = scale.floats()?;
+    let mut y = Vec::with_capacity(values.len());
+    for (&value, &index) in values.iter().zip(&indices) {
+        y.push((value as f64 - at(&zeros, index)? as f64) * at(scales, index)?);
+    }
+    Ok(vec![Array::float(x.dims.clone(), y)])
+}
+
+/// x / scale rounded to the nearest integer, ties to even, plus the zero point, saturated.
+pub(super) fn quantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let (x, scale) = (call.input(0)?, call.input(1)?);
+    let stated = call.int_or("output_dtype", 0)? as i32;
+    let kind = match (call.optional(2), stated) {
+        (Some(_), _) => call.types.get(2).copied().unwrap_or(0),
+        (None, 0) => DataType::Uint8 as i32,
+        (None, stated) => stated,
+    };
+    let range = DataType::try_from(kind).ok().and_then(integer_range);
+    let Some((least, greatest)) = range else {
+        return unsupported("QuantizeLinear to a type that is no integer or not declared");
+    };
+    let (zeros, indices) = (zero_points(call, scale)?, parameters(call, x, scale)?);
+    let scales = scale.floats()?;
+    let mut y = Vec::with_capacity(x.data.len());
+    for (&value, &index) in x.floats()?.iter().zip(&indices) {
+        let rounded = (value / at(scales, index)?).round_ties_even() + at(&zeros, index)? as f64;
+        if rounded.is_nan() {
+            return invalid("NaN cannot be quantised");
+        }
+        y.push((rounded as i64).clamp(least, greatest));
+    }
+    Ok(vec![Array::int(x.dims.clone(), y)])
+}

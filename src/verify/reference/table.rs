@@ -1,0 +1,155 @@
+//! Which function evaluates which operator of the standard domain.
+
+use super::call::Call;
+use super::{Array, ReferenceError};
+use super::{activation, arithmetic, constant, convolution, normalization, pool, product};
+use super::{quantize, recurrent, reduce, reshape, resize, select};
+
+/// Evaluates a call; gives the outputs in order.
+pub(super) type Evaluate = fn(&Call) -> Result<Vec<Array>, ReferenceError>;
+
+/// The function for an operator; none if the reference does not have it.
+pub(super) fn operator(name: &str) -> Option<Evaluate> {
+    elementwise(name).or_else(|| weighted(name)).or_else(|| moving(name)).or_else(|| gathering(name))
+}
+
+fn elementwise(name: &str) -> Option<Evaluate> {
+    Some(match name {
+        "Abs" => activation::abs,
+        "Acos" => activation::acos,
+        "Acosh" => activation::acosh,
+        "Add" => arithmetic::add,
+        "And" => arithmetic::and,
+        "Asin" => activation::asin,
+        "Asinh" => activation::asinh,
+        "Atan" => activation::atan,
+        "Atanh" => activation::atanh,
+        "Ceil" => activation::ceil,
+        "Celu" => activation::celu,
+        "Clip" => activation::clip,
+        "Cos" => activation::cos,
+        "Cosh" => activation::cosh,
+        "Div" => arithmetic::div,
+        "Elu" => activation::elu,
+        "Equal" => arithmetic::equal,
+        "Erf" => activation::erf,
+        "Exp" => activation::exp,
+        "Floor" => activation::floor,
+        "Gelu" => activation::gelu,
+        "Greater" => arithmetic::is_greater,
+        "GreaterOrEqual" => arithmetic::greater_or_equal,
+        "HardSigmoid" => activation::hard_sigmoid,
+        "HardSwish" => activation::hard_swish,
+        "LeakyRelu" => activation::leaky_relu,
+        "Less" => arithmetic::less,
+        "LessOrEqual" => arithmetic::less_or_equal,
+        "Log" => activation::log,
+        "LogSoftmax" => activation::log_softmax,
+        "Max" => arithmetic::max,
+        "Mean" => arithmetic::mean,
+        "Min" => arithmetic::min,
+        "Mish" => activation::mish,
+        "Mod" => arithmetic::modulo,
+        "Mul" => arithmetic::mul,
+        "Neg" => activation::neg,
+        "Not" => activation::not,
+        "Or" => arithmetic::or,
+        "PRelu" => activation::prelu,
+        "Pow" => arithmetic::pow,
+        "Reciprocal" => activation::reciprocal,
+        "Relu" => activation::relu,
+        "Round" => activation::round,
+        "Selu" => activation::selu,
+        "Sigmoid" => activation::sigmoid,
+        "Sign" => activation::sign,
+        "Sin" => activation::sin,
+        "Sinh" => activation::sinh,
+        "Softmax" => activation::softmax,
+        "Softplus" => activation::softplus,
+        "Softsign" => activation::softsign,
+        "Sqrt" => activation::sqrt,
+        "Sub" => arithmetic::sub,
+        "Sum" => arithmetic::sum,
+        "Swish" => activation::swish,
+        "Tan" => activation::tan,
+        "Tanh" => activation::tanh,
+        "ThresholdedRelu" => activation::thresholded_relu,
+        "Xor" => arithmetic::xor,
+        _ => return None,
+    })
+}
+
+fn weighted(name: &str) -> Option<Evaluate> {
+    Some(match name {
+        "BatchNormalization" => normalization::batch_normalization,
+        "Conv" => convolution::conv,
+        "ConvTranspose" => convolution::conv_transpose,
+        "DequantizeLinear" => quantize::dequantize,
+        "GRU" => recurrent::gru,
+        "Gemm" => product::gemm,
+        "GroupNormalization" => normalization::group_normalization,
+        "InstanceNormalization" => normalization::instance_normalization,
+        "LSTM" => recurrent::lstm,
+        "LayerNormalization" => normalization::layer_normalization,
+        "MatMul" => product::mat_mul,
+        "QuantizeLinear" => quantize::quantize,
+        "RNN" => recurrent::rnn,
+        "RMSNormalization" => normalization::rms_normalization,
+        _ => return None,
+    })
+}
+
+fn moving(name: &str) -> Option<Evaluate> {
+    Some(match name {
+        "Cast" => constant::cast,
+        "CastLike" => constant::cast_like,
+        "Concat" => select::concat,
+        "Constant" => constant::constant,
+        "ConstantOfShape" => constant::constant_of_shape,
+        "DepthToSpace" => reshape::depth_to_space,
+        "Dropout" => reshape::dropout,
+        "Expand" => reshape::expand,
+        "Flatten" => reshape::flatten,
+        "Gather" => select::gather,
+        "Identity" => reshape::identity,
+        "Pad" => select::pad,
+        "Range" => constant::range,
+        "Reshape" => reshape::reshape,
+        "Shape" => reshape::shape,
+        "Size" => reshape::number_of_elements,
+        "Slice" => select::slice,
+        "SpaceToDepth" => reshape::space_to_depth,
+        "Split" => select::split,
+        "Squeeze" => reshape::squeeze,
+        "Tile" => reshape::tile,
+        "Transpose" => reshape::transpose,
+        "Unsqueeze" => reshape::unsqueeze,
+        "Where" => select::choose,
+        _ => return None,
+    })
+}
+
+fn gathering(name: &str) -> Option<Evaluate> {
+    Some(match name {
+        "ArgMax" => reduce::arg_max,
+        "ArgMin" => reduce::arg_min,
+        "AveragePool" => pool::average_pool,
+        "GlobalAveragePool" => pool::global_average_pool,
+        "GlobalMaxPool" => pool::global_max_pool,
+        "LpPool" => pool::lp_pool,
+        "MaxPool" => pool::max_pool,
+        "ReduceL1" => reduce::l1,
+        "ReduceL2" => reduce::l2,
+        "ReduceLogSum" => reduce::log_sum,
+        "ReduceLogSumExp" => reduce::log_sum_exp,
+        "ReduceMax" => reduce::max,
+        "ReduceMean" => reduce::mean,
+        "ReduceMin" => reduce::min,
+        "ReduceProd" => reduce::prod,
+        "ReduceSum" => reduce::sum,
+        "ReduceSumSquare" => reduce::sum_square,
+        "Resize" => resize::resize,
+        "Upsample" => resize::upsample,
+        _ => return None,
+    })
+}

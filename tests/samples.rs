@@ -1,0 +1,107 @@
+//! The samples that stand beside the operators: each folds to exactly the same function, or stays for the reason that it names.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use bnfold::law::Reason;
+use bnfold::model::{Graph, Model, NodeId};
+use bnfold::ops::OPERATORS;
+use bnfold::sample::{Expect, Sample};
+use support::{evaluate, fold, model_of, random_inputs};
+
+/// The reasons that were given for nodes of a model.
+fn reasons(bytes: &[u8]) -> BTreeSet<&'static str> {
+    let model = Model::from_bytes(bytes.to_vec()).unwrap();
+    let graph = Graph::build(&model).unwrap();
+    let prepared = bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &[]).unwrap();
+    let mut found: BTreeSet<&str> =
+        prepared.plan.kept.iter().flat_map(|s| [s.back.reason.code(), s.ahead.reason.code()]).collect();
+    for node in 0..graph.nodes.len() {
+        if let Err(reason) = prepared.plan.view.law(NodeId(node)) {
+            found.insert(reason.code());
+        }
+    }
+    found
+}
+
+fn left(bytes: &[u8]) -> Vec<String> {
+    model_of(bytes).graph.unwrap().node.iter().map(|n| n.op_type().to_owned()).filter(|n| n != "Constant").collect()
+}
+
+fn check(operator: &str, sample: &Sample) {
+    let place = format!("{operator}, {}", sample.name);
+    let bytes = bnfold::sample::encode(sample.text).unwrap_or_else(|e| panic!("{place}: {e}"));
+    let folded = fold(&bytes);
+    match sample.expect {
+        Expect::Folded { left: expected } => {
+            assert_eq!(left(&folded), expected, "{place}: {:?}", reasons(&bytes));
+            for seed in 0..3 {
+                let inputs = random_inputs(&model_of(&bytes), seed);
+                let (before, after) = (evaluate(&bytes, &inputs), evaluate(&folded, &inputs));
+                for output in &model_of(&bytes).graph.unwrap().output {
+                    assert_eq!(before[output.name()], after[output.name()], "{place}: {}", output.name());
+                }
+            }
+        }
+        Expect::Kept(code) => {
+            assert!(Reason::ALL.iter().any(|r| r.code() == code), "{place}: no reason has the code {code}");
+            assert!(reasons(&bytes).contains(code), "{place}: {:?} instead of {code}", reasons(&bytes));
+            assert_eq!(folded, bytes, "{place}: what is kept must not change the file");
+        }
+    }
+}
+
+#[test]
+fn every_sample_does_what_it_says() {
+    let mut count = 0;
+    for operator in OPERATORS {
+        let names: BTreeSet<&str> = operator.samples.iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), operator.samples.len(), "{}: two samples of one name", operator.name);
+        assert!(
+            operator.samples.iter().any(|s| matches!(s.expect, Expect::Folded { .. })),
+            "{} has no sample that folds",
+            operator.name
+        );
+        for sample in operator.samples {
+            check(operator.name, sample);
+            count += 1;
+        }
+    }
+    for sample in bnfold::plan::SAMPLES {
+        check("the walker", sample);
+        count += 1;
+    }
+    assert!(count > 50, "{count} samples");
+}
+
+#[test]
+fn every_reason_has_a_sample_that_names_it() {
+    let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES);
+    let mut named: BTreeSet<&str> =
+        samples.filter_map(|s| if let Expect::Kept(code) = s.expect { Some(code) } else { None }).collect();
+    // The text form of models has no quantization annotations; the next test raises this one.
+    assert!(named.insert("annotated"));
+    let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
+    assert_eq!(all, named);
+}
+
+#[test]
+fn a_value_that_a_quantization_annotation_names_stays() {
+    let text = OPERATORS.iter().find(|o| o.name == "Conv").unwrap().samples[0].text;
+    let mut model = model_of(&bnfold::sample::encode(text).unwrap());
+    let annotation = bnfold::onnx::TensorAnnotation { tensor_name: Some("c".into()), ..Default::default() };
+    model.graph.as_mut().unwrap().quantization_annotation.push(annotation);
+    let bytes = prost::Message::encode_to_vec(&model);
+    assert!(reasons(&bytes).contains("annotated"));
+    assert_eq!(fold(&bytes), bytes);
+}
+
+#[test]
+fn folding_twice_is_folding_once() {
+    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES) {
+        let once = fold(&bnfold::sample::encode(sample.text).unwrap());
+        assert_eq!(fold(&once), once, "{}", sample.name);
+    }
+}

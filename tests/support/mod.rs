@@ -1,0 +1,60 @@
+//! What several tests need: folding in memory, evaluating by the slow reference, seeded inputs.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use bnfold::model::{Graph, Model};
+use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
+use bnfold::verify::reference::{Array, Data};
+use prost::Message as _;
+
+pub fn model_of(bytes: &[u8]) -> ModelProto {
+    ModelProto::decode(bytes).unwrap()
+}
+
+/// Folds a model in memory.
+pub fn fold(bytes: &[u8]) -> Vec<u8> {
+    fold_with(bytes, &bnfold::plan::Options::default())
+}
+
+pub fn fold_with(bytes: &[u8], options: &bnfold::plan::Options) -> Vec<u8> {
+    let model = Model::from_bytes(bytes.to_vec()).unwrap();
+    let graph = Graph::build(&model).unwrap();
+    let mut out = Vec::new();
+    bnfold::fold::write_to(&graph, options, &mut out).unwrap();
+    out
+}
+
+/// Every value of a model, by the slow reference.
+pub fn evaluate(bytes: &[u8], inputs: &BTreeMap<String, Array>) -> BTreeMap<String, Array> {
+    bnfold::verify::reference::evaluate(&model_of(bytes), inputs).unwrap()
+}
+
+/// A seeded sequence of small integers over four.
+pub fn dyadic(state: &mut u64) -> f64 {
+    *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    ((*state >> 40) % 33) as f64 / 4.0 - 4.0
+}
+
+/// Dyadic inputs; symbolic dimensions are 2.
+pub fn random_inputs(model: &ModelProto, seed: u64) -> BTreeMap<String, Array> {
+    let graph = model.graph.as_ref().unwrap();
+    let mut state = seed.wrapping_mul(977).wrapping_add(13);
+    let mut inputs = BTreeMap::new();
+    for input in graph.input.iter().filter(|i| graph.initializer.iter().all(|t| t.name() != i.name())) {
+        let Some(type_proto::Value::TensorType(tensor)) = &input.r#type.as_ref().unwrap().value else { panic!("not a tensor") };
+        let dim = |d: &bnfold::onnx::tensor_shape_proto::Dimension| match d.value {
+            Some(dimension::Value::DimValue(size)) => size as usize,
+            _ => 2,
+        };
+        let dims: Vec<usize> = tensor.shape.as_ref().unwrap().dim.iter().map(dim).collect();
+        let count: usize = dims.iter().product();
+        let data = match tensor.elem_type() {
+            9 => Data::Bool((0..count).map(|_| dyadic(&mut state) > 0.0).collect()),
+            6 | 7 => Data::Int((0..count).map(|_| dyadic(&mut state).abs() as i64).collect()),
+            _ => Data::Float((0..count).map(|_| dyadic(&mut state)).collect()),
+        };
+        inputs.insert(input.name().to_owned(), Array { dims, data });
+    }
+    inputs
+}
