@@ -96,6 +96,19 @@ impl Lowering<'_, '_> {
         self.graph.scope(scope).kind == ScopeKind::Main && self.graph.model.proto.ir_version() < 4
     }
 
+    /// What the user froze is no input any more, if the fold changes the file at all.
+    fn freeze(&mut self) {
+        let main = self.graph.scope(ScopeId(0));
+        let Some(graph) = main.graph.filter(|_| self.graph.frozen && self.graph.model.proto.ir_version() >= 4) else { return };
+        if self.plan.folds().is_empty() {
+            return;
+        }
+        let names: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+        for (_, span) in graph.input.iter().zip(&main.span.inputs).filter(|(input, _)| names.contains(input.name())) {
+            self.remove(main.span, span);
+        }
+    }
+
     /// Types that the file declares for values that are no more, or that have another name now.
     fn declarations(&mut self, gone: &BTreeSet<(ScopeId, &str)>, renamed: &BTreeMap<(ScopeId, &str), &str>) -> Result<()> {
         for (index, scope) in self.graph.scopes.iter().enumerate() {
