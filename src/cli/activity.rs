@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Activity {
     bar: ProgressBar,
+    /// Bytes of the file that is being written.
+    file: u64,
+    /// Bytes of files before it.
+    earlier: u64,
     /// Dropped to end the wait.
     end: Option<Sender<()>>,
     reveal: Option<JoinHandle<()>>,
@@ -32,7 +36,7 @@ impl Activity {
             bar.set_style(style.progress_chars("=> "));
         }
         if !console.shows_progress() {
-            return Activity { bar, end: None, reveal: None };
+            return Activity { bar, file: 0, earlier: 0, end: None, reveal: None };
         }
         let (end, wait) = channel();
         let shown = bar.clone();
@@ -42,12 +46,16 @@ impl Activity {
                 shown.enable_steady_tick(Duration::from_millis(100));
             }
         });
-        Activity { bar, end: Some(end), reveal: Some(reveal) }
+        Activity { bar, file: 0, earlier: 0, end: Some(end), reveal: Some(reveal) }
     }
 
-    /// So much is done.
-    pub fn reached(&self, done: u64) {
-        self.bar.set_position(done);
+    /// So much of the file that is being written is done; less than before means that the next file has begun.
+    pub fn reached(&mut self, done: u64) {
+        if done < self.file {
+            self.earlier = self.earlier.saturating_add(self.file);
+        }
+        self.file = done;
+        self.bar.set_position(self.earlier.saturating_add(done));
     }
 }
 

@@ -9,7 +9,7 @@ use bnfold::verify::{Tier, VerifyOptions};
 
 /// Removes BatchNormalization from trained ONNX models and proves that the model still computes the same.
 #[derive(Debug, Parser)]
-#[command(name = "bnfold", version, about, after_help = status::ALL, propagate_version = false, disable_help_subcommand = true)]
+#[command(name = "bnfold", version, about, after_help = status::ALL, propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,

@@ -44,7 +44,7 @@ pub fn run(arguments: &Fold, console: &Console) -> Result<Status> {
         Target::Stream => input::folder(&mut scratch)?.join("output.onnx"),
     };
     let (prepared, staged) = {
-        let shown = Activity::begin(console, "writing", Some(input.model.len()));
+        let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
         fold::stage(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done)).map_err(named)?
     };
     let verdict = match arguments.no_verify || prepared.is_unchanged() {

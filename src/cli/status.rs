@@ -61,3 +61,16 @@ Exit status:
   0  no model differs, the program broke down on none (models that could not be run are counted as unverified)
   1  a model differs, or the program broke down on one
   2  could not: a file cannot be read, no model was found, bad usage";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_what_the_help_says() {
+        let page = include_str!("../../docs/exit-status.md");
+        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP] {
+            assert!(page.contains(text), "not in docs/exit-status.md:\n{text}");
+        }
+    }
+}

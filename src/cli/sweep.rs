@@ -129,3 +129,59 @@ fn outcome(report: &FoldReport) -> SweepOutcome {
         Some(_) => SweepOutcome::Well,
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    /// What the wait status `raw` and these words make of a model.
+    fn judged(raw: i32, out: &str, err: &str) -> SweptModel {
+        let mut model =
+            SweptModel { file: "m.onnx".into(), outcome: SweepOutcome::Well, message: None, report: None, seconds: 0.0 };
+        judge(&mut model, &Output { status: ExitStatus::from_raw(raw), stdout: out.into(), stderr: err.into() });
+        model
+    }
+
+    fn report(unchanged: bool, outcome: Option<Outcome>) -> String {
+        let verdict = outcome.map(|outcome| {
+            let execution = "not-needed";
+            serde_json::json!({"outcome": outcome, "tier": "own", "sites": [], "differences": [], "execution": execution})
+        });
+        let census = serde_json::json!({"nodes": 1, "batch_normalizations": 1, "parameters": 1, "bytes": 1});
+        serde_json::json!({
+            "schema": "", "version": "", "input": "", "output": "", "written": true, "unchanged": unchanged,
+            "before": census, "after": census, "folded": {"batch_normalizations": 1, "other": 0}, "kept": [], "sites": [],
+            "verdict": verdict, "seconds": 0.0
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn what_breaks_down_is_a_line() {
+        let panic = judged(101 << 8, "", "thread 'main' panicked at a.rs:1:1:\nwhat it said\nnote: more");
+        assert_eq!(panic.outcome, SweepOutcome::Crashed);
+        assert!(panic.message.unwrap().contains("panicked at a.rs:1:1: what it said"));
+        assert_eq!(judged(11, "", "").outcome, SweepOutcome::Crashed, "a signal");
+        assert_eq!(judged(0, "no report", "").outcome, SweepOutcome::Crashed, "an answer that is none");
+        let failed = judged(2 << 8, "", "error: m.onnx: the file is empty\n");
+        assert_eq!((failed.outcome, failed.message.as_deref()), (SweepOutcome::Failed, Some("the file is empty")));
+    }
+
+    #[test]
+    fn verdicts_decide() {
+        let table = [
+            (false, Some(Outcome::EqualWithinRounding), SweepOutcome::Well),
+            (false, Some(Outcome::NotJudged), SweepOutcome::Unverified),
+            (false, Some(Outcome::Differs), SweepOutcome::Differs),
+            (false, None, SweepOutcome::Unverified),
+            (true, None, SweepOutcome::Well),
+        ];
+        for (unchanged, outcome, expected) in table {
+            let model = judged(if outcome == Some(Outcome::Differs) { 1 << 8 } else { 0 }, &report(unchanged, outcome), "");
+            assert_eq!(model.outcome, expected, "{outcome:?}");
+        }
+    }
+}

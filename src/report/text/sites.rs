@@ -43,20 +43,22 @@ pub(super) fn site(site: &SiteReport) -> String {
         Fate::Kept { back, ahead, .. } => {
             let head = format!("  {} {}\n", node(&site.node), styled(STAYS, "stays"));
             if back == ahead {
-                return head + &refusal("because", back);
+                return head + &refusal("both ways", back);
             }
             head + &refusal("back", back) + &refusal("ahead", ahead)
         }
     }
 }
 
+/// Who refused, and under it why and what could be done.
 fn refusal(label: &str, refusal: &Refusal) -> String {
-    let mut line = format!("    {label}: {} at {}: {}", styled(STAYS, &refusal.reason), node(&refusal.node), refusal.sentence);
+    let mut text = format!("    {label:<10} {} at {}\n", styled(STAYS, &refusal.reason), node(&refusal.node));
+    text.push_str(&format!("    {:<10} {}", "", refusal.sentence));
     let advice = refusal.advice.strip_prefix("nothing; ").unwrap_or(&refusal.advice);
     if advice != "nothing" {
-        line.push_str(&format!(" ({advice})"));
+        text.push_str(&format!(";\n    {:<10} {advice}", ""));
     }
-    line + "\n"
+    text + "\n"
 }
 
 /// A line for a node that could be folded, with the command that does it.
