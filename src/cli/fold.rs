@@ -162,3 +162,33 @@ fn say(report: &FoldReport, target: &Target, console: &Console) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bnfold::verify::Execution;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_never_written_and_what_is_unverified_only_on_request() {
+        let verdict = |outcome, execution| Verdict {
+            outcome,
+            tier: Tier::Own,
+            rounded_once: None,
+            sites: vec![],
+            differences: vec![],
+            execution,
+        };
+        let not_run = || Execution::NotRun { reason: "r".into() };
+        let table = [
+            (verdict(Outcome::EqualWithinRounding, Execution::NotNeeded), false, false),
+            (verdict(Outcome::EqualWithinRounding, not_run()), true, false),
+            (verdict(Outcome::NotJudged, Execution::NotNeeded), true, false),
+            (verdict(Outcome::Differs, Execution::NotNeeded), true, true),
+        ];
+        for (verdict, usually, allowed) in table {
+            let refused = (refusal(&verdict, false).is_some(), refusal(&verdict, true).is_some());
+            assert_eq!(refused, (usually, allowed), "{verdict:?}");
+        }
+    }
+}
