@@ -1,5 +1,5 @@
 //! What a fold does not touch is byte-identical, unknown fields included. The messages are walked by code of this test's own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 
@@ -108,7 +108,8 @@ fn compare(before: &[u8], after: &[u8], place: &str, edited: &dyn Fn(u64) -> Opt
             next += found + 1;
             continue;
         }
-        let inner = edited(*number).unwrap_or_else(|| panic!("{place}: field {number} is neither old nor one that a fold may change"));
+        let inner =
+            edited(*number).unwrap_or_else(|| panic!("{place}: field {number} is neither old nor one that a fold may change"));
         changed += 1;
         if inner == "new" {
             continue;
@@ -179,7 +180,12 @@ fn check(name: &str, bytes: &[u8]) -> usize {
     let (old, new) = (marks(&marked), marks(&folded));
     // Gone per fold at most: a node with four attributes, four constants as a node, attribute and tensor each (or as a tensor
     // and an input), and the declaration of a value.
-    assert!(new.is_subset(&old) && new.len() + 18 * folds >= old.len(), "{name}: {} of {} unknown fields are left", new.len(), old.len());
+    assert!(
+        new.is_subset(&old) && new.len() + 18 * folds >= old.len(),
+        "{name}: {} of {} unknown fields are left",
+        new.len(),
+        old.len()
+    );
     folds
 }
 

@@ -86,7 +86,8 @@ impl Maker {
             3 => {
                 let shape = self.channel_shape();
                 let k = self.constant(&shape, &[]);
-                let text = [format!("Add ({x}, {k})"), format!("Sub ({x}, {k})"), format!("Sub ({k}, {x})")][self.pick(3)].clone();
+                let text =
+                    [format!("Add ({x}, {k})"), format!("Sub ({x}, {k})"), format!("Sub ({k}, {x})")][self.pick(3)].clone();
                 self.node(&text);
             }
             4 => {
@@ -188,7 +189,15 @@ fn check(seed: u64) -> usize {
     let folded = fold(&bytes);
     let twice = fold(&folded);
     if twice != folded {
-        let nodes = |b: &[u8]| model_of(b).graph.unwrap().node.iter().map(|n| format!("{:?} = {}({:?})", n.output, n.op_type(), n.input)).collect::<Vec<_>>();
+        let nodes = |b: &[u8]| {
+            model_of(b)
+                .graph
+                .unwrap()
+                .node
+                .iter()
+                .map(|n| format!("{:?} = {}({:?})", n.output, n.op_type(), n.input))
+                .collect::<Vec<_>>()
+        };
         panic!("seed {seed}: folding twice is not folding once\n{text}\n{:#?}\n{:#?}", nodes(&folded), nodes(&twice));
     }
     let inputs = random_inputs(&model_of(&bytes), seed);

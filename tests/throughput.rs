@@ -20,7 +20,7 @@ const SHIFT: usize = 37;
 const ROUNDS: usize = 11;
 
 fn model(path: &Path, element: Element) {
-    let values: Vec<f64> = (0..TENSOR).map(|i| ((i * 2_654_435_761 >> 7) % 8191) as f64 / 1e5 + 0.003).collect();
+    let values: Vec<f64> = (0..TENSOR).map(|i| (((i * 2_654_435_761) >> 7) % 8191) as f64 / 1e5 + 0.003).collect();
     let mut tensor = Vec::new();
     element.encode(&values[..(TENSOR as usize / element.size())], &mut tensor);
     tensor.resize((TENSOR + HEADER) as usize, 0);

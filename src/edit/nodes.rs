@@ -166,10 +166,10 @@ impl Lowering<'_, '_> {
                 edit(field.range.clone(), message::text_field(2, name));
             }
         }
-        if let Some(operator) = self.plan.view.draft.operators.get(&node) {
-            if let Some(field) = numbered(4).last() {
-                edit(field.range.clone(), message::text_field(4, operator));
-            }
+        if let Some(operator) = self.plan.view.draft.operators.get(&node)
+            && let Some(field) = numbered(4).last()
+        {
+            edit(field.range.clone(), message::text_field(4, operator));
         }
         let dropped = self.plan.view.draft.dropped.get(&node);
         for (attribute, field) in self.graph.node(node).proto.attribute.iter().zip(numbered(5)) {
