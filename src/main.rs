@@ -1,5 +1,9 @@
 use std::path::Path;
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some(bnfold::verify::execute::VERB) {
+        let status = bnfold::verify::execute::child_main(std::io::stdin().lock(), std::io::stdout().lock());
+        std::process::exit(status.into());
+    }
     let a: Vec<String> = std::env::args().collect();
     let run = || -> bnfold::Result<()> {
         let model = bnfold::model::Model::open(Path::new(&a[1]))?;
