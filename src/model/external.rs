@@ -84,6 +84,15 @@ pub(crate) fn open(folder: &Path, location: &str) -> Result<SideFile> {
     Ok(SideFile { location: location.to_owned(), path, source })
 }
 
+/// Opens a side file that the caller names by its path.
+///
+/// # Errors
+/// As [`open`], for the last part of the path.
+pub(crate) fn open_named(path: &Path) -> Result<SideFile> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    open(path.parent().unwrap_or(Path::new("")), &name)
+}
+
 fn missing(location: &str, path: &Path, error: std::io::Error) -> Error {
     let found = if error.kind() == std::io::ErrorKind::NotFound { "is missing" } else { "cannot be opened" };
     Error { source: Some(error), ..Error::new(ErrorKind::ExternalData, format!("the side file `{location}` {found}")) }

@@ -52,13 +52,21 @@ impl Model {
     /// # Errors
     /// The file cannot be read, is not an ONNX model, is damaged, or a side file is missing or not allowed.
     pub fn open(path: &Path) -> Result<Model> {
+        Model::open_moved(path, &[])
+    }
+
+    /// Opens a model file whose side files are still under other names: location in the model, and path.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<Model> {
         let open = || {
             let metadata = std::fs::metadata(path).map_err(|e| Error::io("cannot open", e).remedy("check the path"))?;
             if metadata.is_dir() {
                 return Err(Error::new(ErrorKind::Foreign, "this is a folder").remedy("name a model file in it"));
             }
             let file = FileSource::open(path).map_err(|e| Error::io("cannot open", e))?;
-            Model::read(Bytes::File(file), Some(path))
+            Model::read(Bytes::File(file), Some(path), moved)
         };
         open().map_err(|e| e.file(path))
     }
@@ -68,10 +76,10 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
-        Model::read(Bytes::Memory(bytes), None)
+        Model::read(Bytes::Memory(bytes), None, &[])
     }
 
-    fn read(source: Bytes, path: Option<&Path>) -> Result<Model> {
+    fn read(source: Bytes, path: Option<&Path>, moved: &[(String, PathBuf)]) -> Result<Model> {
         let len = source.source().len();
         let scan = {
             let mut window = Window::new(source.source());
@@ -89,7 +97,7 @@ impl Model {
         drop(skeleton);
         let mut model =
             Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() };
-        model.open_sides()?;
+        model.open_sides(moved)?;
         Ok(model)
     }
 
@@ -161,13 +169,18 @@ impl Model {
         Ok(crate::model::Payload::Bytes { file: index, range: Range { start: entry.offset, end } })
     }
 
-    fn open_sides(&mut self) -> Result<()> {
+    fn open_sides(&mut self, moved: &[(String, PathBuf)]) -> Result<()> {
         let mut locations = Vec::new();
         collect_locations(&self.proto, &mut locations)?;
         let Some(path) = self.path.clone() else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
         for location in locations {
             if self.side_index.contains_key(&location) {
+                continue;
+            }
+            if let Some((_, real)) = moved.iter().find(|(name, _)| *name == location) {
+                self.sides.push(external::open_named(real)?);
+                self.side_index.insert(location, self.sides.len());
                 continue;
             }
             // A model that is itself reached through a link may have its side files beside the real file.

@@ -232,63 +232,7 @@ impl Aligner<'_, '_> {
     }
 
     fn same_node(&self, a: NodeId, b: NodeId) -> Result<bool> {
-        let (one, two) = (self.a.node(a), self.b.node(b));
-        let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
-        if one.proto.op_type() != two.proto.op_type()
-            || domain(one) != domain(two)
-            || one.proto.overload() != two.proto.overload()
-            || trimmed(&one.proto.output) != trimmed(&two.proto.output)
-        {
-            return Ok(false);
-        }
-        let attributes = |n: &Node<'_>| {
-            let set: BTreeSet<Vec<u8>> = n.proto.attribute.iter().map(canonical).collect();
-            set
-        };
-        if attributes(one) != attributes(two) {
-            return Ok(false);
-        }
-        let count = one.inputs.len().max(two.inputs.len());
-        for input in 0..count {
-            let at = |n: &Node<'_>| n.inputs.get(input).copied().flatten();
-            let same = match (operand(self.a, at(one)), operand(self.b, at(two))) {
-                (Operand::Nothing, Operand::Nothing) => true,
-                (Operand::Value(x), Operand::Value(y)) => x == y,
-                (Operand::Constant(x), Operand::Constant(y)) => constants::same((self.a, x), (self.b, y))?,
-                _ => false,
-            };
-            if !same {
-                return Ok(false);
-            }
-        }
-        self.same_attribute_tensors(one, two)
-    }
-
-    /// Tensors in attributes: their elements are not part of the messages as read.
-    fn same_attribute_tensors(&self, one: &Node<'_>, two: &Node<'_>) -> Result<bool> {
-        use crate::model::scan::Nested;
-        let spans = |n: &Node<'_>| {
-            let mut found: Vec<std::ops::Range<u64>> = Vec::new();
-            for (_, nested) in &n.span.nested {
-                if let Nested::Tensor(span) = nested {
-                    found.extend(span.data.iter().map(|d| d.span.payload.clone()));
-                }
-            }
-            found
-        };
-        let bytes = |g: &Graph<'_>, ranges: Vec<std::ops::Range<u64>>| -> Result<Vec<Vec<u8>>> {
-            let mut all = Vec::new();
-            for range in ranges {
-                let mut part = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-                g.model
-                    .file(0)
-                    .read_exact_at(&mut part, range.start)
-                    .map_err(|e| crate::Error::io("cannot read an attribute", e))?;
-                all.push(part);
-            }
-            Ok(all)
-        };
-        Ok(bytes(self.a, spans(one))? == bytes(self.b, spans(two))?)
+        Ok(apart((self.a, a), (self.b, b))?.is_some_and(|inputs| inputs.is_empty()))
     }
 
     fn nested_pairs(&mut self, a: NodeId, b: NodeId) -> Vec<(ScopeId, ScopeId)> {
@@ -316,6 +260,53 @@ impl Aligner<'_, '_> {
             .filter_map(|(name, list)| Some(list.into_iter().zip(theirs.get(&name)?.clone()).collect::<Vec<_>>()));
         pairs.flatten().collect()
     }
+}
+
+/// The inputs at which two nodes that are the same otherwise read other constants; `None` if something else differs.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<usize>>> {
+    let (one, two) = (a.0.node(a.1), b.0.node(b.1));
+    let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
+    let attributes = |n: &Node<'_>| n.proto.attribute.iter().map(canonical).collect::<BTreeSet<Vec<u8>>>();
+    if one.proto.op_type() != two.proto.op_type()
+        || domain(one) != domain(two)
+        || one.proto.overload() != two.proto.overload()
+        || trimmed(&one.proto.output) != trimmed(&two.proto.output)
+        || attributes(one) != attributes(two)
+    {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for input in 0..one.inputs.len().max(two.inputs.len()) {
+        let at = |n: &Node<'_>| n.inputs.get(input).copied().flatten();
+        match (operand(a.0, at(one)), operand(b.0, at(two))) {
+            (Operand::Nothing, Operand::Nothing) => {}
+            (Operand::Value(x), Operand::Value(y)) if x == y => {}
+            (Operand::Constant(x), Operand::Constant(y)) => {
+                if !constants::same((a.0, x), (b.0, y))? {
+                    found.push(input);
+                }
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok((attribute_tensors(a.0, one)? == attribute_tensors(b.0, two)?).then_some(found))
+}
+
+/// Elements of tensors in attributes: they are not part of the messages as read.
+fn attribute_tensors(graph: &Graph<'_>, node: &Node<'_>) -> Result<Vec<Vec<u8>>> {
+    use crate::model::scan::Nested;
+    let tensors = node.span.nested.iter().filter_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
+    let mut all = Vec::new();
+    for range in tensors.flat_map(|span| span.data.iter().map(|d| d.span.payload.clone())) {
+        let mut part = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)];
+        let file = graph.model.file(0);
+        file.read_exact_at(&mut part, range.start).map_err(|e| crate::Error::io("cannot read an attribute", e))?;
+        all.push(part);
+    }
+    Ok(all)
 }
 
 fn trimmed(names: &[String]) -> &[String] {

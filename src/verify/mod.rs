@@ -2,14 +2,17 @@
 //! `law`, `ops`, `plan` or `edit` is used here.
 
 pub mod align;
+mod compose;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
 pub mod reference;
+pub mod region;
 pub mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::model::{Graph, Model};
 pub use verdict::{Difference, Execution, Outcome, Site, Tier, Verdict};
 
 /// How two models are judged.
@@ -36,6 +39,21 @@ pub struct VerifyOptions {
     pub moved_sides: Vec<(String, PathBuf)>,
     /// Whether the models are run at all.
     pub run: bool,
+    /// The process that runs them.
+    pub runner: Runner,
+}
+
+/// The process that runs models. The engine can crash, hang and eat memory on hostile models.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Runner {
+    /// A child of the running program, which must answer to the verb `__execute`.
+    #[default]
+    Itself,
+    /// A child that is this program: `bnfold` at another place.
+    Program(PathBuf),
+    /// No child: for programs without that verb and models that are trusted. There are no limits of time and memory then.
+    InProcess,
 }
 
 impl Default for VerifyOptions {
@@ -51,22 +69,43 @@ impl Default for VerifyOptions {
             memory: None,
             moved_sides: vec![],
             run: true,
+            runner: Runner::Itself,
         }
     }
 }
 
-/// Judges two models.
+/// Judges two models: first the files, then, where they differ only by what may be folds, by running both.
 ///
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
-pub fn verify(before: &std::path::Path, after: &std::path::Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    let _ = (before, after);
-    Ok(Verdict {
-        outcome: Outcome::NotJudged,
+pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
+    let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
+    let (a, b) = (Graph::build(&a).map_err(|e| e.file(before))?, Graph::build(&b).map_err(|e| e.file(after))?);
+    let alignment = align::align(&a, &b)?;
+    let mut judged = region::judge(&a, &b, &alignment)?;
+    let mut differences = alignment.differences;
+    differences.append(&mut judged.differences);
+    let mut verdict = Verdict {
+        outcome: Outcome::Equal,
         tier: options.tier,
         rounded_once: None,
-        sites: vec![],
-        differences: vec![],
-        execution: Execution::NotRun { reason: "not built yet".into() },
-    })
+        sites: judged.unjudged.iter().map(|(region, why)| compose::unjudged(&a, &b, region, why)).collect(),
+        differences,
+        execution: Execution::NotNeeded,
+    };
+    let reason = match (judged.sites.is_empty(), verdict.differences.is_empty(), options.run) {
+        (true, ..) => None,
+        (_, false, _) => Some("not run, as the models differ elsewhere"),
+        (_, _, false) => Some("not run, as was asked"),
+        _ => None,
+    };
+    match reason {
+        Some(reason) => verdict.sites.extend(judged.sites.iter().map(|s| compose::unjudged(&a, &b, &s.region, reason))),
+        None if judged.sites.is_empty() => {}
+        None => compose::executed(&mut verdict, (&a, &b), &judged.sites, (before, after), options),
+    }
+    a.model.check_unchanged()?;
+    b.model.check_unchanged()?;
+    verdict.outcome = compose::outcome(&verdict);
+    Ok(verdict)
 }

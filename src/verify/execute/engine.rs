@@ -6,6 +6,9 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::InferenceOp;
 use tract_onnx::tract_hir::internal::{TractResult, format_err};
 
+/// The engine and its version, as reports name it.
+pub const ENGINE: &str = "tract 0.23.9";
+
 /// The engine as it is used here: declared shapes of inner values are not believed.
 pub(super) fn framework() -> Onnx {
     let mut framework = tract_onnx::onnx().with_ignore_value_info(true);
@@ -20,4 +23,15 @@ fn upsample(context: &ParsingContext, node: &NodeProto) -> TractResult<(Box<dyn 
     let mut context = context.clone();
     context.onnx_operator_set_version = 10;
     resize(&context, node)
+}
+
+#[cfg(test)]
+mod tests {
+    /// The version in the name is the one that is built in.
+    #[test]
+    fn the_engine_is_named_with_its_version() {
+        let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let version = super::ENGINE.trim_start_matches("tract ");
+        assert!(manifest.contains(&format!("tract-onnx = {{ version = \"={version}\"")));
+    }
 }

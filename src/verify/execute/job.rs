@@ -13,6 +13,7 @@ use super::flatten::Branch;
 use super::inputs::{read_npz, seeded_inputs};
 use super::load::load;
 use super::prepare::prepare;
+use super::relay::{Relay, RelayReport};
 use super::run::Loaded;
 
 /// A request to the process that runs models.
@@ -21,6 +22,8 @@ use super::run::Loaded;
 pub enum Job {
     /// Run one model whole.
     Whole(Whole),
+    /// Run two models hand in hand.
+    Relay(Relay),
 }
 
 /// The answer to a [`Job`], of the same name.
@@ -29,6 +32,8 @@ pub enum Job {
 pub enum Outcome {
     /// How a model ran: once, or once for each branch if it has an If.
     Whole(Vec<WholeReport>),
+    /// What came of two models.
+    Relay(RelayReport),
 }
 
 /// Which model to run, and on what.
@@ -84,6 +89,7 @@ impl Job {
     pub fn perform(&self) -> Result<Outcome, CouldNotRun> {
         match self {
             Job::Whole(whole) => whole.run().map(Outcome::Whole),
+            Job::Relay(relay) => relay.perform().map(Outcome::Relay),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A model file with all that belongs to it, in memory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 
@@ -17,25 +17,39 @@ use crate::wire::Source;
 /// Files that cannot be read or are no ONNX model, and external data that leaves the model's
 /// folder, is no regular file or is too short.
 pub fn load(path: &Path) -> Result<ModelProto, CouldNotRun> {
+    load_moved(path, &[])
+}
+
+/// Reads a model whose side files may still be under other names: location in the model, and path.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<ModelProto, CouldNotRun> {
     let bytes = fs::read(path).map_err(|error| CouldNotRun::file(path, error))?;
     let mut model = ModelProto::decode(bytes.as_slice())
         .map_err(|error| CouldNotRun::file(path, format_args!("it is no ONNX model: {error}")))?;
     drop(bytes);
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = Folder { path: path.parent().unwrap_or(Path::new("")), moved };
     if let Some(graph) = model.graph.as_mut() {
-        read_graph(graph, folder)?;
+        read_graph(graph, &folder)?;
     }
     let functions = model.functions.iter_mut();
-    functions.flat_map(|function| &mut function.node).try_for_each(|node| read_node(node, folder))?;
+    functions.flat_map(|function| &mut function.node).try_for_each(|node| read_node(node, &folder))?;
     Ok(model)
 }
 
-fn read_graph(graph: &mut GraphProto, folder: &Path) -> Result<(), CouldNotRun> {
+/// Where side files are.
+struct Folder<'p> {
+    path: &'p Path,
+    moved: &'p [(String, PathBuf)],
+}
+
+fn read_graph(graph: &mut GraphProto, folder: &Folder<'_>) -> Result<(), CouldNotRun> {
     graph.initializer.iter_mut().try_for_each(|tensor| read_tensor(tensor, folder))?;
     graph.node.iter_mut().try_for_each(|node| read_node(node, folder))
 }
 
-fn read_node(node: &mut NodeProto, folder: &Path) -> Result<(), CouldNotRun> {
+fn read_node(node: &mut NodeProto, folder: &Folder<'_>) -> Result<(), CouldNotRun> {
     for attribute in &mut node.attribute {
         attribute.t.iter_mut().chain(&mut attribute.tensors).try_for_each(|tensor| read_tensor(tensor, folder))?;
         attribute.g.iter_mut().chain(&mut attribute.graphs).try_for_each(|graph| read_graph(graph, folder))?;
@@ -43,7 +57,7 @@ fn read_node(node: &mut NodeProto, folder: &Path) -> Result<(), CouldNotRun> {
     Ok(())
 }
 
-fn read_tensor(tensor: &mut TensorProto, folder: &Path) -> Result<(), CouldNotRun> {
+fn read_tensor(tensor: &mut TensorProto, folder: &Folder<'_>) -> Result<(), CouldNotRun> {
     if tensor.data_location() != DataLocation::External {
         return Ok(());
     }
@@ -55,9 +69,14 @@ fn read_tensor(tensor: &mut TensorProto, folder: &Path) -> Result<(), CouldNotRu
     Ok(())
 }
 
-fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
+fn external(tensor: &TensorProto, folder: &Folder<'_>) -> Result<Vec<u8>, String> {
     let entry = external::entry(tensor).map_err(|error| error.to_string())?;
-    let file = external::open(folder, &entry.location).map_err(|error| error.to_string())?;
+    let moved = folder.moved.iter().find(|(location, _)| *location == entry.location);
+    let file = match moved {
+        Some((_, path)) => external::open_named(path),
+        None => external::open(folder.path, &entry.location),
+    };
+    let file = file.map_err(|error| error.to_string())?;
     let rest = file.len().checked_sub(entry.offset).ok_or("the offset is past the end")?;
     let length = entry.length.unwrap_or(rest);
     if length > rest {

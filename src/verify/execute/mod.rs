@@ -22,6 +22,7 @@ mod load;
 mod operators;
 mod prepare;
 mod proto;
+mod relay;
 mod rewrite;
 mod run;
 #[cfg(test)]
@@ -30,11 +31,13 @@ mod widen;
 
 pub use array::{Array, Data};
 pub use bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+pub use engine::ENGINE;
 pub use error::CouldNotRun;
 pub use flatten::{Branch, Flat, flatten};
 pub use guard::{Guard, Limits, VERB, child_main, in_child};
 pub use inputs::{SplitMix64, read_npz, seeded_inputs};
 pub use job::{Job, Outcome, Summary, Whole, WholeReport};
-pub use load::load;
+pub use load::{load, load_moved};
 pub use prepare::{Prepared, prepare};
+pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport};
 pub use run::{Loaded, Run};

@@ -30,6 +30,19 @@ pub struct Prepared {
 /// # Errors
 /// What the engine lacks, would compute otherwise than ONNX says, or cannot hold in f64.
 pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
+    prepare_edited(model, branch, &mut |_| Ok(()))
+}
+
+/// As [`prepare`], with a step of the caller's between: the graph is flat and all floats are f64, but every node is still
+/// as ONNX has it.
+///
+/// # Errors
+/// As [`prepare`], and those of the step.
+pub(super) fn prepare_edited(
+    model: ModelProto,
+    branch: Branch,
+    edit: &mut dyn FnMut(&mut GraphProto) -> Result<(), CouldNotRun>,
+) -> Result<Prepared, CouldNotRun> {
     let flat = flatten(model, branch)?;
     let mut model = flat.model;
     let opset = opset(&model);
@@ -37,6 +50,7 @@ pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRu
     lint::graph(graph, opset)?;
     let signature = declared(graph);
     widen::graph(graph)?;
+    edit(graph)?;
     let narrow = rewrite::graph(graph, opset);
     Ok(Prepared { model, signature, branches: flat.branches, narrow, assumptions: flat.assumptions })
 }

@@ -124,6 +124,18 @@ impl Run {
     /// # Errors
     /// A missing input, one of another type, and what the engine says.
     pub fn run(&self, values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun> {
+        let mut found = BTreeMap::new();
+        self.each(values, &mut |name, value| {
+            found.insert(name.to_owned(), value);
+        })?;
+        Ok(found)
+    }
+
+    /// Runs the model and hands out the taps one by one, in the order of their names, so that none needs to be kept.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn each(&self, values: &BTreeMap<String, Array>, visit: &mut dyn FnMut(&str, Array)) -> Result<(), CouldNotRun> {
         let mut inputs: TVec<TValue> = TVec::new();
         for (name, element) in &self.inputs {
             let wrong = |why: String| CouldNotRun::Input { input: name.clone(), why };
@@ -132,7 +144,11 @@ impl Run {
             inputs.push(tensor.into());
         }
         let outputs = guarded(|| self.plan.run(inputs))?;
-        self.outputs.iter().zip(outputs).map(|(name, value)| Ok((name.clone(), guarded(|| array(&value))?))).collect()
+        for (name, value) in self.outputs.iter().zip(outputs) {
+            let value = guarded(|| array(&value))?;
+            visit(name, value);
+        }
+        Ok(())
     }
 
     /// How many values of the typed graph have an f32 type; each is computed with 24 bits.

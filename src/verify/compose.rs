@@ -1,0 +1,194 @@
+//! The parts of an answer put together: sites as they are reported, and which outcome weighs more.
+
+use std::path::Path;
+
+use crate::model::{Graph, NodeId};
+use crate::verify::align::Region;
+use crate::verify::region::Site as Legal;
+use crate::verify::{Execution, Outcome, Site, Verdict, VerifyOptions};
+
+/// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
+pub(super) fn outcome(verdict: &Verdict) -> Outcome {
+    let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
+    let execution = match verdict.execution {
+        Execution::NotRun { .. } => Outcome::NotJudged,
+        _ => Outcome::Equal,
+    };
+    if verdict.differences.is_empty() { sites.max(execution) } else { Outcome::Differs }
+}
+
+/// A site of which nothing can be said.
+pub(super) fn unjudged(a: &Graph<'_>, b: &Graph<'_>, region: &Region, why: &str) -> Site {
+    let value = region.outputs.first().cloned().unwrap_or_default();
+    let value = match a.scope_path(region.scopes.0).as_str() {
+        "" => value,
+        path => format!("{path}/{value}"),
+    };
+    let mut site = plain(a, b, region, value);
+    site.reason = Some(why.to_owned());
+    site
+}
+
+fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
+    let operators = |g: &Graph<'_>, nodes: &[NodeId]| nodes.iter().map(|n| g.node(*n).proto.op_type().to_owned()).collect();
+    Site {
+        value,
+        before: operators(a, &region.before),
+        after: operators(b, &region.after),
+        node: region.before.first().map(|node| a.describe(*node)).unwrap_or_default(),
+        worst: None,
+        place: None,
+        outcome: Outcome::NotJudged,
+        reason: None,
+    }
+}
+
+/// Runs both models and enters what came of it.
+#[cfg(not(feature = "tract"))]
+pub(super) fn executed(
+    verdict: &mut Verdict,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    sites: &[Legal],
+    _: (&Path, &Path),
+    _: &VerifyOptions,
+) {
+    not_run(verdict, graphs, sites, "this program was built without tract");
+}
+
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Legal], reason: &str) {
+    let why = "the models were not run";
+    verdict.sites.extend(sites.iter().map(|site| unjudged(a, b, &site.region, why)));
+    verdict.execution = Execution::NotRun { reason: reason.to_owned() };
+}
+
+#[cfg(feature = "tract")]
+pub(super) use run::executed;
+
+#[cfg(feature = "tract")]
+mod run {
+    use super::{Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
+    use crate::verify::execute::{
+        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
+    };
+    use crate::verify::region::Form;
+    use crate::verify::{Difference, Runner, Tier};
+
+    pub(in crate::verify) fn executed(
+        verdict: &mut Verdict,
+        graphs: (&Graph<'_>, &Graph<'_>),
+        sites: &[Legal],
+        paths: (&Path, &Path),
+        options: &VerifyOptions,
+    ) {
+        let relay = relay(graphs, sites, paths, options);
+        let report = match run(relay, graphs, options) {
+            Ok(report) => report,
+            Err(reason) => return not_run(verdict, graphs, sites, &reason.to_string()),
+        };
+        let mut once = true;
+        for found in &report.sites {
+            let Some(legal) = sites.get(found.plan) else { continue };
+            once &= found.worst_once <= 1.0 && found.apart.is_none();
+            verdict.sites.push(judged(graphs, legal, found));
+        }
+        for (index, legal) in sites.iter().enumerate() {
+            if report.sites.iter().all(|found| found.plan != index) {
+                let why = "no run came by it";
+                verdict.sites.push(super::unjudged(graphs.0, graphs.1, &legal.region, why));
+            }
+        }
+        for (output, place) in &report.outputs_apart {
+            let what = format!("is not equal bit for bit, although all before it is: {place}");
+            verdict.differences.push(Difference { place: format!("output `{output}`"), what });
+        }
+        verdict.rounded_once = Some(once);
+        verdict.execution = Execution::Ran {
+            engine: ENGINE.to_owned(),
+            samples: report.samples,
+            seed: report.seeded.then_some(options.seed),
+            inputs: report.inputs.iter().map(input).collect(),
+            assumptions: assumptions(&report),
+            outputs_equal: report.outputs_equal,
+        };
+    }
+
+    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Legal], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
+        let members = |graph: &Graph<'_>, forms: &[Form]| {
+            let member = |form: &Form| Member {
+                node: form.node.0,
+                output: graph.node(form.node).proto.output.first().cloned().unwrap_or_default(),
+                parameters: form.constants.iter().map(|(input, _)| *input).collect(),
+            };
+            forms.iter().map(member).collect::<Vec<Member>>()
+        };
+        let plan = |site: &Legal| SitePlan {
+            before: members(graphs.0, &site.forms.0),
+            after: members(graphs.1, &site.forms.1),
+            outputs: site.region.outputs.clone(),
+            unit: site.unit,
+            roundings: site.roundings,
+            smallest: site.smallest,
+            lost: site.lost,
+        };
+        let sizes =
+            execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
+        Relay {
+            before: paths.0.to_owned(),
+            after: paths.1.to_owned(),
+            moved_sides: options.moved_sides.clone(),
+            sites: sites.iter().map(plan).collect(),
+            units: options.tier.units(),
+            units_once: Tier::Own.units(),
+            sizes,
+            inputs: options.inputs.clone(),
+            seed: options.seed,
+            samples: options.samples,
+        }
+    }
+
+    fn run(relay: Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<RelayReport, CouldNotRun> {
+        let bytes = |graph: &Graph<'_>| {
+            let model = graph.model;
+            model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
+        };
+        let mut limits = Limits::for_models(bytes(graphs.0).max(bytes(graphs.1)));
+        limits.seconds = options.timeout;
+        limits.memory = options.memory.unwrap_or(limits.memory);
+        let job = Job::Relay(relay);
+        let outcome = match &options.runner {
+            Runner::InProcess => job.perform(),
+            Runner::Program(program) => execute::in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
+            Runner::Itself => execute::in_child(&Guard::new(limits)?, &job),
+        };
+        match outcome? {
+            execute::Outcome::Relay(report) => Ok(report),
+            execute::Outcome::Whole(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
+        }
+    }
+
+    fn judged((a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal, found: &SiteReport) -> Site {
+        let mut site = plain(a, b, &legal.region, found.value.clone());
+        site.worst = Some(found.worst);
+        site.place.clone_from(&found.place);
+        (site.outcome, site.reason) = match (&found.apart, found.worst > 1.0, &found.unjudged) {
+            (Some(why), ..) => (Outcome::Differs, Some(why.clone())),
+            (None, true, _) => (Outcome::Differs, Some("the difference is beyond the rounding of the constants".to_owned())),
+            (None, false, Some(why)) => (Outcome::NotJudged, Some(why.clone())),
+            (None, false, None) => (Outcome::EqualWithinRounding, None),
+        };
+        site
+    }
+
+    fn input(spec: &InputSpec) -> String {
+        let dims: Vec<String> = spec.dims.iter().map(usize::to_string).collect();
+        format!("{}: {}[{}]", spec.name, crate::model::tensor::type_name(spec.element), dims.join(","))
+    }
+
+    fn assumptions(report: &RelayReport) -> Vec<String> {
+        let mut all = report.assumptions.clone();
+        for spec in &report.inputs {
+            all.extend(spec.assumed.iter().map(|(name, size)| format!("{name} of input `{}` is {size}", spec.name)));
+        }
+        all
+    }
+}

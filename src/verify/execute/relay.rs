@@ -1,0 +1,300 @@
+//! Both models run whole, hand in hand: evidence that two files compute the same between and at the places where they differ.
+//!
+//! The second model runs as it is. The first runs with the result of each site replaced by what the second model had there, so
+//! that nothing of a site's rounding reaches what comes after it: everything between sites must then be equal bit for bit. What
+//! the first model's own site makes of its input is compared with what the second had, on the scale of the absolute model: the
+//! site's nodes with every constant, and the input, replaced by its magnitude.
+//!
+//! Knows sites as lists of nodes and numbers; it does not know what a fold is.
+
+mod edit;
+mod judge;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::array::Array;
+use super::bind::{InputSpec, Sizes};
+use super::flatten::Branch;
+use super::inputs::{read_npz, seeded_inputs};
+use super::load::load_moved;
+use super::prepare::{Prepared, prepare_edited};
+use super::run::Loaded;
+use super::{CouldNotRun, array};
+use crate::onnx::tensor_proto::DataType;
+use edit::FlatSite;
+
+/// What is to be compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relay {
+    /// The first model.
+    pub before: PathBuf,
+    /// The second model.
+    pub after: PathBuf,
+    /// Side files of the second model that are under other names: location in the model, and path.
+    pub moved_sides: Vec<(String, PathBuf)>,
+    /// Where the models differ.
+    pub sites: Vec<SitePlan>,
+    /// How many units of roundoff a constant may be off.
+    pub units: f64,
+    /// The same, for constants that were rounded once.
+    pub units_once: f64,
+    /// What the user says about sizes.
+    pub sizes: Sizes,
+    /// A `.npz` file with values for some or all inputs.
+    pub inputs: Option<PathBuf>,
+    /// The seed of the values for the others.
+    pub seed: u64,
+    /// How many runs with different seeds.
+    pub samples: usize,
+}
+
+/// A place where the models differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SitePlan {
+    /// Its nodes in the first model.
+    pub before: Vec<Member>,
+    /// Its nodes in the second model.
+    pub after: Vec<Member>,
+    /// The values, by name in their graph, at which both agree again.
+    pub outputs: Vec<String>,
+    /// The unit roundoff of its constants.
+    pub unit: f64,
+    /// How many rounded constants follow one another.
+    pub roundings: usize,
+    /// The smallest number of its constants' type.
+    pub smallest: f64,
+    /// How many of its constants lost digits because they are that small.
+    pub lost: u64,
+}
+
+/// A node of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number: nodes are counted as they stand in the file, nested graphs right after their node, functions last.
+    pub node: usize,
+    /// The name of its output in its graph.
+    pub output: String,
+    /// Which of its inputs are parameters.
+    pub parameters: Vec<usize>,
+}
+
+/// What came of a [`Relay`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayReport {
+    /// The inputs with their sizes.
+    pub inputs: Vec<InputSpec>,
+    /// How many sets of inputs were run.
+    pub samples: usize,
+    /// Whether values were drawn for any input.
+    pub seeded: bool,
+    /// What was taken for granted, one sentence each.
+    pub assumptions: Vec<String>,
+    /// Every site that was run; one in a function that is called twice is there twice.
+    pub sites: Vec<SiteReport>,
+    /// How many outputs were equal bit for bit in all runs.
+    pub outputs_equal: usize,
+    /// Outputs that were not, each with where.
+    pub outputs_apart: Vec<(String, String)>,
+}
+
+/// What came of a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteReport {
+    /// Its position among the sites that were asked for.
+    pub plan: usize,
+    /// Its first value, with the way to it where it is nested.
+    pub value: String,
+    /// The largest difference in units of its limit.
+    pub worst: f64,
+    /// The largest difference in units of the limit for constants that were rounded once.
+    pub worst_once: f64,
+    /// Where the largest difference was: index, found, expected, limit.
+    pub place: Option<String>,
+    /// What is wrong there beyond a number.
+    pub apart: Option<String>,
+    /// Why nothing can be said of it.
+    pub unjudged: Option<String>,
+}
+
+/// What the second model gave.
+struct Leader {
+    specs: Vec<InputSpec>,
+    values: BTreeMap<String, Array>,
+    /// What its sites make and what its outputs are.
+    kept: BTreeMap<String, Array>,
+    /// Fingerprints of what its sites read.
+    read: BTreeMap<String, u64>,
+    sites: Vec<FlatSite>,
+    /// Sites in which an operator runs at less than f64.
+    narrow: Vec<bool>,
+    branches: bool,
+    assumptions: Vec<String>,
+    seeded: bool,
+}
+
+impl Relay {
+    /// Runs both models, one after the other, on each set of inputs and with each branch of every If.
+    ///
+    /// # Errors
+    /// Why one of them could not be run.
+    pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
+        let given = self.inputs.as_deref().map(read_npz).transpose()?.unwrap_or_default();
+        let mut gathered = Gathered::default();
+        let mut samples = 0;
+        for sample in 0..self.samples.max(1) {
+            let seed = self.seed.wrapping_add(sample as u64);
+            let leader = self.lead(Branch::Then, seed, &given)?;
+            let (branches, seeded) = (leader.branches, leader.seeded);
+            self.follow(Branch::Then, leader, &mut gathered)?;
+            if branches {
+                let leader = self.lead(Branch::Else, seed, &given)?;
+                self.follow(Branch::Else, leader, &mut gathered)?;
+            }
+            samples += 1;
+            if !seeded {
+                // Nothing would change.
+                break;
+            }
+        }
+        let mut report = gathered.report(samples);
+        report.assumptions.sort_unstable();
+        report.assumptions.dedup();
+        Ok(report)
+    }
+
+    /// The second model, as it is.
+    fn lead(&self, branch: Branch, seed: u64, given: &BTreeMap<String, Array>) -> Result<Leader, CouldNotRun> {
+        let mut model = load_moved(&self.after, &self.moved_sides)?;
+        edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
+        let mut sites = Vec::new();
+        let prepared = prepare_edited(model, branch, &mut |graph| {
+            sites = edit::find(graph, &self.sites, |site| &site.after)?;
+            Ok(())
+        })?;
+        let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
+        let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
+        let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).collect();
+        let taps: Vec<String> = outputs.iter().chain(&inputs).cloned().collect();
+        let Prepared { branches, ref assumptions, .. } = prepared;
+        let assumptions = assumptions.clone();
+        let loaded = Loaded::parse(prepared, &taps)?;
+        let mut sizes = self.sizes.clone();
+        let results: Vec<String> = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
+        for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
+            if let Some(value) = given.get(input.name()) {
+                sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
+            }
+        }
+        let (specs, run) = loaded.fit(&sizes)?;
+        drop(loaded);
+        let values = seeded_inputs(&specs, seed, given)?;
+        let seeded = specs.iter().any(|spec| !given.contains_key(&spec.name));
+        let (mut kept, mut read) = (BTreeMap::new(), BTreeMap::new());
+        run.each(&values, &mut |name, value| {
+            if inputs.iter().any(|input| input == name) {
+                read.insert(name.to_owned(), judge::fingerprint(&value));
+            }
+            if outputs.iter().chain(&results).any(|output| output == name) {
+                kept.insert(name.to_owned(), value);
+            }
+        })?;
+        Ok(Leader { specs, values, kept, read, sites, narrow, branches, assumptions, seeded })
+    }
+
+    /// The first model, with the results of the sites put in place of its own.
+    fn follow(&self, branch: Branch, leader: Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
+        let mut model = load_moved(&self.before, &[])?;
+        edit::tag(&mut model, self.sites.iter().map(|site| &site.before[..]))?;
+        let mut sites = Vec::new();
+        let prepared = prepare_edited(model, branch, &mut |graph| {
+            sites = edit::find(graph, &self.sites, |site| &site.before)?;
+            edit::force(graph, &mut sites, &self.sites)
+        })?;
+        edit::paired(&sites, &leader.sites)?;
+        let mut narrow: Vec<bool> =
+            sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
+        narrow.iter_mut().zip(&leader.narrow).for_each(|(ours, theirs)| *ours |= theirs);
+        let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
+        let taps: Vec<String> = own.chain(sites.iter().flat_map(|site| site.inputs.clone())).collect();
+        let loaded = Loaded::parse(prepared, &taps)?;
+        let (mut specs, mut values) = (leader.specs.clone(), leader.values.clone());
+        for output in sites.iter().flat_map(|site| &site.outputs) {
+            let value = leader.kept.get(&output.name).ok_or_else(|| gone(&output.name))?;
+            let element = DataType::Double.into();
+            specs.push(InputSpec { name: output.name.clone(), element, dims: value.dims.clone(), assumed: vec![] });
+            values.insert(output.name.clone(), value.clone());
+        }
+        let run = loaded.bind(&specs)?;
+        drop(loaded);
+        let mut found = run.run(&values)?;
+        drop((run, values));
+        for (site, narrow) in sites.iter().zip(narrow) {
+            let plan = self.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
+            let report = judge::site(self, plan, site, &leader.kept, &leader.read, &mut found, narrow)?;
+            gathered.site(report);
+        }
+        let forced = |name: &str| sites.iter().any(|site| site.outputs.iter().any(|output| output.name == name));
+        for (name, value) in leader.kept.iter().filter(|(name, _)| !forced(name)) {
+            let expected = found.get(name).ok_or_else(|| gone(name))?;
+            gathered.output(name, judge::apart(value, expected));
+        }
+        gathered.context(&leader);
+        Ok(())
+    }
+}
+
+fn gone(name: &str) -> CouldNotRun {
+    CouldNotRun::Model(format!("the run gave no value for `{name}`"))
+}
+
+/// Results of several runs, merged.
+#[derive(Default)]
+struct Gathered {
+    sites: BTreeMap<(usize, String), SiteReport>,
+    outputs: BTreeMap<String, Option<String>>,
+    report: RelayReport,
+}
+
+impl Gathered {
+    fn site(&mut self, report: SiteReport) {
+        match self.sites.entry((report.plan, report.value.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert(report);
+            }
+            Entry::Occupied(mut entry) => {
+                let old = entry.get_mut();
+                if report.worst > old.worst || old.place.is_none() {
+                    old.place = report.place;
+                }
+                old.worst = old.worst.max(report.worst);
+                old.worst_once = old.worst_once.max(report.worst_once);
+                old.apart = old.apart.take().or(report.apart);
+                old.unjudged = old.unjudged.take().or(report.unjudged);
+            }
+        }
+    }
+
+    fn output(&mut self, name: &str, apart: Option<String>) {
+        let old = self.outputs.entry(name.to_owned()).or_default();
+        *old = old.take().or(apart);
+    }
+
+    fn context(&mut self, leader: &Leader) {
+        self.report.inputs.clone_from(&leader.specs);
+        self.report.seeded |= leader.seeded;
+        self.report.assumptions.extend(leader.assumptions.iter().cloned());
+    }
+
+    fn report(self, samples: usize) -> RelayReport {
+        let mut report = self.report;
+        report.samples = samples;
+        report.sites = self.sites.into_values().collect();
+        report.outputs_equal = self.outputs.values().filter(|apart| apart.is_none()).count();
+        report.outputs_apart = self.outputs.into_iter().filter_map(|(name, apart)| Some((name, apart?))).collect();
+        report
+    }
+}

@@ -1,0 +1,162 @@
+//! What two runs gave, compared: at sites within a limit, elsewhere bit for bit.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::super::CouldNotRun;
+use super::edit::FlatSite;
+use super::{Array, Relay, SitePlan, SiteReport, array::Data, gone};
+
+/// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
+const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
+
+/// A number that stands for a value: equal if all elements are, one NaN being like another.
+pub(super) fn fingerprint(value: &Array) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.dims.hash(&mut hasher);
+    match &value.data {
+        Data::Float(all) => all.iter().for_each(|number| bits(*number).hash(&mut hasher)),
+        Data::Int(all) => all.hash(&mut hasher),
+        Data::Bool(all) => all.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+fn bits(number: f64) -> u64 {
+    if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() }
+}
+
+/// Where two values are not equal bit for bit; `None` if they are.
+pub(super) fn apart(found: &Array, expected: &Array) -> Option<String> {
+    if found.dims != expected.dims {
+        return Some(format!("its shape is {:?}, expected {:?}", found.dims, expected.dims));
+    }
+    let first = |at: Option<usize>| at.map(|at| index(&found.dims, at));
+    match (&found.data, &expected.data) {
+        (Data::Float(f), Data::Float(e)) => {
+            let at = f.iter().zip(e).position(|(a, b)| bits(*a) != bits(*b))?;
+            let (a, b) = (f.get(at)?, e.get(at)?);
+            Some(format!("at {}: found {a:e}, expected {b:e}", index(&found.dims, at)))
+        }
+        (Data::Int(f), Data::Int(e)) => first(f.iter().zip(e).position(|(a, b)| a != b)).map(|at| format!("at {at}")),
+        (Data::Bool(f), Data::Bool(e)) => first(f.iter().zip(e).position(|(a, b)| a != b)).map(|at| format!("at {at}")),
+        _ => Some("its type is another".to_owned()),
+    }
+}
+
+/// The position of an element.
+fn index(dims: &[usize], mut at: usize) -> String {
+    let mut position = vec![0; dims.len()];
+    for (place, dim) in position.iter_mut().zip(dims).rev() {
+        let dim = (*dim).max(1);
+        *place = at % dim;
+        at /= dim;
+    }
+    format!("{position:?}")
+}
+
+/// Judges a site: what the second model made of its inputs against what the first makes of the same.
+pub(super) fn site(
+    relay: &Relay,
+    plan: &SitePlan,
+    site: &FlatSite,
+    kept: &BTreeMap<String, Array>,
+    read: &BTreeMap<String, u64>,
+    found: &mut BTreeMap<String, Array>,
+    narrow: bool,
+) -> Result<SiteReport, CouldNotRun> {
+    let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
+    let mut report = SiteReport { plan: site.plan, value, worst: 0.0, worst_once: 0.0, place: None, apart: None, unjudged: None };
+    let mut largest = 0.0_f64;
+    for name in &site.inputs {
+        let ours = found.get(name).ok_or_else(|| gone(name))?;
+        if read.get(name) != Some(&fingerprint(ours)) {
+            report.apart = Some(format!("its input `{name}` is not the same in both models"));
+        }
+        if let Data::Float(all) = &ours.data {
+            largest = all.iter().filter(|x| x.is_finite()).fold(largest, |most, x| most.max(x.abs()));
+        }
+    }
+    let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
+    let scale = plan.unit * plan.roundings as f64;
+    let limits = Limits { slope: relay.units * scale + ENGINE, once: relay.units_once * scale + ENGINE, lost };
+    for output in &site.outputs {
+        let theirs = kept.get(&output.name).ok_or_else(|| gone(&output.name))?;
+        let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
+        let absolute = found.remove(&output.absolute).ok_or_else(|| gone(&output.absolute))?;
+        limits.compare(&output.name, theirs, &own, &absolute, &mut report);
+    }
+    if narrow {
+        report.unjudged = Some("an operator in it runs with the 24 bits of f32".to_owned());
+    }
+    Ok(report)
+}
+
+struct Limits {
+    slope: f64,
+    once: f64,
+    lost: f64,
+}
+
+impl Limits {
+    fn compare(&self, name: &str, found: &Array, expected: &Array, scale: &Array, report: &mut SiteReport) {
+        let (Data::Float(f), Data::Float(e), Data::Float(k)) = (&found.data, &expected.data, &scale.data) else {
+            report.apart = Some(format!("`{name}` is not of a float type in both models"));
+            return;
+        };
+        if found.dims != expected.dims || k.len() != e.len() {
+            report.apart = Some(format!("`{name}` has shape {:?}, expected {:?}", found.dims, expected.dims));
+            return;
+        }
+        let (mut judged, mut overflow) = (0_usize, false);
+        for (at, ((f, e), k)) in f.iter().zip(e).zip(k).enumerate() {
+            if class(*f) != class(*e) {
+                if report.apart.is_none() {
+                    let at = index(&found.dims, at);
+                    report.apart = Some(format!("`{name}` at {at}: found {f:e}, expected {e:e}"));
+                }
+                continue;
+            }
+            if !f.is_finite() {
+                continue;
+            }
+            if !k.is_finite() {
+                overflow = true;
+                continue;
+            }
+            judged += 1;
+            let distance = (f - e).abs();
+            let (limit, once) = (self.slope * k + self.lost, self.once * k + self.lost);
+            let ratio = ratio(distance, limit);
+            if ratio > report.worst || report.place.is_none() {
+                let at = index(&found.dims, at);
+                report.place = Some(format!("`{name}` at {at}: found {f:e}, expected {e:e}, limit {limit:.3e}"));
+            }
+            report.worst = report.worst.max(ratio);
+            report.worst_once = report.worst_once.max(self::ratio(distance, once));
+        }
+        if overflow {
+            report.unjudged = Some("the numbers are so large that there is no limit for their difference".to_owned());
+        } else if judged == 0 {
+            report.unjudged = Some("no number in it is finite with these inputs".to_owned());
+        }
+    }
+}
+
+/// How many limits a distance is; never NaN and never infinite.
+fn ratio(distance: f64, limit: f64) -> f64 {
+    if distance == 0.0 {
+        return 0.0;
+    }
+    (distance / limit).min(f64::MAX)
+}
+
+/// Finite, NaN, or one of the infinities.
+fn class(number: f64) -> u8 {
+    match (number.is_finite(), number.is_nan(), number > 0.0) {
+        (true, ..) => 0,
+        (_, true, _) => 1,
+        (_, _, true) => 2,
+        _ => 3,
+    }
+}

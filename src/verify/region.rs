@@ -1,0 +1,207 @@
+//! Which of the aligned regions may be a fold: linear operators with constant, finite parameters on both sides, and fewer
+//! affine ones on the second.
+//!
+//! Whether the constants are right is not decided here, that is measured. What is no possible fold is a difference.
+
+mod form;
+mod grow;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Result;
+use crate::model::{Graph, NodeId, TensorId, ValueId};
+use crate::verify::align::{self, Alignment, Region};
+use crate::verify::verdict::Difference;
+
+pub use form::Form;
+
+/// A region that may be a fold, with what the rounding of its constants may do to its outputs.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The region.
+    pub region: Region,
+    /// Its nodes in the first and in the second file.
+    pub forms: (Vec<Form>, Vec<Form>),
+    /// The unit roundoff of the type of the second file's constants; the coarsest if there are several.
+    pub unit: f64,
+    /// How many rounded constants a contribution to an output passes one after the other, at most.
+    pub roundings: usize,
+    /// The smallest number of that type.
+    pub smallest: f64,
+    /// How many constants lost digits because they are among the smallest numbers.
+    pub lost: u64,
+}
+
+/// What is said of the regions before anything is run.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Those that may be folds.
+    pub sites: Vec<Site>,
+    /// What is no fold.
+    pub differences: Vec<Difference>,
+    /// Regions of which nothing can be said, and why.
+    pub unjudged: Vec<(Region, String)>,
+}
+
+/// Judges the regions of an alignment by their form. Regions that can only be a fold together are joined.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judged> {
+    let mut regions = alignment.regions.clone();
+    loop {
+        let mut judged = Judged::default();
+        let mut constants_only = BTreeSet::new();
+        for (index, region) in regions.iter().enumerate() {
+            match (Judge { a, b }).region(region)? {
+                Found::Site(site) => judged.sites.push(*site),
+                Found::Unjudged(why) => judged.unjudged.push((region.clone(), why)),
+                Found::Differs(difference) => judged.differences.push(difference),
+                Found::OtherConstants(difference) => {
+                    constants_only.insert(index);
+                    judged.differences.push(difference);
+                }
+            }
+        }
+        match grow::joined(a, b, &regions, &constants_only) {
+            Some(joined) => regions = joined,
+            None => return Ok(judged),
+        }
+    }
+}
+
+enum Found {
+    Site(Box<Site>),
+    Unjudged(String),
+    Differs(Difference),
+    /// The same nodes with other constants: no fold by itself.
+    OtherConstants(Difference),
+}
+
+/// What a constant is made of.
+#[derive(Clone, Copy, Default)]
+struct Census {
+    broken: bool,
+    zeros: u64,
+    /// Below the smallest number of full precision, zeros left out.
+    small: u64,
+}
+
+struct Judge<'x, 'm> {
+    a: &'x Graph<'m>,
+    b: &'x Graph<'m>,
+}
+
+impl Judge<'_, '_> {
+    fn region(&self, region: &Region) -> Result<Found> {
+        let place = place(self.a, &region.before);
+        let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
+        if let Some(difference) = self.other_constants(region)? {
+            return Ok(Found::OtherConstants(difference));
+        }
+        let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(why), _) => return differs(format!("is another node in the second model, and no fold: {why}")),
+            (_, Err(why)) => return differs(format!("is another node in the second model, and no fold: there, {why}")),
+        };
+        let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
+        if affine(&after) >= affine(&before) {
+            let kinds = |forms: &[Form]| forms.iter().map(|f| f.operator.as_str()).collect::<Vec<_>>().join(", ");
+            return differs(format!("[{}] became [{}], which is no fold", kinds(&before), kinds(&after)));
+        }
+        let (ours, theirs) = (self.census(self.a, &before)?, self.census(self.b, &after)?);
+        let broken = ours.broken || before.iter().any(|form| form.broken);
+        match (broken, theirs.broken) {
+            (true, true) => return Ok(Found::Unjudged("constants are not finite in either model".into())),
+            (true, false) => return differs("is NaN or infinite in the first model, but not in the second".into()),
+            (false, true) => return differs("has constants in the second model that are NaN or infinite".into()),
+            (false, false) => {}
+        }
+        let elements = after.iter().flat_map(|form| form.constants.iter()).filter_map(|(_, t)| self.b.tensor(*t).element());
+        let coarsest = elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()));
+        let Some(element) = coarsest else {
+            return differs("became a region without constants, which is no fold".into());
+        };
+        Ok(Found::Site(Box::new(Site {
+            region: region.clone(),
+            unit: element.unit_roundoff(),
+            roundings: roundings(self.b, &after),
+            smallest: element.smallest_subnormal(),
+            lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
+            forms: (before, after),
+        })))
+    }
+
+    fn forms(&self, graph: &Graph<'_>, nodes: &[NodeId]) -> Result<std::result::Result<Vec<Form>, String>> {
+        let mut forms = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match form::read(graph, *node)? {
+                Ok(form) => forms.push(form),
+                Err(why) => return Ok(Err(format!("`{}` {why}", graph.describe(*node)))),
+            }
+        }
+        Ok(Ok(forms))
+    }
+
+    /// Whether both sides are the same nodes, one by one, with other constants.
+    fn other_constants(&self, region: &Region) -> Result<Option<Difference>> {
+        if region.before.len() != region.after.len() {
+            return Ok(None);
+        }
+        let mut first = None;
+        for (one, two) in region.before.iter().zip(&region.after) {
+            match align::apart((self.a, *one), (self.b, *two))? {
+                None => return Ok(None),
+                Some(inputs) => first = first.or(inputs.first().map(|input| (*one, *input))),
+            }
+        }
+        Ok(first.map(|(node, input)| {
+            let name = self.a.node(node).proto.input.get(input).map_or("", String::as_str);
+            let what = format!("the constant at input {input} (`{name}`) of `{}` differs", self.a.describe(node));
+            Difference { place: place(self.a, &[node]), what }
+        }))
+    }
+
+    fn census(&self, graph: &Graph<'_>, forms: &[Form]) -> Result<Census> {
+        let tensors: BTreeSet<TensorId> = forms.iter().flat_map(|form| form.constants.iter().map(|(_, t)| *t)).collect();
+        let mut all = Census::default();
+        for tensor in tensors.into_iter().map(|t| graph.tensor(t)) {
+            let normal = tensor.element().map_or(0.0, crate::model::Element::smallest_normal);
+            tensor.blocks(graph.model, &mut |_, block| {
+                for number in block {
+                    all.broken |= !number.is_finite();
+                    all.zeros += u64::from(*number == 0.0);
+                    all.small += u64::from(*number != 0.0 && number.abs() < normal);
+                }
+            })?;
+        }
+        Ok(all)
+    }
+}
+
+/// The value that a report names: the first that the first node makes, with the graph it stands in.
+pub(crate) fn place(graph: &Graph<'_>, nodes: &[NodeId]) -> String {
+    let Some(node) = nodes.first().map(|n| graph.node(*n)) else { return String::new() };
+    let name = node.proto.output.iter().find(|o| !o.is_empty()).map_or("", String::as_str);
+    match graph.scope_path(node.scope).as_str() {
+        "" => format!("value `{name}`"),
+        path => format!("value `{path}/{name}`"),
+    }
+}
+
+/// The longest row of rounded constants between a region's inputs and its outputs. What one node adds and the next multiplies
+/// is rounded twice.
+fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
+    let mut depth: BTreeMap<ValueId, usize> = BTreeMap::new();
+    for form in forms {
+        let node = graph.node(form.node);
+        let read = node.inputs.iter().flatten().filter_map(|v| depth.get(v)).max().copied().unwrap_or(0);
+        let here = match (form.constants.is_empty(), form.operator.as_str()) {
+            (true, _) => read,
+            (false, "Add" | "Sub") => read.max(1),
+            (false, _) => read.saturating_add(1),
+        };
+        depth.extend(node.outputs.iter().flatten().map(|v| (*v, here)));
+    }
+    depth.into_values().max().unwrap_or(1).max(1)
+}

@@ -1,0 +1,148 @@
+//! A node of a region: which operators may stand there, and which of their inputs are parameters.
+
+use crate::error::Result;
+use crate::model::{Graph, Node, NodeId, TensorId};
+
+/// A node that may belong to a fold.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// The node.
+    pub node: NodeId,
+    /// Its operator.
+    pub operator: String,
+    /// Whether it is an affine map by itself, as a fold removes them.
+    pub affine: bool,
+    /// Its parameters: input and constant.
+    pub constants: Vec<(usize, TensorId)>,
+    /// Whether its map is NaN or infinite although its constants are not: a variance that has no root.
+    pub broken: bool,
+}
+
+type Read<T> = std::result::Result<T, String>;
+
+/// Reads a node; or says why it cannot be part of a fold.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
+    let node = graph.node(id);
+    let mut form = match parameters(graph, node) {
+        Ok((affine, constants)) => Form { node: id, operator: node.proto.op_type().to_owned(), affine, constants, broken: false },
+        Err(why) => return Ok(Err(why)),
+    };
+    if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
+        return Ok(Err("refers to an attribute of the function around it".into()));
+    }
+    if node.proto.op_type() == "Dropout" {
+        if let Err(why) = dropout(graph, node)? {
+            return Ok(Err(why));
+        }
+    }
+    if node.proto.op_type() == "BatchNormalization" {
+        form.broken = rootless(graph, node, &form)?;
+    }
+    Ok(Ok(form))
+}
+
+fn constant(graph: &Graph<'_>, node: &Node<'_>, input: usize) -> Option<TensorId> {
+    let value = node.inputs.get(input).copied().flatten()?;
+    graph.constant(value).ok().map(|(tensor, _)| tensor)
+}
+
+fn connected(node: &Node<'_>, input: usize) -> bool {
+    node.inputs.get(input).copied().flatten().is_some()
+}
+
+/// Whether the operator is affine, and its parameters.
+fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, TensorId)>)> {
+    if !node.standard {
+        return Err("is an operator of another domain".into());
+    }
+    let outputs = node.outputs.iter().flatten().count();
+    if outputs != 1 || node.outputs.first().copied().flatten().is_none() {
+        return Err(format!("({}) has more outputs than one", node.proto.op_type()));
+    }
+    let one_of_two = || match (constant(graph, node, 0), constant(graph, node, 1)) {
+        (Some(tensor), None) if connected(node, 1) => Ok((0, tensor)),
+        (None, Some(tensor)) if connected(node, 0) => Ok((1, tensor)),
+        _ => Err(format!("({}) has not exactly one constant operand", node.proto.op_type())),
+    };
+    let parameter = |input: usize| {
+        constant(graph, node, input)
+            .map(|tensor| (input, tensor))
+            .ok_or_else(|| format!("({}) has no constant at input {input}", node.proto.op_type()))
+    };
+    let (affine, found) = match node.proto.op_type() {
+        "Conv" | "ConvTranspose" => {
+            let mut found = vec![parameter(1)?];
+            if connected(node, 2) {
+                found.push(parameter(2)?);
+            }
+            (false, found)
+        }
+        "Gemm" => {
+            let mut found = vec![one_of_two()?];
+            if connected(node, 2) {
+                found.push(parameter(2)?);
+            }
+            (false, found)
+        }
+        "MatMul" => (false, vec![one_of_two()?]),
+        "BatchNormalization" => {
+            inference(graph, node)?;
+            (true, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
+        }
+        "Mul" | "Add" | "Sub" => (true, vec![one_of_two()?]),
+        "Div" => (true, vec![parameter(1)?]),
+        "Identity" | "Dropout" => (false, vec![]),
+        other => return Err(format!("is a {other}")),
+    };
+    let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();
+    if data_is_constant || !connected(node, 0) {
+        return Err(format!("({}) reads constants alone", node.proto.op_type()));
+    }
+    if let Some((input, _)) = found.iter().find(|(_, tensor)| graph.tensor(*tensor).element().is_none()) {
+        return Err(format!("({}) has a constant at input {input} that is not of a float type", node.proto.op_type()));
+    }
+    Ok((affine, found))
+}
+
+fn int(node: &Node<'_>, name: &str) -> Option<i64> {
+    node.proto.attribute.iter().find(|a| a.name() == name).map(|a| a.i())
+}
+
+/// Which form of BatchNormalization uses its stored statistics, by operator set.
+fn inference(graph: &Graph<'_>, node: &Node<'_>) -> Read<()> {
+    let opset = graph.scope(node.scope).opset.unwrap_or(1);
+    let spatial = int(node, "spatial").unwrap_or(1) != 0;
+    match opset {
+        ..=6 if int(node, "is_test").unwrap_or(0) == 0 => Err("is a BatchNormalization in training form".into()),
+        14.. if int(node, "training_mode").unwrap_or(0) != 0 => Err("is a BatchNormalization in training form".into()),
+        ..=8 if !spatial => Err("is a BatchNormalization per activation".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a Dropout hands its input on.
+fn dropout(graph: &Graph<'_>, node: &Node<'_>) -> Result<Read<()>> {
+    let opset = graph.scope(node.scope).opset.unwrap_or(1);
+    let trains = || Err("is a Dropout that may be training".to_owned());
+    if opset < 7 {
+        return Ok(if int(node, "is_test").unwrap_or(0) == 0 { trains() } else { Ok(()) });
+    }
+    if opset < 12 || !connected(node, 2) {
+        return Ok(Ok(()));
+    }
+    let Some(mode) = constant(graph, node, 2).map(|tensor| graph.tensor(tensor)).filter(|mode| mode.data_type == 9) else {
+        return Ok(trains());
+    };
+    Ok(if mode.booleans(graph.model)?.iter().any(|on| *on) { trains() } else { Ok(()) })
+}
+
+/// Whether a variance and epsilon have no root, or one of zero.
+fn rootless(graph: &Graph<'_>, node: &Node<'_>, form: &Form) -> Result<bool> {
+    let epsilon = node.proto.attribute.iter().find(|a| a.name() == "epsilon").map_or(1e-5_f32, |a| a.f());
+    let Some((_, variance)) = form.constants.iter().find(|(input, _)| *input == 4) else { return Ok(true) };
+    let variance = graph.tensor(*variance).floats(graph.model)?;
+    Ok(variance.iter().any(|v| (v + f64::from(epsilon)).partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater)))
+}
