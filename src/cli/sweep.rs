@@ -86,9 +86,7 @@ fn fold(found: &Found, output: &Path, arguments: &Sweep) -> Result<Output> {
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["fold", "--format=json", "--color=never"]);
     command.arg(if arguments.no_verify { "--no-verify" } else { "--allow-unverified" });
-    if arguments.planning.assume_inference {
-        command.arg("--assume-inference");
-    }
+    command.args(arguments.planning.words());
     command.args(arguments.runs.arguments()).arg("-o").arg(output).arg("--").arg(&found.path);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let _told = Told::of(&child);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bnfold::report::{self, VerifyReport, text};
-use bnfold::verify::{Execution, Outcome, Tier, Verdict};
+use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
@@ -26,7 +26,8 @@ pub fn run(arguments: &Verify, console: &Console) -> Result<Status> {
     let tier = if arguments.exact { Tier::Own } else { Tier::Foreign };
     let verdict = {
         let _shown = Activity::begin(console, "verifying", None);
-        bnfold::verify::verify(&arguments.before, &arguments.after, &arguments.runs.options(tier))?
+        let options = VerifyOptions { freeze: arguments.freeze_initializers, ..arguments.runs.options(tier) };
+        bnfold::verify::verify(&arguments.before, &arguments.after, &options)?
     };
     let status = status(&verdict, arguments.strict);
     let report = VerifyReport {
