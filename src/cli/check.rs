@@ -15,7 +15,7 @@ use super::status::Status;
 ///
 /// # Errors
 /// A path that does not exist; that a file cannot be read is part of the result.
-pub fn run(arguments: &Check, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     let mut report = CheckReport { schema: report::schema("check"), version: report::VERSION.to_owned(), files: vec![] };
     let mut status = Status::Well;
     for found in files::models(&arguments.paths)? {

@@ -27,14 +27,14 @@ enum Target {
 ///
 /// # Errors
 /// The model cannot be read or the result not be written; then the target is as it was.
-pub fn run(arguments: &Fold, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
     let target = target(arguments)?;
     let input = Input::open(&arguments.model)?;
     let named = |e: Error| e.file(&input.name);
     if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
         let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");
-        return Err(named(error.remedy("name an output file")));
+        return Err(named(error.remedy("name an output file")).into());
     }
     let graph = arguments.planning.graph(&input.model).map_err(named)?;
     let mut scratch = None;

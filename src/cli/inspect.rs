@@ -1,6 +1,5 @@
 //! `bnfold inspect`: what can be folded into what, and why the rest stays.
 
-use bnfold::Result;
 use bnfold::fold;
 use bnfold::report::{self, InspectReport, text};
 
@@ -15,7 +14,7 @@ use super::status::Status;
 ///
 /// # Errors
 /// The model cannot be read.
-pub fn run(arguments: &Inspect, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let input = Input::open(&arguments.model)?;
     let named = |e: bnfold::Error| e.file(&input.name);
     let graph = arguments.planning.graph(&input.model).map_err(named)?;

@@ -21,7 +21,7 @@ use super::status::Status;
 ///
 /// # Errors
 /// A path that does not exist, a folder that cannot be written. What happens to a model is part of the result.
-pub fn run(arguments: &Sweep, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     let found = files::models(&arguments.paths)?;
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
