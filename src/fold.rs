@@ -98,8 +98,8 @@ impl Prepared<'_> {
     /// Writes the new model file. Returns the nodes whose weights do not survive in their type, with the reason; then what was
     /// written is not to be used.
     fn write(&self, model: &Model, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
-        let mut lazies = self.lazies(model)?;
-        write_pieces(model.file(0), &self.pieces, &mut lazies, sink, progress)?;
+        let lazies = self.lazies(model)?;
+        write_pieces(model.file(0), &self.pieces, &lazies, sink, progress)?;
         self.hurt(&lazies)
     }
 
@@ -138,8 +138,8 @@ impl Prepared<'_> {
             at = edit.range.end;
         }
         pieces.push(Piece::Copy(at..source.len()));
-        let mut lazies = self.lazies(model)?;
-        write_pieces(source, &pieces, &mut lazies, sink, progress)?;
+        let lazies = self.lazies(model)?;
+        write_pieces(source, &pieces, &lazies, sink, progress)?;
         self.hurt(&lazies)
     }
 }

@@ -18,6 +18,7 @@ pub mod map;
 pub mod model;
 pub mod ops;
 pub mod plan;
+pub mod report;
 pub mod sample;
 pub mod verify;
 pub mod wire;

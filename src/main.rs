@@ -1,22 +1,16 @@
-use std::path::Path;
-fn main() {
-    if std::env::args().nth(1).as_deref() == Some(bnfold::verify::execute::VERB) {
-        let status = bnfold::verify::execute::child_main(std::io::stdin().lock(), std::io::stdout().lock());
-        std::process::exit(status.into());
+//! The command line program; see `bnfold --help`.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The engine's child is this program under a verb that no user types; it comes before everything else.
+    #[cfg(feature = "tract")]
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == bnfold::verify::execute::VERB) {
+        return bnfold::verify::execute::child_main(std::io::stdin().lock(), std::io::stdout().lock()).into();
     }
-    let a: Vec<String> = std::env::args().collect();
-    let run = || -> bnfold::Result<()> {
-        let model = bnfold::model::Model::open(Path::new(&a[1]))?;
-        let graph = bnfold::model::Graph::build(&model)?;
-        let (p, s) = bnfold::fold::stage(&graph, &Default::default(), Path::new(&a[2]), &mut |_| {})?;
-        for k in &p.plan.kept {
-            eprintln!("kept {} {:?} | {:?}", graph.describe(k.site), k.back.reason, k.ahead.reason);
-        }
-        eprintln!("{} folds", p.plan.folds().len());
-        s.publish(false)
-    };
-    if let Err(e) = run() {
-        eprintln!("error: {e}");
-        std::process::exit(2)
-    }
+    cli::run()
 }

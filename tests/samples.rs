@@ -105,3 +105,18 @@ fn folding_twice_is_folding_once() {
         assert_eq!(fold(&once), once, "{}", sample.name);
     }
 }
+
+#[test]
+fn frozen_initializers_are_constants_and_no_inputs_any_more() {
+    let sample = OPERATORS.iter().flat_map(|o| o.samples).find(|s| s.name == "statistics that a caller may override").unwrap();
+    let bytes = bnfold::sample::encode(sample.text).unwrap();
+    let model = Model::from_bytes(bytes.clone()).unwrap();
+    let graph = Graph::build_frozen(&model).unwrap();
+    let mut folded = Vec::new();
+    bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut folded).unwrap();
+    assert_eq!(left(&folded), ["Conv"]);
+    let inputs: Vec<String> = model_of(&folded).graph.unwrap().input.iter().map(|i| i.name().to_owned()).collect();
+    assert_eq!(inputs, ["x"]);
+    let inputs = random_inputs(&model_of(&bytes), 5);
+    assert_eq!(evaluate(&bytes, &inputs)["y"], evaluate(&folded, &inputs)["y"]);
+}

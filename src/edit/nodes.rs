@@ -69,6 +69,7 @@ impl Lowering<'_, '_> {
             }
             gone.insert((self.graph.value(*value).scope, self.graph.value(*value).name));
         }
+        self.freeze();
         let renamed =
             settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
         self.declarations(&gone, &renamed.collect())
@@ -94,6 +95,19 @@ impl Lowering<'_, '_> {
     /// Up to IR 3 every initializer of the main graph stands among its inputs, and only there is it a constant.
     pub(super) fn lists_initializers_as_inputs(&self, scope: ScopeId) -> bool {
         self.graph.scope(scope).kind == ScopeKind::Main && self.graph.model.proto.ir_version() < 4
+    }
+
+    /// What the user froze is no input any more, if the fold changes the file at all.
+    fn freeze(&mut self) {
+        let main = self.graph.scope(ScopeId(0));
+        let Some(graph) = main.graph.filter(|_| self.graph.frozen && self.graph.model.proto.ir_version() >= 4) else { return };
+        if self.plan.folds().is_empty() {
+            return;
+        }
+        let names: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+        for (_, span) in graph.input.iter().zip(&main.span.inputs).filter(|(input, _)| names.contains(input.name())) {
+            self.remove(main.span, span);
+        }
     }
 
     /// Types that the file declares for values that are no more, or that have another name now.
@@ -152,10 +166,10 @@ impl Lowering<'_, '_> {
                 edit(field.range.clone(), message::text_field(2, name));
             }
         }
-        if let Some(operator) = self.plan.view.draft.operators.get(&node) {
-            if let Some(field) = numbered(4).last() {
-                edit(field.range.clone(), message::text_field(4, operator));
-            }
+        if let Some(operator) = self.plan.view.draft.operators.get(&node)
+            && let Some(field) = numbered(4).last()
+        {
+            edit(field.range.clone(), message::text_field(4, operator));
         }
         let dropped = self.plan.view.draft.dropped.get(&node);
         for (attribute, field) in self.graph.node(node).proto.attribute.iter().zip(numbered(5)) {

@@ -6,6 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
 use crate::plan::{Draft, DraftTensor, Plan};
 
+/// An input of a node.
+type Reader = (NodeId, usize);
+
+/// Changed inputs that get one constant: the stored one, its change, and who reads the result.
+type Group<'p> = (Option<TensorId>, &'p DraftTensor, Vec<Reader>);
+
 /// Where a changed constant is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -71,9 +77,9 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
 }
 
 /// Changed inputs that read the same stored constant and change it in the same way share one result.
-fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<(NodeId, usize)>)> {
+fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
     let (graph, draft) = (plan.view.graph, &plan.view.draft);
-    let mut groups: Vec<(Option<TensorId>, &DraftTensor, Vec<(NodeId, usize)>)> = Vec::new();
+    let mut groups: Vec<Group<'p>> = Vec::new();
     let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
     for (&(node, input), content) in draft.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
         let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
@@ -133,12 +139,7 @@ impl<'p> Settler<'p, '_> {
         self.uses.insert(value, now);
     }
 
-    fn in_place_or(
-        &mut self,
-        content: &'p DraftTensor,
-        readers: Vec<(NodeId, usize)>,
-        fresh: &mut Vec<(&'p DraftTensor, Vec<(NodeId, usize)>)>,
-    ) {
+    fn in_place_or(&mut self, content: &'p DraftTensor, readers: Vec<Reader>, fresh: &mut Vec<(&'p DraftTensor, Vec<Reader>)>) {
         let value = |reader: &(NodeId, usize)| self.draft().input(self.graph(), reader.0, reader.1);
         let constants: Vec<_> = readers.iter().filter_map(value).filter_map(|v| self.graph().constant(v).ok()).collect();
         let owned = constants.len() == readers.len()
@@ -165,7 +166,7 @@ impl<'p> Settler<'p, '_> {
     }
 
     /// Whether the constants on the way from an input to its source have no readers but these and each other.
-    fn only_read_by(&self, way: &[ValueId], readers: &[(NodeId, usize)]) -> bool {
+    fn only_read_by(&self, way: &[ValueId], readers: &[Reader]) -> bool {
         way.iter().all(|value| {
             self.uses(*value).iter().all(|user| match user {
                 Use::Node(node, input) => {
@@ -178,7 +179,7 @@ impl<'p> Settler<'p, '_> {
         })
     }
 
-    fn donor_or_new(&mut self, content: &'p DraftTensor, readers: &[(NodeId, usize)]) {
+    fn donor_or_new(&mut self, content: &'p DraftTensor, readers: &[Reader]) {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);

@@ -103,10 +103,11 @@ fn external_tensors<'g>(graph: &'g Graph<'_>, dead: &BTreeSet<ValueId>) -> Vec<(
     for (id, node) in graph.nodes.iter().enumerate() {
         for (attribute, nested) in &node.span.nested {
             let tensor = node.proto.attribute.get(*attribute).and_then(|a| a.t.as_ref());
-            if let (Nested::Tensor(TensorSpan { span, .. }), Some(tensor)) = (nested, tensor) {
-                if is_external(tensor) && !gone.contains(&Home::Constant { node: NodeId(id), attribute: *attribute }) {
-                    found.push((tensor, span.clone()));
-                }
+            if let (Nested::Tensor(TensorSpan { span, .. }), Some(tensor)) = (nested, tensor)
+                && is_external(tensor)
+                && !gone.contains(&Home::Constant { node: NodeId(id), attribute: *attribute })
+            {
+                found.push((tensor, span.clone()));
             }
         }
     }

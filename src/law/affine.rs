@@ -53,6 +53,9 @@ pub enum Host {
     },
 }
 
+/// A shift that is taken in, and where the scale goes on.
+type Split = (Vec<f64>, Vec<(Port, Placed)>);
+
 impl Map {
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
         let total = match at {
@@ -102,7 +105,7 @@ impl Map {
     /// An operator with room for a shift alone, `own·x + c` where `own` is ±1: what the shift becomes, and where the scale of
     /// the arriving map goes on. Behind: `a·(own·x + c) + b = own·(a·x) + (a·c + b)`.
     /// Before: `own·(a·x + b) + c = a·(own·x + (own·b + c)/a)`.
-    fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<(Vec<f64>, Vec<(Port, Placed)>), Reason> {
+    fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<Split, Reason> {
         let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![0.0]) };
         if map.map.has_no_scale() {
             return Ok((total.map.shift.clone(), vec![]));

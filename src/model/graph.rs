@@ -140,6 +140,8 @@ pub struct Graph<'m> {
     pub values: Vec<Value<'m>>,
     /// Constants.
     pub tensors: Vec<Tensor>,
+    /// Whether initializers that a caller may override are taken for constants, because the user says that nobody does.
+    pub frozen: bool,
 }
 
 impl<'m> Graph<'m> {
@@ -149,7 +151,15 @@ impl<'m> Graph<'m> {
     /// Graphs that are not well-formed: two producers of one name, a node that reads what nobody has produced before it,
     /// contradicting tensors.
     pub fn build(model: &'m Model) -> Result<Graph<'m>> {
-        build::build(model)
+        build::build(model, false)
+    }
+
+    /// As [`Graph::build`], but initializers that are also inputs are constants.
+    ///
+    /// # Errors
+    /// As [`Graph::build`].
+    pub fn build_frozen(model: &'m Model) -> Result<Graph<'m>> {
+        build::build(model, true)
     }
 
     /// A scope.

@@ -238,8 +238,8 @@ fn foreign(source: &dyn Source) -> Option<Error> {
         }
         h if h.starts_with(b"\x89HDF") => error("this is an HDF5 file", "export the model to ONNX"),
         h if h.starts_with(b"GGUF") => error("this is a GGUF file", "export the model to ONNX"),
-        h if h.starts_with(&[0x1f, 0x8b]) => error("this is a gzip archive", "unpack it first"),
-        h if h.starts_with(&[0x80, 0x02]) => error("this is a Python pickle", "export the model to ONNX"),
+        [0x1f, 0x8b, ..] => error("this is a gzip archive", "unpack it first"),
+        [0x80, 0x02, ..] => error("this is a Python pickle", "export the model to ONNX"),
         _ if at4 == b"TFL3" => error("this is a TensorFlow Lite model", "convert it to ONNX first"),
         _ if at4 == b"ORTM" => error("this is a model in ONNX Runtime's own format", "use the .onnx file that it was made from"),
         h if h.get(8) == Some(&b'{') && u64::from_le_bytes(h[..8].try_into().ok()?) < len => {

@@ -53,6 +53,8 @@ pub struct Draft {
     inputs: BTreeMap<(NodeId, usize), Option<ValueId>>,
     /// By value, where changed: who produces it now (`None`: nobody, it is gone).
     producers: BTreeMap<ValueId, Option<(NodeId, usize)>>,
+    /// By node, where changed: the value that its first output is now.
+    outputs: BTreeMap<NodeId, ValueId>,
     /// By value, where changed: who uses it now.
     uses: BTreeMap<ValueId, Vec<Use>>,
     /// Changed constants.
@@ -93,6 +95,11 @@ impl Draft {
         }
     }
 
+    /// The value at the first output of a node.
+    pub fn output(&self, graph: &Graph<'_>, node: NodeId) -> Option<ValueId> {
+        self.outputs.get(&node).copied().or_else(|| graph.node(node).outputs.first().copied().flatten())
+    }
+
     /// Who uses a value.
     pub fn uses<'a>(&'a self, graph: &'a Graph<'_>, value: ValueId) -> &'a [Use] {
         self.uses.get(&value).unwrap_or(&graph.value(value).uses)
@@ -120,7 +127,7 @@ impl Draft {
             }
         }
         self.changed.extend(route.changed);
-        let (read, made) = (self.input(graph, route.site, route.data), node.outputs.first().copied().flatten());
+        let (read, made) = (self.input(graph, route.site, route.data), self.output(graph, route.site));
         if let Some(removed) = self.removed.get_mut(route.site.0) {
             *removed = true;
         }
@@ -134,6 +141,9 @@ impl Draft {
                 // The value behind the site keeps its name: the producer of the value before makes it now.
                 Way::Back => {
                     let producer = self.producer(graph, read);
+                    if let Some((node, 0)) = producer {
+                        self.outputs.insert(node, made);
+                    }
                     self.producers.insert(made, producer);
                     self.producers.insert(read, None);
                 }

@@ -59,10 +59,9 @@ enum Travel {
 pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
     let own = |reason| Kept { reason, node: site };
     let Law::Map(map) = view.law(site).map_err(own)? else { return Err(own(Reason::NotAffine)) };
-    let node = view.graph.node(site);
     let first = match way {
         Way::Back => view.draft.input(view.graph, site, map.data).map(|v| Travel::Back(v, map.placed.clone(), site)),
-        Way::Ahead => node.outputs.first().copied().flatten().map(|v| Travel::Ahead(v, map.placed.clone(), site)),
+        Way::Ahead => view.draft.output(view.graph, site).map(|v| Travel::Ahead(v, map.placed.clone(), site)),
     };
     let first = first.ok_or_else(|| own(Reason::NoReader))?;
     let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![], changed: vec![] };
@@ -88,7 +87,7 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
             for (port, placed) in step.moves {
                 let value = match port {
                     Port::Input(input) => view.draft.input(view.graph, arrived, input),
-                    Port::Output => view.graph.node(arrived).outputs.first().copied().flatten(),
+                    Port::Output => view.draft.output(view.graph, arrived),
                 };
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
                 route.changed.push(value);

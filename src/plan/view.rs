@@ -80,7 +80,7 @@ impl<'a> View<'a> {
             inputs: (0..connected).map(|input| self.input_fact(id, input)).collect(),
             outputs: node.outputs.iter().map(Option::is_some).collect(),
             assume_inference: self.assume_inference,
-            output_shape: node.outputs.first().copied().flatten().and_then(|v| self.shape(v).cloned()),
+            output_shape: self.draft.output(self.graph, id).and_then(|v| self.shape(v).cloned()),
             elements,
         })
     }

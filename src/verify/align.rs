@@ -130,10 +130,10 @@ impl Aligner<'_, '_> {
         let named = |g: &Graph<'_>| {
             let mut found = BTreeMap::new();
             for (id, scope) in g.scopes.iter().enumerate() {
-                if let ScopeKind::Function(index) = scope.kind {
-                    if let Some(f) = g.model.proto.functions.get(index) {
-                        found.insert((f.domain().to_owned(), f.name().to_owned(), f.overload().to_owned()), ScopeId(id));
-                    }
+                if let ScopeKind::Function(index) = scope.kind
+                    && let Some(f) = g.model.proto.functions.get(index)
+                {
+                    found.insert((f.domain().to_owned(), f.name().to_owned(), f.overload().to_owned()), ScopeId(id));
                 }
             }
             found

@@ -1,26 +1,34 @@
 //! The copy: windows of the result are put together from pieces and written one after the other.
 //!
 //! A window ends where the *result* has a multiple of 256 KiB, so that the file system gets whole blocks; the source is
-//! read at whatever offset that asks for. Memory that has the same position within a page as the bytes have within the
-//! file is filled faster by the system, and moving bytes from there to their place in the window costs little, because
-//! both are in the cache then.
+//! read at whatever offset that asks for. Windows do not depend on each other: other threads read and multiply the next
+//! ones while this one is written, and the bytes are the same with any number of threads.
 
 use std::io::{self, Write};
-use std::ops::Range;
+use std::num::NonZero;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Source;
-use crate::wire::splice::{self, Piece};
+use crate::wire::splice::Piece;
 
 /// What is written at a time. Smaller costs calls, larger leaves the cache.
 const WINDOW: usize = 256 << 10;
 
-/// The position of memory and of file offsets is compared within this much.
+/// Memory that begins a page is copied faster by the system.
 const PAGE: usize = 4096;
 
+/// With fewer bytes to make than these, other threads do not pay: they take time to start, and what they only copy would
+/// have to move from one processor's cache to another's.
+const LITTLE: u64 = 4 << 20;
+
+/// More threads than this do not help: one thread writes.
+const MOST_HELPERS: usize = 4;
+
 /// Bytes that are made when they are written.
-pub trait Lazy {
+pub trait Lazy: Sync {
     /// How many bytes there will be.
     fn len(&self) -> u64;
 
@@ -29,21 +37,21 @@ pub trait Lazy {
         self.len() == 0
     }
 
-    /// Makes the bytes from `offset` on that fill `out`. Windows come in order and do not overlap; they may cut a
-    /// number in two.
+    /// Makes the bytes from `offset` on that fill `out`. Every byte is asked for once, in any order and by any thread;
+    /// a request may begin or end within a number.
     ///
     /// # Errors
     /// What reading the old bytes reports.
-    fn fill(&mut self, offset: u64, out: &mut [u8], scratch: &mut Scratch) -> io::Result<()>;
+    fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 }
 
-impl<L: Lazy + ?Sized> Lazy for Box<L> {
+impl<L: Lazy + Send + ?Sized> Lazy for Box<L> {
     fn len(&self) -> u64 {
         (**self).len()
     }
 
-    fn fill(&mut self, offset: u64, out: &mut [u8], scratch: &mut Scratch) -> io::Result<()> {
-        (**self).fill(offset, out, scratch)
+    fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        (**self).fill(offset, out)
     }
 }
 
@@ -80,40 +88,6 @@ impl<W: Write> Write for Stream<W> {
 
 impl<W: Write> Sink for Stream<W> {}
 
-/// Memory in which every offset of a file has a place at the same position within a page.
-#[derive(Debug)]
-pub struct Scratch {
-    bytes: Vec<u8>,
-    /// Where the first page begins.
-    start: usize,
-}
-
-impl Scratch {
-    /// Room for a window and a number more at each end.
-    pub(super) fn new() -> Self {
-        let bytes = vec![0; WINDOW + 3 * PAGE];
-        let start = bytes.as_ptr().addr().wrapping_neg() % PAGE;
-        Self { bytes, start }
-    }
-
-    /// Room for `length` bytes of a file, which begin at `offset` there; nothing if that is more than a window.
-    pub fn room(&mut self, offset: u64, length: usize) -> &mut [u8] {
-        let start = self.start + (offset % PAGE as u64) as usize;
-        start.checked_add(length).and_then(|end| self.bytes.get_mut(start..end)).unwrap_or_default()
-    }
-
-    /// Fills `out` from `offset` on.
-    pub(super) fn read(&mut self, source: &dyn Source, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let room = self.room(offset, out.len());
-        if room.len() < out.len() {
-            return source.read_exact_at(out, offset);
-        }
-        source.read_exact_at(room, offset)?;
-        out.copy_from_slice(room);
-        Ok(())
-    }
-}
-
 /// Writes `pieces` to `sink`: ranges from `source`, bytes as they are, and what `lazies` make, of which each is the whole
 /// of the piece with its index. Calls `progress` with the number of bytes written so far, after each window.
 ///
@@ -124,96 +98,191 @@ impl Scratch {
 pub fn write_pieces<L: Lazy>(
     source: &dyn Source,
     pieces: &[Piece],
-    lazies: &mut [L],
+    lazies: &[L],
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
-    let total = check(pieces, lazies)?;
-    sink.reserve(total).map_err(|error| write_failed(error, sink))?;
-    let mut scratch = Scratch::new();
-    let mut assembled = Scratch::new();
-    let mut cursor = Cursor { pieces, done: 0 };
+    let made = pieces.iter().filter(|piece| matches!(piece, Piece::Lazy { .. }));
+    let made = made.fold(0u64, |sum, piece| sum.saturating_add(piece.len()));
+    let helpers = if made < LITTLE { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(MOST_HELPERS) };
+    write_with(helpers, source, pieces, lazies, sink, progress)
+}
+
+/// [`write_pieces`] with so many threads beside this one; with none for 0 or 1.
+fn write_with<L: Lazy>(
+    helpers: usize,
+    source: &dyn Source,
+    pieces: &[Piece],
+    lazies: &[L],
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let layout = Layout::new(source, pieces, lazies)?;
+    sink.reserve(layout.total).map_err(|error| write_failed(error, sink))?;
     let mut written = 0;
-    while written < total {
-        // The result begins at a multiple of a window, so every full window ends at one.
-        let length = (total - written).min(WINDOW as u64) as usize;
-        let window = assembled.room(0, length);
-        let mut filled = 0;
-        while filled < length {
-            let Some((piece, part)) = cursor.take((length - filled) as u64) else {
-                return Err(Error::new(ErrorKind::Target, "the parts of the result are shorter than their sum"));
-            };
-            let end = filled + (part.end - part.start) as usize;
-            let out = window.get_mut(filled..end).unwrap_or_default();
-            fill(source, piece, &part, lazies, out, &mut scratch).map_err(read_failed)?;
-            filled = end;
-        }
-        sink.write_all(window).map_err(|error| write_failed(error, sink))?;
-        written += length as u64;
+    let mut write = |bytes: &[u8]| {
+        sink.write_all(bytes).map_err(|error| write_failed(error, sink))?;
+        written += bytes.len() as u64;
         progress(written);
+        Ok(())
+    };
+    if helpers < 2 {
+        layout.write_alone(&mut write)?;
+    } else {
+        thread::scope(|scope| match layout.helpers(scope, helpers) {
+            Ok(helpers) => layout.write_helped(&helpers, &mut write),
+            // The system gives no more threads.
+            Err(_) => layout.write_alone(&mut write),
+        })?;
     }
     sink.flush().map_err(|error| write_failed(error, sink))
 }
 
-/// The sum of the lengths.
-fn check<L: Lazy>(pieces: &[Piece], lazies: &[L]) -> Result<u64> {
-    for piece in pieces {
-        if let Piece::Lazy { index, len } = piece {
-            let made = lazies.get(*index).map(Lazy::len);
-            if made != Some(*len) {
-                let what = format!("part {index} of the result has {len} bytes, its producer makes {}", made.unwrap_or(0));
-                return Err(Error::new(ErrorKind::Target, what));
-            }
-        }
-    }
-    splice::total(pieces).ok_or_else(|| Error::new(ErrorKind::Target, "the result is longer than can be counted"))
+/// A window's worth of memory.
+struct Buffer {
+    bytes: Vec<u8>,
+    /// Where the first page begins.
+    start: usize,
 }
 
-/// How far the pieces have been used up.
-struct Cursor<'a> {
+impl Buffer {
+    fn new() -> Self {
+        let bytes = vec![0; WINDOW + PAGE];
+        let start = bytes.as_ptr().addr().wrapping_neg() % PAGE;
+        Self { bytes, start }
+    }
+
+    fn window(&mut self, length: usize) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.start + length.min(WINDOW)).unwrap_or_default()
+    }
+}
+
+/// A thread that puts windows together: gives them out in order, and takes the memory back.
+struct Helper {
+    windows: Receiver<io::Result<Buffer>>,
+    empty: Sender<Buffer>,
+}
+
+/// Which piece every byte of the result comes from.
+struct Layout<'a, L> {
+    source: &'a dyn Source,
     pieces: &'a [Piece],
-    /// The bytes of the first piece that are done.
-    done: u64,
+    lazies: &'a [L],
+    /// Where each piece begins in the result.
+    starts: Vec<u64>,
+    total: u64,
 }
 
-impl<'a> Cursor<'a> {
-    /// The next piece that has bytes left, and which of its bytes to take, at most `wanted`.
-    fn take(&mut self, wanted: u64) -> Option<(&'a Piece, Range<u64>)> {
-        loop {
-            let piece = self.pieces.first()?;
-            let left = piece.len() - self.done;
-            if left == 0 {
-                self.pieces = self.pieces.get(1..)?;
-                self.done = 0;
-                continue;
+impl<'a, L: Lazy> Layout<'a, L> {
+    fn new(source: &'a dyn Source, pieces: &'a [Piece], lazies: &'a [L]) -> Result<Self> {
+        let mut starts = Vec::with_capacity(pieces.len());
+        let mut total = 0u64;
+        for piece in pieces {
+            if let Piece::Lazy { index, len } = piece {
+                let made = lazies.get(*index).map(Lazy::len);
+                if made != Some(*len) {
+                    let what = format!("part {index} of the result has {len} bytes, its producer makes {}", made.unwrap_or(0));
+                    return Err(Error::new(ErrorKind::Target, what));
+                }
             }
-            let part = self.done..self.done + left.min(wanted);
-            self.done = part.end;
-            return Some((piece, part));
+            starts.push(total);
+            let sum = total.checked_add(piece.len());
+            total = sum.ok_or_else(|| Error::new(ErrorKind::Target, "the result is longer than can be counted"))?;
         }
+        Ok(Self { source, pieces, lazies, starts, total })
     }
-}
 
-fn fill<L: Lazy>(
-    source: &dyn Source,
-    piece: &Piece,
-    part: &Range<u64>,
-    lazies: &mut [L],
-    out: &mut [u8],
-    scratch: &mut Scratch,
-) -> io::Result<()> {
-    match piece {
-        Piece::Copy(range) => scratch.read(source, range.start + part.start, out),
-        Piece::Bytes(bytes) => {
-            // A part of a vector in memory has bounds that fit.
-            let bytes = bytes.get(part.start as usize..part.end as usize);
-            out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-            Ok(())
+    /// The length of the window that begins at `at`.
+    fn window(&self, at: u64) -> usize {
+        (self.total - at).min(WINDOW as u64) as usize
+    }
+
+    fn write_alone(&self, write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut buffer = Buffer::new();
+        let mut at = 0;
+        while at < self.total {
+            let window = buffer.window(self.window(at));
+            self.assemble(at, window).map_err(read_failed)?;
+            write(window)?;
+            at += window.len() as u64;
         }
-        Piece::Lazy { index, .. } => match lazies.get_mut(*index) {
-            Some(lazy) => lazy.fill(part.start, out, scratch),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
-        },
+        Ok(())
+    }
+
+    /// Starts `count` threads, of which each makes every `count`-th window. They end when nobody waits for their windows.
+    fn helpers<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>, count: usize) -> io::Result<Vec<Helper>> {
+        let helper = |number: usize| {
+            let (full, windows) = channel();
+            let (empty, emptied) = channel();
+            let work = move || {
+                let mut at = (number * WINDOW) as u64;
+                while at < self.total {
+                    let Ok(mut buffer): std::result::Result<Buffer, _> = emptied.recv() else { return };
+                    let made = self.assemble(at, buffer.window(self.window(at))).map(|()| buffer);
+                    if full.send(made).is_err() {
+                        return;
+                    }
+                    at += (count * WINDOW) as u64;
+                }
+            };
+            thread::Builder::new().spawn_scoped(scope, work)?;
+            Ok(Helper { windows, empty })
+        };
+        (0..count).map(helper).collect()
+    }
+
+    fn write_helped(&self, helpers: &[Helper], write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        for helper in helpers {
+            // One window is written while the next one is made. A helper without a window to make is gone already.
+            let _ = helper.empty.send(Buffer::new()).and_then(|()| helper.empty.send(Buffer::new()));
+        }
+        let mut at = 0;
+        for helper in helpers.iter().cycle() {
+            if at >= self.total {
+                break;
+            }
+            let made = helper.windows.recv().unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
+            let mut buffer = made.map_err(read_failed)?;
+            let window = buffer.window(self.window(at));
+            write(window)?;
+            at += window.len() as u64;
+            let _ = helper.empty.send(buffer);
+        }
+        Ok(())
+    }
+
+    /// Fills `out` with the bytes of the result from `at` on.
+    fn assemble(&self, mut at: u64, mut out: &mut [u8]) -> io::Result<()> {
+        // The last piece that begins at or before `at`; pieces without bytes before it are passed over.
+        let first = self.starts.partition_point(|&start| start <= at).saturating_sub(1);
+        for (piece, start) in self.pieces.iter().zip(&self.starts).skip(first) {
+            if out.is_empty() {
+                break;
+            }
+            let offset = at - start;
+            let length = (piece.len() - offset).min(out.len() as u64) as usize;
+            let (now, later) = out.split_at_mut(length);
+            self.part(piece, offset, now)?;
+            at += length as u64;
+            out = later;
+        }
+        Ok(())
+    }
+
+    /// Fills `out` with the bytes of one piece from `offset` on.
+    fn part(&self, piece: &Piece, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match piece {
+            Piece::Copy(range) => self.source.read_exact_at(out, range.start + offset),
+            Piece::Bytes(bytes) => {
+                let bytes = bytes.get(offset as usize..).and_then(|bytes| bytes.get(..out.len()));
+                out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+            Piece::Lazy { index, .. } => match self.lazies.get(*index) {
+                Some(lazy) => lazy.fill(offset, out),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod place;
 mod registry;
 mod rescaled;
 
-pub use copy::{Lazy, Scratch, Sink, Stream, write_pieces};
+pub use copy::{Lazy, Sink, Stream, write_pieces};
 pub use file::{AtomicFile, Publication};
 pub use registry::{remove_temporary_files, temporary_files};
 pub use rescaled::Rescaled;

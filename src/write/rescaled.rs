@@ -2,8 +2,9 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::copy::{Lazy, Scratch};
+use super::copy::Lazy;
 use crate::edit::rescale::{Damage, Rescale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Source;
@@ -13,7 +14,8 @@ pub struct Rescaled<'a> {
     source: &'a dyn Source,
     range: Range<u64>,
     rescale: &'a Rescale,
-    damage: Damage,
+    overflow: AtomicBool,
+    underflow: AtomicBool,
 }
 
 impl<'a> Rescaled<'a> {
@@ -29,13 +31,14 @@ impl<'a> Rescaled<'a> {
             let what = format!("the tensor has {actual} bytes, its shape asks for {expected}");
             return Err(Error::new(ErrorKind::Tensor, what));
         }
-        Ok(Self { source, range, rescale, damage: Damage::default() })
+        Ok(Self { source, range, rescale, overflow: false.into(), underflow: false.into() })
     }
 
     /// The damage to the elements made so far.
     #[must_use]
     pub fn damage(&self) -> Damage {
-        self.damage
+        // All threads that made elements have been joined when this is asked for.
+        Damage { overflow: self.overflow.load(Ordering::Relaxed), underflow: self.underflow.load(Ordering::Relaxed) }
     }
 }
 
@@ -45,22 +48,41 @@ impl Lazy for Rescaled<'_> {
     }
 
     /// An element that is cut by the edge of a window is read and multiplied for both windows.
-    fn fill(&mut self, offset: u64, out: &mut [u8], scratch: &mut Scratch) -> io::Result<()> {
-        let size = self.rescale.element().size() as u64;
-        let first = offset / size;
-        // The length is a multiple of the size of an element, so rounding up stays within it.
-        let end = (offset + out.len() as u64).next_multiple_of(size);
-        let start = self.range.start + first * size;
-        let length = usize::try_from(end - first * size).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let whole = scratch.room(start, length);
-        if whole.len() < length {
-            return Err(io::ErrorKind::InvalidInput.into());
+    fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let size = self.rescale.element().size();
+        let within = (offset % size as u64) as usize;
+        let first = offset / size as u64;
+        let head = if within == 0 { 0 } else { (size - within).min(out.len()) };
+        let (begun, rest) = out.split_at_mut(head);
+        if head > 0 {
+            self.cut(first, within, begun)?;
         }
-        self.source.read_exact_at(whole, start)?;
-        self.damage |= self.rescale.apply(first, whole);
-        let skipped = (offset - first * size) as usize;
-        let wanted = whole.get(skipped..skipped + out.len());
-        out.copy_from_slice(wanted.ok_or(io::ErrorKind::UnexpectedEof)?);
+        let first = if head > 0 { first + 1 } else { first };
+        let (whole, ended) = rest.split_at_mut(rest.len() / size * size);
+        if !whole.is_empty() {
+            self.whole(first, whole)?;
+        }
+        if ended.is_empty() { Ok(()) } else { self.cut(first + (whole.len() / size) as u64, 0, ended) }
+    }
+}
+
+impl Rescaled<'_> {
+    /// Makes elements from the one with index `first` on.
+    fn whole(&self, first: u64, out: &mut [u8]) -> io::Result<()> {
+        self.source.read_exact_at(out, self.range.start + first * self.rescale.element().size() as u64)?;
+        let damage = self.rescale.apply(first, out);
+        self.overflow.fetch_or(damage.overflow, Ordering::Relaxed);
+        self.underflow.fetch_or(damage.underflow, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes a part of one element, from its byte `within` on.
+    fn cut(&self, index: u64, within: usize, out: &mut [u8]) -> io::Result<()> {
+        let mut element = [0; 8];
+        let element = element.get_mut(..self.rescale.element().size()).unwrap_or_default();
+        self.whole(index, element)?;
+        let part = element.get(within..within + out.len());
+        out.copy_from_slice(part.ok_or(io::ErrorKind::InvalidInput)?);
         Ok(())
     }
 }

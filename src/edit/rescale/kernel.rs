@@ -1,10 +1,11 @@
 //! The inner loops: a block of stored numbers times a block of coefficients.
 //!
-//! They are written so that the compiler turns them into vector instructions of any width. Damage is looked for in two
-//! steps: a few bit operations within the loop say whether there could be any, and only then each element is looked at.
+//! They are written so that the compiler turns them into vector instructions of any width, which needs numbers of one
+//! width in each loop and no branch. Damage is looked for in steps: the products alone tell of most blocks that there is
+//! none, a comparison with the elements of most others, and only then each element is looked at.
 
 use super::Damage;
-use crate::model::number::{Element, narrow_bf16, narrow_f16, widen_f16};
+use crate::model::number::{Element, narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 
 /// How many elements are multiplied at a time; they and their coefficients fit the first cache.
 pub(super) const BLOCK: usize = 256;
@@ -13,11 +14,14 @@ pub(super) const BLOCK: usize = 256;
 pub(super) struct Kernel {
     element: Element,
     scaled: [u8; 8 * BLOCK],
+    /// The elements of a narrow format, and their products before they are rounded.
+    wide: [f32; BLOCK],
+    products: [f64; BLOCK],
 }
 
 impl Kernel {
     pub(super) fn new(element: Element) -> Self {
-        Self { element, scaled: [0; 8 * BLOCK] }
+        Self { element, scaled: [0; 8 * BLOCK], wide: [0.0; BLOCK], products: [0.0; BLOCK] }
     }
 
     /// Multiplies any number of elements by one coefficient.
@@ -47,11 +51,13 @@ impl Kernel {
         let scaled = self.scaled.get_mut(..bytes.len()).unwrap_or_default();
         let damage = match self.element {
             Element::F16 => {
-                multiply_f16(bytes, coefficients, scaled);
+                let wide = widen_f16(bytes, &mut self.wide);
+                narrow_f16(multiply(wide, coefficients, &mut self.products), scaled);
                 half::damage(bytes, coefficients, scaled)
             }
             Element::BF16 => {
-                multiply_bf16(bytes, coefficients, scaled);
+                let wide = widen_bf16(bytes, &mut self.wide);
+                narrow_bf16(multiply(wide, coefficients, &mut self.products), scaled);
                 brain::damage(bytes, coefficients, scaled)
             }
             Element::F32 => {
@@ -79,17 +85,28 @@ macro_rules! bits {
             const NORMAL: $bits = $normal;
             const INFINITY: $bits = $infinity;
 
-            /// Whether a product is not finite, or is small although its element is not zero.
+            // In what follows a difference has its highest bit set exactly if it is below zero.
+
+            /// Whether all products are normal numbers: the usual case, seen without a look at the elements.
+            fn ordinary(new: &[u8]) -> bool {
+                let found = new.as_chunks().0.iter().fold(0, |found, new| {
+                    let new = <$bits>::from_le_bytes(*new) & MAGNITUDE;
+                    found | new.wrapping_sub(NORMAL) | (INFINITY - 1).wrapping_sub(new)
+                });
+                found <= MAGNITUDE
+            }
+
+            /// Whether a product is not finite, is below the normal numbers although its element is not, or is zero
+            /// although its element is not.
             fn suspicious(old: &[u8], new: &[u8]) -> bool {
                 let pairs = old.as_chunks().0.iter().zip(new.as_chunks().0);
                 let found = pairs.fold(0, |found, (old, new)| {
                     let old = <$bits>::from_le_bytes(*old) & MAGNITUDE;
                     let new = <$bits>::from_le_bytes(*new) & MAGNITUDE;
-                    // Each difference has its highest bit set exactly if it is below zero.
                     let not_finite = (INFINITY - 1).wrapping_sub(new);
-                    let small = new.wrapping_sub(NORMAL);
-                    let zero = old.wrapping_sub(1);
-                    found | not_finite | small & !zero
+                    let lost_bits = new.wrapping_sub(NORMAL) & !old.wrapping_sub(NORMAL);
+                    let vanished = new.wrapping_sub(1) & !old.wrapping_sub(1);
+                    found | not_finite | lost_bits | vanished
                 });
                 found > MAGNITUDE
             }
@@ -97,7 +114,7 @@ macro_rules! bits {
             /// The damage in a block. Gives an element its bits back where the coefficient is 1: a NaN may have lost some.
             pub(super) fn damage(old: &[u8], coefficients: &[f64], new: &mut [u8]) -> Damage {
                 let mut damage = Damage::default();
-                if !suspicious(old, new) {
+                if ordinary(new) || !suspicious(old, new) {
                     return damage;
                 }
                 let pairs = old.as_chunks::<$size>().0.iter().zip(new.as_chunks_mut::<$size>().0);
@@ -138,21 +155,9 @@ fn multiply_f64(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
     }
 }
 
-fn multiply_f16(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
-    let (mut wide, mut products) = ([0.0; BLOCK], [0.0; BLOCK]);
-    let wide = widen_f16(old, &mut wide);
-    narrow_f16(multiply(wide.iter().copied(), coefficients, &mut products), new);
-}
-
-fn multiply_bf16(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
-    let mut products = [0.0; BLOCK];
-    let wide = old.as_chunks().0.iter().map(|&bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16));
-    narrow_bf16(multiply(wide, coefficients, &mut products), new);
-}
-
-fn multiply<'a>(wide: impl Iterator<Item = f32>, coefficients: &[f64], products: &'a mut [f64; BLOCK]) -> &'a [f64] {
+fn multiply<'a>(wide: &[f32], coefficients: &[f64], products: &'a mut [f64; BLOCK]) -> &'a [f64] {
     for ((product, wide), coefficient) in products.iter_mut().zip(wide).zip(coefficients) {
-        *product = f64::from(wide) * coefficient;
+        *product = f64::from(*wide) * coefficient;
     }
-    products.get(..coefficients.len()).unwrap_or_default()
+    products.get(..wide.len()).unwrap_or_default()
 }

@@ -9,8 +9,8 @@ use crate::model::scan::{GraphSpan, Nested, NodeSpan};
 use crate::model::tensor::{Home, Tensor};
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, NodeProto, ValueInfoProto};
 
-pub(super) fn build(model: &Model) -> Result<Graph<'_>> {
-    let graph = Graph { model, scopes: Vec::new(), nodes: Vec::new(), values: Vec::new(), tensors: Vec::new() };
+pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {
+    let graph = Graph { model, scopes: Vec::new(), nodes: Vec::new(), values: Vec::new(), tensors: Vec::new(), frozen };
     let mut builder = Builder { graph, functions: function_names(model) };
     let main = model.proto.graph.as_ref().ok_or_else(|| Error::new(ErrorKind::Graph, "the model has no graph"))?;
     builder.graph_scope(main, &model.scan.graph, ScopeKind::Main, None, model_opset(model))?;
@@ -106,7 +106,7 @@ impl<'m> Builder<'m> {
 
     fn initializers(&mut self, graph: &'m GraphProto, span: &'m GraphSpan, kind: ScopeKind<'m>, id: ScopeId) -> Result<()> {
         // Up to IR 3 the file format forces every initializer into the inputs, so being there says nothing.
-        let overridable = self.graph.model.proto.ir_version() >= 4 || kind != ScopeKind::Main;
+        let overridable = kind != ScopeKind::Main || self.graph.model.proto.ir_version() >= 4 && !self.graph.frozen;
         for (index, (proto, at)) in graph.initializer.iter().zip(&span.initializers).enumerate() {
             let tensor = Tensor::new(self.graph.model, proto, at, Home::Initializer { scope: id, index })?;
             let tensor_id = TensorId(self.graph.tensors.len());

@@ -61,7 +61,7 @@ fn a_file_may_be_copied_over_itself() {
     let source = FileSource::open(&target).unwrap();
     let mut file = AtomicFile::create(&target, 0o600).unwrap();
     let pieces = [Piece::Bytes(b"new".to_vec()), Piece::Copy(0..source.len())];
-    write_pieces(&source, &pieces, &mut none(), &mut file, &mut |_| {}).unwrap();
+    write_pieces(&source, &pieces, &none(), &mut file, &mut |_| {}).unwrap();
     file.publish(false).unwrap();
     let new = fs::read(&target).unwrap();
     assert_eq!(&new[..3], b"new");
@@ -88,7 +88,7 @@ fn what_is_dropped_leaves_no_trace() {
     let source = vec![0; 10];
     let mut file = AtomicFile::create(&target, 0o644).unwrap();
     let too_much = [Piece::Copy(0..1_000_000)];
-    let error = write_pieces(&source, &too_much, &mut none(), &mut file, &mut |_| {}).unwrap_err();
+    let error = write_pieces(&source, &too_much, &none(), &mut file, &mut |_| {}).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Changed);
     drop(file);
     let caught = std::panic::catch_unwind(|| {
@@ -107,7 +107,7 @@ fn no_room_is_known_before_the_first_byte() {
     let mut file = AtomicFile::create(&target, 0o644).unwrap();
     let source = vec![0; 10];
     let huge = [Piece::Copy(0..1 << 60)];
-    let error = write_pieces(&source, &huge, &mut none(), &mut file, &mut |_| panic!("nothing is written")).unwrap_err();
+    let error = write_pieces(&source, &huge, &none(), &mut file, &mut |_| panic!("nothing is written")).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Io, "{error}");
     assert_eq!(error.file.as_deref(), Some(target.as_path()));
     assert!(error.remedy.is_some(), "{error}");

@@ -1,0 +1,110 @@
+//! From the paths that the user named to model files, and to commands that can be pasted.
+
+use std::path::{Path, PathBuf};
+
+use bnfold::{Error, ErrorKind, Result, error};
+
+/// A model file that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file.
+    pub path: PathBuf,
+    /// Its path below the folder that the user named, or its name.
+    pub below: PathBuf,
+}
+
+/// The files that are meant: a file is meant as it is, of a folder every `.onnx` file below it, in the order of their names.
+/// Hidden folders and links to folders are not entered.
+///
+/// # Errors
+/// A path that does not exist, a folder that cannot be read, a folder without models.
+pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let metadata = path.metadata().map_err(|e| Error::io("cannot open", e).file(path).remedy("check the path"))?;
+        if !metadata.is_dir() {
+            found.push(Found { path: path.clone(), below: path.file_name().map(PathBuf::from).unwrap_or_default() });
+            continue;
+        }
+        let before = found.len();
+        walk(path, &mut found)?;
+        if found.len() == before {
+            let error = Error::new(ErrorKind::Foreign, "there is no .onnx file in this folder").file(path);
+            return Err(error.remedy("name a folder with models"));
+        }
+    }
+    Ok(found)
+}
+
+fn walk(root: &Path, found: &mut Vec<Found>) -> Result<()> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let failed = |e| Error::io("cannot read the folder", e).file(&folder);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+            let is_model = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+            if kind.is_dir() {
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    folders.push(path);
+                }
+            } else if is_model && (kind.is_file() || path.metadata().is_ok_and(|m| m.is_file())) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    found.extend(files.into_iter().map(|path| {
+        let below = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+        Found { path, below }
+    }));
+    Ok(())
+}
+
+/// Whether two paths name the same file.
+pub fn same(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// A path as an argument that can be pasted into a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%');
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", error::printable(&text).replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_searched_in_order_and_hidden_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.onnx", "a/c.ONNX", "a/d.txt", ".git/e.onnx"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found = models(&[folder.path().to_path_buf()]).unwrap();
+        let below: Vec<_> = found.iter().map(|f| f.below.to_str().unwrap()).collect();
+        assert_eq!(below, ["a/c.ONNX", "b.onnx"]);
+        assert!(models(&[folder.path().join(".git/none")]).is_err());
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
+        assert!(models(&[folder.path().join("empty")]).is_err());
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted(Path::new("a/b-1.onnx")), "a/b-1.onnx");
+        assert_eq!(quoted(Path::new("-a")), "./-a");
+        assert_eq!(quoted(Path::new("it's $x")), r"'it'\''s $x'");
+    }
+}

@@ -1,0 +1,194 @@
+//! `bnfold fold`: fold a model, verify the result under its temporary name, and only then put it in its place.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bnfold::fold::{self, Prepared, Staged};
+use bnfold::model::Graph;
+use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
+use bnfold::verify::{Outcome, Tier, Verdict};
+use bnfold::{Error, ErrorKind, Result};
+
+use super::activity::Activity;
+use super::arguments::{Fold, Format};
+use super::console::{self, Console};
+use super::files;
+use super::input::{self, Input};
+use super::scratch::Scratch;
+use super::status::Status;
+
+/// Where the result goes.
+enum Target {
+    File(PathBuf),
+    Stream,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The model cannot be read or the result not be written; then the target is as it was.
+pub fn run(arguments: &Fold, console: &Console) -> Result<Status> {
+    let started = Instant::now();
+    let target = target(arguments)?;
+    let input = Input::open(&arguments.model)?;
+    let named = |e: Error| e.file(&input.name);
+    if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
+        let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");
+        return Err(named(error.remedy("name an output file")));
+    }
+    let graph = Graph::build(&input.model).map_err(named)?;
+    let mut scratch = None;
+    let place = match &target {
+        Target::File(path) => path.clone(),
+        Target::Stream => input::folder(&mut scratch)?.join("output.onnx"),
+    };
+    let (prepared, staged) = {
+        let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
+        fold::stage(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done)).map_err(named)?
+    };
+    let verdict = match arguments.no_verify || prepared.is_unchanged() {
+        true => None,
+        false => Some(judge(arguments, &input, &staged, &mut scratch, console)?),
+    };
+    let refusal = verdict.as_ref().and_then(|v| refusal(v, arguments.allow_unverified)).map(named);
+    let after = if prepared.is_unchanged() { input.census() } else { input::census(&staged.model, side_bytes(&staged))? };
+    let mut report = describe(&input, &target, &prepared, after);
+    report.verdict = verdict;
+    report.written = refusal.is_none();
+    if refusal.is_none() {
+        match &target {
+            Target::Stream => copy_out(&staged.model)?,
+            // What is already there need not be replaced by itself.
+            Target::File(_) if arguments.in_place && report.unchanged => {}
+            Target::File(_) => staged.publish(arguments.fsync)?,
+        }
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    say(&report, &target, console)?;
+    if let Some(error) = refusal {
+        console.error(&error);
+        return Ok(Status::Finding);
+    }
+    Ok(Status::Well)
+}
+
+/// Where the result goes; what is certainly a mistake is refused before anything is read.
+fn target(arguments: &Fold) -> Result<Target> {
+    let refuse = |what: &str, remedy: &str| Error::new(ErrorKind::Target, what).remedy(remedy);
+    let Some(output) = &arguments.output else {
+        if input::is_stream(&arguments.model) {
+            return Err(refuse("standard input cannot be replaced", "name an output with -o"));
+        }
+        return Ok(Target::File(arguments.model.clone()));
+    };
+    if input::is_stream(output) {
+        if io::stdout().is_terminal() {
+            return Err(refuse("a model is not written to a terminal", "redirect standard output, or name a file with -o"));
+        }
+        return Ok(Target::Stream);
+    }
+    if !input::is_stream(&arguments.model) && files::same(&arguments.model, output) {
+        return Err(refuse("the output is the input", "use --in-place instead of -o to replace it").file(output));
+    }
+    Ok(Target::File(output.clone()))
+}
+
+fn judge(arguments: &Fold, input: &Input, staged: &Staged, scratch: &mut Option<Scratch>, console: &Console) -> Result<Verdict> {
+    let before = input.file(scratch)?;
+    let mut options = arguments.runs.options(Tier::Own);
+    options.moved_sides.clone_from(&staged.sides);
+    let _shown = Activity::begin(console, "verifying", None);
+    bnfold::verify::verify(&before, &staged.model, &options)
+}
+
+/// Why a result is not written, if a verdict forbids it.
+fn refusal(verdict: &Verdict, allow_unverified: bool) -> Option<Error> {
+    if verdict.outcome == Outcome::Differs {
+        let what = "the folded model differs from the original, so nothing was written";
+        return Some(
+            Error::new(ErrorKind::Target, what).remedy("this is a fault of bnfold; please report it with the model's graph"),
+        );
+    }
+    let why = text::unverified(verdict).filter(|_| !allow_unverified)?;
+    let what = format!("the result could not be verified, so nothing was written: {why}");
+    Some(Error::new(ErrorKind::Target, what).remedy("--allow-unverified writes it all the same"))
+}
+
+fn side_bytes(staged: &Staged) -> u64 {
+    staged.sides.iter().filter_map(|(_, path)| path.metadata().ok()).map(|m| m.len()).sum()
+}
+
+fn describe(input: &Input, target: &Target, prepared: &Prepared<'_>, after: Census) -> FoldReport {
+    let sites = report::sites(&prepared.plan);
+    let output = match target {
+        Target::File(path) => path.display().to_string(),
+        Target::Stream => "standard output".to_owned(),
+    };
+    FoldReport {
+        schema: report::schema("fold"),
+        version: report::VERSION.to_owned(),
+        input: input.name.display().to_string(),
+        output,
+        written: false,
+        unchanged: prepared.is_unchanged(),
+        before: input.census(),
+        after,
+        folded: Folded::of(&sites),
+        kept: KeptGroup::of(&sites),
+        sites,
+        verdict: None,
+        seconds: 0.0,
+    }
+}
+
+fn copy_out(model: &Path) -> Result<()> {
+    let mut file = std::fs::File::open(model).map_err(|e| Error::io("cannot read the result again", e))?;
+    let mut out = io::stdout().lock();
+    io::copy(&mut file, &mut out).and_then(|_| out.flush()).map_err(console::stdout_failed)
+}
+
+fn say(report: &FoldReport, target: &Target, console: &Console) -> Result<()> {
+    let text = match console.format {
+        Format::Json => console::encode(report)?,
+        Format::Text if console.quiet => return Ok(()),
+        Format::Text => text::fold(report, console.verbose),
+    };
+    match target {
+        Target::File(_) => console.text(&text),
+        Target::Stream => {
+            console.aside(&text);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bnfold::verify::Execution;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_never_written_and_what_is_unverified_only_on_request() {
+        let verdict = |outcome, execution| Verdict {
+            outcome,
+            tier: Tier::Own,
+            rounded_once: None,
+            sites: vec![],
+            differences: vec![],
+            execution,
+        };
+        let not_run = || Execution::NotRun { reason: "r".into() };
+        let table = [
+            (verdict(Outcome::EqualWithinRounding, Execution::NotNeeded), false, false),
+            (verdict(Outcome::EqualWithinRounding, not_run()), true, false),
+            (verdict(Outcome::NotJudged, Execution::NotNeeded), true, false),
+            (verdict(Outcome::Differs, Execution::NotNeeded), true, true),
+        ];
+        for (verdict, usually, allowed) in table {
+            let refused = (refusal(&verdict, false).is_some(), refusal(&verdict, true).is_some());
+            assert_eq!(refused, (usually, allowed), "{verdict:?}");
+        }
+    }
+}

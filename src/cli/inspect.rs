@@ -1,0 +1,44 @@
+//! `bnfold inspect`: what can be folded into what, and why the rest stays.
+
+use bnfold::Result;
+use bnfold::fold;
+use bnfold::model::Graph;
+use bnfold::report::{self, InspectReport, text};
+
+use super::activity::Activity;
+use super::arguments::{Format, Inspect};
+use super::console::Console;
+use super::files;
+use super::input::{self, Input};
+use super::status::Status;
+
+/// Runs the verb.
+///
+/// # Errors
+/// The model cannot be read.
+pub fn run(arguments: &Inspect, console: &Console) -> Result<Status> {
+    let input = Input::open(&arguments.model)?;
+    let named = |e: bnfold::Error| e.file(&input.name);
+    let graph = Graph::build(&input.model).map_err(named)?;
+    let sites = {
+        let _shown = Activity::begin(console, "reading", None);
+        let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
+        let prepared = fold::prepare_examined(&graph, &arguments.planning.options(), &names).map_err(named)?;
+        report::sites(&prepared.plan)
+    };
+    let report = InspectReport {
+        schema: report::schema("inspect"),
+        version: report::VERSION.to_owned(),
+        file: input.name.display().to_string(),
+        census: input.census(),
+        sites,
+    };
+    let assumed = if arguments.planning.assume_inference { " --assume-inference" } else { "" };
+    let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
+    let command = format!("bnfold fold {model} -o OUT{assumed}");
+    match console.format {
+        Format::Json => console.json(&report)?,
+        Format::Text => console.text(&text::inspect(&report, &command, console.verbose))?,
+    }
+    Ok(Status::Well)
+}

@@ -1,0 +1,76 @@
+//! The exit status: what a script can act upon.
+
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// All is well.
+    Well,
+    /// There is a finding: models differ, something is left to fold, a result is unverified.
+    Finding,
+    /// It could not be done: bad input, bad usage, the system refused.
+    CouldNot,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        ExitCode::from(status as u8)
+    }
+}
+
+/// The part of the help that describes the exit status of the whole program.
+pub const ALL: &str = "\
+Exit status:
+  0  all is well
+  1  a finding: models differ, something is left to fold, a result is unverified
+  2  could not: bad input, bad usage, the system refused
+
+Interrupted by a signal, the program removes its temporary files and ends with 128 and the signal's number.";
+
+/// The exit status of `fold`.
+pub const FOLD: &str = "\
+Exit status:
+  0  the result was written (a BatchNormalization that cannot be folded is no error)
+  1  the result could not be verified, or differs; nothing was written
+  2  could not: bad input, bad usage, the system refused; nothing was written";
+
+/// The exit status of `verify`.
+pub const VERIFY: &str = "\
+Exit status:
+  0  equal, or equal within rounding
+  1  the models differ
+  2  could not: not judged, bad input, bad usage; with --strict also if the models were not run";
+
+/// The exit status of `inspect`.
+pub const INSPECT: &str = "\
+Exit status:
+  0  the model was read
+  2  could not: bad input, bad usage";
+
+/// The exit status of `check`.
+pub const CHECK: &str = "\
+Exit status:
+  0  nothing is left to fold
+  1  something is left to fold
+  2  could not: a file cannot be read, no model was found, bad usage";
+
+/// The exit status of `sweep`.
+pub const SWEEP: &str = "\
+Exit status:
+  0  no model differs, the program broke down on none (models that could not be run are counted as unverified)
+  1  a model differs, or the program broke down on one
+  2  could not: a file cannot be read, no model was found, bad usage";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_what_the_help_says() {
+        let page = include_str!("../../docs/exit-status.md");
+        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP] {
+            assert!(page.contains(text), "not in docs/exit-status.md:\n{text}");
+        }
+    }
+}

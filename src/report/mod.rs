@@ -1,0 +1,26 @@
+//! What was found and done, as data: counts, sites, verdicts, each a plain struct that programs and people read.
+//!
+//! Reports are computed from a plan and from the messages of a file. Nothing here reads weights, decides what is folded or
+//! judges the result; what is printed where is the command line's concern.
+
+mod census;
+mod fold;
+mod inspect;
+mod site;
+#[cfg(feature = "cli")]
+pub mod text;
+mod verify;
+
+pub use census::Census;
+pub use fold::{FoldReport, Folded, KeptGroup};
+pub use inspect::{CheckReport, CheckedFile, InspectReport, SweepOutcome, SweepReport, SweptModel};
+pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, sites};
+pub use verify::VerifyReport;
+
+/// The version of this program, which every report carries.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Name and version of a report's layout. The number rises when a key changes its meaning or goes.
+pub fn schema(report: &str) -> String {
+    format!("bnfold.{report}/1")
+}

@@ -1,0 +1,128 @@
+//! A node with a map, and what becomes of it.
+
+use crate::model::{Graph, NodeId};
+use crate::plan::{Kept, Plan, Way};
+
+/// A node as a person looks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NodeName {
+    /// Its name, or else operator and first output; with the way to its graph unless that is the main one.
+    pub name: String,
+    /// Its operator.
+    pub operator: String,
+}
+
+/// Where a map goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Direction {
+    /// Into what produces the node's input.
+    Back,
+    /// Into what reads its output.
+    Ahead,
+}
+
+/// Why a map cannot go one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Refusal {
+    /// The reason's code, a stable word.
+    pub reason: String,
+    /// The node that refused.
+    pub node: NodeName,
+    /// What the matter is, as a clause.
+    pub sentence: String,
+    /// What the user could change.
+    pub advice: String,
+}
+
+/// What becomes of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "status", rename_all = "kebab-case"))]
+pub enum Fate {
+    /// It is folded, and the node goes.
+    Folded {
+        /// Where the map goes.
+        direction: Direction,
+        /// The nodes whose constants take it in.
+        into: Vec<NodeName>,
+        /// The nodes that hand it on.
+        through: Vec<NodeName>,
+    },
+    /// The node stays.
+    Kept {
+        /// The direction that got further.
+        main: Direction,
+        /// Why it cannot go back.
+        back: Refusal,
+        /// Why it cannot go ahead.
+        ahead: Refusal,
+    },
+}
+
+/// A node with a map, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SiteReport {
+    /// The node.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub node: NodeName,
+    /// What becomes of it.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub fate: Fate,
+}
+
+impl SiteReport {
+    /// Whether the node is a BatchNormalization.
+    pub fn is_batch_normalization(&self) -> bool {
+        self.node.operator == "BatchNormalization"
+    }
+
+    /// Whether the node goes.
+    pub fn is_folded(&self) -> bool {
+        matches!(self.fate, Fate::Folded { .. })
+    }
+
+    /// The refusal that got further, if the node stays.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match &self.fate {
+            Fate::Folded { .. } => None,
+            Fate::Kept { main: Direction::Back, back, .. } => Some(back),
+            Fate::Kept { main: Direction::Ahead, ahead, .. } => Some(ahead),
+        }
+    }
+}
+
+/// Every node of a plan that has a map, in the order of the graph.
+pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
+    let graph = plan.view.graph;
+    let mut sites: Vec<(NodeId, Fate)> = Vec::new();
+    for fold in plan.folds() {
+        let direction = match fold.way {
+            Way::Back => Direction::Back,
+            Way::Ahead => Direction::Ahead,
+        };
+        let names = |nodes: &[NodeId]| nodes.iter().map(|n| name(graph, *n)).collect();
+        sites.push((fold.site, Fate::Folded { direction, into: names(&fold.into), through: names(&fold.through) }));
+    }
+    for stay in &plan.kept {
+        let main = if stay.main() == stay.back { Direction::Back } else { Direction::Ahead };
+        sites.push((stay.site, Fate::Kept { main, back: refusal(graph, stay.back), ahead: refusal(graph, stay.ahead) }));
+    }
+    sites.sort_by_key(|(node, _)| *node);
+    sites.into_iter().map(|(node, fate)| SiteReport { node: name(graph, node), fate }).collect()
+}
+
+fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {
+    NodeName { name: graph.describe(node), operator: graph.node(node).proto.op_type().to_owned() }
+}
+
+fn refusal(graph: &Graph<'_>, kept: Kept) -> Refusal {
+    Refusal {
+        reason: kept.reason.code().to_owned(),
+        node: name(graph, kept.node),
+        sentence: kept.reason.sentence().to_owned(),
+        advice: kept.reason.advice().to_owned(),
+    }
+}

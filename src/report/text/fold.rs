@@ -1,0 +1,65 @@
+//! The summary of a fold: at most a screen.
+
+use super::{BOLD, STAYS, WELL, change, counted, name, row, seconds, some_names, styled, verdict_line};
+use crate::report::{FoldReport, KeptGroup, text};
+
+/// Groups of reasons that a summary shows.
+const GROUPS: usize = 6;
+/// Names that a group shows.
+const NAMES: usize = 3;
+
+/// The summary of a fold. `verbose` adds every node with a map and the other affine operators that stay.
+pub fn fold(report: &FoldReport, verbose: bool) -> String {
+    let mut text = format!("{} -> {}\n", styled(BOLD, name(&report.input)), styled(BOLD, name(&report.output)));
+    if report.unchanged {
+        let said = if report.before.batch_normalizations == 0 { "nothing to fold" } else { "nothing can be folded" };
+        text.push_str(&row("result", format!("{said}; a copy, byte for byte")));
+    }
+    let (before, after) = (report.before, report.after);
+    text.push_str(&row("nodes", change(before.nodes, after.nodes)));
+    let folded = format!("{} of {} folded", report.folded.batch_normalizations, before.batch_normalizations);
+    let style = if report.folded.batch_normalizations == before.batch_normalizations { WELL } else { STAYS };
+    text.push_str(&row("BatchNormalization", styled(style, folded)));
+    let stay: usize = report.kept.iter().map(|g| g.other.len()).sum();
+    if report.folded.other > 0 || verbose && stay > 0 {
+        text.push_str(&row("other affine", format!("{} folded, {stay} kept", report.folded.other)));
+    }
+    kept(&mut text, &report.kept, verbose);
+    text.push_str(&row("parameters", change(before.parameters, after.parameters)));
+    text.push_str(&row("bytes", change(before.bytes, after.bytes)));
+    text.push_str(&row("verdict", verdict(report)));
+    if !report.written {
+        text.push_str(&row("written", styled(text::WRONG, "no")));
+    }
+    text.push_str(&row("time", seconds(report.seconds)));
+    if verbose {
+        for site in &report.sites {
+            text.push_str(&super::sites::site(site));
+        }
+    }
+    text
+}
+
+fn verdict(report: &FoldReport) -> String {
+    match &report.verdict {
+        Some(verdict) => verdict_line(verdict),
+        None if report.unchanged => styled(WELL, "the same bytes"),
+        None => styled(STAYS, "not verified, as asked"),
+    }
+}
+
+fn kept(text: &mut String, groups: &[KeptGroup], verbose: bool) {
+    let of = |g: &KeptGroup| g.batch_normalizations.len() + if verbose { g.other.len() } else { 0 };
+    let shown: Vec<&KeptGroup> = groups.iter().filter(|g| of(g) > 0).collect();
+    let limit = if verbose { usize::MAX } else { GROUPS };
+    for group in shown.iter().take(limit) {
+        text.push_str(&row("kept", format!("{} {}: {}", of(group), styled(STAYS, &group.reason), group.sentence)));
+        let others = if verbose { &group.other[..] } else { &[] };
+        let names: Vec<&String> = group.batch_normalizations.iter().chain(others).collect();
+        text.push_str(&row("", some_names(names.into_iter(), NAMES)));
+    }
+    if shown.len() > limit {
+        let more = counted((shown.len() - limit) as u64, "more reason");
+        text.push_str(&row("kept", format!("{more}; `bnfold inspect` shows all")));
+    }
+}

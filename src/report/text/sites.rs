@@ -1,0 +1,97 @@
+//! Nodes with a map, as lines.
+
+use super::{BOLD, STAYS, WELL, counted, name, styled};
+use crate::report::{CheckedFile, Direction, Fate, InspectReport, NodeName, Refusal, SiteReport};
+
+/// What could be folded in a model. `verbose` lists the other affine operators that stay, too.
+pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
+    let census = report.census;
+    let mut text = format!(
+        "{}: {}, {} BatchNormalization, {}\n",
+        styled(BOLD, name(&report.file)),
+        counted(census.nodes, "node"),
+        census.batch_normalizations,
+        counted(census.parameters, "parameter")
+    );
+    let listed = |s: &&SiteReport| verbose || s.is_batch_normalization() || s.is_folded();
+    for site in report.sites.iter().filter(listed) {
+        text.push_str(&self::site(site));
+    }
+    let hidden = report.sites.iter().filter(|s| !listed(s)).count() as u64;
+    if hidden > 0 {
+        let verb = if hidden == 1 { "stays" } else { "stay" };
+        text.push_str(&format!("{} {verb}, too (-v lists them)\n", counted(hidden, "other affine operator")));
+    }
+    let folded = report.sites.iter().filter(|s| s.is_folded()).count();
+    match folded {
+        0 => text.push_str("nothing can be folded\n"),
+        count => text.push_str(&format!("{count} can be folded: {command}\n")),
+    }
+    text
+}
+
+/// One node: a line if it goes, else both refusals with what could be done.
+pub(super) fn site(site: &SiteReport) -> String {
+    match &site.fate {
+        Fate::Folded { direction, into, through } => {
+            let mut line = format!("  {} {} {} {}", node(&site.node), styled(WELL, "folds"), way(*direction), nodes(into));
+            if !through.is_empty() {
+                line.push_str(&format!(", through {}", nodes(through)));
+            }
+            line + "\n"
+        }
+        Fate::Kept { back, ahead, .. } => {
+            let head = format!("  {} {}\n", node(&site.node), styled(STAYS, "stays"));
+            if back == ahead {
+                return head + &refusal("both ways", back);
+            }
+            head + &refusal("back", back) + &refusal("ahead", ahead)
+        }
+    }
+}
+
+/// Who refused, and under it why and what could be done.
+fn refusal(label: &str, refusal: &Refusal) -> String {
+    let mut text = format!("    {label:<10} {} at {}\n", styled(STAYS, &refusal.reason), node(&refusal.node));
+    text.push_str(&format!("    {:<10} {}", "", refusal.sentence));
+    let advice = refusal.advice.strip_prefix("nothing; ").unwrap_or(&refusal.advice);
+    if advice != "nothing" {
+        text.push_str(&format!(";\n    {:<10} {advice}", ""));
+    }
+    text + "\n"
+}
+
+/// A line for a node that could be folded, with the command that does it.
+pub fn finding(file: &CheckedFile, finding: &SiteReport) -> String {
+    let into = match &finding.fate {
+        Fate::Folded { direction, into, .. } => format!("folds {} {}", way(*direction), nodes(into)),
+        Fate::Kept { .. } => "stays".to_owned(),
+    };
+    let command = file.command.as_deref().unwrap_or("");
+    format!("{}: {} {into}; run: {command}\n", styled(BOLD, crate::error::printable(&file.file)), node(&finding.node))
+}
+
+/// A line for a file in which nothing is left to fold.
+pub fn checked(file: &CheckedFile) -> String {
+    format!("{}: nothing to fold\n", crate::error::printable(&file.file))
+}
+
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Back => "back into",
+        Direction::Ahead => "ahead into",
+    }
+}
+
+fn nodes(nodes: &[NodeName]) -> String {
+    nodes.iter().map(node).collect::<Vec<_>>().join(", ")
+}
+
+/// Name and operator; a node without a name has its operator in the name already.
+fn node(node: &NodeName) -> String {
+    let unnamed = format!("{} -> ", node.operator);
+    if node.name.rsplit('/').any(|part| part.starts_with(&unnamed)) || node.name.starts_with(&unnamed) {
+        return name(&node.name);
+    }
+    format!("{} ({})", name(&node.name), name(&node.operator))
+}

@@ -1,0 +1,64 @@
+//! The lines of a sweep.
+
+use super::{STAYS, WELL, WRONG, counted, grouped, seconds, verdict_line};
+use crate::report::{FoldReport, KeptGroup, SweepOutcome, SweepReport, SweptModel};
+
+/// A line for a model: name, folded, kept by reason, verdict, time.
+pub fn swept(model: &SweptModel) -> String {
+    let (style, word) = match model.outcome {
+        SweepOutcome::Well => (WELL, "ok"),
+        SweepOutcome::Unverified => (STAYS, "unverified"),
+        SweepOutcome::Differs => (WRONG, "DIFFERS"),
+        SweepOutcome::Crashed => (WRONG, "CRASHED"),
+        SweepOutcome::Failed => (WRONG, "failed"),
+    };
+    let mut line = format!("{style}{word:<10}{style:#} {}: ", crate::error::printable(&model.file));
+    if let Some(report) = &model.report {
+        line.push_str(&fold(report));
+    }
+    if let Some(message) = &model.message {
+        line.push_str(&crate::error::printable(message));
+    }
+    format!("{line}; {}\n", seconds(model.seconds))
+}
+
+fn fold(report: &FoldReport) -> String {
+    let mut text = format!("folded {} of {}", report.folded.batch_normalizations, report.before.batch_normalizations);
+    if report.folded.other > 0 {
+        text.push_str(&format!(" and {} other", report.folded.other));
+    }
+    let kept: Vec<&KeptGroup> = report.kept.iter().filter(|g| !g.batch_normalizations.is_empty()).collect();
+    if !kept.is_empty() {
+        let groups: Vec<String> = kept.iter().map(|g| format!("{} {}", g.batch_normalizations.len(), g.reason)).collect();
+        text.push_str(&format!("; kept {}", groups.join(", ")));
+    }
+    text.push_str("; ");
+    text.push_str(&match &report.verdict {
+        Some(verdict) => verdict_line(verdict),
+        None if report.unchanged => "a copy, byte for byte".to_owned(),
+        None => "not verified, as asked".to_owned(),
+    });
+    text
+}
+
+/// The last lines of a sweep.
+pub fn swept_summary(report: &SweepReport) -> String {
+    let folds = || report.models.iter().filter_map(|m| m.report.as_ref());
+    let folded: u64 = folds().map(|r| r.folded.batch_normalizations).sum();
+    let found: u64 = folds().map(|r| r.before.batch_normalizations).sum();
+    let other: u64 = folds().map(|r| r.folded.other).sum();
+    let time = seconds(report.models.iter().map(|m| m.seconds).sum());
+    let count = |outcome| report.count(outcome);
+    format!(
+        "{}: {} ok, {} unverified, {} differ, {} crashed, {} failed; folded {} of {} BatchNormalization and {} other; {time}\n",
+        counted(report.models.len() as u64, "model"),
+        count(SweepOutcome::Well),
+        count(SweepOutcome::Unverified),
+        count(SweepOutcome::Differs),
+        count(SweepOutcome::Crashed),
+        count(SweepOutcome::Failed),
+        grouped(folded),
+        grouped(found),
+        grouped(other),
+    )
+}
