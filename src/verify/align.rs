@@ -203,26 +203,25 @@ impl Aligner<'_, '_> {
 
     /// Constants that are visible as such: graph outputs and defaults of inputs.
     fn constant_values(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<()> {
-        let pairs = self
-            .a
-            .scope(a)
-            .outputs
-            .iter()
-            .zip(&self.b.scope(b).outputs)
-            .chain(self.a.scope(a).inputs.iter().zip(&self.b.scope(b).inputs));
+        // Up to IR 3 constants stand among the inputs as well; nobody outside sees those.
+        let open = |g: &Graph<'_>, id: ScopeId| {
+            let inputs = g.scope(id).inputs.iter().filter(|v| matches!(g.value(**v).origin, Origin::Input { .. }));
+            inputs.chain(&g.scope(id).outputs).copied().collect::<Vec<_>>()
+        };
+        let pairs = open(self.a, a).into_iter().zip(open(self.b, b));
         let mut found = Vec::new();
         for (one, two) in pairs {
             let tensor = |g: &Graph<'_>, v: ValueId| match g.value(v).origin {
                 Origin::Input { default } => default,
                 _ => g.constant(v).ok().map(|(t, _)| t),
             };
-            let same = match (tensor(self.a, *one), tensor(self.b, *two)) {
+            let same = match (tensor(self.a, one), tensor(self.b, two)) {
                 (Some(x), Some(y)) => constants::same((self.a, x), (self.b, y))?,
                 (None, None) => true,
                 _ => false,
             };
             if !same {
-                found.push(self.a.value(*one).name.to_owned());
+                found.push(self.a.value(one).name.to_owned());
             }
         }
         for name in found {

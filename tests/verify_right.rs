@@ -1,0 +1,284 @@
+//! Right folds must be judged equal within one rounding, whatever they are made of and wherever they stand.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod judged;
+
+use bnfold::model::{Graph, Model};
+use bnfold::ops::OPERATORS;
+use bnfold::sample::Expect;
+use bnfold::verify::{Execution, Outcome, Runner, Tier, VerifyOptions, verify};
+use judged::{decode, fold, inexact, judge, judge_files, judge_with, options, right};
+use prost::Message as _;
+
+#[test]
+fn what_every_operator_folds_is_right() {
+    let (mut count, mut largest) = (0, 0.0_f64);
+    let walked = bnfold::plan::samples::SAMPLES.iter();
+    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
+        if !matches!(sample.expect, Expect::Folded { .. }) {
+            continue;
+        }
+        let bytes = inexact(sample.text);
+        let folded = fold(&bytes);
+        if folded == bytes {
+            // With other numbers it may not be a fold: an output of zeros, a falling scale.
+            continue;
+        }
+        let verdict = judge_with(&bytes, &folded, &VerifyOptions { samples: 3, ..options() });
+        largest = largest.max(right(&format!("{} in {}", sample.name, sample.text), &verdict));
+        count += 1;
+    }
+    assert!(count > 30, "only {count} samples fold");
+    // Were nothing rounded, nothing would have been measured.
+    assert!(largest > 0.3, "{largest}");
+}
+
+const CHAIN: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+    chain (float[2,3,6,6] x) => (float[2,5] y)
+    <float[4,3,3,3] w = dyadic(1), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5),
+     float[6,2,3,3] w2 = dyadic(6), float[6] c2 = dyadic(7), float[6] s2 = dyadic(8), float[6] b2 = dyadic(9),
+     float[6] m2 = dyadic(10), float[6] v2 = square(11), float[5,96] w3 = dyadic(12), float[5] c3 = dyadic(13),
+     float[5] s3 = dyadic(14), float[5] b3 = dyadic(15), float[5] m3 = dyadic(16), float[5] v3 = square(17)>
+    { p = Conv <pads = [1, 1, 1, 1]> (x, w)
+      n = BatchNormalization (p, s, b, m, v)
+      r = Relu (n)
+      q = Conv <group = 2> (r, w2, c2)
+      o = BatchNormalization <epsilon = 0.001> (q, s2, b2, m2, v2)
+      f = Flatten (o)
+      g = Gemm <transB = 1, alpha = 0.5, beta = 2.0> (f, w3, c3)
+      h = BatchNormalization (g, s3, b3, m3, v3)
+      y = Softmax (h) }"#;
+
+#[test]
+fn chains_are_right_in_every_float_type() {
+    for (name, digits) in [("float", 0.3), ("float16", 0.3), ("bfloat16", 0.3), ("double", 0.0)] {
+        let text = CHAIN.replace("float[", &format!("{name}["));
+        let bytes = inexact(&text);
+        let folded = fold(&bytes);
+        let verdict = judge(&bytes, &folded);
+        assert_eq!(verdict.sites.iter().map(|s| s.value.as_str()).collect::<Vec<_>>(), ["n", "o", "h"], "{name}");
+        let worst = right(name, &verdict);
+        assert!(worst >= digits, "{name}: {worst}");
+        let Execution::Ran { outputs_equal, seed, .. } = verdict.execution else { panic!() };
+        assert_eq!((outputs_equal, seed), (1, Some(0)));
+    }
+}
+
+#[test]
+fn what_is_the_same_is_not_run() {
+    let bytes = inexact(CHAIN);
+    let mut other = decode(&bytes);
+    other.producer_name = Some("another".to_owned());
+    other.graph.as_mut().unwrap().node[0].name = Some("renamed".to_owned());
+    let mut renamed = other.clone();
+    let graph = renamed.graph.as_mut().unwrap();
+    graph.initializer[0].name = Some("weight".to_owned());
+    graph.node[0].input[1] = "weight".to_owned();
+    for second in [bytes.clone(), other.encode_to_vec(), renamed.encode_to_vec()] {
+        let verdict = judge(&bytes, &second);
+        assert_eq!((verdict.outcome, verdict.execution, verdict.sites.len()), (Outcome::Equal, Execution::NotNeeded, 0));
+    }
+}
+
+#[test]
+fn what_was_asked_not_to_run_is_not_judged() {
+    let bytes = inexact(CHAIN);
+    let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { run: false, ..options() });
+    assert_eq!((verdict.outcome, &verdict.execution), (Outcome::NotJudged, &Execution::NotNeeded));
+    assert_eq!(verdict.sites.len(), 3);
+    assert!(verdict.sites.iter().all(|s| s.outcome == Outcome::NotJudged && s.worst.is_none()));
+}
+
+const BRANCHES: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,2,4,4] x, bool cond) => (float[1,3,4,4] y, float[1,3,4,4] z)
+    <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+    { k = Conv (x, w)
+      z = BatchNormalization (k, s, b, m, v)
+      y = If (cond) <
+        then_branch = t () => (float[1,3,4,4] p) <float[3,2,1,1] u = dyadic(9)> {
+            c = Conv (x, u)
+            p = BatchNormalization (c, s, b, m, v) },
+        else_branch = e () => (float[1,3,4,4] q) <float[3,2,1,1] u = dyadic(19)> {
+            d = Conv (x, u)
+            q = BatchNormalization (d, s, b, m, v) }
+      > }"#;
+
+#[test]
+fn both_branches_of_an_if_are_run() {
+    let bytes = inexact(BRANCHES);
+    let verdict = judge(&bytes, &fold(&bytes));
+    right("If", &verdict);
+    let mut named: Vec<&str> = verdict.sites.iter().map(|s| s.value.as_str()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["y/else_branch/q", "y/then_branch/p", "z"]);
+}
+
+#[test]
+fn bodies_of_loops_are_run_once() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        looped (float[1,3,4,4] x) => (float[1,3,4,4] last)
+        <int64 trips = {3}, bool go = {1}, float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+        { last = Loop (trips, go, x) <
+            body = l (int64 i, bool c, float[1,3,4,4] h) => (bool d, float[1,3,4,4] o) <float[3,3,1,1] w = dyadic(1)> {
+              d = Identity (c)  k = Conv (h, w)  n = BatchNormalization (k, s, b, m, v)  o = Relu (n) }
+          > }"#;
+    let bytes = inexact(text);
+    let verdict = judge(&bytes, &fold(&bytes));
+    right("Loop", &verdict);
+    assert_eq!(verdict.sites.iter().map(|s| s.value.as_str()).collect::<Vec<_>>(), ["last/body/n"]);
+    let Execution::Ran { assumptions, .. } = verdict.execution else { panic!() };
+    assert_eq!(assumptions, ["every Loop runs its body once"]);
+}
+
+/// A function with a fold made by hand: s/√(v+ε) is 2 and −4, the shifts 0.5 and 8.
+fn function(folded: bool) -> Vec<u8> {
+    let body = match folded {
+        false => {
+            r#"{ w = Constant <value = float[2,1,1,1] {1, 2}> ()  s = Constant <value = float[2] {1, -2}> ()
+                 b = Constant <value = float[2] {2.5, 0}> ()  m = Constant <value = float[2] {1, 2}> ()
+                 v = Constant <value = float[2] {0.25, 0.25}> ()
+                 c = Conv (a, w)  n = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#
+        }
+        true => {
+            r#"{ w = Constant <value = float[2,1,1,1] {2, -8}> ()  b = Constant <value = float[2] {0.5, 8}> ()
+                 n = Conv (a, w, b) }"#
+        }
+    };
+    let text = format!(
+        r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+        caller (float[1,1,3,3] x) => (float[1,2,3,3] y, float[1,2,3,3] z)
+        {{ y = local.Block (x)  h = Relu (x)  z = local.Block (h) }}
+        <domain: "local", opset_import: ["" : 17]>
+        Block (a) => (n) {body}"#
+    );
+    bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn a_function_that_is_called_twice_is_two_sites() {
+    let verdict = judge(&function(false), &function(true));
+    right("function", &verdict);
+    assert_eq!(verdict.sites.iter().map(|s| s.value.as_str()).collect::<Vec<_>>(), ["y/Block/n", "z/Block/n"]);
+}
+
+#[test]
+fn a_tool_that_keeps_the_name_between_is_understood() {
+    let text = |body: &str, constants: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,1,3,3] x) => (float[1,2,3,3] y) <{constants}> {{ {body}  y = Relu (n) }}"#
+        );
+        bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let before = text(
+        "c = Conv (x, w)  i = Identity (c)  n = BatchNormalization <epsilon = 0.0> (i, s, b, m, v)",
+        "float[2,1,1,1] w = {1, 2}, float[2] s = {1, -2}, float[2] b = {2.5, 0}, float[2] m = {1, 2}, float[2] v = {0.25, 0.25}",
+    );
+    let after = |weight: &str| {
+        text("c = Conv (x, w, b)  n = Identity (c)", &format!("float[2,1,1,1] w = {weight}, float[2] b = {{0.5, 8}}"))
+    };
+    let verdict = judge(&before, &after("{2, -8}"));
+    right("kept name", &verdict);
+    assert_eq!(verdict.sites[0].before, ["Conv", "Identity", "BatchNormalization"]);
+    judged::wrong_at("kept name", &judge(&before, &after("{2, -8.001}")), "n");
+}
+
+/// A model whose weights are in a side file.
+fn with_side_file(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut model = decode(&inexact(CHAIN));
+    let mut side = Vec::new();
+    for tensor in &mut model.graph.as_mut().unwrap().initializer {
+        let bytes = tensor.raw_data.take().unwrap();
+        let entry = |key: &str, value: String| bnfold::onnx::StringStringEntryProto { key: Some(key.into()), value: Some(value) };
+        tensor.external_data = vec![
+            entry("location", "weights.bin".into()),
+            entry("offset", side.len().to_string()),
+            entry("length", bytes.len().to_string()),
+        ];
+        tensor.data_location = Some(1);
+        side.extend(bytes);
+    }
+    std::fs::write(folder.join("weights.bin"), side).unwrap();
+    let path = folder.join("model.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    path
+}
+
+#[test]
+fn side_files_are_found_before_and_after_they_are_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = with_side_file(folder.path());
+    let target = folder.path().join("folded.onnx");
+    let model = Model::open(&before).unwrap();
+    let graph = Graph::build(&model).unwrap();
+    let (_, staged) = bnfold::fold::stage(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}).unwrap();
+    assert_eq!(staged.sides.len(), 1);
+    let moved = VerifyOptions { moved_sides: staged.sides.clone(), ..options() };
+    right("staged", &judge_files(&before, &staged.model, &moved));
+    assert!(verify(&before, &staged.model, &options()).is_err(), "the side file is not yet there");
+    staged.publish(false).unwrap();
+    right("published", &judge_files(&before, &target, &options()));
+}
+
+#[test]
+fn the_program_itself_is_the_child() {
+    let bytes = inexact(CHAIN);
+    let program = env!("CARGO_BIN_EXE_bnfold").into();
+    let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { runner: Runner::Program(program), ..options() });
+    right("child", &verdict);
+    let program = "/no/such/program".into();
+    let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { runner: Runner::Program(program), ..options() });
+    assert_eq!(verdict.outcome, Outcome::NotJudged);
+    assert!(matches!(verdict.execution, Execution::NotRun { reason } if reason.contains("/no/such/program")));
+    assert_eq!(verdict.sites.len(), 3);
+}
+
+#[test]
+fn models_that_cannot_be_run_are_not_judged() {
+    let text = CHAIN.replace("y = Softmax (h)", "u = Unique <sorted = 0> (h)  y = Softmax (h)");
+    let bytes = inexact(&text);
+    let verdict = judge(&bytes, &fold(&bytes));
+    assert_eq!(verdict.outcome, Outcome::NotJudged);
+    assert!(matches!(verdict.execution, Execution::NotRun { reason } if reason.contains("Unique")));
+}
+
+#[test]
+fn sizes_and_inputs_are_the_users_if_they_are_given() {
+    let text = CHAIN.replace("float[2,3,6,6] x", "float[N,3,6,6] x").replace("float[2,5] y", "float[N,5] y");
+    let bytes = inexact(&text);
+    let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { dims: vec![("N".into(), 3)], ..options() });
+    let Execution::Ran { inputs, .. } = &verdict.execution else { panic!("{verdict:?}") };
+    assert_eq!(inputs, &["x: float[3,3,6,6]"]);
+    let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { samples: 4, seed: 9, ..options() });
+    let Execution::Ran { inputs, samples, seed, assumptions, .. } = &verdict.execution else { panic!("{verdict:?}") };
+    assert_eq!((inputs.as_slice(), *samples, *seed), (&["x: float[1,3,6,6]".to_owned()][..], 4, Some(9)));
+    assert_eq!(assumptions, &["N of input `x` is 1"]);
+}
+
+/// `BNFOLD_CORPUS` names a folder of models: each is folded and judged, and the numbers are printed.
+#[test]
+fn a_corpus_of_models_is_right() {
+    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
+        eprintln!("skipped: BNFOLD_CORPUS is not set");
+        return;
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
+    files.sort();
+    let target = tempfile::tempdir().unwrap();
+    for path in files {
+        let model = Model::open(&path).unwrap();
+        let graph = Graph::build(&model).unwrap();
+        let target = target.path().join("folded.onnx");
+        let (_, staged) = bnfold::fold::stage(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}).unwrap();
+        let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
+        let verdict = judge_files(&path, &staged.model, &options);
+        let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
+        eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
+        match &verdict.execution {
+            Execution::NotRun { reason } => eprintln!("  not run: {reason}"),
+            _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
+        }
+    }
+}
