@@ -117,7 +117,9 @@ impl Carry {
         for (number, wire) in self.wires.iter().enumerate() {
             let mut part = match map.axis {
                 None => map.clone(),
-                Some(axis) => through(wire.lanes.iter().filter(|l| l.output == axis), map, |lane| (lane.input, lane.pairs.backward()))?,
+                Some(axis) => {
+                    through(wire.lanes.iter().filter(|l| l.output == axis), map, |lane| (lane.input, lane.pairs.backward()))?
+                }
             };
             if self.together == Together::Sum && number > 0 {
                 part.map.shift.iter_mut().for_each(|t| *t = 0.0);
@@ -142,7 +144,10 @@ impl Carry {
     }
 
     fn along(&self, wire: &Wire, map: &Placed) -> Result<Placed, Reason> {
-        let parts = wire.lanes.iter().find_map(|lane| if let Pairs::Part { count, .. } = lane.pairs { Some((lane.input, count)) } else { None });
+        let parts = wire
+            .lanes
+            .iter()
+            .find_map(|lane| if let Pairs::Part { count, .. } = lane.pairs { Some((lane.input, count)) } else { None });
         let map = match (map.axis, parts) {
             (None, Some((axis, count))) => &Placed { axis: Some(axis), map: map.map.expand(count).ok_or(Reason::UnknownShape)? },
             (None, None) => return Ok(map.clone()),
@@ -251,7 +256,8 @@ mod tests {
 
     fn merged() -> Carry {
         // [N, 2, 3] -> [N, 6]
-        let lane = |at: usize| Lane { input: at + 1, output: 1, pairs: Pairs::Digits { input: (vec![2, 3], at), output: (vec![6], 0) } };
+        let lane =
+            |at: usize| Lane { input: at + 1, output: 1, pairs: Pairs::Digits { input: (vec![2, 3], at), output: (vec![6], 0) } };
         Carry { wires: vec![Wire { input: 0, lanes: vec![lane(0), lane(1)] }], passes: Passes::ALL, together: Together::Parts }
     }
 

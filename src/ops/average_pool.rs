@@ -17,7 +17,8 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let counted = node.int("count_include_pad", 0)? != 0;
-    let padded = !matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID") || node.ints("pads")?.iter().any(|p| *p != 0);
+    let padded =
+        !matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID") || node.ints("pads")?.iter().any(|p| *p != 0);
     // What counts at the end of an uneven division has changed between versions and runtimes.
     let uneven = node.int("ceil_mode", 0)? != 0;
     let shift = if counted && (padded || uneven) { Err(Reason::CountedPadding) } else { Ok(1.0) };
@@ -25,7 +26,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     carry.wires[0].lanes.truncate(2);
     Ok(Law::Carry(carry))
 }
-
 
 const SAMPLES: &[Sample] = &[
     Sample {

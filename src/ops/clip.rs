@@ -37,7 +37,6 @@ fn bounds(node: &NodeView<'_>) -> Result<(Option<f64>, Option<f64>), Stop> {
     Ok((bound(1)?, bound(2)?))
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, a positive scale",

@@ -37,7 +37,6 @@ fn size(known: Option<u64>) -> Result<usize, Reason> {
     known.and_then(|size| usize::try_from(size).ok()).ok_or(Reason::UnknownShape)
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, into both",

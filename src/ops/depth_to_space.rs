@@ -42,7 +42,6 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
     Some(Shape(vec![x.dim(0), channels, times(x.dim(2)), times(x.dim(3))]))
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, DCR",

@@ -23,7 +23,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, one position per channel",

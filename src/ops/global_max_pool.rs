@@ -21,7 +21,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     Ok(Law::Carry(carry))
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward",

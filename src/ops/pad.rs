@@ -59,7 +59,6 @@ fn value(node: &NodeView<'_>) -> Result<f64, Stop> {
     }
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, edges repeated",

@@ -19,7 +19,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     shapes::reduction(node, Passes::ALL).map(Law::Carry)
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward",

@@ -20,7 +20,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     shapes::reduction(node, Passes { falling: Ok(()), shift }).map(Law::Carry)
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward",

@@ -31,7 +31,8 @@ fn run(a: &[Dim], b: &[Dim], at: (usize, usize), same_open: bool) -> Option<(usi
         return None;
     }
     loop {
-        let (side, dims, position) = if left <= right && (i == at.0 || left < right) { (&mut left, a, &mut i) } else { (&mut right, b, &mut j) };
+        let (side, dims, position) =
+            if left <= right && (i == at.0 || left < right) { (&mut left, a, &mut i) } else { (&mut right, b, &mut j) };
         match dims.get(*position)? {
             Dim::Known(0) => return None,
             Dim::Known(size) => side.1 = side.1.checked_mul(*size)?,
@@ -66,7 +67,8 @@ fn between(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize
 
 /// Runs with an open extent: they correspond if everything else in them has extent one.
 fn ones_aside(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
-    let long = |shape: &Shape, from: usize, to: usize| (from..to).filter(|axis| shape.0[*axis] != Dim::Known(1)).collect::<Vec<_>>();
+    let long =
+        |shape: &Shape, from: usize, to: usize| (from..to).filter(|axis| shape.0[*axis] != Dim::Known(1)).collect::<Vec<_>>();
     match (&long(input, at.0, end.0)[..], &long(output, at.1, end.1)[..]) {
         ([i], [o]) => vec![Lane { input: *i, output: *o, pairs: Pairs::Same }],
         _ => vec![],

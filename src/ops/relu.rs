@@ -20,7 +20,6 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     Ok(Law::Carry(Carry::unary(rank(node, 0), passes)))
 }
 
-
 const SAMPLES: &[Sample] = &[
     Sample {
         name: "backward, a positive scale",

@@ -12,10 +12,40 @@ pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
         return (operator.shape)(node);
     }
     match node.op_type {
-        "Elu" | "Selu" | "Celu" | "Gelu" | "Mish" | "Swish" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Tanh" | "Softplus"
-        | "Softsign" | "Erf" | "Exp" | "Log" | "Sqrt" | "Abs" | "Neg" | "Reciprocal" | "Floor" | "Ceil" | "Round" | "Sign"
-        | "Softmax" | "LogSoftmax" | "Cast" | "LRN" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization"
-        | "RMSNormalization" | "QuantizeLinear" | "DequantizeLinear" | "ThresholdedRelu" => node.input(0)?.shape.clone(),
+        "Elu"
+        | "Selu"
+        | "Celu"
+        | "Gelu"
+        | "Mish"
+        | "Swish"
+        | "Sigmoid"
+        | "HardSigmoid"
+        | "HardSwish"
+        | "Tanh"
+        | "Softplus"
+        | "Softsign"
+        | "Erf"
+        | "Exp"
+        | "Log"
+        | "Sqrt"
+        | "Abs"
+        | "Neg"
+        | "Reciprocal"
+        | "Floor"
+        | "Ceil"
+        | "Round"
+        | "Sign"
+        | "Softmax"
+        | "LogSoftmax"
+        | "Cast"
+        | "LRN"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "GroupNormalization"
+        | "RMSNormalization"
+        | "QuantizeLinear"
+        | "DequantizeLinear"
+        | "ThresholdedRelu" => node.input(0)?.shape.clone(),
         "Mean" | "Max" | "Min" | "Pow" | "Where" => broadcast(node),
         "LpPool" | "Resize" | "Upsample" => pooled(node),
         "GlobalLpPool" => global(node),

@@ -1,7 +1,7 @@
 //! Sum, opset 1 to 13: a sum of values of one shape.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes, value_operands};
-use crate::law::{Law};
+use crate::law::Law;
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -18,7 +18,6 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     value_operands::read(node).map(Law::Carry)
 }
-
 
 const SAMPLES: &[Sample] = &[
     Sample {

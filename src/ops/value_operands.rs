@@ -18,7 +18,8 @@ pub(super) fn read(node: &NodeView<'_>) -> Result<Carry, Stop> {
         }
         same.iter_mut().zip(first.0.iter().zip(&other.0)).for_each(|(same, (a, b))| *same &= a == b);
     }
-    let lanes: Vec<Lane> = (0..first.rank()).filter(|a| same[*a]).map(|a| Lane { input: a, output: a, pairs: Pairs::Same }).collect();
+    let lanes: Vec<Lane> =
+        (0..first.rank()).filter(|a| same[*a]).map(|a| Lane { input: a, output: a, pairs: Pairs::Same }).collect();
     let wires = (0..node.inputs.len()).map(|input| Wire { input, lanes: lanes.clone() }).collect();
     Ok(Carry { wires, passes: Passes::ALL, together: Together::Sum })
 }

@@ -97,9 +97,9 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
         "Mul" | "Add" | "Sub" => (true, vec![one_of_two()?]),
         "Div" => (true, vec![parameter(1)?]),
         "PRelu" => (false, vec![parameter(1)?]),
-        "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool"
-        | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Concat" | "Pad"
-        | "DepthToSpace" | "Sum" => (false, vec![]),
+        "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
+        | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
+        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (false, vec![]),
         other => return Err(format!("is a {other}")),
     };
     let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();

@@ -131,10 +131,8 @@ fn lost(name: &str) -> CouldNotRun {
 
 /// The inputs of a node that hold data: not its parameters, and not its settings (a shape, axes, bounds, the mode of a Dropout).
 fn data(node: &NodeProto, member: &Member) -> impl Iterator<Item = usize> {
-    let with_settings = matches!(
-        node.op_type(),
-        "Dropout" | "Clip" | "ReduceMean" | "ReduceSum" | "Reshape" | "Squeeze" | "Unsqueeze" | "Pad"
-    );
+    let with_settings =
+        matches!(node.op_type(), "Dropout" | "Clip" | "ReduceMean" | "ReduceSum" | "Reshape" | "Squeeze" | "Unsqueeze" | "Pad");
     let most = if with_settings { 1 } else { node.input.len() };
     let empty: Vec<usize> = (0..most).filter(|at| node.input.get(*at).is_none_or(String::is_empty)).collect();
     let parameters = member.parameters.clone();
