@@ -14,7 +14,7 @@ use prost::Message as _;
 #[test]
 fn what_every_operator_folds_is_right() {
     let (mut count, mut largest) = (0, 0.0_f64);
-    let walked = bnfold::plan::samples::SAMPLES.iter();
+    let walked = bnfold::plan::SAMPLES.iter();
     for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
         if !matches!(sample.expect, Expect::Folded { .. }) {
             continue;
@@ -26,6 +26,10 @@ fn what_every_operator_folds_is_right() {
             continue;
         }
         let verdict = judge_with(&bytes, &folded, &VerifyOptions { samples: 3, ..options() });
+        if matches!(&verdict.execution, Execution::NotRun { reason } if reason.contains("opset 6 broadcasting")) {
+            assert_eq!(verdict.outcome, Outcome::NotJudged);
+            continue;
+        }
         largest = largest.max(right(&format!("{} in {}", sample.name, sample.text), &verdict));
         count += 1;
     }
