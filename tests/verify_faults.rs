@@ -222,6 +222,19 @@ fn statistics_that_are_not_finite() {
 }
 
 #[test]
+fn a_batch_normalization_in_training_is_no_map() {
+    let after = fold(&inexact(NET));
+    let mut model = decode(&inexact(NET));
+    maker(model.graph.as_mut().unwrap(), "n").attribute.push(bnfold::onnx::AttributeProto {
+        name: Some("training_mode".to_owned()),
+        r#type: Some(2),
+        i: Some(1),
+        ..Default::default()
+    });
+    apart_at("training", &judge(&model.encode_to_vec(), &after), "training form");
+}
+
+#[test]
 fn a_parameter_that_callers_may_override_is_no_constant() {
     let before = inexact(NET);
     let overridable = |bytes: &[u8]| {

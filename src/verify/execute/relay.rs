@@ -169,6 +169,9 @@ impl Relay {
 
     /// What is said if the second model does not run: more if the first would.
     fn alone(&self, error: CouldNotRun) -> CouldNotRun {
+        if !matches!(error, CouldNotRun::Engine(_) | CouldNotRun::Panic(_) | CouldNotRun::Operator { .. }) {
+            return error;
+        }
         let inputs = self.inputs.clone();
         let first = Whole { model: self.before.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
         match Job::Whole(first).perform() {

@@ -33,10 +33,10 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
     if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
         return Ok(Err("refers to an attribute of the function around it".into()));
     }
-    if node.proto.op_type() == "Dropout" {
-        if let Err(why) = dropout(graph, node)? {
-            return Ok(Err(why));
-        }
+    if node.proto.op_type() == "Dropout"
+        && let Err(why) = dropout(graph, node)?
+    {
+        return Ok(Err(why));
     }
     if node.proto.op_type() == "BatchNormalization" {
         form.broken = rootless(graph, node, &form)?;
