@@ -41,6 +41,11 @@ pub struct Alignment {
     pub same: usize,
 }
 
+/// The attributes of a node that make a difference, each as bytes.
+pub(crate) fn attributes(node: &crate::onnx::NodeProto) -> BTreeSet<Vec<u8>> {
+    attributes::canonical(node)
+}
+
 /// Aligns two files.
 ///
 /// # Errors
