@@ -184,6 +184,31 @@ fn what_stands_outside_of_folds_must_be_the_same() {
     assert!(bound.sites.iter().all(|s| s.outcome == Outcome::NotJudged && s.worst.is_none()), "{bound:#?}");
 }
 
+/// The right fold as tools write it that give a folded value the name of what the convolution made.
+fn renamed(how: impl FnOnce(&mut GraphProto, &ModelProto)) -> bnfold::verify::Verdict {
+    changed(|graph, model| {
+        how(graph, model);
+        for (from, to) in [("n", "p"), ("o", "q"), ("h", "g")] {
+            let names = graph.node.iter_mut().flat_map(|n| n.input.iter_mut().chain(&mut n.output));
+            names.filter(|name| *name == from).for_each(|name| *name = to.to_owned());
+        }
+    })
+}
+
+#[test]
+fn readers_may_know_a_folded_value_by_another_name() {
+    let verdict = renamed(|_, _| {});
+    right("renamed", &verdict);
+    assert!(verdict.sites.iter().all(|s| s.after.iter().all(|o| o == "Conv" || o == "Gemm")), "{verdict:#?}");
+    wrong_at("a weight", &renamed(|graph, _| change(graph, "h", 1, |w| w[0] *= 1.001)), "h");
+    let rewired = renamed(|graph, _| maker(graph, "a").input[1] = "n".to_owned());
+    assert_eq!(rewired.outcome, Outcome::Differs, "{rewired:#?}");
+    let clipped = renamed(|graph, _| change(graph, "k", 2, |high| high[0] *= 2.0));
+    apart_at("clipped", &clipped, "value `k`");
+    let operator = renamed(|graph, _| maker(graph, "r").op_type = Some("Abs".to_owned()));
+    assert_eq!(operator.outcome, Outcome::Differs, "{operator:#?}");
+}
+
 #[test]
 fn two_models_of_one_interface_part_where_they_differ() {
     let other = NET.replace("r = Relu (n)", "r = Sigmoid (n)");

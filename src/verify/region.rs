@@ -5,6 +5,7 @@
 
 mod form;
 mod grow;
+mod peel;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,8 +102,12 @@ impl Judge<'_, '_> {
         }
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
-            (Err(why), _) => return differs(format!("is another node in the second model, and no fold: {why}")),
-            (_, Err(why)) => return differs(format!("is another node in the second model, and no fold: there, {why}")),
+            (Err(why), _) | (_, Err(why)) => {
+                return match peel::peeled(self.a, self.b, region)? {
+                    Some(core) => self.region(&core),
+                    None => differs(format!("is another node in the second model, and no fold: {why}")),
+                };
+            }
         };
         let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
         if affine(&after) >= affine(&before) {

@@ -63,6 +63,7 @@ fn join(regions: &[Region], members: &BTreeSet<usize>, hidden: &str) -> Vec<Regi
         all.inputs.sort_unstable();
         all.inputs.dedup();
         all.outputs.sort_unstable();
+        all.outputs_after.clone_from(&all.outputs);
         kept.push(all);
     }
     kept.sort_by_key(|r| (r.scopes, r.before.clone(), r.after.clone()));
