@@ -98,12 +98,13 @@ impl Aligner<'_, '_> {
 
     /// What holds for the whole file.
     fn files(&mut self) {
+        let standard = |domain: &str| if domain == "ai.onnx" { String::new() } else { domain.to_owned() };
+        let used = |g: &Graph<'_>| g.nodes.iter().map(|n| standard(n.proto.domain())).collect::<BTreeSet<String>>();
+        // An import that no node uses means nothing.
+        let used: BTreeSet<String> = used(self.a).union(&used(self.b)).cloned().collect();
         let imports = |g: &Graph<'_>| {
-            let key = |o: &crate::onnx::OperatorSetIdProto| {
-                let domain = if o.domain() == "ai.onnx" { "" } else { o.domain() };
-                (domain.to_owned(), o.version())
-            };
-            g.model.proto.opset_import.iter().map(key).collect::<BTreeSet<_>>()
+            let all = g.model.proto.opset_import.iter().map(|o| (standard(o.domain()), o.version()));
+            all.filter(|(domain, _)| used.contains(domain)).collect::<BTreeSet<_>>()
         };
         if imports(self.a) != imports(self.b) {
             self.differs("the model", "the operator sets that are imported differ");

@@ -49,26 +49,29 @@ pub struct Judged {
 /// # Errors
 /// A file that cannot be read.
 pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judged> {
+    let judge = Judge { a, b };
     let mut regions = alignment.regions.clone();
-    loop {
-        let mut judged = Judged::default();
-        let mut halves = BTreeSet::new();
-        for (index, region) in regions.iter().enumerate() {
-            match (Judge { a, b }).region(region)? {
-                Found::Site(site) => judged.sites.push(*site),
-                Found::Unjudged(why) => judged.unjudged.push((region.clone(), why)),
-                Found::Differs(difference) => judged.differences.push(difference),
-                Found::Half(difference) => {
-                    halves.insert(index);
-                    judged.differences.push(difference);
-                }
-            }
-        }
-        match grow::joined(a, b, &regions, &halves) {
-            Some(joined) => regions = joined,
-            None => return Ok(judged),
+    let mut found = regions.iter().map(|region| judge.region(region)).collect::<Result<Vec<Found>>>()?;
+    let mut tried = BTreeSet::new();
+    while let Some(union) = judge.union(&regions, &found, &mut tried)? {
+        let gone = |index: &usize| union.members.contains(index);
+        let keep = |index: usize| !gone(&index);
+        regions = regions.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, region)| region).collect();
+        found = found.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, found)| found).collect();
+        regions.push(union.region);
+        found.push(union.found);
+    }
+    let mut all: Vec<(Region, Found)> = regions.into_iter().zip(found).collect();
+    all.sort_by_key(|(r, _)| (r.scopes, r.before.clone(), r.after.clone()));
+    let mut judged = Judged::default();
+    for (region, found) in all {
+        match found {
+            Found::Site(site) => judged.sites.push(*site),
+            Found::Unjudged(why) => judged.unjudged.push((region, why)),
+            Found::Differs(difference) | Found::Half(difference) => judged.differences.push(difference),
         }
     }
+    Ok(judged)
 }
 
 enum Found {
@@ -77,6 +80,13 @@ enum Found {
     Differs(Difference),
     /// No fold by itself, but perhaps with what reads its output: the same nodes with other constants.
     Half(Difference),
+}
+
+/// Regions that are judged as one.
+struct Union {
+    members: BTreeSet<usize>,
+    region: Region,
+    found: Found,
 }
 
 /// What a constant is made of.
@@ -94,6 +104,33 @@ struct Judge<'x, 'm> {
 }
 
 impl Judge<'_, '_> {
+    /// The next regions to be joined: half a fold with what reads it, or what makes the input of a region that is no fold with
+    /// that region, provided that they are a fold together. Otherwise the places that a report names would grow without need.
+    fn union(&self, regions: &[Region], found: &[Found], tried: &mut BTreeSet<Vec<NodeId>>) -> Result<Option<Union>> {
+        let is = |wanted: fn(&Found) -> bool| {
+            let chosen = regions.iter().zip(found).enumerate().filter(move |(_, (_, found))| wanted(found));
+            chosen.map(|(index, (region, _))| (index, region)).collect::<Vec<_>>()
+        };
+        let halves = is(|found| matches!(found, Found::Half(_)));
+        let failed = is(|found| matches!(found, Found::Differs(_)));
+        let feeds = |region: &Region| {
+            failed.iter().any(|(_, f)| f.scopes == region.scopes && region.outputs.iter().any(|name| f.inputs.contains(name)))
+        };
+        let makers = is(|found| matches!(found, Found::Site(_))).into_iter().filter(|(_, region)| feeds(region));
+        for (index, _) in halves.iter().copied().chain(makers) {
+            let Some((members, region)) = grow::joined(self.a, self.b, regions, index) else { continue };
+            if !tried.insert(region.before.clone()) {
+                continue;
+            }
+            let judged = self.region(&region)?;
+            let half = matches!(found.get(index), Some(Found::Half(_)));
+            if half || matches!(judged, Found::Site(_)) {
+                return Ok(Some(Union { members, region, found: judged }));
+            }
+        }
+        Ok(None)
+    }
+
     fn region(&self, region: &Region) -> Result<Found> {
         let place = place(self.a, &region.before);
         let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
