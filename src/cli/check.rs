@@ -2,7 +2,6 @@
 
 use bnfold::Result;
 use bnfold::fold;
-use bnfold::model::Graph;
 use bnfold::report::{self, CheckReport, CheckedFile, SiteReport, text};
 
 use super::activity::Activity;
@@ -16,7 +15,7 @@ use super::status::Status;
 ///
 /// # Errors
 /// A path that does not exist; that a file cannot be read is part of the result.
-pub fn run(arguments: &Check, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     let mut report = CheckReport { schema: report::schema("check"), version: report::VERSION.to_owned(), files: vec![] };
     let mut status = Status::Well;
     for found in files::models(&arguments.paths)? {
@@ -26,8 +25,9 @@ pub fn run(arguments: &Check, console: &Console) -> Result<Status> {
             Ok(findings) => {
                 status = status.max(Status::Finding);
                 file.findings = findings;
-                let assumed = if arguments.planning.assume_inference { " --assume-inference" } else { "" };
-                file.command = Some(format!("bnfold fold --in-place{assumed} {}", files::quoted(&found.path)));
+                let path = files::quoted(&found.path);
+                let words = [vec!["bnfold", "fold", "--in-place"], arguments.planning.words(), vec![&path]];
+                file.command = Some(words.concat().join(" "));
             }
             Err(error) => {
                 status = Status::CouldNot;
@@ -52,7 +52,7 @@ fn findings(found: &Found, planning: &Planning, console: &Console) -> Result<Vec
     let _shown = Activity::begin(console, "reading", None);
     let input = Input::open(&found.path)?;
     let named = |e: bnfold::Error| e.file(&input.name);
-    let graph = Graph::build(&input.model).map_err(named)?;
+    let graph = planning.graph(&input.model).map_err(named)?;
     let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
     let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(named)?;
     Ok(report::sites(&prepared.plan).into_iter().filter(SiteReport::is_folded).collect())

@@ -55,8 +55,8 @@ impl Console {
     }
 
     /// The line that says what went wrong.
-    pub fn error(&self, error: &Error) {
-        self.aside(&format!("{WRONG}error:{WRONG:#} {error}\n"));
+    pub fn error(&self, error: &impl std::fmt::Display) {
+        self.aside(&format!("{WRONG}error:{WRONG:#} {error:#}\n"));
     }
 
     /// Whether what lasts is shown while it lasts.
@@ -80,6 +80,6 @@ pub fn stdout_failed(error: io::Error) -> Error {
 }
 
 /// Whether the reader of standard output went away, which is the reader's right.
-pub fn is_broken_pipe(error: &Error) -> bool {
-    error.source.as_ref().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Error>().and_then(|e| e.source.as_ref()).is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

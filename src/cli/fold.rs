@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bnfold::fold::{self, Prepared, Staged};
-use bnfold::model::Graph;
 use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
 use bnfold::verify::{Outcome, Tier, Verdict};
 use bnfold::{Error, ErrorKind, Result};
@@ -28,16 +27,16 @@ enum Target {
 ///
 /// # Errors
 /// The model cannot be read or the result not be written; then the target is as it was.
-pub fn run(arguments: &Fold, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
     let target = target(arguments)?;
     let input = Input::open(&arguments.model)?;
     let named = |e: Error| e.file(&input.name);
     if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
         let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");
-        return Err(named(error.remedy("name an output file")));
+        return Err(named(error.remedy("name an output file")).into());
     }
-    let graph = Graph::build(&input.model).map_err(named)?;
+    let graph = arguments.planning.graph(&input.model).map_err(named)?;
     let mut scratch = None;
     let place = match &target {
         Target::File(path) => path.clone(),
@@ -98,6 +97,7 @@ fn judge(arguments: &Fold, input: &Input, staged: &Staged, scratch: &mut Option<
     let before = input.file(scratch)?;
     let mut options = arguments.runs.options(Tier::Own);
     options.moved_sides.clone_from(&staged.sides);
+    options.freeze = arguments.planning.freeze_initializers;
     let _shown = Activity::begin(console, "verifying", None);
     bnfold::verify::verify(&before, &staged.model, &options)
 }

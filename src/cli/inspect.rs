@@ -1,8 +1,6 @@
 //! `bnfold inspect`: what can be folded into what, and why the rest stays.
 
-use bnfold::Result;
 use bnfold::fold;
-use bnfold::model::Graph;
 use bnfold::report::{self, InspectReport, text};
 
 use super::activity::Activity;
@@ -16,10 +14,10 @@ use super::status::Status;
 ///
 /// # Errors
 /// The model cannot be read.
-pub fn run(arguments: &Inspect, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let input = Input::open(&arguments.model)?;
     let named = |e: bnfold::Error| e.file(&input.name);
-    let graph = Graph::build(&input.model).map_err(named)?;
+    let graph = arguments.planning.graph(&input.model).map_err(named)?;
     let sites = {
         let _shown = Activity::begin(console, "reading", None);
         let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
@@ -33,9 +31,8 @@ pub fn run(arguments: &Inspect, console: &Console) -> Result<Status> {
         census: input.census(),
         sites,
     };
-    let assumed = if arguments.planning.assume_inference { " --assume-inference" } else { "" };
     let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
-    let command = format!("bnfold fold {model} -o OUT{assumed}");
+    let command = [vec!["bnfold", "fold", &model, "-o", "OUT"], arguments.planning.words()].concat().join(" ");
     match console.format {
         Format::Json => console.json(&report)?,
         Format::Text => console.text(&text::inspect(&report, &command, console.verbose))?,

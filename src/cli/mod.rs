@@ -36,7 +36,7 @@ pub fn run() -> ExitCode {
     };
     let console = Console::new(&arguments.common);
     signals::watch();
-    let result = match &arguments.verb {
+    let result: anyhow::Result<Status> = match &arguments.verb {
         Verb::Fold(own) => fold::run(own, &console),
         Verb::Verify(own) => verify::run(own, &console),
         Verb::Inspect(own) => inspect::run(own, &console),

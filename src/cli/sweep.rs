@@ -21,7 +21,7 @@ use super::status::Status;
 ///
 /// # Errors
 /// A path that does not exist, a folder that cannot be written. What happens to a model is part of the result.
-pub fn run(arguments: &Sweep, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     let found = files::models(&arguments.paths)?;
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
@@ -86,9 +86,7 @@ fn fold(found: &Found, output: &Path, arguments: &Sweep) -> Result<Output> {
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["fold", "--format=json", "--color=never"]);
     command.arg(if arguments.no_verify { "--no-verify" } else { "--allow-unverified" });
-    if arguments.planning.assume_inference {
-        command.arg("--assume-inference");
-    }
+    command.args(arguments.planning.words());
     command.args(arguments.runs.arguments()).arg("-o").arg(output).arg("--").arg(&found.path);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let _told = Told::of(&child);

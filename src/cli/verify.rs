@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use bnfold::report::{self, VerifyReport, text};
-use bnfold::verify::{Execution, Outcome, Tier, Verdict};
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
+use bnfold::{Error, ErrorKind};
 
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
@@ -16,17 +16,18 @@ use super::status::Status;
 ///
 /// # Errors
 /// A model cannot be read.
-pub fn run(arguments: &Verify, console: &Console) -> Result<Status> {
+pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
     for path in [&arguments.before, &arguments.after] {
         if input::is_stream(path) {
-            return Err(Error::new(ErrorKind::Target, "verify reads files, not standard input").remedy("name a file"));
+            return Err(Error::new(ErrorKind::Target, "verify reads files, not standard input").remedy("name a file").into());
         }
     }
     let tier = if arguments.exact { Tier::Own } else { Tier::Foreign };
     let verdict = {
         let _shown = Activity::begin(console, "verifying", None);
-        bnfold::verify::verify(&arguments.before, &arguments.after, &arguments.runs.options(tier))?
+        let options = VerifyOptions { freeze: arguments.freeze_initializers, ..arguments.runs.options(tier) };
+        bnfold::verify::verify(&arguments.before, &arguments.after, &options)?
     };
     let status = status(&verdict, arguments.strict);
     let report = VerifyReport {

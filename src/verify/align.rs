@@ -4,15 +4,16 @@
 //! read (by content) are. What stands in one file only is joined into regions: through values that exist in one file only, and
 //! where both files produce the same value. Nothing is run and nothing is computed here.
 
+mod attributes;
 mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message as _;
+pub(crate) use attributes::canonical;
 
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
-use crate::onnx::{AttributeProto, TypeProto};
+use crate::onnx::TypeProto;
 use crate::verify::constants;
 use crate::verify::verdict::Difference;
 
@@ -78,15 +79,6 @@ fn first_output<'m>(node: &Node<'m>) -> &'m str {
     node.proto.output.iter().find(|o| !o.is_empty()).map_or("", |o| o)
 }
 
-/// An attribute without remarks and without nested graphs, which are compared as graphs.
-fn canonical(attribute: &AttributeProto) -> Vec<u8> {
-    let mut plain = attribute.clone();
-    plain.doc_string = None;
-    plain.g = None;
-    plain.graphs.clear();
-    plain.encode_to_vec()
-}
-
 fn canonical_type(declared: Option<&TypeProto>) -> Vec<u8> {
     declared.map(prost::Message::encode_to_vec).unwrap_or_default()
 }
@@ -98,12 +90,11 @@ impl Aligner<'_, '_> {
 
     /// What holds for the whole file.
     fn files(&mut self) {
-        let standard = |domain: &str| if domain == "ai.onnx" { String::new() } else { domain.to_owned() };
-        let used = |g: &Graph<'_>| g.nodes.iter().map(|n| standard(n.proto.domain())).collect::<BTreeSet<String>>();
-        // An import that no node uses means nothing.
-        let used: BTreeSet<String> = used(self.a).union(&used(self.b)).cloned().collect();
+        // An operator set that no node uses says nothing about the model; some tools import all that they know.
+        let plain = |domain: &str| if domain == "ai.onnx" { String::new() } else { domain.to_owned() };
         let imports = |g: &Graph<'_>| {
-            let all = g.model.proto.opset_import.iter().map(|o| (standard(o.domain()), o.version()));
+            let used: BTreeSet<String> = g.nodes.iter().map(|n| plain(n.proto.domain())).collect();
+            let all = g.model.proto.opset_import.iter().map(|o| (plain(o.domain()), o.version()));
             all.filter(|(domain, _)| used.contains(domain)).collect::<BTreeSet<_>>()
         };
         if imports(self.a) != imports(self.b) {
@@ -286,12 +277,11 @@ struct Operands {
 fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Operands>> {
     let (one, two) = (a.0.node(a.1), b.0.node(b.1));
     let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
-    let attributes = |n: &Node<'_>| n.proto.attribute.iter().map(canonical).collect::<BTreeSet<Vec<u8>>>();
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
         || trimmed(&one.proto.output) != trimmed(&two.proto.output)
-        || attributes(one) != attributes(two)
+        || canonical(one.proto) != canonical(two.proto)
     {
         return Ok(None);
     }

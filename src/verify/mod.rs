@@ -37,6 +37,8 @@ pub struct VerifyOptions {
     pub memory: Option<u64>,
     /// Side files of the second model that are still under other names: location and path.
     pub moved_sides: Vec<(String, PathBuf)>,
+    /// Whether initializers that are also inputs are taken for constants, as the user says that nobody overrides them.
+    pub freeze: bool,
     /// Whether the models are run at all.
     pub run: bool,
     /// The process that runs them.
@@ -56,6 +58,13 @@ pub enum Runner {
     InProcess,
 }
 
+impl VerifyOptions {
+    /// The graph of a model as these options read it.
+    fn graph<'m>(&self, model: &'m crate::model::Model) -> crate::Result<Graph<'m>> {
+        if self.freeze { Graph::build_frozen(model) } else { Graph::build(model) }
+    }
+}
+
 impl Default for VerifyOptions {
     fn default() -> Self {
         VerifyOptions {
@@ -68,6 +77,7 @@ impl Default for VerifyOptions {
             timeout: 600,
             memory: None,
             moved_sides: vec![],
+            freeze: false,
             run: true,
             runner: Runner::Itself,
         }
@@ -80,7 +90,7 @@ impl Default for VerifyOptions {
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
     let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
-    let (a, b) = (Graph::build(&a).map_err(|e| e.file(before))?, Graph::build(&b).map_err(|e| e.file(after))?);
+    let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
     let alignment = align::align(&a, &b)?;
     let mut judged = region::judge(&a, &b, &alignment)?;
     let mut differences = alignment.differences;

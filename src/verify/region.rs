@@ -137,15 +137,20 @@ impl Judge<'_, '_> {
         if let Some(difference) = self.other_constants(region)? {
             return Ok(Found::Half(difference));
         }
+        if let Some(core) = peel::peeled(self.a, self.b, region)?
+            && let Found::Site(site) = self.region(&core)?
+        {
+            return Ok(Found::Site(site));
+        }
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
             (Err(why), _) | (_, Err(why)) => {
-                return match peel::peeled(self.a, self.b, region)? {
-                    Some(core) => self.region(&core),
-                    None => differs(format!("is another node in the second model, and no fold: {why}")),
-                };
+                return differs(format!("is another node in the second model, and no fold: {why}"));
             }
         };
+        if let Some(difference) = self.kept_operators(&before, &after) {
+            return Ok(Found::Differs(difference));
+        }
         let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
         if affine(&after) >= affine(&before) {
             let kinds = |forms: &[Form]| forms.iter().map(|f| f.operator.as_str()).collect::<Vec<_>>().join(", ");
@@ -203,6 +208,30 @@ impl Judge<'_, '_> {
             let what = format!("the constant at input {input} (`{name}`) of `{}` differs", self.a.describe(node));
             Difference { place: place(self.a, &[node]), what }
         }))
+    }
+
+    /// A fold removes maps and what hands its input on, and gives a MatMul a bias; every other operator stays. `None` if it does.
+    fn kept_operators(&self, before: &[Form], after: &[Form]) -> Option<Difference> {
+        let kinds = |graph: &Graph<'_>, forms: &[Form]| {
+            let stays = |f: &&Form| !f.affine && !matches!(f.operator.as_str(), "Identity" | "Dropout" | "MatMul" | "Gemm");
+            let mut found = BTreeMap::<_, Vec<NodeId>>::new();
+            for form in forms.iter().filter(stays) {
+                let proto = graph.node(form.node).proto;
+                found.entry((form.operator.clone(), align::canonical(proto))).or_default().push(form.node);
+            }
+            found
+        };
+        let (ours, theirs) = (kinds(self.a, before), kinds(self.b, after));
+        let kind = ours.keys().chain(theirs.keys()).find(|k| ours.get(*k).map(Vec::len) != theirs.get(*k).map(Vec::len))?;
+        let name = |graph: &Graph<'_>, node: NodeId| graph.node(node).proto.output.first().cloned();
+        let at = |nodes: Option<&Vec<NodeId>>| nodes.cloned().unwrap_or_default();
+        let (one, two) = (at(ours.get(kind)), at(theirs.get(kind)));
+        let more = one.len() > two.len();
+        let (graph, nodes, other, others) = if more { (self.a, one, self.b, two) } else { (self.b, two, self.a, one) };
+        let names: BTreeSet<_> = others.iter().map(|node| name(other, *node)).collect();
+        let alone = nodes.iter().find(|node| !names.contains(&name(graph, **node)))?;
+        let what = format!("such a {} stands in the {} model only", kind.0, if more { "first" } else { "second" });
+        Some(Difference { place: place(graph, &[*alone]), what })
     }
 
     fn census(&self, graph: &Graph<'_>, forms: &[Form]) -> Result<Census> {

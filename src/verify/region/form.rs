@@ -92,9 +92,14 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
             inference(graph, node)?;
             (true, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
         }
+        // A sum of values is no map, but maps pass it.
+        "Add" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (false, vec![]),
         "Mul" | "Add" | "Sub" => (true, vec![one_of_two()?]),
         "Div" => (true, vec![parameter(1)?]),
-        "Identity" | "Dropout" => (false, vec![]),
+        "PRelu" => (false, vec![parameter(1)?]),
+        "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
+        | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
+        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (false, vec![]),
         other => return Err(format!("is a {other}")),
     };
     let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();
