@@ -210,14 +210,20 @@ impl Judge<'_, '_> {
         }))
     }
 
-    /// A fold removes maps and what hands its input on, and gives a MatMul a bias; every other operator stays. `None` if it does.
+    /// A fold removes maps and what hands its input on; every other operator stays, with its attributes. `None` if they do.
     fn kept_operators(&self, before: &[Form], after: &[Form]) -> Option<Difference> {
         let kinds = |graph: &Graph<'_>, forms: &[Form]| {
-            let stays = |f: &&Form| !f.affine && !matches!(f.operator.as_str(), "Identity" | "Dropout" | "MatMul" | "Gemm");
+            let stays = |f: &&Form| !f.affine && !matches!(f.operator.as_str(), "Identity" | "Dropout");
             let mut found = BTreeMap::<_, Vec<NodeId>>::new();
             for form in forms.iter().filter(stays) {
-                let proto = graph.node(form.node).proto;
-                found.entry((form.operator.clone(), align::canonical(proto))).or_default().push(form.node);
+                let kind = match form.operator.as_str() {
+                    // A product may get a place for a bias, and lose its factors.
+                    "Gemm" | "MatMul" => ("MatMul".to_owned(), BTreeSet::new()),
+                    // What these compute is measured: attributes can say the same in different words.
+                    "Conv" | "ConvTranspose" => (form.operator.clone(), BTreeSet::new()),
+                    operator => (operator.to_owned(), align::canonical(graph.node(form.node).proto)),
+                };
+                found.entry(kind).or_default().push(form.node);
             }
             found
         };
