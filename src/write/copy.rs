@@ -1,13 +1,15 @@
 //! The copy: windows of the result are put together from pieces and written one after the other.
 //!
 //! A window ends where the *result* has a multiple of 256 KiB, so that the file system gets whole blocks; the source is
-//! read at whatever offset that asks for. Windows do not depend on each other: other threads read and multiply the next
-//! ones while this one is written, and the bytes are the same with any number of threads.
+//! read at whatever offset that asks for. Windows do not depend on each other: into a file several threads read, multiply
+//! and write each its own, so that a window stays in one processor's cache, and the bytes are the same with any number.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -20,12 +22,11 @@ const WINDOW: usize = 256 << 10;
 /// Memory that begins a page is copied faster by the system.
 const PAGE: usize = 4096;
 
-/// With fewer bytes to make than these, other threads do not pay: they take time to start, and what they only copy would
-/// have to move from one processor's cache to another's.
+/// With fewer bytes to make than these, other threads do not pay: they take time to start.
 const LITTLE: u64 = 4 << 20;
 
-/// More threads than this do not help: one thread writes.
-const MOST_HELPERS: usize = 4;
+/// More threads than this do not help: the system lets one of them write to a file at a time.
+const MOST_THREADS: usize = 4;
 
 /// Bytes that are made when they are written.
 pub trait Lazy: Sync {
@@ -66,6 +67,11 @@ pub trait Sink: Write {
         Ok(())
     }
 
+    /// The file, if any part of it can be written at any time.
+    fn file(&self) -> Option<&File> {
+        None
+    }
+
     /// The file that is written, for messages.
     fn path(&self) -> Option<&Path> {
         None
@@ -104,13 +110,13 @@ pub fn write_pieces<L: Lazy>(
 ) -> Result<()> {
     let made = pieces.iter().filter(|piece| matches!(piece, Piece::Lazy { .. }));
     let made = made.fold(0u64, |sum, piece| sum.saturating_add(piece.len()));
-    let helpers = if made < LITTLE { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(MOST_HELPERS) };
-    write_with(helpers, source, pieces, lazies, sink, progress)
+    let threads = if made < LITTLE { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS) };
+    write_with(threads, source, pieces, lazies, sink, progress)
 }
 
-/// [`write_pieces`] with so many threads beside this one; with none for 0 or 1.
+/// [`write_pieces`] with so many threads, this one included.
 fn write_with<L: Lazy>(
-    helpers: usize,
+    threads: usize,
     source: &dyn Source,
     pieces: &[Piece],
     lazies: &[L],
@@ -119,23 +125,20 @@ fn write_with<L: Lazy>(
 ) -> Result<()> {
     let layout = Layout::new(source, pieces, lazies)?;
     sink.reserve(layout.total).map_err(|error| write_failed(error, sink))?;
-    let mut written = 0;
-    let mut write = |bytes: &[u8]| {
-        sink.write_all(bytes).map_err(|error| write_failed(error, sink))?;
-        written += bytes.len() as u64;
-        progress(written);
-        Ok(())
+    let written = match sink.file() {
+        Some(file) if threads > 1 => layout.write_shared(file, threads, progress),
+        _ => layout.write_alone(sink, progress),
     };
-    if helpers < 2 {
-        layout.write_alone(&mut write)?;
-    } else {
-        thread::scope(|scope| match layout.helpers(scope, helpers) {
-            Ok(helpers) => layout.write_helped(&helpers, &mut write),
-            // The system gives no more threads.
-            Err(_) => layout.write_alone(&mut write),
-        })?;
-    }
-    sink.flush().map_err(|error| write_failed(error, sink))
+    written.and_then(|()| sink.flush().map_err(Failed::Write)).map_err(|failed| match failed {
+        Failed::Read(error) => read_failed(error),
+        Failed::Write(error) => write_failed(error, sink),
+    })
+}
+
+/// Which side of the copy failed.
+enum Failed {
+    Read(io::Error),
+    Write(io::Error),
 }
 
 /// A window's worth of memory.
@@ -155,12 +158,6 @@ impl Buffer {
     fn window(&mut self, length: usize) -> &mut [u8] {
         self.bytes.get_mut(self.start..self.start + length.min(WINDOW)).unwrap_or_default()
     }
-}
-
-/// A thread that puts windows together: gives them out in order, and takes the memory back.
-struct Helper {
-    windows: Receiver<io::Result<Buffer>>,
-    empty: Sender<Buffer>,
 }
 
 /// Which piece every byte of the result comes from.
@@ -197,57 +194,52 @@ impl<'a, L: Lazy> Layout<'a, L> {
         (self.total - at).min(WINDOW as u64) as usize
     }
 
-    fn write_alone(&self, write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// One window after the other.
+    fn write_alone(&self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> std::result::Result<(), Failed> {
         let mut buffer = Buffer::new();
         let mut at = 0;
         while at < self.total {
             let window = buffer.window(self.window(at));
-            self.assemble(at, window).map_err(read_failed)?;
-            write(window)?;
+            self.assemble(at, window).map_err(Failed::Read)?;
+            sink.write_all(window).map_err(Failed::Write)?;
             at += window.len() as u64;
+            progress(at);
         }
         Ok(())
     }
 
-    /// Starts `count` threads, of which each makes every `count`-th window. They end when nobody waits for their windows.
-    fn helpers<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>, count: usize) -> io::Result<Vec<Helper>> {
-        let helper = |number: usize| {
-            let (full, windows) = channel();
-            let (empty, emptied) = channel();
-            let work = move || {
-                let mut at = (number * WINDOW) as u64;
-                while at < self.total {
-                    let Ok(mut buffer): std::result::Result<Buffer, _> = emptied.recv() else { return };
-                    let made = self.assemble(at, buffer.window(self.window(at))).map(|()| buffer);
-                    if full.send(made).is_err() {
-                        return;
-                    }
-                    at += (count * WINDOW) as u64;
+    /// Each thread takes the next window that nobody has. Fewer threads are used if the system gives no more.
+    fn write_shared(&self, file: &File, threads: usize, progress: &mut dyn FnMut(u64)) -> std::result::Result<(), Failed> {
+        let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let work = |progress: &mut dyn FnMut(u64)| {
+            let mut buffer = Buffer::new();
+            loop {
+                let at = next.fetch_add(WINDOW as u64, Ordering::Relaxed);
+                if at >= self.total {
+                    return Ok(());
                 }
-            };
-            thread::Builder::new().spawn_scoped(scope, work)?;
-            Ok(Helper { windows, empty })
-        };
-        (0..count).map(helper).collect()
-    }
-
-    fn write_helped(&self, helpers: &[Helper], write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        for helper in helpers {
-            // One window is written while the next one is made. A helper without a window to make is gone already.
-            let _ = helper.empty.send(Buffer::new()).and_then(|()| helper.empty.send(Buffer::new()));
-        }
-        let mut at = 0;
-        for helper in helpers.iter().cycle() {
-            if at >= self.total {
-                break;
+                let window = buffer.window(self.window(at));
+                let written = self.assemble(at, window).map_err(Failed::Read);
+                let written = written.and_then(|()| file.write_all_at(window, at).map_err(Failed::Write));
+                if written.is_err() {
+                    // What the others would still write is of no use.
+                    next.store(self.total, Ordering::Relaxed);
+                    return written;
+                }
+                let len = window.len() as u64;
+                progress(done.fetch_add(len, Ordering::Relaxed) + len);
             }
-            let made = helper.windows.recv().unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-            let mut buffer = made.map_err(read_failed)?;
-            let window = buffer.window(self.window(at));
-            write(window)?;
-            at += window.len() as u64;
-            let _ = helper.empty.send(buffer);
-        }
+        };
+        thread::scope(|scope| {
+            let start = |_| thread::Builder::new().spawn_scoped(scope, || work(&mut |_| {})).ok();
+            let others: Vec<_> = (1..threads).filter_map(start).collect();
+            let own = work(progress);
+            let ended = |other: thread::ScopedJoinHandle<'_, std::result::Result<(), Failed>>| {
+                other.join().unwrap_or_else(|_| Err(Failed::Read(io::ErrorKind::Interrupted.into())))
+            };
+            others.into_iter().map(ended).fold(own, std::result::Result::and)
+        })?;
+        progress(self.total);
         Ok(())
     }
 

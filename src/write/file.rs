@@ -144,6 +144,10 @@ impl Sink for AtomicFile {
         }
     }
 
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+
     fn path(&self) -> Option<&Path> {
         Some(&self.named)
     }

@@ -14,16 +14,41 @@ fn pattern(len: usize) -> Vec<u8> {
         .collect()
 }
 
+/// A file that several threads write.
+struct Shared(File);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Shared {
+    fn file(&self) -> Option<&File> {
+        Some(&self.0)
+    }
+}
+
 fn written(source: &Vec<u8>, pieces: &[Piece], lazies: &[Rescaled]) -> Vec<u8> {
     let mut sink = Stream(Vec::new());
     let mut seen = vec![0];
     write_with(1, source, pieces, lazies, &mut sink, &mut |bytes| seen.push(bytes)).unwrap();
     assert!(seen.is_sorted());
     assert_eq!(seen.last(), Some(&(sink.0.len() as u64)));
-    for helpers in [2, 3, 40] {
-        let mut other = Stream(Vec::new());
-        write_with(helpers, source, pieces, lazies, &mut other, &mut |_| {}).unwrap();
-        assert!(other.0 == sink.0, "{helpers} helpers");
+    for threads in [2, 3, 40] {
+        let mut shared = Shared(tempfile::tempfile().unwrap());
+        let mut seen = vec![0];
+        write_with(threads, source, pieces, lazies, &mut shared, &mut |bytes| seen.push(bytes)).unwrap();
+        assert!(seen.is_sorted());
+        assert_eq!(seen.last(), Some(&(sink.0.len() as u64)));
+        let mut bytes = vec![0; sink.0.len()];
+        shared.0.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(shared.0.metadata().unwrap().len(), bytes.len() as u64);
+        assert!(bytes == sink.0, "{threads} threads");
     }
     sink.0
 }
