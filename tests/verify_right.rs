@@ -318,3 +318,20 @@ fn a_corpus_of_models_is_right() {
         }
     }
 }
+
+#[test]
+fn folds_that_read_the_same_input_are_sites_of_their_own() {
+    let before = inexact(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,2,3,3] x) => (float[1,3,3,3] y, float[1,3,3,3] z)
+        <float[3,2,1,1] w = dyadic(1), float[3,2,1,1] u = dyadic(2), float[3] s = dyadic(3), float[3] b = dyadic(4),
+         float[3] m = dyadic(5), float[3] v = positive(6)>
+        { c = Conv (x, w)
+          y = BatchNormalization (c, s, b, m, v)
+          d = Conv (x, u)
+          z = BatchNormalization (d, b, s, m, v) }"#,
+    );
+    let verdict = judge(&before, &fold(&before));
+    right("two folds of one input", &verdict);
+    assert_eq!(verdict.sites.len(), 2, "{:#?}", verdict.sites);
+}

@@ -10,15 +10,14 @@ use crate::error::Result;
 use crate::model::{Model, tensor, text};
 use crate::onnx::{TensorProto, TypeProto, ValueInfoProto, tensor_shape_proto, type_proto};
 use crate::wire::splice::Piece;
-use crate::wire::{Field, Window, varint};
+use crate::wire::{Field, Fields, Window, varint};
 
 /// The fields of a message.
 pub(super) fn fields(model: &Model, message: &Range<u64>) -> Result<Vec<Field>> {
     let mut window = Window::new(model.file(0));
+    let mut fields = Fields::new(&mut window, message.clone());
     let mut found = Vec::new();
-    let mut rest = message.clone();
-    while let Some(field) = window.field(rest.clone())? {
-        rest.start = field.range.end;
+    while let Some(field) = fields.next()? {
         found.push(field);
     }
     Ok(found)

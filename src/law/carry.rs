@@ -38,6 +38,13 @@ pub struct Lane {
     pub pairs: Pairs,
 }
 
+impl Lane {
+    /// An axis that stays what it is.
+    pub fn same(axis: usize) -> Lane {
+        Lane { input: axis, output: axis, pairs: Pairs::Same }
+    }
+}
+
 /// Positions on two axes that hold the same numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pairs {
@@ -84,14 +91,27 @@ pub enum Together {
 impl Passes {
     /// Every map.
     pub const ALL: Passes = Passes { falling: Ok(()), shift: Ok(1.0) };
+    /// Rising maps, as a maximum hands them on.
+    pub const RISING: Passes = Passes { falling: Err(Reason::FallingScale), shift: Ok(1.0) };
+    /// Positive scales, as an activation that is linear on both sides of zero hands them on.
+    pub const POSITIVE_SCALE: Passes = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
 }
 
 impl Carry {
+    /// An operator with one input, and which of its axes correspond.
+    pub fn one(lanes: Vec<Lane>, passes: Passes) -> Carry {
+        Carry { wires: vec![Wire { input: 0, lanes }], passes, together: Together::Parts }
+    }
+
+    /// An operator with one input that keeps batch and channels and nothing else.
+    pub fn channels(passes: Passes) -> Carry {
+        Carry::one((0..2).map(Lane::same).collect(), passes)
+    }
+
     /// An operator with one input whose axes stay what they are.
     pub fn unary(rank: Option<usize>, passes: Passes) -> Carry {
         // Without a rank nothing is known but that axes stay; no tensor has more than this many.
-        let lanes = (0..rank.unwrap_or(16)).map(|axis| Lane { input: axis, output: axis, pairs: Pairs::Same }).collect();
-        Carry { wires: vec![Wire { input: 0, lanes }], passes, together: Together::Parts }
+        Carry::one((0..rank.unwrap_or(16)).map(Lane::same).collect(), passes)
     }
 
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
@@ -258,7 +278,7 @@ mod tests {
         // [N, 2, 3] -> [N, 6]
         let lane =
             |at: usize| Lane { input: at + 1, output: 1, pairs: Pairs::Digits { input: (vec![2, 3], at), output: (vec![6], 0) } };
-        Carry { wires: vec![Wire { input: 0, lanes: vec![lane(0), lane(1)] }], passes: Passes::ALL, together: Together::Parts }
+        Carry::one(vec![lane(0), lane(1)], Passes::ALL)
     }
 
     #[test]
@@ -274,8 +294,7 @@ mod tests {
 
     #[test]
     fn what_does_not_pass_is_refused() {
-        let rising = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
-        let relu = Carry::unary(Some(4), rising);
+        let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
         assert_eq!(relu.push(Port::Output, &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));
         let scale = Placed { axis: Some(1), map: Affine::new(vec![1.0, -2.0], vec![0.0]) };
         assert_eq!(relu.push(Port::Output, &scale), Err(Reason::FallingScale));

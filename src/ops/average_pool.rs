@@ -1,6 +1,6 @@
 //! AveragePool, opset 1 to 22: the mean of a window. A shift passes unless padding is counted into the mean.
 
-use super::{NEWEST_OPSET, Operator, Stop, rank, shapes};
+use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -22,9 +22,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     // What counts at the end of an uneven division has changed between versions and runtimes.
     let uneven = node.int("ceil_mode", 0)? != 0;
     let shift = if counted && (padded || uneven) { Err(Reason::CountedPadding) } else { Ok(1.0) };
-    let mut carry = Carry::unary(rank(node, 0), Passes { falling: Ok(()), shift });
-    carry.wires[0].lanes.truncate(2);
-    Ok(Law::Carry(carry))
+    Ok(Law::Carry(Carry::channels(Passes { falling: Ok(()), shift })))
 }
 
 const SAMPLES: &[Sample] = &[

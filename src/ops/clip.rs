@@ -17,24 +17,27 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let (low, high) = bounds(node)?;
-    if low != Some(0.0) || high.is_some_and(|bound| bound < f64::from(f32::MAX)) {
+    if low != Some(0.0) || high.is_some() {
         return Err(Reason::NotAffine.into());
     }
-    let passes = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
-    Ok(Law::Carry(Carry::unary(rank(node, 0), passes)))
+    Ok(Law::Carry(Carry::unary(rank(node, 0), Passes::POSITIVE_SCALE)))
 }
 
-/// The bounds: attributes before opset 11, inputs from there on.
+/// The bounds: attributes before opset 11, inputs from there on. The largest number of its type is no upper bound.
 fn bounds(node: &NodeView<'_>) -> Result<(Option<f64>, Option<f64>), Stop> {
     if node.opset < 11 {
         let bound = |name: &str| Ok::<_, Stop>(if node.has(name) { Some(f64::from(node.float(name, 0.0)?)) } else { None });
-        return Ok((bound("min")?, bound("max")?));
+        return Ok((bound("min")?, bound("max")?.filter(|high| *high < f64::from(f32::MAX))));
     }
     let bound = |input: usize| match node.input(input) {
         None => Ok::<_, Stop>(None),
         Some(_) => Ok(node.elements.floats(input)?.first().copied()),
     };
-    Ok((bound(1)?, bound(2)?))
+    let high = match bound(2)? {
+        Some(high) if high < node.constant(2)?.1.max() => Some(high),
+        _ => None,
+    };
+    Ok((bound(1)?, high))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -22,7 +22,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let (mut wires, mut start) = (Vec::new(), 0);
     for input in 0..node.inputs.len() {
         let count = size(node.shape(input)?.dim(axis).known())?;
-        let mut lanes: Vec<Lane> = (0..output.rank()).map(|a| Lane { input: a, output: a, pairs: Pairs::Same }).collect();
+        let mut lanes: Vec<Lane> = (0..output.rank()).map(Lane::same).collect();
         lanes[axis].pairs = Pairs::Part { start, count, total };
         wires.push(Wire { input, lanes });
         start += count;

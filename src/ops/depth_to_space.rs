@@ -1,7 +1,7 @@
 //! DepthToSpace, opset 1 to 13: blocks of channels become blocks of positions (Shi et al. 2016).
 
 use super::{NEWEST_OPSET, Operator, Stop, positive};
-use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason, Together, Wire};
+use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -29,9 +29,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         _ => return Err(Reason::Attribute.into()),
     };
     let pairs = (0..channels).map(|channel| (channel, of(channel, groups, block))).collect();
-    let lane = |axis| Lane { input: axis, output: axis, pairs: Pairs::Same };
-    let lanes = vec![lane(0), Lane { input: 1, output: 1, pairs: Pairs::List(pairs, channels, groups) }];
-    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+    let lanes = vec![Lane::same(0), Lane { input: 1, output: 1, pairs: Pairs::List(pairs, channels, groups) }];
+    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {

@@ -1,6 +1,6 @@
 //! MaxPool, opset 1 to 22: the largest of a window. It commutes with rising maps; padding never wins.
 
-use super::{NEWEST_OPSET, Operator, Stop, rank, shapes};
+use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -19,10 +19,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if node.connected_outputs() != 1 {
         return Err(Reason::UnknownOperator.into());
     }
-    let mut carry = Carry::unary(rank(node, 0), Passes { falling: Err(Reason::FallingScale), shift: Ok(1.0) });
     // Along the axes that are pooled, positions do not correspond.
-    carry.wires[0].lanes.truncate(2);
-    Ok(Law::Carry(carry))
+    Ok(Law::Carry(Carry::channels(Passes::RISING)))
 }
 
 const SAMPLES: &[Sample] = &[

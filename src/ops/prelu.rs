@@ -1,7 +1,7 @@
 //! PRelu, opset 1 to 16: `x` where positive, `slope·x` elsewhere. It commutes with positive scales (He et al. 2015).
 
 use super::{NEWEST_OPSET, Operator, Stop, rank, same_shape};
-use crate::law::{Carry, Law, Passes, Reason};
+use crate::law::{Carry, Law, Passes};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -16,8 +16,7 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let passes = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
-    Ok(Law::Carry(Carry::unary(rank(node, 0), passes)))
+    Ok(Law::Carry(Carry::unary(rank(node, 0), Passes::POSITIVE_SCALE)))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -8,7 +8,7 @@ use crate::model::{Dim, Shape};
 
 /// Which axes of the input correspond to which axes of the output. `copied` leading axes are known to be the same.
 pub(super) fn lanes(input: &Shape, output: &Shape, copied: usize) -> Vec<Lane> {
-    let mut lanes: Vec<Lane> = (0..copied).map(|axis| Lane { input: axis, output: axis, pairs: Pairs::Same }).collect();
+    let mut lanes: Vec<Lane> = (0..copied).map(Lane::same).collect();
     // With one open extent on each side and equal products of the others, the open ones are equal.
     let open = |dims: &[Dim]| dims.iter().filter(|d| d.known().is_none()).count();
     let product = |dims: &[Dim]| dims.iter().filter_map(|d| d.known()).try_fold(1u64, u64::checked_mul);

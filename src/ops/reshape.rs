@@ -1,7 +1,7 @@
 //! Reshape, opset 5 to 25: the same elements in the same order under other extents.
 
 use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
-use crate::law::{Carry, Law, Passes, Reason, Together, Wire};
+use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -23,7 +23,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let wanted = if copies { node.elements.integers(1).unwrap_or_default() } else { vec![] };
     let copied = wanted.iter().take(input.rank()).take_while(|extent| **extent == 0).count();
     let lanes = regroup::lanes(input, output, copied);
-    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
 }
 
 const SAMPLES: &[Sample] = &[

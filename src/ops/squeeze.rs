@@ -1,7 +1,7 @@
 //! Squeeze, opset 1 to 25: leaves out axes of extent one.
 
 use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
-use crate::law::{Carry, Law, Passes, Reason, Together, Wire};
+use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -19,7 +19,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let input = node.shape(0)?;
     let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
     let lanes = regroup::lanes(input, output, 0);
-    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
 }
 
 const SAMPLES: &[Sample] = &[

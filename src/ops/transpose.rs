@@ -1,7 +1,7 @@
 //! Transpose, opset 1 to 25: axes in another order.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
-use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason, Together, Wire};
+use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -19,7 +19,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let rank = node.shape(0)?.rank();
     let order = shapes::order(node, rank).ok_or(Reason::Attribute)?;
     let lanes = order.iter().enumerate().map(|(output, input)| Lane { input: *input, output, pairs: Pairs::Same }).collect();
-    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -12,7 +12,7 @@ impl Aligner<'_, '_> {
         }
         let made = |g: &Graph<'_>, id: ScopeId| {
             let values = g.scope(id).nodes.iter().flat_map(|n| g.node(*n).outputs.iter().flatten());
-            values.map(|v| g.value(*v).name.to_owned()).collect::<BTreeSet<_>>()
+            values.chain(&g.scope(id).inputs).map(|v| g.value(*v).name.to_owned()).collect::<BTreeSet<_>>()
         };
         let (in_a, in_b) = (made(self.a, scopes.0), made(self.b, scopes.1));
         let survives = |name: &str| in_a.contains(name) && in_b.contains(name);

@@ -18,7 +18,7 @@ fn model(text: &str) -> ModelProto {
 }
 
 fn floats(dims: &[usize], values: &[f64]) -> Array {
-    Array::floats(dims.to_vec(), values.to_vec()).unwrap()
+    Array::float(dims, values.to_vec())
 }
 
 /// Runs a model on these inputs and returns its outputs and these taps.
