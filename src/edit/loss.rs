@@ -1,7 +1,8 @@
 //! Whether a scaled weight survives its own type: nothing overflows, and no channel loses its digits among the smallest numbers.
 //!
-//! The loss of a channel is `√Σ(ulp(w*)/2)² / √Σ w*²` over its exact weights `w*`: the relative error that rounding them must
-//! bring. Beyond four units of the type, folded weights have fallen into subnormals.
+//! The loss of a channel is `√Σ(ulp(w*)/2)² / √Σ w*²` over its exact weights `w*`: the relative error that rounding them may
+//! bring. A normal number brings at most one unit `u` of the type, so what counts are numbers below the normal ones, of which
+//! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals.
 
 use crate::edit::Factored;
 use crate::error::Result;
@@ -11,50 +12,73 @@ use crate::model::{Element, Graph};
 /// Units of roundoff that a channel may lose.
 const LARGEST_LOSS: f64 = 4.0;
 
+/// What is known of a channel after some of its weights.
+#[derive(Clone, Copy, Default)]
+struct Channel {
+    /// Exact weights that are not zero but below the normal numbers.
+    small: u64,
+    /// The sum of the squares of the exact weights.
+    square: f64,
+}
+
 /// Reads a weight once; `None` means that it survives.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn loss(graph: &Graph<'_>, factored: &Factored) -> Result<Option<Reason>> {
     let element = factored.rescale.element();
-    let channels = factored.outputs.iter().map(|(extent, step)| extent.saturating_sub(1) * *step as u64).sum::<u64>() + 1;
-    let mut errors = vec![0.0; usize::try_from(channels).unwrap_or(0)];
-    let mut sizes = errors.clone();
-    let mut overflow = false;
+    let (walk, inputs) = match factored.input.is_empty() {
+        true => (factored.channels.without_inputs(), &[][..]),
+        false => (factored.channels.clone(), &factored.input[..]),
+    };
+    let mut channels = vec![Channel::default(); walk.outputs()];
+    let mut largest: f64 = 0.0;
     graph.tensor(factored.tensor).blocks(graph.model, &mut |first, block| {
-        for (index, number) in block.iter().enumerate() {
-            let at = first + index as u64;
-            let exact = number * factored.rescale.coefficient(at);
-            overflow |= number.is_finite() && !element.round(exact).is_finite();
-            let channel = factored.channel(at);
-            if let (Some(error), Some(size), true) = (errors.get_mut(channel), sizes.get_mut(channel), exact != 0.0) {
-                *error += half_ulp(element, exact).powi(2);
-                *size += exact * exact;
+        let mut rest = block;
+        for run in walk.runs(first, block.len()) {
+            let (weights, later) = rest.split_at(run.count);
+            rest = later;
+            let factor =
+                |factors: &[f64], (at, step): (usize, usize), i: usize| factors.get(at + i * step).copied().unwrap_or(1.0);
+            if run.out.1 == 0 && run.input.1 == 0 {
+                let factor = factor(&factored.out, run.out, 0) * factor(inputs, run.input, 0);
+                if let Some(channel) = channels.get_mut(run.out.0) {
+                    largest = largest.max(add(channel, weights, factor, element));
+                }
+                continue;
+            }
+            for (i, weight) in weights.iter().enumerate() {
+                let factor = factor(&factored.out, run.out, i) * factor(inputs, run.input, i);
+                if let Some(channel) = channels.get_mut(run.out.0 + i * run.out.1) {
+                    largest = largest.max(add(channel, std::slice::from_ref(weight), factor, element));
+                }
             }
         }
     })?;
-    if overflow {
+    if !element.round(largest).is_finite() {
         return Ok(Some(Reason::Overflow));
     }
-    let lossy = |(error, size): (&f64, &f64)| error.sqrt() > LARGEST_LOSS * element.unit_roundoff() * size.sqrt();
-    Ok(errors.iter().zip(&sizes).any(lossy).then_some(Reason::Underflow))
+    let unit = element.unit_roundoff();
+    let step = element.smallest_subnormal() / 2.0;
+    let allowed = (LARGEST_LOSS * LARGEST_LOSS - 1.0) * unit * unit;
+    // Both sides over the square of the step, which by itself is below the smallest f64 for wide types.
+    let lossy = |channel: &Channel| channel.small > 0 && channel.small as f64 > allowed * (channel.square.sqrt() / step).powi(2);
+    Ok(channels.iter().any(lossy).then_some(Reason::Underflow))
 }
 
-/// Half the distance of neighbouring numbers of a type around `value`.
-fn half_ulp(element: Element, value: f64) -> f64 {
-    let exponent = (((value.abs().to_bits() >> 52) as i32) - 1023).max(-1074);
-    let ulp = 2f64.powi(exponent) * element.unit_roundoff() * 2.0;
-    ulp.max(element.smallest_subnormal()) / 2.0
-}
-
-impl Factored {
-    /// The output channel of an element.
-    fn channel(&self, element: u64) -> usize {
-        let (mut rest, mut channel) = (element, 0);
-        for (extent, step) in self.outputs.iter().rev() {
-            channel += (rest % extent) as usize * step;
-            rest /= extent;
-        }
-        channel
+/// Adds weights that share a factor. Returns the largest finite magnitude among the products of finite weights; an infinite
+/// product of finite numbers counts as the largest.
+fn add(channel: &mut Channel, weights: &[f64], factor: f64, element: Element) -> f64 {
+    let normal = element.smallest_normal();
+    let (mut small, mut square, mut largest) = (0u64, 0.0, 0.0f64);
+    for weight in weights {
+        let exact = (weight * factor).abs();
+        small += u64::from(exact < normal && exact > 0.0);
+        let known = if weight.is_finite() { exact } else { 0.0 };
+        square += known * known;
+        largest = largest.max(known);
     }
+    channel.small += small;
+    channel.square += square;
+    largest
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::model::{Graph, NodeId, TensorId};
-use crate::plan::Plan;
+use crate::plan::{Channels, Plan};
 use crate::wire::splice::{Edit, Piece};
 
 use rescale::Rescale;
@@ -24,8 +24,12 @@ pub struct Factored {
     pub tensor: TensorId,
     /// The factors.
     pub rescale: Rescale,
-    /// Per axis, outermost first: its extent, and how far the output channel moves per step along it.
-    pub outputs: Vec<(u64, usize)>,
+    /// Where its channels are.
+    pub channels: Channels,
+    /// One factor per output channel; empty means none.
+    pub out: Vec<f64>,
+    /// One factor per input channel; empty means none.
+    pub input: Vec<f64>,
     /// A node and input that read the result.
     pub reader: (NodeId, usize),
 }

@@ -7,7 +7,7 @@ use crate::edit::{Factored, Lowering, Scaled, SideEdit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::scan::{DataSpan, Nested, TensorSpan};
 use crate::model::{Home, Payload, ScopeKind, Tensor, TensorId};
-use crate::plan::{DraftTensor, channel_steps};
+use crate::plan::{Channels, DraftTensor};
 use crate::wire::splice::{Edit, Piece};
 
 impl Lowering<'_, '_> {
@@ -73,11 +73,10 @@ impl Lowering<'_, '_> {
             let both = [out, input];
             Axis { size, steps: both.iter().zip(used).filter(|(_, used)| *used).map(|(step, _)| *step).collect() }
         };
-        let channels = channel_steps(axes);
-        let outputs = channels.iter().map(|(size, out, _)| (*size, *out)).collect();
-        let axes = channels.into_iter().map(steps).collect();
+        let channels = Channels::new(axes);
+        let axes = channels.steps().iter().copied().map(steps).collect();
         let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
-        Ok(Factored { tensor, rescale, outputs, reader: store.reader })
+        Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), reader: store.reader })
     }
 
     fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
+mod channels;
 mod draft;
 mod route;
 mod samples;
@@ -7,10 +8,11 @@ mod view;
 
 use std::collections::BTreeSet;
 
+pub use channels::{Channels, Run};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use route::{Kept, Route, Way};
 pub use samples::SAMPLES;
-pub use view::{View, channel_steps};
+pub use view::View;
 
 use crate::error::Result;
 use crate::law::{Law, Reason};

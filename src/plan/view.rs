@@ -8,6 +8,7 @@ use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
 use crate::model::{ConstantFact, Fault, Graph, InputFact, NodeId, NodeView, NotConstant, Shape, Unreadable, ValueId, tensor};
 use crate::ops::{self, Stop};
+use crate::plan::channels::Channels;
 use crate::plan::draft::{Draft, DraftTensor};
 
 /// Graph and draft.
@@ -203,63 +204,23 @@ impl Constants for NodeElements<'_, '_> {
         };
         let tensor = self.tensor(input).map_err(|_| Reason::NotConstant)?;
         let terms: Vec<f64> = shift.iter().enumerate().map(|(i, t)| t * inward.get(i).copied().unwrap_or(1.0)).collect();
-        let mut sum = Contraction::new(axes, &terms);
-        tensor.blocks(self.view.graph.model, &mut |first, block| sum.add(first, block)).map_err(|error| self.view.fail(error))?;
-        let sums = sum.sums.iter().enumerate().map(|(o, s)| s * out.get(o).copied().unwrap_or(1.0)).collect();
-        Ok(sums)
-    }
-}
-
-/// `Σ W·t` over a weight that arrives in blocks.
-struct Contraction<'t> {
-    /// Per axis, outermost first: extent, step of the output channel, step of the input channel.
-    axes: Vec<(u64, usize, usize)>,
-    terms: &'t [f64],
-    sums: Vec<f64>,
-}
-
-impl<'t> Contraction<'t> {
-    fn new(axes: &[(Role, u64)], terms: &'t [f64]) -> Self {
-        let steps = channel_steps(axes);
-        let outs =
-            axes.iter().filter(|(role, _)| matches!(role, Role::Out | Role::Group)).map(|(_, size)| *size).product::<u64>();
-        Contraction { axes: steps, terms, sums: vec![0.0; usize::try_from(outs).unwrap_or(0)] }
-    }
-
-    fn add(&mut self, first: u64, block: &[f64]) {
-        let run = self.axes.last().map_or(1, |a| a.0).max(1);
-        let mut at = 0;
-        while at < block.len() {
-            let element = first + at as u64;
-            let (mut rest, mut out, mut input) = (element, 0, 0);
-            for (size, out_step, in_step) in self.axes.iter().rev() {
-                let index = (rest % size) as usize;
-                rest /= size;
-                out += index * out_step;
-                input += index * in_step;
-            }
-            let (_, out_step, in_step) = self.axes.last().copied().unwrap_or((1, 0, 0));
-            let count = ((run - element % run) as usize).min(block.len() - at);
-            for (i, w) in block[at..at + count].iter().enumerate() {
-                let term = self.terms.get(input + i * in_step).copied().unwrap_or(0.0);
-                if let Some(sum) = self.sums.get_mut(out + i * out_step) {
-                    *sum += w * term;
+        let channels = Channels::new(axes);
+        let mut sums = vec![0.0; channels.outputs()];
+        let read = tensor.blocks(self.view.graph.model, &mut |first, block| {
+            let mut rest = block;
+            for run in channels.runs(first, block.len()) {
+                let (weights, later) = rest.split_at(run.count);
+                rest = later;
+                for (i, weight) in weights.iter().enumerate() {
+                    let term = terms.get(run.input.0 + i * run.input.1).copied().unwrap_or(0.0);
+                    if let Some(sum) = sums.get_mut(run.out.0 + i * run.out.1) {
+                        *sum += weight * term;
+                    }
                 }
             }
-            at += count;
-        }
+        });
+        read.map_err(|error| self.view.fail(error))?;
+        let sums = sums.iter().enumerate().map(|(o, s)| s * out.get(o).copied().unwrap_or(1.0)).collect();
+        Ok(sums)
     }
-}
-
-/// Per axis: its extent, and how far the output and the input channel move per step along it; groups are counted through.
-pub fn channel_steps(axes: &[(Role, u64)]) -> Vec<(u64, usize, usize)> {
-    let extent = |label: Role| axes.iter().filter(|(role, _)| *role == label).map(|(_, size)| *size as usize).product::<usize>();
-    let (out, input) = (extent(Role::Out), extent(Role::In));
-    let steps = axes.iter().map(|(role, size)| match role {
-        Role::Group => (*size, out, input),
-        Role::Out => (*size, 1, 0),
-        Role::In => (*size, 0, 1),
-        Role::Sum | Role::Free => (*size, 0, 0),
-    });
-    steps.collect()
 }
