@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::edit::rescale::Damage;
 use crate::edit::{self, Lowered, SideEdit, loss};
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::Reason;
@@ -45,7 +46,7 @@ pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names:
         let mut hurt = Vec::new();
         let lowered = &prepared.lowered;
         for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
-            if let Some(reason) = loss::loss(graph, factored)? {
+            if let Some(reason) = loss::loss(graph, factored, None)? {
                 hurt.push((factored.reader.0, reason));
             }
         }
@@ -110,9 +111,10 @@ impl Prepared<'_> {
     /// The kernel only tells that something may be wrong; then the weight is looked at once more, exactly.
     fn hurt(&self, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
         let mut hurt = Vec::new();
-        let damaged = self.lowered.scaled.iter().zip(lazies).filter(|(_, lazy)| lazy.damage().any());
-        for factored in damaged.map(|(scaled, _)| &scaled.factored).chain(&self.lowered.held) {
-            if let Some(reason) = loss::loss(self.plan.view.graph, factored)? {
+        let written = self.lowered.scaled.iter().zip(lazies).map(|(scaled, lazy)| (&scaled.factored, Some(lazy.damage())));
+        let damaged = written.filter(|(_, damage)| damage.is_some_and(Damage::any));
+        for (factored, seen) in damaged.chain(self.lowered.held.iter().map(|held| (held, None))) {
+            if let Some(reason) = loss::loss(self.plan.view.graph, factored, seen)? {
                 hurt.push((factored.reader.0, reason));
             }
         }

@@ -5,6 +5,7 @@
 //! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals.
 
 use crate::edit::Factored;
+use crate::edit::rescale::Damage;
 use crate::error::Result;
 use crate::law::Reason;
 use crate::model::{Element, Graph};
@@ -21,11 +22,12 @@ struct Channel {
     square: f64,
 }
 
-/// Reads a weight once; `None` means that it survives.
+/// Reads a weight once; `None` means that it survives. `seen` is what the kernel saw, if it ran: what did not overflow there
+/// is not looked for again.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn loss(graph: &Graph<'_>, factored: &Factored) -> Result<Option<Reason>> {
+pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Result<Option<Reason>> {
     let element = factored.rescale.element();
     let (walk, inputs) = match factored.input.is_empty() {
         true => (factored.channels.without_inputs(), &[][..]),
@@ -33,6 +35,15 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored) -> Result<Option<Reason>> {
     };
     let mut channels = vec![Channel::default(); walk.outputs()];
     let mut largest: f64 = 0.0;
+    let unit = element.unit_roundoff();
+    let step = element.smallest_subnormal() / 2.0;
+    let allowed = (LARGEST_LOSS * LARGEST_LOSS - 1.0) * unit * unit;
+    // Both sides over the square of the step, which by itself is below the smallest f64 for wide types.
+    let lossy = |small: u64, channel: &Channel| small > 0 && small as f64 > allowed * (channel.square.sqrt() / step).powi(2);
+    // A channel that is large enough even if all its weights were small needs no further look.
+    let size = factored.rescale.elements() / channels.len().max(1) as u64;
+    let overflow = seen.is_none_or(|damage| damage.overflow);
+    let known = |channel: &Channel| !overflow && !lossy(size, channel);
     graph.tensor(factored.tensor).blocks(graph.model, &mut |first, block| {
         let mut rest = block;
         for run in walk.runs(first, block.len()) {
@@ -43,7 +54,12 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored) -> Result<Option<Reason>> {
             if run.out.1 == 0 && run.input.1 == 0 {
                 let factor = factor(&factored.out, run.out, 0) * factor(inputs, run.input, 0);
                 if let Some(channel) = channels.get_mut(run.out.0) {
-                    largest = largest.max(add(channel, weights, factor, element));
+                    for part in weights.chunks(PART) {
+                        if known(channel) {
+                            break;
+                        }
+                        largest = largest.max(add(channel, part, factor, element));
+                    }
                 }
                 continue;
             }
@@ -58,27 +74,34 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored) -> Result<Option<Reason>> {
     if !element.round(largest).is_finite() {
         return Ok(Some(Reason::Overflow));
     }
-    let unit = element.unit_roundoff();
-    let step = element.smallest_subnormal() / 2.0;
-    let allowed = (LARGEST_LOSS * LARGEST_LOSS - 1.0) * unit * unit;
-    // Both sides over the square of the step, which by itself is below the smallest f64 for wide types.
-    let lossy = |channel: &Channel| channel.small > 0 && channel.small as f64 > allowed * (channel.square.sqrt() / step).powi(2);
-    Ok(channels.iter().any(lossy).then_some(Reason::Underflow))
+    Ok(channels.iter().any(|channel| lossy(channel.small, channel)).then_some(Reason::Underflow))
 }
+
+/// How many weights are looked at before the next question whether that was enough.
+const PART: usize = 256;
+
+/// How many weights are looked at side by side.
+const LANES: usize = 8;
 
 /// Adds weights that share a factor. Returns the largest finite magnitude among the products of finite weights; an infinite
 /// product of finite numbers counts as the largest.
 fn add(channel: &mut Channel, weights: &[f64], factor: f64, element: Element) -> f64 {
     let normal = element.smallest_normal();
-    let (mut small, mut square, mut largest) = (0u64, 0.0, 0.0f64);
-    for weight in weights {
+    // Sums that do not wait for each other: one sum in order would take as long as reading the file.
+    let (mut small, mut square, mut largest) = ([0u64; LANES], [0.0; LANES], [0.0f64; LANES]);
+    let mut look = |lane: usize, weight: f64| {
         let exact = (weight * factor).abs();
-        small += u64::from(exact < normal && exact > 0.0);
         let known = if weight.is_finite() { exact } else { 0.0 };
-        square += known * known;
-        largest = largest.max(known);
+        small[lane] += u64::from(exact < normal && exact > 0.0);
+        square[lane] += known * known;
+        largest[lane] = if known > largest[lane] { known } else { largest[lane] };
+    };
+    let (blocks, rest) = weights.as_chunks::<LANES>();
+    for block in blocks {
+        (0..LANES).for_each(|lane| look(lane, block[lane]));
     }
-    channel.small += small;
-    channel.square += square;
-    largest
+    rest.iter().enumerate().for_each(|(lane, weight)| look(lane, *weight));
+    channel.small += small.iter().sum::<u64>();
+    channel.square += square.iter().sum::<f64>();
+    largest.into_iter().fold(0.0, f64::max)
 }
