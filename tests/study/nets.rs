@@ -176,7 +176,7 @@ impl Maker {
             }
             "one axis" => {
                 for _ in 0..depth + 1 {
-                    self.convolution(c, 3, if self.channels % 2 == 0 { 2 } else { 1 }, 1, true);
+                    self.convolution(c, 3, if self.channels.is_multiple_of(2) { 2 } else { 1 }, 1, true);
                     self.normalization();
                     self.relu();
                 }
