@@ -20,7 +20,7 @@ use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use judged::{fold, judge_files, options};
 use nets::{Draw, net};
 use prost::Message as _;
-use table::{Layer, Table};
+use table::{Found, Table};
 
 /// Beyond so many units a foreign fold must be refused.
 const FOREIGN_UNITS: f64 = 8.0;
@@ -29,12 +29,15 @@ fn wanted() -> usize {
     std::env::var("BNFOLD_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
 }
 
-/// What found a fault, if anything did.
-fn layer(verdict: &Verdict) -> Option<Layer> {
+/// What a verdict makes of a fault.
+fn found(verdict: &Verdict) -> Found {
     match (&verdict.execution, verdict.outcome) {
-        (Execution::Ran { .. }, Outcome::Differs) => Some(Layer::Relay),
-        (_, Outcome::Differs) => Some(Layer::Structure),
-        _ => None,
+        (Execution::Ran { .. }, Outcome::Differs) => Found::Execution,
+        (_, Outcome::Differs) => Found::Structure,
+        (Execution::NotRun { reason }, Outcome::NotJudged) if reason.starts_with("the second model does not run") => {
+            Found::NotJudged
+        }
+        _ => Found::Nothing,
     }
 }
 
@@ -111,19 +114,18 @@ impl Study {
         let start = Instant::now();
         let own = judge_files(before, &after, &options());
         self.seconds += start.elapsed().as_secs_f64();
-        let found = layer(&own);
-        if found.is_some() && !well_named(&own, wrong) {
-            let said = table::summary(&own);
-            self.table.misnamed.push(format!("{place}: expected {:?}, {said}", wrong.values));
+        let said = found(&own);
+        if matches!(said, Found::Structure | Found::Execution) && !well_named(&own, wrong) {
+            self.table.misnamed.push(format!("{place}: expected {:?}, {}", wrong.values, table::summary(&own)));
         }
-        self.table.row(fault).own(found);
-        if found.is_none() {
+        self.table.row(fault).own(said);
+        if said == Found::Nothing {
             self.table.missed_in_structure += usize::from(wrong.units.is_none());
             self.table.missed.push(format!("own: {place}, {:?} units, {}", wrong.units, table::summary(&own)));
         }
         if wrong.units.is_none_or(|units| units > FOREIGN_UNITS) {
             let foreign = judge_files(before, &after, &VerifyOptions { tier: Tier::Foreign, ..options() });
-            let found = layer(&foreign).is_some();
+            let found = found(&foreign) != Found::Nothing;
             self.table.row(fault).foreign(found);
             if !found {
                 self.table.missed.push(format!("foreign: {place}, {:?} units, {}", wrong.units, table::summary(&foreign)));

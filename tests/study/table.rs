@@ -9,35 +9,43 @@ use bnfold::verify::{Execution, Outcome, Verdict};
 /// Whether the verdict judges every constant by itself, and not only by what it does to the inputs that are run.
 const CONSTANTS_ARE_CERTIFIED: bool = false;
 
-/// What finds a fault.
+/// What a verdict makes of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
+pub enum Found {
+    /// The files cannot be the same.
     Structure,
-    Relay,
+    /// The models were run, and differ.
+    Execution,
+    /// The wrong model does not run, although the right one does: it is not accepted, but nobody can say what it computes.
+    NotJudged,
+    /// It is taken for right.
+    Nothing,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     pub excluded: usize,
     structure: usize,
-    relay: usize,
+    execution: usize,
+    not_judged: usize,
     missed: usize,
     foreign_found: usize,
     foreign_missed: usize,
 }
 
 impl Row {
-    pub fn own(&mut self, layer: Option<Layer>) {
-        match layer {
-            Some(Layer::Structure) => self.structure += 1,
-            Some(Layer::Relay) => self.relay += 1,
-            None => self.missed += 1,
+    pub fn own(&mut self, found: Found) {
+        match found {
+            Found::Structure => self.structure += 1,
+            Found::Execution => self.execution += 1,
+            Found::NotJudged => self.not_judged += 1,
+            Found::Nothing => self.missed += 1,
         }
     }
 
     /// How many were made.
     pub fn seeded(&self) -> usize {
-        self.structure + self.relay + self.missed
+        self.structure + self.execution + self.not_judged + self.missed
     }
 
     pub fn foreign(&mut self, found: bool) {
@@ -85,7 +93,8 @@ impl Table {
         for (_, row) in self.rows.values() {
             all.excluded += row.excluded;
             all.structure += row.structure;
-            all.relay += row.relay;
+            all.execution += row.execution;
+            all.not_judged += row.not_judged;
             all.missed += row.missed;
             all.foreign_found += row.foreign_found;
             all.foreign_missed += row.foreign_missed;
@@ -101,12 +110,15 @@ impl fmt::Display for Table {
             let foreign = row.foreign_found + row.foreign_missed;
             writeln!(
                 f,
-                "| {name} | {own} | {} | {} | {} | {foreign} | {} | {} |",
-                row.structure, row.relay, row.missed, row.foreign_missed, row.excluded
+                "| {name} | {own} | {} | {} | {} | {} | {foreign} | {} | {} |",
+                row.structure, row.execution, row.not_judged, row.missed, row.foreign_missed, row.excluded
             )
         };
-        writeln!(f, "| fault | seeded | by structure | by the relay | missed | beyond 8 units | missed | excluded |")?;
-        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
+        writeln!(
+            f,
+            "| fault | seeded | by structure | by execution | not judged | missed | beyond 8 units | missed | excluded |"
+        )?;
+        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
         for (fault, row) in self.rows.values() {
             line(f, &fault.name(), row)?;
         }
