@@ -144,7 +144,17 @@ impl Pair<'_, '_> {
         self.put(&mut patch, recipe)?;
         patch.remove(&inner);
         patch.redirect(&inner, source);
-        Some(Wrong { model: patch.finished(), values: self.near(&[inner, outer]), units: None })
+        let units = self.shift_in_units(recipe)?;
+        Some(Wrong { model: patch.finished(), values: self.near(&[inner, outer]), units: Some(units) })
+    }
+
+    /// How large the shift is that must not pass the padding, in units of roundoff of the sums that it becomes a part of.
+    fn shift_in_units(&self, recipe: &Recipe) -> Option<f64> {
+        let unit = recipe::element(self.graph, self.graph.node(self.linear))?.unit_roundoff();
+        let own = recipe.bias.clone().unwrap_or_else(|| vec![0.0; recipe.layout.outputs]);
+        let folded = recipe.constants();
+        let sums = folded.bias.iter().zip(&folded.size).zip(own);
+        Some(sums.map(|((b, k), c)| (b - c * recipe.beta).abs() / (unit * k)).fold(0.0, f64::max))
     }
 
     /// These values and those of everything that reads the result of the linear node.

@@ -201,11 +201,12 @@ impl<'g, 'm> Subject<'g, 'm> {
         Some(Seeding::Wrong(Box::new(Wrong { model: patch.finished(), values: self.named(site), units: Some(units) })))
     }
 
-    /// The values at which a fold ends, as reports name them.
+    /// The values at which a fold ends, and the first that it makes, as reports name them.
     fn named(&self, site: &Site) -> Vec<String> {
         let path = self.before.scope_path(site.region.scopes.0);
         let named = |name: &String| if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-        site.region.outputs.iter().map(named).collect()
+        let first = site.region.before.first().and_then(|node| self.before.node(*node).proto.output.first());
+        site.region.outputs.iter().chain(first).map(named).collect()
     }
 
     /// Somebody who read the result of a fold reads what went into it.
