@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::model::{Graph, NodeId};
 use crate::verify::align::Region;
+use crate::verify::certify::Certified;
 use crate::verify::region::Site as Legal;
-use crate::verify::{Execution, Outcome, Site, Verdict, VerifyOptions};
+use crate::verify::{Certificate, Execution, Outcome, Site, Verdict, VerifyOptions};
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
 pub(super) fn outcome(verdict: &Verdict) -> Outcome {
@@ -38,9 +39,34 @@ fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
         node: region.before.first().map(|node| a.describe(*node)).unwrap_or_default(),
         worst: None,
         place: None,
+        certificate: None,
         outcome: Outcome::NotJudged,
         reason: None,
     }
+}
+
+/// A site that was not run: what its constants say is all that is known.
+pub(super) fn not_executed((a, b): (&Graph<'_>, &Graph<'_>), (legal, found): &(Legal, Certified), why: &str) -> Site {
+    let mut site = unjudged(a, b, &legal.region, why);
+    certified(&mut site, found);
+    site
+}
+
+/// Enters what the constants of a site say into what is said of it. What differs by them differs, whatever a run says.
+pub(super) fn certified(site: &mut Site, found: &Certified) {
+    let reason = match found {
+        Certified::Certificate(certificate) => {
+            site.certificate = Some(Certificate::clone(certificate));
+            match &certificate.place {
+                Some(place) if certificate.worst > 1.0 => place.to_string(),
+                _ => return,
+            }
+        }
+        Certified::Differs(why) => why.clone(),
+        Certified::OtherForm(_) => return,
+    };
+    site.outcome = Outcome::Differs;
+    site.reason = Some(reason);
 }
 
 /// Runs both models and enters what came of it.
@@ -48,16 +74,16 @@ fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
 pub(super) fn executed(
     verdict: &mut Verdict,
     graphs: (&Graph<'_>, &Graph<'_>),
-    sites: &[Legal],
+    sites: &[(Legal, Certified)],
     _: (&Path, &Path),
     _: &VerifyOptions,
 ) {
     not_run(verdict, graphs, sites, "this program was built without tract");
 }
 
-fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Legal], reason: &str) {
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[(Legal, Certified)], reason: &str) {
     let why = "the models were not run";
-    verdict.sites.extend(sites.iter().map(|site| unjudged(a, b, &site.region, why)));
+    verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, why)));
     verdict.execution = Execution::NotRun { reason: reason.to_owned() };
 }
 
@@ -66,7 +92,7 @@ pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
-    use super::{Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
+    use super::{Certified, Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
     };
@@ -76,7 +102,7 @@ mod run {
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
         graphs: (&Graph<'_>, &Graph<'_>),
-        sites: &[Legal],
+        sites: &[(Legal, Certified)],
         paths: (&Path, &Path),
         options: &VerifyOptions,
     ) {
@@ -88,13 +114,17 @@ mod run {
         let mut once = true;
         for found in &report.sites {
             let Some(legal) = sites.get(found.plan) else { continue };
-            once &= found.worst_once <= 1.0 && found.apart.is_none();
-            verdict.sites.push(judged(graphs, legal, found));
+            once &= found.worst_once <= 1.0
+                && found.apart.is_none()
+                && !matches!(&legal.1, Certified::Certificate(c) if c.once > 1.0);
+            let mut site = judged(graphs, &legal.0, found);
+            super::certified(&mut site, &legal.1);
+            verdict.sites.push(site);
         }
         for (index, legal) in sites.iter().enumerate() {
             if report.sites.iter().all(|found| found.plan != index) {
                 let why = "no run came by it";
-                verdict.sites.push(super::unjudged(graphs.0, graphs.1, &legal.region, why));
+                verdict.sites.push(super::not_executed(graphs, legal, why));
             }
         }
         for (output, place) in &report.outputs_apart {
@@ -112,7 +142,12 @@ mod run {
         };
     }
 
-    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Legal], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
+    fn relay(
+        graphs: (&Graph<'_>, &Graph<'_>),
+        sites: &[(Legal, Certified)],
+        paths: (&Path, &Path),
+        options: &VerifyOptions,
+    ) -> Relay {
         let members = |graph: &Graph<'_>, forms: &[Form]| {
             let member = |form: &Form| Member {
                 node: form.node.0,
@@ -121,7 +156,7 @@ mod run {
             };
             forms.iter().map(member).collect::<Vec<Member>>()
         };
-        let plan = |site: &Legal| SitePlan {
+        let plan = |(site, _): &(Legal, Certified)| SitePlan {
             before: members(graphs.0, &site.forms.0),
             after: members(graphs.1, &site.forms.1),
             outputs: site.region.outputs.clone(),

@@ -46,6 +46,81 @@ impl Tier {
     }
 }
 
+/// What the constants of a site are, held against what those of the first model ask for.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Certificate {
+    /// The strictest tier that holds; absent if none does.
+    pub tier: Option<Tier>,
+    /// The largest distance in units of its limit (1.0 is the limit), in the tier that was asked for.
+    pub worst: f64,
+    /// The same for constants that were rounded once.
+    pub once: f64,
+    /// The largest distance of a weight or factor in units of its own last place.
+    pub ulp: f64,
+    /// The same in units of roundoff, relative to it.
+    pub units: f64,
+    /// The largest distance of a bias or shift in units of roundoff of the magnitudes that are summed up in it.
+    pub shift_units: f64,
+    /// Where the largest share of the limit was; absent if all constants are exact.
+    pub place: Option<Deviation>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// A number of a constant and what it should be.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Deviation {
+    /// The node of the second model.
+    pub node: String,
+    /// The constant by name; absent where there is none and its place should not be empty.
+    pub constant: Option<String>,
+    /// Which element of a weight, or the channel of a bias, factor or shift.
+    pub index: Vec<u64>,
+    /// What is there.
+    pub found: f64,
+    /// What should be there.
+    pub expected: f64,
+    /// How far it may be off.
+    pub limit: f64,
+}
+
+impl Certificate {
+    /// The worst of two.
+    #[must_use]
+    pub fn and(mut self, other: Certificate) -> Certificate {
+        let weaker = |tier: Option<Tier>| match tier {
+            Some(Tier::Own) => 0,
+            Some(Tier::Foreign) => 1,
+            None => 2,
+        };
+        if weaker(other.tier) > weaker(self.tier) {
+            self.tier = other.tier;
+        }
+        if other.worst > self.worst {
+            self.place = other.place;
+        }
+        self.worst = self.worst.max(other.worst);
+        self.once = self.once.max(other.once);
+        self.ulp = self.ulp.max(other.ulp);
+        self.units = self.units.max(other.units);
+        self.shift_units = self.shift_units.max(other.shift_units);
+        self.notes.extend(other.notes);
+        self
+    }
+}
+
+impl std::fmt::Display for Deviation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.constant {
+            Some(name) => write!(f, "constant `{name}` {:?}", self.index)?,
+            None => write!(f, "no constant for the shift of channel {:?}", self.index)?,
+        }
+        write!(f, ": found {:e}, expected {:e}, limit {:.3e}", self.found, self.expected, self.limit)
+    }
+}
+
 /// A place where the two models differ and what was found there.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -62,6 +137,8 @@ pub struct Site {
     pub worst: Option<f64>,
     /// Where that was: index in the value, found and expected.
     pub place: Option<String>,
+    /// What its constants are; absent where they say nothing one by one.
+    pub certificate: Option<Certificate>,
     /// What is said of it.
     pub outcome: Outcome,
     /// Why, where it is not equal within rounding.

@@ -99,6 +99,9 @@ fn place(site: &Site) -> String {
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
+    if let Some(certificate) = &site.certificate {
+        line.push_str(&format!("; constants {:.2} of the limit", certificate.worst));
+    }
     if let Some(worst) = site.worst {
         line.push_str(&format!("; {worst:.2} of the limit"));
     }
@@ -137,6 +140,7 @@ mod tests {
             node: "conv1".into(),
             worst: Some(0.42),
             place: Some("[0,1]: 1 for 1.5".into()),
+            certificate: None,
             outcome: Outcome::EqualWithinRounding,
             reason: None,
         };
