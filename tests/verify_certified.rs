@@ -100,3 +100,52 @@ fn one_wrong_weight_is_named() {
         assert!(place.to_string().starts_with("constant `"), "{place}");
     }
 }
+
+/// `BNFOLD_CORPUS` names a folder of models: each is folded, and the constants of every fold are judged.
+#[test]
+fn a_corpus_of_models_is_certified() {
+    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
+        eprintln!("skipped: BNFOLD_CORPUS is not set");
+        return;
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
+    files.sort();
+    let target = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    for path in files {
+        let model = Model::open(&path).unwrap();
+        let graph = Graph::build(&model).unwrap();
+        let target = target.path().join("folded.onnx");
+        let (_, staged) = bnfold::fold::stage(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}).unwrap();
+        let started = std::time::Instant::now();
+        let folded = Model::open_moved(&staged.model, &staged.sides).unwrap();
+        let folded = Graph::build(&folded).unwrap();
+        let alignment = align::align(&graph, &folded).unwrap();
+        let judged = region::judge(&graph, &folded, &alignment).unwrap();
+        let structure = started.elapsed();
+        let (mut ulp, mut once, mut units, mut other) = (0.0_f64, 0.0_f64, 0.0_f64, 0);
+        for site in &judged.sites {
+            match certify(&graph, &folded, site, Tier::Own).unwrap() {
+                Certified::Certificate(found) => {
+                    (ulp, once, units) = (ulp.max(found.ulp), once.max(found.once), units.max(found.shift_units));
+                    if found.tier != Some(Tier::Own) {
+                        wrong.push(format!("{}: {found:?}", path.display()));
+                    }
+                }
+                Certified::OtherForm(why) => {
+                    other += 1;
+                    eprintln!("  other form at {}: {why}", site.region.outputs[0]);
+                }
+                Certified::Differs(why) => wrong.push(format!("{}: {why}", path.display())),
+            }
+        }
+        let certified = started.elapsed() - structure;
+        eprintln!(
+            "{}: {} sites, {other} of another form, {once:.4} of the limit, {ulp:.4} ulp, {units:.3} u·K, L0 {structure:.2?}, L1 {certified:.2?}",
+            path.file_name().unwrap().display(),
+            judged.sites.len()
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

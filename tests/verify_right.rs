@@ -13,7 +13,7 @@ use prost::Message as _;
 
 #[test]
 fn what_every_operator_folds_is_right() {
-    let (mut count, mut largest) = (0, 0.0_f64);
+    let (mut count, mut largest, mut ran) = (0, 0.0_f64, 0);
     let walked = bnfold::plan::SAMPLES.iter();
     for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
         if !matches!(sample.expect, Expect::Folded { .. }) {
@@ -27,9 +27,20 @@ fn what_every_operator_folds_is_right() {
         }
         let verdict = judge_with(&bytes, &folded, &VerifyOptions { samples: 3, ..options() });
         largest = largest.max(right(&format!("{} in {}", sample.name, sample.text), &verdict));
+        for site in &verdict.sites {
+            assert!(site.alone.is_some(), "{}: {site:?}", sample.text);
+            if let Some(why) = site.alone.as_ref().and_then(|alone| alone.skipped.as_ref()) {
+                eprintln!("{}: {why}", sample.name);
+            }
+        }
+        let (worst, alone) = judged::alone(&verdict);
+        assert!(worst.iter().all(|share| *share <= 1.0), "{}: {worst:?}", sample.text);
+        ran += alone;
         count += 1;
     }
     assert!(count > 30, "only {count} samples fold");
+    eprintln!("{ran} sites run alone");
+    assert!(ran > 30, "only {ran} sites were run alone");
     // Were nothing rounded, nothing would have been measured.
     assert!(largest > 0.3, "{largest}");
 }
@@ -276,6 +287,8 @@ fn a_corpus_of_models_is_right() {
         let verdict = judge_files(&path, &staged.model, &options);
         let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
         eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
+        let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
+        eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
         match &verdict.execution {
             Execution::NotRun { reason } => eprintln!("  not run: {reason}"),
             _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),

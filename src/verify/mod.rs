@@ -14,7 +14,7 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Certificate, Deviation, Difference, Execution, Outcome, Site, Tier, Verdict};
+pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Site, Tier, Verdict};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct VerifyOptions {
     pub freeze: bool,
     /// Whether the models are run at all.
     pub run: bool,
+    /// Whether each place where they differ is run alone, too.
+    pub regions: bool,
     /// The process that runs them.
     pub runner: Runner,
 }
@@ -80,6 +82,7 @@ impl Default for VerifyOptions {
             moved_sides: vec![],
             freeze: false,
             run: true,
+            regions: true,
             runner: Runner::Itself,
         }
     }

@@ -68,6 +68,31 @@ pub struct Certificate {
     pub notes: Vec<String>,
 }
 
+/// What came of a site that was run alone, in f64: shares of the limit, where 1.0 is the limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Alone {
+    /// With zeros, which test the shift.
+    pub zeros: f64,
+    /// With dense random numbers.
+    pub dense: f64,
+    /// With impulses, which name the tap.
+    pub impulses: f64,
+    /// The engine against the reference, on the first model's side.
+    pub control: f64,
+    /// Where the largest share was: index in the value, found and expected.
+    pub place: Option<String>,
+    /// Why it was not run alone, if it was not.
+    pub skipped: Option<String>,
+}
+
+impl Alone {
+    /// The largest share of all.
+    pub fn worst(&self) -> f64 {
+        self.zeros.max(self.dense).max(self.impulses)
+    }
+}
+
 /// A number of a constant and what it should be.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -139,6 +164,8 @@ pub struct Site {
     pub place: Option<String>,
     /// What its constants are; absent where they say nothing one by one.
     pub certificate: Option<Certificate>,
+    /// What it makes when it is run alone; absent if that was not done.
+    pub alone: Option<Alone>,
     /// What is said of it.
     pub outcome: Outcome,
     /// Why, where it is not equal within rounding.

@@ -8,7 +8,7 @@ use super::fact::{Mix, Named, Read};
 use super::limit::FOREIGN;
 use super::side::{Chain, Side, one_axis};
 use super::stream::pairs;
-use super::tally::{Run, Sum, Tally};
+use super::tally::{Run, Sum, Tally, slack};
 use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::verify::Tier;
@@ -89,7 +89,7 @@ impl Pair<'_, '_> {
         let mut tally = Tally::new(self.tier, self.element);
         for (channel, (found, original)) in theirs.scale.iter().zip(&ours.scale).enumerate() {
             // What the rounding of each constant may do is in the slack: here nothing else is rounded.
-            let slack = tally.slack(at(&theirs.scale_rounding, channel), theirs.roundings);
+            let slack = slack(self.element.unit_roundoff(), at(&theirs.scale_rounding, channel), theirs.roundings);
             tally.factor(theirs.holders.0, channel, *found, *original, slack);
         }
         for channel in 0..channels {
@@ -167,28 +167,44 @@ impl Pair<'_, '_> {
         let count = theirs.before.roundings + theirs.behind.roundings;
         let slacks: (Vec<f64>, Vec<f64>) = (theirs.before.scale_rounding.clone(), theirs.behind.scale_rounding.clone());
         let shifts = left.iter().any(|(shift, magnitude)| *shift != 0.0 || *magnitude != 0.0) && left.len() == read;
+        let unit = self.element.unit_roundoff();
+        let slack_of = |rounding, count| slack(unit, rounding, count);
         let mut gathered = Gathered { shift: vec![0.0; made], magnitude: vec![0.0; made] };
         let taps = mix.extents[2].max(1);
         let tensors = ((self.graphs.0, mix.weight.tensor), (self.graphs.1, theirs.mix.weight.tensor));
+        let uniform = count == 0;
+        let mut multipliers = Vec::new();
         pairs(tensors.0, tensors.1, &mut |start, original, found| {
-            let mut done = 0;
-            while done < original.len() {
-                let index = usize::try_from(start).unwrap_or(usize::MAX).saturating_add(done);
+            let first = usize::try_from(start).unwrap_or(usize::MAX);
+            multipliers.clear();
+            let mut run = |from: usize, original: &[f64], found: &[f64], factors: &[f64], slack: (f64, f64)| {
+                let at = start + from as u64;
+                tally.factors(&Run { named: theirs.mix.weight, at, original, found, factors, slack });
+            };
+            for pair in mix.pairs(first / taps) {
+                let done = multipliers.len();
                 // A block may begin and end within the taps of a pair of channels.
-                let end = (done + taps - index % taps).min(original.len());
-                let (from, to) = mix.pair(index / taps);
-                let (Some(original), Some(found)) = (original.get(done..end), found.get(done..end)) else { return };
-                let slack = tally.slack(at(&slacks.0, from) + at(&slacks.1, to), count);
-                let factor = at(&factors.0, from) * at(&factors.1, to) * gain;
-                tally.factors(&Run { named: theirs.mix.weight, at: start + done as u64, original, found, factor, slack });
-                if shifts {
-                    let (shift, magnitude) = left.get(from).copied().unwrap_or((f64::NAN, f64::NAN));
-                    let sum = original.iter().sum::<f64>() * mix.gain;
-                    let most = original.iter().map(|w| w.abs()).sum::<f64>() * mix.gain.abs();
-                    add(&mut gathered.shift, to, sum * shift);
-                    add(&mut gathered.magnitude, to, most * magnitude);
+                let end = (done + taps - (first + done) % taps).min(original.len());
+                let (Some(own), Some(other)) = (original.get(done..end), found.get(done..end)) else { break };
+                if own.is_empty() {
+                    break;
                 }
-                done = end;
+                let factor = at(&factors.0, pair.0) * at(&factors.1, pair.1) * gain;
+                multipliers.resize(end, factor);
+                if !uniform {
+                    let slack = slack_of(at(&slacks.0, pair.0) + at(&slacks.1, pair.1), count);
+                    run(done, own, other, multipliers.get(done..).unwrap_or_default(), slack);
+                }
+                if shifts {
+                    let (shift, magnitude) = left.get(pair.0).copied().unwrap_or((f64::NAN, f64::NAN));
+                    let sum = own.iter().sum::<f64>() * mix.gain;
+                    let most = own.iter().map(|w| w.abs()).sum::<f64>() * mix.gain.abs();
+                    add(&mut gathered.shift, pair.1, sum * shift);
+                    add(&mut gathered.magnitude, pair.1, most * magnitude);
+                }
+            }
+            if uniform {
+                run(0, original, found, &multipliers, slack_of(0.0, 0));
             }
         })?;
         Ok(gathered)

@@ -6,8 +6,10 @@
 
 mod compare;
 mod fact;
+pub(crate) mod layout;
 mod limit;
 mod side;
+pub(crate) mod small;
 mod stream;
 mod tally;
 

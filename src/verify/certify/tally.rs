@@ -53,7 +53,7 @@ pub(super) struct Run<'x> {
     pub original: &'x [f64],
     pub found: &'x [f64],
     /// What each original one is to be multiplied with.
-    pub factor: f64,
+    pub factors: &'x [f64],
     /// What other constants of the second file may do, relative: rounded once, and otherwise.
     pub slack: (f64, f64),
 }
@@ -78,11 +78,6 @@ impl Tally {
         Tally { tier, spacing, unit, ulp: 0.0, units: 0.0, shift_units: 0.0, once: 0.0, foreign: 0.0, spot: None }
     }
 
-    /// Units of roundoff relative to a factor that other constants may add to it.
-    pub fn slack(&self, rounding: f64, count: usize) -> (f64, f64) {
-        (rounding + PRODUCT, FOREIGN * self.unit * count as f64 + PRODUCT)
-    }
-
     /// Takes in a run of factors.
     pub fn factors(&mut self, run: &Run<'_>) {
         let foreign = FOREIGN * self.unit + run.slack.1;
@@ -90,8 +85,8 @@ impl Tally {
         let (mut ulp, mut units) = (self.ulp, self.units);
         let mut worst = (self.once, self.foreign);
         let mut spot = None;
-        for (index, (found, original)) in run.found.iter().zip(run.original).enumerate() {
-            let expected = original * run.factor;
+        for (index, ((found, original), factor)) in run.found.iter().zip(run.original).zip(run.factors).enumerate() {
+            let expected = original * factor;
             let distance = (found - expected).abs();
             if distance == 0.0 {
                 continue;
@@ -184,6 +179,11 @@ impl Tally {
             Tier::Foreign => self.foreign,
         }
     }
+}
+
+/// What other constants of the second file, so many, may add to a factor, relative to it: rounded once, and otherwise.
+pub(super) fn slack(unit: f64, rounding: f64, count: usize) -> (f64, f64) {
+    (rounding + PRODUCT, FOREIGN * unit * count as f64 + PRODUCT)
 }
 
 /// How many limits a distance is; never NaN and never infinite, and what is not finite is beyond every limit.
