@@ -86,10 +86,10 @@ impl fmt::Display for Error {
         if let Some(file) = &self.file {
             write!(f, "{}: ", printable(&file.display().to_string()))?;
         }
-        write!(f, "{}", printable(&self.what))?;
         if let Some(place) = &self.place {
-            write!(f, " at {}", printable(place))?;
+            write!(f, "{}: ", printable(place))?;
         }
+        write!(f, "{}", printable(&self.what))?;
         if let Some(source) = &self.source {
             write!(f, ": {source}")?;
         }
@@ -139,7 +139,7 @@ mod tests {
             .at("node `a`")
             .remedy("rename one")
             .file(Path::new("m.onnx"));
-        assert_eq!(error.to_string(), "m.onnx: value `x` has two producers at node `a`; rename one");
+        assert_eq!(error.to_string(), "m.onnx: node `a`: value `x` has two producers; rename one");
     }
 
     #[test]

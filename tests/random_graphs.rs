@@ -69,7 +69,7 @@ impl Maker {
 
     fn step(&mut self) {
         let x = self.value.clone();
-        match self.pick(10) {
+        match self.pick(14) {
             0 | 1 => {
                 let c = self.channels;
                 let s = self.constant(&[c], &POWERS);
@@ -100,9 +100,75 @@ impl Maker {
                 self.node(&text);
             }
             6 if self.outputs.len() < 2 => self.outputs.push(x),
+            10 if !self.spatial.is_empty() => self.pool(&x),
+            11 => self.regroup(&x),
+            12 | 13 => self.branches(&x),
             _ if self.spatial.is_empty() => self.product(&x),
             _ => self.convolution(&x),
         }
+    }
+
+    fn pool(&mut self, x: &str) {
+        let rank = self.spatial.len();
+        let area: usize = self.spatial.iter().product();
+        let window = list(&vec![2; rank]);
+        match self.pick(3) {
+            // The mean of a power of two is exact.
+            0 if area.is_power_of_two() => {
+                self.node(&format!("GlobalAveragePool ({x})"));
+                self.spatial.fill(1);
+            }
+            kind if self.spatial.iter().all(|e| *e > 1) => {
+                let operator = if kind == 1 { "MaxPool" } else { "AveragePool" };
+                self.node(&format!("{operator} <kernel_shape = [{window}]> ({x})"));
+                self.spatial.iter_mut().for_each(|e| *e -= 1);
+            }
+            _ => self.node(&format!("LeakyRelu <alpha = 0.5> ({x})")),
+        }
+    }
+
+    fn regroup(&mut self, x: &str) {
+        match (self.pick(3), self.spatial.len()) {
+            (0, 2) => {
+                self.node(&format!("Transpose <perm = [0, 1, 3, 2]> ({x})"));
+                self.spatial.swap(0, 1);
+            }
+            (1, 1..) => {
+                self.node(&format!("Flatten ({x})"));
+                self.channels *= self.spatial.drain(..).product::<usize>();
+            }
+            (_, 2) => {
+                let shape = format!("r{}", self.constants.len());
+                self.constants.push(format!("int64[3] {shape} = {{0, {}, -1}}", self.channels));
+                self.node(&format!("Reshape ({x}, {shape})"));
+                self.spatial = vec![self.spatial[0] * self.spatial[1]];
+            }
+            _ => self.node(&format!("Relu ({x})")),
+        }
+    }
+
+    /// Two linear operators beside each other, put together again.
+    fn branches(&mut self, x: &str) {
+        let joined = self.pick(3);
+        let out = 1 + self.pick(2);
+        let mut made = vec![];
+        for _ in 0..2 {
+            let kernel = vec![1; self.spatial.len()];
+            let (dims, operator) = match kernel.is_empty() {
+                true => (vec![self.channels, out], "Gemm"),
+                false => ([vec![out, self.channels], kernel].concat(), "Conv"),
+            };
+            let w = self.constant(&dims, &[]);
+            self.node(&format!("{operator} ({x}, {w})"));
+            made.push(self.value.clone());
+        }
+        let both = made.join(", ");
+        self.node(&match joined {
+            0 => format!("Concat <axis = 1> ({both})"),
+            1 => format!("Add ({both})"),
+            _ => format!("Sum ({both})"),
+        });
+        self.channels = if joined == 0 { 2 * out } else { out };
     }
 
     fn product(&mut self, x: &str) {
@@ -162,7 +228,7 @@ fn graph(seed: u64) -> String {
     };
     maker.pick(1);
     maker.channels = 1 + maker.pick(4);
-    maker.spatial = [vec![], vec![3], vec![3, 2]][maker.pick(3)].clone();
+    maker.spatial = [vec![], vec![4], vec![4, 2]][maker.pick(3)].clone();
     let input = [vec![2, maker.channels], maker.spatial.clone()].concat();
     for _ in 0..2 + maker.pick(5) {
         maker.step();

@@ -4,10 +4,12 @@
 //! the node, [`Port::Input`] when it stands before it. A law sees facts, never the graph.
 
 mod affine;
+mod carry;
 mod mix;
 mod reason;
 
 pub use affine::{Host, Map};
+pub use carry::{Carry, Lane, Pairs, Passes, Together, Wire};
 pub use mix::{Bias, Mix, Role};
 pub use reason::Reason;
 
@@ -20,11 +22,8 @@ pub enum Law {
     Map(Map),
     /// The node mixes channels by constant weights.
     Mix(Mix),
-    /// The node hands its input on unchanged: Identity, Dropout at inference.
-    Same {
-        /// The input that it hands on.
-        data: usize,
-    },
+    /// The node hands maps on between its inputs and its output.
+    Carry(Carry),
 }
 
 /// Where a map arrives at a node.
@@ -107,10 +106,6 @@ pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Res
     match law {
         Law::Map(own) => own.push(at, map),
         Law::Mix(mix) => mix.push(constants, at, map),
-        Law::Same { data } => match at {
-            Port::Output => Ok(Step { moves: vec![(Port::Input(*data), map.clone())], ..Step::default() }),
-            Port::Input(input) if input == *data => Ok(Step { moves: vec![(Port::Output, map.clone())], ..Step::default() }),
-            Port::Input(_) => Err(Reason::UnknownOperator),
-        },
+        Law::Carry(carry) => carry.push(at, map),
     }
 }

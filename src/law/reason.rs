@@ -58,6 +58,10 @@ reasons! {
     BorderTaps = "border-taps", "a shift cannot enter a transposed convolution whose outputs see different numbers of taps", "nothing";
     NoBias = "no-bias", "the operator has no place for a shift", "use Gemm instead of MatMul, or add a constant behind it";
     ShiftThroughScale = "shift-through-scale", "a multiplication by a constant has no place for a shift", "nothing";
+    FallingScale = "falling-scale", "a scale that is negative or zero does not pass a maximum or an activation", "nothing";
+    ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";
+    CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
+    PartOfValue = "part-of-value", "the map would reach only a part of a sum or concatenation", "nothing";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }
 

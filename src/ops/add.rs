@@ -1,7 +1,7 @@
 //! Add of a constant, opset 1 to 14: `y = x + c`.
 
 use super::constant_operand as operand;
-use super::{NEWEST_OPSET, Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop, value_operands};
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -10,13 +10,16 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Add",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "of a constant per channel: is folded; takes in shifts and hands scales on",
+    summary: "of a constant per channel: is folded; takes in shifts and hands scales on; of values: as Sum",
     read,
     shape: operand::shape,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if !node.is_constant(0) && !node.is_constant(1) {
+        return value_operands::read(node).map(Law::Carry);
+    }
     let constant = operand::read(node)?;
     let placed = constant.place(vec![1.0], constant.values.clone());
     let host = Host::Term { input: constant.input, dims: constant.dims, rank: constant.rank, sign: 1.0 };

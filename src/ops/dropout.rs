@@ -1,7 +1,7 @@
 //! Dropout, opset 1 to 22: hands its input on at inference (Srivastava et al. 2014).
 
-use super::{NEWEST_OPSET, Operator, Stop, same_shape};
-use crate::law::{Law, Reason};
+use super::{NEWEST_OPSET, Operator, Stop, rank, same_shape};
+use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -9,7 +9,7 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Dropout",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "at inference, without a mask: hands maps on in both directions",
+    summary: "at inference, without a mask: hands maps on",
     read,
     shape: same_shape,
     samples: SAMPLES,
@@ -25,7 +25,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if !inference || node.connected_outputs() != 1 || node.outputs.first() != Some(&true) {
         return Err(Reason::TrainingMode.into());
     }
-    Ok(Law::Same { data: 0 })
+    Ok(Law::Carry(Carry::unary(rank(node, 0), Passes::ALL)))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -10,18 +10,39 @@ use crate::model::{Fault, NodeView, NotConstant, Shape, Unreadable};
 use crate::sample::Sample;
 
 mod add;
+mod average_pool;
 mod batch_normalization;
+mod clip;
+mod concat;
 mod constant_operand;
 mod conv;
 mod conv_transpose;
+mod depth_to_space;
 mod div;
 mod dropout;
+mod flatten;
 mod gemm;
+mod global_average_pool;
+mod global_max_pool;
 mod identity;
+mod leaky_relu;
 mod matmul;
+mod max_pool;
 mod mul;
+mod pad;
+mod prelu;
+mod reduce_mean;
+mod reduce_sum;
+mod regroup;
+mod relu;
+mod reshape;
 pub mod shapes;
+mod squeeze;
 mod sub;
+mod sum;
+mod transpose;
+mod unsqueeze;
+mod value_operands;
 
 /// The newest version of the standard operator set that was looked at.
 pub const NEWEST_OPSET: i64 = 28;
@@ -57,6 +78,25 @@ pub static OPERATORS: &[&Operator] = &[
     &div::OPERATOR,
     &identity::OPERATOR,
     &dropout::OPERATOR,
+    &relu::OPERATOR,
+    &leaky_relu::OPERATOR,
+    &prelu::OPERATOR,
+    &clip::OPERATOR,
+    &max_pool::OPERATOR,
+    &global_max_pool::OPERATOR,
+    &average_pool::OPERATOR,
+    &global_average_pool::OPERATOR,
+    &reduce_mean::OPERATOR,
+    &reduce_sum::OPERATOR,
+    &reshape::OPERATOR,
+    &flatten::OPERATOR,
+    &squeeze::OPERATOR,
+    &unsqueeze::OPERATOR,
+    &transpose::OPERATOR,
+    &concat::OPERATOR,
+    &pad::OPERATOR,
+    &depth_to_space::OPERATOR,
+    &sum::OPERATOR,
 ];
 
 /// The row of an operator.
@@ -110,6 +150,11 @@ pub fn reason(unreadable: &Unreadable) -> Reason {
 /// The shape of the first input: for operators that keep it.
 fn same_shape(node: &NodeView<'_>) -> Option<Shape> {
     node.input(0)?.shape.clone()
+}
+
+/// The rank of an input, if it is known.
+fn rank(node: &NodeView<'_>, input: usize) -> Option<usize> {
+    node.input(input)?.shape.as_ref().map(Shape::rank)
 }
 
 /// A channel count as the file gives it, which must be positive.

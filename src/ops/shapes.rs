@@ -1,8 +1,9 @@
-//! Shapes of operators that have no law of their own: enough to know ranks and channel axes between those that have one.
+//! Shapes: enough to know ranks and channel axes, also across operators that have no law of their own.
 //!
 //! What is not certain is unknown.
 
-use super::find;
+use super::{Stop, find};
+use crate::law::{Carry, Passes, Reason};
 use crate::model::{Dim, NodeView, Shape};
 
 /// The shape of a node's first output, as far as its operator tells.
@@ -10,23 +11,19 @@ pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
     if let Some(operator) = find(node.op_type) {
         return (operator.shape)(node);
     }
-    let x = || node.input(0)?.shape.clone();
     match node.op_type {
-        "Relu"
-        | "LeakyRelu"
-        | "PRelu"
-        | "Elu"
+        "Elu"
         | "Selu"
         | "Celu"
         | "Gelu"
         | "Mish"
+        | "Swish"
         | "Sigmoid"
         | "HardSigmoid"
         | "HardSwish"
         | "Tanh"
         | "Softplus"
         | "Softsign"
-        | "Clip"
         | "Erf"
         | "Exp"
         | "Log"
@@ -48,37 +45,145 @@ pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
         | "RMSNormalization"
         | "QuantizeLinear"
         | "DequantizeLinear"
-        | "ThresholdedRelu" => x(),
-        "Sum" | "Mean" | "Max" | "Min" | "Pow" | "Where" => broadcast(node),
-        "MaxPool" | "AveragePool" | "LpPool" | "Resize" | "Upsample" => pooled(node),
-        "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => {
-            let mut shape = x()?;
-            shape.0.iter_mut().skip(2).for_each(|d| *d = Dim::Known(1));
-            Some(shape)
-        }
-        "Flatten" => {
-            let axis = node.int("axis", 1).ok()?;
-            let shape = x()?;
-            let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok()?;
-            let product =
-                |dims: &[Dim]| dims.iter().try_fold(1u64, |n, d| n.checked_mul(d.known()?)).map_or(Dim::Unknown, Dim::Known);
-            Some(Shape(vec![product(shape.0.get(..axis)?), product(&shape.0[axis..])]))
-        }
-        "Transpose" => {
-            let shape = x()?;
-            let order = node.ints("perm").ok()?;
-            let reversed: Vec<i64> = (0..shape.rank() as i64).rev().collect();
-            let order = if order.is_empty() { &reversed[..] } else { order };
-            let dims = order.iter().map(|axis| usize::try_from(*axis).ok().and_then(|a| shape.0.get(a).copied()));
-            dims.collect::<Option<Vec<Dim>>>().filter(|dims| dims.len() == shape.rank()).map(Shape)
-        }
-        "Reshape" => reshaped(node),
-        "Concat" => concatenated(node),
+        | "ThresholdedRelu" => node.input(0)?.shape.clone(),
+        "Mean" | "Max" | "Min" | "Pow" | "Where" => broadcast(node),
+        "LpPool" | "Resize" | "Upsample" => pooled(node),
+        "GlobalLpPool" => global(node),
         _ => None,
     }
 }
 
-fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
+/// An axis counted from the front.
+pub(super) fn normal(axis: i64, rank: usize) -> Option<usize> {
+    usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok().filter(|axis| *axis < rank)
+}
+
+/// Channels and batch stay, everything else has one position.
+pub(super) fn global(node: &NodeView<'_>) -> Option<Shape> {
+    let mut shape = node.input(0)?.shape.clone()?;
+    shape.0.iter_mut().skip(2).for_each(|d| *d = Dim::Known(1));
+    Some(shape)
+}
+
+/// Two axes: the extents before `axis`, and the others.
+pub(super) fn flattened(node: &NodeView<'_>) -> Option<Shape> {
+    let shape = node.input(0)?.shape.clone()?;
+    let axis = node.int("axis", 1).ok()?;
+    let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok()?;
+    let (before, behind) = (shape.0.get(..axis)?, shape.0.get(axis..)?);
+    let product = |dims: &[Dim]| match dims {
+        [one] => *one,
+        dims => dims.iter().try_fold(1u64, |n, d| n.checked_mul(d.known()?)).map_or(Dim::Unknown, Dim::Known),
+    };
+    Some(Shape(vec![product(before), product(behind)]))
+}
+
+/// The order of axes of a Transpose; reversed if it does not say.
+pub(super) fn order(node: &NodeView<'_>, rank: usize) -> Option<Vec<usize>> {
+    let given = node.ints("perm").ok()?;
+    let reversed: Vec<i64> = (0..rank as i64).rev().collect();
+    let given = if given.is_empty() { &reversed[..] } else { given };
+    let order = given.iter().map(|axis| usize::try_from(*axis).ok().filter(|a| *a < rank)).collect::<Option<Vec<usize>>>()?;
+    let mut seen = order.clone();
+    seen.sort_unstable();
+    seen.dedup();
+    (seen.len() == rank).then_some(order)
+}
+
+/// Axes in another order.
+pub(super) fn transposed(node: &NodeView<'_>) -> Option<Shape> {
+    let shape = node.input(0)?.shape.as_ref()?;
+    Some(Shape(order(node, shape.rank())?.into_iter().map(|axis| shape.dim(axis)).collect()))
+}
+
+/// The axes that an operator is given, by attribute before `opset` and by input from there on.
+fn axes(node: &NodeView<'_>, opset: i64, rank: usize) -> Option<Vec<usize>> {
+    let given = match node.opset < opset {
+        true => node.ints("axes").ok()?.to_vec(),
+        false if node.input(1).is_some() => node.elements.integers(1).ok()?,
+        false => vec![],
+    };
+    given.into_iter().map(|axis| normal(axis, rank)).collect()
+}
+
+/// Axes of extent one left out; without a list, all of them, which must be known.
+pub(super) fn squeezed(node: &NodeView<'_>) -> Option<Shape> {
+    let shape = node.input(0)?.shape.as_ref()?;
+    let mut gone = axes(node, 13, shape.rank())?;
+    if gone.is_empty() {
+        shape.0.iter().all(|d| d.known().is_some()).then_some(())?;
+        gone = (0..shape.rank()).filter(|axis| shape.dim(*axis) == Dim::Known(1)).collect();
+    }
+    Some(Shape(shape.0.iter().enumerate().filter(|(axis, _)| !gone.contains(axis)).map(|(_, d)| *d).collect()))
+}
+
+/// Axes of extent one put in.
+pub(super) fn unsqueezed(node: &NodeView<'_>) -> Option<Shape> {
+    let shape = node.input(0)?.shape.as_ref()?;
+    let count = if node.opset < 13 { node.ints("axes").ok()?.len() } else { node.elements.integers(1).ok()?.len() };
+    let rank = shape.rank() + count;
+    let new = axes(node, 13, rank)?;
+    let mut old = shape.0.iter();
+    let dims = (0..rank).map(|axis| if new.contains(&axis) { Some(Dim::Known(1)) } else { old.next().copied() });
+    dims.collect::<Option<Vec<Dim>>>().map(Shape)
+}
+
+/// The axes of a reduction, and whether they stay with one position.
+fn reduction_axes(node: &NodeView<'_>, rank: usize) -> Option<(Vec<usize>, bool)> {
+    let by_input = if node.op_type == "ReduceSum" { 13 } else { 18 };
+    let given = axes(node, by_input, rank)?;
+    if given.is_empty() && node.int("noop_with_empty_axes", 0).ok()? != 0 {
+        return None;
+    }
+    let all = (0..rank).collect();
+    Some((if given.is_empty() { all } else { given }, node.int("keepdims", 1).ok()? != 0))
+}
+
+/// The shape of a reduction.
+pub(super) fn reduced(node: &NodeView<'_>) -> Option<Shape> {
+    let shape = node.input(0)?.shape.as_ref()?;
+    let (gone, keep) = reduction_axes(node, shape.rank())?;
+    let dims = shape.0.iter().enumerate().filter(|(axis, _)| keep || !gone.contains(axis));
+    Some(Shape(dims.map(|(axis, d)| if gone.contains(&axis) { Dim::Known(1) } else { *d }).collect()))
+}
+
+/// The law of a reduction: axes that are not reduced correspond.
+pub(super) fn reduction(node: &NodeView<'_>, passes: Passes) -> Result<Carry, Stop> {
+    let rank = node.shape(0)?.rank();
+    let (gone, keep) = reduction_axes(node, rank).ok_or(Reason::UnknownShape)?;
+    let mut carry = Carry::unary(Some(rank), passes);
+    carry.wires[0].lanes.retain(|lane| !gone.contains(&lane.input));
+    for lane in carry.wires[0].lanes.iter_mut().filter(|_| !keep) {
+        lane.output -= gone.iter().filter(|axis| **axis < lane.input).count();
+    }
+    Ok(carry)
+}
+
+/// How many numbers a reduction puts together.
+pub(super) fn terms(node: &NodeView<'_>) -> Option<u64> {
+    let shape = node.input(0)?.shape.as_ref()?;
+    let (gone, _) = reduction_axes(node, shape.rank())?;
+    gone.iter().try_fold(1u64, |n, axis| n.checked_mul(shape.dim(*axis).known()?)).filter(|n| *n > 0)
+}
+
+/// Axes that are padded have another extent.
+pub(super) fn padded(node: &NodeView<'_>) -> Option<Shape> {
+    let mut shape = node.input(0)?.shape.clone()?;
+    let pads = match node.opset {
+        1 => node.ints("paddings").ok()?.to_vec(),
+        2..=10 => node.ints("pads").ok()?.to_vec(),
+        _ if node.input(3).is_some() => return Some(Shape::of_rank(shape.rank())),
+        _ => node.elements.integers(1).ok()?,
+    };
+    let rank = shape.rank();
+    for (axis, dim) in shape.0.iter_mut().enumerate() {
+        let more = pads.get(axis)?.checked_add(*pads.get(axis + rank)?)?;
+        *dim = dim.known().and_then(|d| d.checked_add_signed(more)).map_or(Dim::Unknown, Dim::Known);
+    }
+    Some(shape)
+}
+
+pub(super) fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     for input in 1..node.inputs.len() {
         shape = shape.broadcast(node.input(input)?.shape.as_ref()?)?;
@@ -87,7 +192,7 @@ fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
 }
 
 /// Spatial extents change, batch and channels stay. Resize may change every axis, so only its rank is sure.
-fn pooled(node: &NodeView<'_>) -> Option<Shape> {
+pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     let kept = if matches!(node.op_type, "Resize" | "Upsample") { 0 } else { 2 };
     shape.0.iter_mut().skip(kept).for_each(|d| *d = Dim::Unknown);
@@ -95,7 +200,7 @@ fn pooled(node: &NodeView<'_>) -> Option<Shape> {
 }
 
 /// The shape that a Reshape's constant asks for; 0 takes the extent over, −1 is what is left.
-fn reshaped(node: &NodeView<'_>) -> Option<Shape> {
+pub(super) fn reshaped(node: &NodeView<'_>) -> Option<Shape> {
     let wanted = node.elements.integers(1).ok()?;
     let x = node.input(0)?.shape.as_ref();
     let zero_is_zero = node.int("allowzero", 0).ok()? != 0;
@@ -114,7 +219,7 @@ fn reshaped(node: &NodeView<'_>) -> Option<Shape> {
     Some(Shape(dims))
 }
 
-fn concatenated(node: &NodeView<'_>) -> Option<Shape> {
+pub(super) fn concatenated(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     let axis = node.int("axis", 1).ok()?;
     let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok().filter(|a| *a < shape.rank())?;

@@ -76,11 +76,14 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let excluded: BTreeSet<NodeId> = options.excluded.iter().map(|(node, _)| *node).collect();
     loop {
         let before = view.draft.folds.len();
-        for site in candidates.iter().filter(|site| !excluded.contains(site)) {
-            if view.draft.is_removed(*site) {
+        // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
+        let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
+        let (first, then): (Vec<_>, Vec<_>) = candidates.iter().copied().partition(normalises);
+        for site in first.into_iter().chain(then).filter(|site| !excluded.contains(site)) {
+            if view.draft.is_removed(site) {
                 continue;
             }
-            if let Ok(route) = route::route(&view, *site, Way::Back).or_else(|_| route::route(&view, *site, Way::Ahead)) {
+            if let Ok(route) = route::route(&view, site, Way::Back).or_else(|_| route::route(&view, site, Way::Ahead)) {
                 view.draft = std::mem::take(&mut view.draft).with(graph, route);
             }
             view.check()?;

@@ -15,6 +15,16 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("several-readers"),
     },
     Sample {
+        name: "one reader that reads it twice",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,2,2,2] y)
+            <float[2,6,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Concat <axis = 1> (n, n)
+              y = Conv (p, w) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
         name: "an output of the graph between",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] c)

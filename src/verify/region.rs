@@ -51,19 +51,19 @@ pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judg
     let mut regions = alignment.regions.clone();
     loop {
         let mut judged = Judged::default();
-        let mut constants_only = BTreeSet::new();
+        let mut halves = BTreeSet::new();
         for (index, region) in regions.iter().enumerate() {
             match (Judge { a, b }).region(region)? {
                 Found::Site(site) => judged.sites.push(*site),
                 Found::Unjudged(why) => judged.unjudged.push((region.clone(), why)),
                 Found::Differs(difference) => judged.differences.push(difference),
-                Found::OtherConstants(difference) => {
-                    constants_only.insert(index);
+                Found::Half(difference) => {
+                    halves.insert(index);
                     judged.differences.push(difference);
                 }
             }
         }
-        match grow::joined(a, b, &regions, &constants_only) {
+        match grow::joined(a, b, &regions, &halves) {
             Some(joined) => regions = joined,
             None => return Ok(judged),
         }
@@ -74,8 +74,8 @@ enum Found {
     Site(Box<Site>),
     Unjudged(String),
     Differs(Difference),
-    /// The same nodes with other constants: no fold by itself.
-    OtherConstants(Difference),
+    /// No fold by itself, but perhaps with what reads its output: the same nodes with other constants.
+    Half(Difference),
 }
 
 /// What a constant is made of.
@@ -97,7 +97,7 @@ impl Judge<'_, '_> {
         let place = place(self.a, &region.before);
         let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
         if let Some(difference) = self.other_constants(region)? {
-            return Ok(Found::OtherConstants(difference));
+            return Ok(Found::Half(difference));
         }
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
@@ -107,7 +107,8 @@ impl Judge<'_, '_> {
         let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
         if affine(&after) >= affine(&before) {
             let kinds = |forms: &[Form]| forms.iter().map(|f| f.operator.as_str()).collect::<Vec<_>>().join(", ");
-            return differs(format!("[{}] became [{}], which is no fold", kinds(&before), kinds(&after)));
+            let what = format!("[{}] became [{}], which is no fold", kinds(&before), kinds(&after));
+            return Ok(Found::Half(Difference { place, what }));
         }
         let (ours, theirs) = (self.census(self.a, &before)?, self.census(self.b, &after)?);
         let broken = ours.broken || before.iter().any(|form| form.broken);

@@ -67,7 +67,6 @@ fn verify() {
 }
 
 #[test]
-#[ignore = "needs the judge"]
 fn verify_judges() {
     let folder = folder();
     folder.run(&["fold", "folds.onnx", "-o", "out.onnx"]).expect(0);

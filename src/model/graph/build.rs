@@ -161,7 +161,8 @@ impl<'m> Builder<'m> {
 
     fn output(&mut self, name: &'m str, scope: ScopeId, index: usize) -> Result<()> {
         let Some(value) = self.graph.lookup(scope, name) else {
-            return Err(Error::new(ErrorKind::Graph, format!("nobody produces the output `{name}`")).at(self.place(scope)));
+            let error = Error::new(ErrorKind::Graph, format!("nobody produces the output `{name}`"));
+            return Err(error.at(self.place(scope)).remedy("the model is broken; export it again"));
         };
         self.graph.values[value.0].uses.push(Use::Output(scope, index));
         self.graph.scopes[scope.0].outputs.push(value);
@@ -238,9 +239,9 @@ impl<'m> Builder<'m> {
             return Ok(value);
         }
         let what = if later.iter().any(|n| n.output.iter().any(|o| o == name)) {
-            format!("a node reads `{name}` before it is produced: the nodes are out of order or form a cycle")
+            format!("reads `{name}` before it is produced, so the nodes are out of order or form a cycle")
         } else {
-            format!("a node reads `{name}`, which nobody produces")
+            format!("reads `{name}`, which nobody produces")
         };
         let first = node.output.iter().find(|o| !o.is_empty()).map_or("?", |o| o);
         let place = format!("node `{}` ({} -> {first}) in {}", node.name(), node.op_type(), self.place(scope));

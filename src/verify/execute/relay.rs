@@ -20,6 +20,7 @@ use super::array::Array;
 use super::bind::{InputSpec, Sizes};
 use super::flatten::Branch;
 use super::inputs::{read_npz, seeded_inputs};
+use super::job::{Job, Whole};
 use super::load::load_moved;
 use super::prepare::{Prepared, prepare_edited};
 use super::run::Loaded;
@@ -148,7 +149,7 @@ impl Relay {
         let mut samples = 0;
         for sample in 0..self.samples.max(1) {
             let seed = self.seed.wrapping_add(sample as u64);
-            let leader = self.lead(Branch::Then, seed, &given)?;
+            let leader = self.lead(Branch::Then, seed, &given).map_err(|error| self.alone(error))?;
             let (branches, seeded) = (leader.branches, leader.seeded);
             self.follow(Branch::Then, leader, &mut gathered)?;
             if branches {
@@ -165,6 +166,19 @@ impl Relay {
         report.assumptions.sort_unstable();
         report.assumptions.dedup();
         Ok(report)
+    }
+
+    /// What is said if the second model does not run: more if the first would.
+    fn alone(&self, error: CouldNotRun) -> CouldNotRun {
+        if !matches!(error, CouldNotRun::Engine(_) | CouldNotRun::Panic(_) | CouldNotRun::Operator { .. }) {
+            return error;
+        }
+        let inputs = self.inputs.clone();
+        let first = Whole { model: self.before.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
+        match Job::Whole(first).perform() {
+            Ok(_) => CouldNotRun::Model(format!("the second model does not run, although the first does: {error}")),
+            Err(_) => error,
+        }
     }
 
     /// The second model, as it is.

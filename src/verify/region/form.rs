@@ -33,10 +33,10 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
     if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
         return Ok(Err("refers to an attribute of the function around it".into()));
     }
-    if node.proto.op_type() == "Dropout" {
-        if let Err(why) = dropout(graph, node)? {
-            return Ok(Err(why));
-        }
+    if node.proto.op_type() == "Dropout"
+        && let Err(why) = dropout(graph, node)?
+    {
+        return Ok(Err(why));
     }
     if node.proto.op_type() == "BatchNormalization" {
         form.broken = rootless(graph, node, &form)?;
@@ -92,9 +92,14 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
             inference(graph, node)?;
             (true, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
         }
+        // A sum of values is no map, but maps pass it.
+        "Add" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (false, vec![]),
         "Mul" | "Add" | "Sub" => (true, vec![one_of_two()?]),
         "Div" => (true, vec![parameter(1)?]),
-        "Identity" | "Dropout" => (false, vec![]),
+        "PRelu" => (false, vec![parameter(1)?]),
+        "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
+        | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
+        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (false, vec![]),
         other => return Err(format!("is a {other}")),
     };
     let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::align::Region;
 
-/// Joins the first region that differs in constants alone with the regions that read its output, if nobody else reads it in
-/// either file. `None` if there is no such region.
-pub(super) fn joined(a: &Graph<'_>, b: &Graph<'_>, regions: &[Region], constants_only: &BTreeSet<usize>) -> Option<Vec<Region>> {
-    for index in constants_only {
+/// Joins the first of the regions that are half a fold with those that read its output, if nobody else reads it in either
+/// file. `None` if there is no such region.
+pub(super) fn joined(a: &Graph<'_>, b: &Graph<'_>, regions: &[Region], halves: &BTreeSet<usize>) -> Option<Vec<Region>> {
+    for index in halves {
         let Some(region) = regions.get(*index) else { continue };
         // Those in the same graph: what reads the value from a nested graph is no part of one fold with it.
         let owner = |nodes: fn(&Region) -> &[NodeId]| {

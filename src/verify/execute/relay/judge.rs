@@ -160,3 +160,61 @@ fn class(number: f64) -> u8 {
         _ => 3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floats(values: &[f64]) -> Array {
+        Array { dims: vec![1, values.len()], data: Data::Float(values.to_vec()) }
+    }
+
+    fn compared(found: &[f64], expected: &[f64], scale: &[f64]) -> SiteReport {
+        let limits = Limits { slope: 0.25, once: 0.125, lost: 0.0 };
+        let mut report =
+            SiteReport { plan: 0, value: String::new(), worst: 0.0, worst_once: 0.0, place: None, apart: None, unjudged: None };
+        limits.compare("v", &floats(found), &floats(expected), &floats(scale), &mut report);
+        report
+    }
+
+    #[test]
+    fn the_limit_is_on_the_scale_of_each_element() {
+        let report = compared(&[1.0, 2.5], &[1.5, 2.0], &[1.0, 4.0]);
+        assert_eq!((report.worst, report.worst_once), (2.0, 4.0));
+        assert_eq!(report.place.as_deref(), Some("`v` at [0, 0]: found 1e0, expected 1.5e0, limit 2.500e-1"));
+        assert_eq!((report.apart, report.unjudged), (None, None));
+        assert_eq!(compared(&[1.0], &[1.0], &[0.0]).worst, 0.0);
+        assert_eq!(compared(&[1.0], &[2.0], &[0.0]).worst, f64::MAX);
+    }
+
+    #[test]
+    fn classes_are_compared_before_numbers() {
+        let (nan, infinity) = (f64::NAN, f64::INFINITY);
+        let report = compared(&[nan, infinity, 1.0], &[-nan, infinity, 1.0], &[nan, infinity, 1.0]);
+        assert_eq!((report.worst, report.apart, report.unjudged), (0.0, None, None));
+        for (found, expected) in [(nan, 1.0), (1.0, nan), (infinity, -infinity), (nan, infinity), (infinity, 1.0)] {
+            let report = compared(&[1.0, found], &[1.0, expected], &[1.0, infinity]);
+            assert!(report.apart.is_some_and(|place| place.contains("[0, 1]")), "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_limit_or_no_number_is_not_judged() {
+        assert!(compared(&[1.0, 1.0], &[1.0, 1.0], &[1.0, f64::INFINITY]).unjudged.is_some());
+        assert!(compared(&[f64::NAN], &[f64::NAN], &[f64::NAN]).unjudged.is_some());
+        assert!(compared(&[], &[], &[]).unjudged.is_some());
+    }
+
+    #[test]
+    fn elsewhere_bits_must_be_equal() {
+        let value = floats(&[0.0, f64::NAN]);
+        assert_eq!(apart(&value, &floats(&[0.0, -f64::NAN])), None);
+        assert_eq!(apart(&value, &floats(&[-0.0, f64::NAN])).as_deref(), Some("at [0, 0]: found 0e0, expected -0e0"));
+        assert!(apart(&value, &floats(&[0.0])).is_some_and(|place| place.contains("shape")));
+        let whole = |values: &[i64]| Array { dims: vec![values.len()], data: Data::Int(values.to_vec()) };
+        assert_eq!(apart(&whole(&[1, 2]), &whole(&[1, 3])).as_deref(), Some("at [1]"));
+        assert!(apart(&whole(&[1, 2]), &Array { dims: vec![2], data: Data::Float(vec![1.0, 2.0]) }).is_some());
+        assert_eq!(fingerprint(&value), fingerprint(&floats(&[0.0, -f64::NAN])));
+        assert_ne!(fingerprint(&value), fingerprint(&floats(&[-0.0, f64::NAN])));
+    }
+}

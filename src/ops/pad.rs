@@ -1,0 +1,93 @@
+//! Pad, opset 1 to 25. With zeros it commutes with scales; edge, reflect and wrap repeat what is there.
+
+use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use crate::law::{Carry, Law, Passes, Reason};
+use crate::model::NodeView;
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Pad",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "not along the channels: hands scales on, and with edge, reflect or wrap also shifts",
+    read,
+    shape: shapes::padded,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let rank = node.shape(0)?.rank();
+    let (pads, axes) = amounts(node, rank)?;
+    let zeros = match node.string("mode")?.as_str() {
+        "" | "constant" => true,
+        "edge" | "reflect" | "wrap" => false,
+        _ => return Err(Reason::Attribute.into()),
+    };
+    if zeros && value(node)? != 0.0 {
+        return Err(Reason::CountedPadding.into());
+    }
+    let passes = Passes { falling: Ok(()), shift: if zeros { Err(Reason::CountedPadding) } else { Ok(1.0) } };
+    let mut carry = Carry::unary(Some(rank), passes);
+    let grows = |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != 0 || pads[at + axes.len()] != 0);
+    carry.wires[0].lanes.retain(|lane| !grows(lane.input));
+    Ok(Law::Carry(carry))
+}
+
+/// How much is put before and behind each of these axes.
+fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<i64>, Vec<usize>), Stop> {
+    let pads = match node.opset {
+        1 => node.ints("paddings")?.to_vec(),
+        2..=10 => node.ints("pads")?.to_vec(),
+        _ => node.elements.integers(1)?,
+    };
+    let axes = match node.input(3) {
+        Some(_) if node.opset >= 18 => node.elements.integers(3)?,
+        _ => (0..rank as i64).collect(),
+    };
+    let axes = axes.iter().map(|a| shapes::normal(*a, rank)).collect::<Option<Vec<usize>>>().ok_or(Reason::Attribute)?;
+    if pads.len() != 2 * axes.len() {
+        return Err(Reason::Attribute.into());
+    }
+    Ok((pads, axes))
+}
+
+fn value(node: &NodeView<'_>) -> Result<f64, Stop> {
+    match (node.opset, node.input(2)) {
+        (..=10, _) => Ok(f64::from(node.float("value", 0.0)?)),
+        (_, None) => Ok(0.0),
+        (_, Some(_)) => Ok(node.elements.floats(2)?.first().copied().unwrap_or(0.0)),
+    }
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "backward, edges repeated",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[8] pads = {0,0,1,1,0,0,1,1}>
+            { c = Conv (x, w)
+              p = Pad <mode = "edge"> (c, pads)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Pad"] },
+    },
+    Sample {
+        name: "forward, zeros and a scale",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[1,3,1,1] k = positive(2), int64[8] pads = {0,0,1,1,0,0,1,1}>
+            { n = Mul (x, k)
+              p = Pad (n, pads)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Pad", "Conv"] },
+    },
+    Sample {
+        name: "zeros and a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[8] pads = {0,0,1,1,0,0,1,1}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Pad (n, pads)
+              y = Conv (p, w) }"#,
+        expect: Expect::Kept("counted-padding"),
+    },
+];

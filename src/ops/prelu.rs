@@ -1,0 +1,54 @@
+//! PRelu, opset 1 to 16: `x` where positive, `slope·x` elsewhere. It commutes with positive scales (He et al. 2015).
+
+use super::{NEWEST_OPSET, Operator, Stop, rank, same_shape};
+use crate::law::{Carry, Law, Passes, Reason};
+use crate::model::NodeView;
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "PRelu",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "hands positive scales on",
+    read,
+    shape: same_shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let passes = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
+    Ok(Law::Carry(Carry::unary(rank(node, 0), passes)))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "backward, a positive scale",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[1,3,1,1] k = positive(2), float[3,1,1] slope = dyadic(9)>
+            { c = Conv (x, w)
+              p = PRelu (c, slope)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "PRelu"] },
+    },
+    Sample {
+        name: "forward, a positive scale",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[1,3,1,1] k = positive(2), float[3,1,1] slope = dyadic(9)>
+            { n = Mul (x, k)
+              p = PRelu (n, slope)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["PRelu", "Conv"] },
+    },
+    Sample {
+        name: "a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,1,1] slope = dyadic(9)>
+            { c = Conv (x, w)
+              p = PRelu (c, slope)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("shift-through-activation"),
+    },
+];

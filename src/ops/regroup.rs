@@ -1,0 +1,97 @@
+//! What Reshape, Flatten, Squeeze and Unsqueeze share: the same elements in the same order under other extents.
+//!
+//! Axes are matched in runs whose products agree, from the left. An extent that is not known is matched only where nothing
+//! else is possible; there the matching stops.
+
+use crate::law::{Lane, Pairs};
+use crate::model::{Dim, Shape};
+
+/// Which axes of the input correspond to which axes of the output. `copied` leading axes are known to be the same.
+pub(super) fn lanes(input: &Shape, output: &Shape, copied: usize) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = (0..copied).map(|axis| Lane { input: axis, output: axis, pairs: Pairs::Same }).collect();
+    // With one open extent on each side and equal products of the others, the open ones are equal.
+    let open = |dims: &[Dim]| dims.iter().filter(|d| d.known().is_none()).count();
+    let product = |dims: &[Dim]| dims.iter().filter_map(|d| d.known()).try_fold(1u64, u64::checked_mul);
+    let (a, b) = (input.0.get(copied..).unwrap_or_default(), output.0.get(copied..).unwrap_or_default());
+    let same_open = open(a) == 1 && open(b) == 1 && product(a) == product(b) && product(a) != Some(0);
+    let mut at = (copied, copied);
+    while let Some((from, to)) = run(&input.0, &output.0, at, same_open) {
+        lanes.extend(between(input, output, at, (from, to)));
+        at = (from, to);
+    }
+    lanes
+}
+
+/// The ends of the shortest runs from `at` on whose products agree.
+fn run(a: &[Dim], b: &[Dim], at: (usize, usize), same_open: bool) -> Option<(usize, usize)> {
+    let (mut i, mut j) = at;
+    // Number of open extents, and the product of the others.
+    let (mut left, mut right) = ((0u32, 1u64), (0u32, 1u64));
+    if i >= a.len() || j >= b.len() {
+        return None;
+    }
+    loop {
+        let (side, dims, position) =
+            if left <= right && (i == at.0 || left < right) { (&mut left, a, &mut i) } else { (&mut right, b, &mut j) };
+        match dims.get(*position)? {
+            Dim::Known(0) => return None,
+            Dim::Known(size) => side.1 = side.1.checked_mul(*size)?,
+            Dim::Unknown if same_open => side.0 += 1,
+            Dim::Unknown => return None,
+        }
+        *position += 1;
+        if left == right && i > at.0 && j > at.1 {
+            return Some((i, j));
+        }
+    }
+}
+
+/// The lanes of one pair of runs.
+fn between(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
+    if end.0 == at.0 + 1 && end.1 == at.1 + 1 {
+        return vec![Lane { input: at.0, output: at.1, pairs: Pairs::Same }];
+    }
+    let known = |shape: &Shape, from: usize, to: usize| shape.0[from..to].iter().map(|d| d.known()).collect::<Option<Vec<u64>>>();
+    let (Some(from), Some(to)) = (known(input, at.0, end.0), known(output, at.1, end.1)) else {
+        return ones_aside(input, output, at, end);
+    };
+    let mut lanes = Vec::new();
+    for i in 0..from.len() {
+        for o in 0..to.len() {
+            let pairs = Pairs::Digits { input: (from.clone(), i), output: (to.clone(), o) };
+            lanes.push(Lane { input: at.0 + i, output: at.1 + o, pairs });
+        }
+    }
+    lanes
+}
+
+/// Runs with an open extent: they correspond if everything else in them has extent one.
+fn ones_aside(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
+    let long =
+        |shape: &Shape, from: usize, to: usize| (from..to).filter(|axis| shape.0[*axis] != Dim::Known(1)).collect::<Vec<_>>();
+    match (&long(input, at.0, end.0)[..], &long(output, at.1, end.1)[..]) {
+        ([i], [o]) => vec![Lane { input: *i, output: *o, pairs: Pairs::Same }],
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(input: &[Dim], output: &[Dim], copied: usize) -> Vec<(usize, usize)> {
+        lanes(&Shape(input.to_vec()), &Shape(output.to_vec()), copied).iter().map(|l| (l.input, l.output)).collect()
+    }
+
+    #[test]
+    fn axes_correspond_where_products_agree() {
+        let k = Dim::Known;
+        let open = Dim::Unknown;
+        assert_eq!(pairs(&[k(2), k(3), k(4), k(5)], &[k(2), k(60)], 0), [(0, 0), (1, 1), (2, 1), (3, 1)]);
+        assert_eq!(pairs(&[open, k(6), k(4)], &[open, k(2), k(3), k(4)], 0), [(0, 0), (1, 1), (1, 2), (2, 3)]);
+        assert_eq!(pairs(&[open, k(6)], &[open, k(6), k(1), k(1)], 0)[..2], [(0, 0), (1, 1)]);
+        assert_eq!(pairs(&[open, k(6), open, open], &[open, k(6), open], 0), []);
+        assert_eq!(pairs(&[open, k(6), open, open], &[open, k(6), open], 2), [(0, 0), (1, 1)]);
+        assert_eq!(pairs(&[k(2), k(3)], &[k(3), k(2)], 0), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+    }
+}

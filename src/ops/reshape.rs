@@ -1,0 +1,70 @@
+//! Reshape, opset 5 to 25: the same elements in the same order under other extents.
+
+use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
+use crate::law::{Carry, Law, Passes, Reason, Together, Wire};
+use crate::model::NodeView;
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Reshape",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "where shapes are known: hands maps on",
+    read,
+    shape: shapes::reshaped,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let input = node.shape(0)?;
+    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
+    // A zero in the wanted shape takes the extent over.
+    let copies = node.int("allowzero", 0)? == 0 && node.opset >= 5;
+    let wanted = if copies { node.elements.integers(1).unwrap_or_default() } else { vec![] };
+    let copied = wanted.iter().take(input.rank()).take_while(|extent| **extent == 0).count();
+    let lanes = regroup::lanes(input, output, copied);
+    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "backward, channels kept",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[3] shape = {0, 3, -1}>
+            { c = Conv (x, w)
+              p = Reshape (c, shape)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Reshape"] },
+    },
+    Sample {
+        name: "forward, into the columns of a product",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[48,2] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[2] shape = {1, 48}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Reshape (n, shape)
+              y = MatMul (p, w) }"#,
+        expect: Expect::Folded { left: &["Reshape", "Gemm"] },
+    },
+    Sample {
+        name: "channels that are mixed",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[3] shape = {2, 3, 8}>
+            { c = Conv (x, w)
+              p = Reshape (c, shape)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "an unknown shape",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x, int64[3] shape) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = Reshape (c, shape)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
+];

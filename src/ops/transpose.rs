@@ -1,0 +1,57 @@
+//! Transpose, opset 1 to 25: axes in another order.
+
+use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason, Together, Wire};
+use crate::model::NodeView;
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Transpose",
+    opsets: 1..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "hands maps on",
+    read,
+    shape: shapes::transposed,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let rank = node.shape(0)?.rank();
+    let order = shapes::order(node, rank).ok_or(Reason::Attribute)?;
+    let lanes = order.iter().enumerate().map(|(output, input)| Lane { input: *input, output, pairs: Pairs::Same }).collect();
+    Ok(Law::Carry(Carry { wires: vec![Wire { input: 0, lanes }], passes: Passes::ALL, together: Together::Parts }))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "backward, rows of a product become channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[] y)
+            <float[5,3] w = dyadic(1), float[3] k = dyadic(7), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              d = Add (c, k)
+              p = Transpose <perm = [0,2,1]> (d)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Add", "Transpose"] },
+    },
+    Sample {
+        name: "forward, spatial axes exchanged",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Transpose <perm = [0,1,3,2]> (n)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Transpose", "Conv"] },
+    },
+    Sample {
+        name: "channels go elsewhere",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = Transpose <perm = [0,2,3,1]> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+];

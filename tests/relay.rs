@@ -1,0 +1,82 @@
+//! The relay by itself: what it finds although nobody compared the files before.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod judged;
+
+use bnfold::verify::execute::{CouldNotRun, Job, Member, Outcome, Relay, RelayReport, SitePlan};
+use judged::inexact;
+
+fn text(activation: &str, second: &str) -> Vec<u8> {
+    let text = format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,2,3,3] x) => (float[1,2,3,3] y, float[1,2,3,3] z)
+        <float[2,2,1,1] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5),
+         float[2,1,1] k = dyadic(6)>
+        {{ h = {activation} (x)  c = Conv (h, w)  n = BatchNormalization (c, s, b, m, v)  y = Relu (n)  z = {second} (x, k) }}"#
+    );
+    inexact(&text)
+}
+
+/// The second model's site is the first's own.
+fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, CouldNotRun> {
+    let folder = tempfile::tempdir().unwrap();
+    let [before, after] = [("a.onnx", before), ("b.onnx", after)].map(|(name, bytes)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    });
+    let members = vec![
+        Member { node: 1, output: "c".to_owned(), parameters: vec![1] },
+        Member { node: 2, output: output.to_owned(), parameters: vec![1, 2, 3, 4] },
+    ];
+    let outputs = vec!["n".to_owned()];
+    let unit = 2.0_f64.powi(-24);
+    let site = SitePlan { before: members.clone(), after: members, outputs, unit, roundings: 1, smallest: 0.0, lost: 0 };
+    let job = Job::Relay(Relay {
+        before,
+        after,
+        moved_sides: vec![],
+        sites: vec![site],
+        units: 1.0,
+        units_once: 1.0,
+        sizes: Default::default(),
+        inputs: None,
+        seed: 3,
+        samples: 1,
+    });
+    match job.perform()? {
+        Outcome::Relay(report) => Ok(report),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn equal_models_are_equal() {
+    let model = text("Relu", "Add");
+    let report = relayed(&model, &model, "n").unwrap();
+    assert_eq!((report.outputs_equal, report.outputs_apart.len(), report.sites.len()), (2, 0, 1));
+    assert_eq!((report.sites[0].worst, &report.sites[0].apart, &report.sites[0].unjudged), (0.0, &None, &None));
+}
+
+#[test]
+fn another_operator_before_a_site_shows_at_its_input() {
+    let report = relayed(&text("Relu", "Add"), &text("Abs", "Add"), "n").unwrap();
+    assert_eq!(report.sites[0].apart.as_deref(), Some("its input `h` is not the same in both models"));
+}
+
+#[test]
+fn another_operator_beside_a_site_shows_at_the_output() {
+    let report = relayed(&text("Relu", "Add"), &text("Relu", "Mul"), "n").unwrap();
+    assert_eq!((report.outputs_equal, report.outputs_apart.len()), (1, 1));
+    assert_eq!(report.outputs_apart[0].0, "z");
+    assert!(report.outputs_apart[0].1.starts_with("at [0, 0, 0, 0]: found "), "{:?}", report.outputs_apart);
+    assert_eq!((report.sites[0].worst, &report.sites[0].apart), (0.0, &None));
+}
+
+#[test]
+fn a_file_that_is_not_the_one_that_was_looked_at_is_noticed() {
+    let model = text("Relu", "Add");
+    let error = relayed(&model, &model, "q").unwrap_err().to_string();
+    assert!(error.starts_with("the file changed: `q`"), "{error}");
+}
