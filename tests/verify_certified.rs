@@ -149,3 +149,176 @@ fn a_corpus_of_models_is_certified() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A region's form, the value that it makes, and which of the constants there is the bias.
+struct Case {
+    name: &'static str,
+    shapes: &'static str,
+    constants: &'static str,
+    body: &'static str,
+    made: &'static str,
+    bias: Option<usize>,
+}
+
+const NORMAL: &str = "s = dyadic(2), float[C] b = dyadic(3), float[C] m = dyadic(4), float[C] v = square(5)";
+
+const CASES: &[Case] = &[
+    Case {
+        name: "Conv with groups and a bias",
+        shapes: "float[1,4,5,5] x) => (float[1,6,5,5] y",
+        constants: "float[6,2,3,3] w = dyadic(1), float[6] k = dyadic(7), float[6] NORMAL",
+        body: "c = Conv <group = 2, pads = [1, 1, 1, 1]> (x, w, k)  y = BatchNormalization (c, s, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "ConvTranspose with groups",
+        shapes: "float[1,4,3,3] x) => (float[1,6,7,7] y",
+        constants: "float[4,3,3,3] w = dyadic(1), float[6] NORMAL",
+        body: "c = ConvTranspose <group = 2, strides = [2, 2]> (x, w)  y = BatchNormalization (c, s, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "Gemm with factors and a transposed weight",
+        shapes: "float[2,4] x) => (float[2,3] y",
+        constants: "float[3,4] w = dyadic(1), float[3] k = dyadic(7), float[3] NORMAL",
+        body: "c = Gemm <alpha = 0.5, beta = 2.0, transB = 1> (x, w, k)  y = BatchNormalization (c, s, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "MatMul and Add",
+        shapes: "float[2,4] x) => (float[2,3] y",
+        constants: "float[4,3] w = dyadic(1), float[3] k = dyadic(7), float[3] NORMAL",
+        body: "c = MatMul (x, w)  d = Add (c, k)  y = BatchNormalization (d, s, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "before a Conv without padding",
+        shapes: "float[1,4,5,5] x) => (float[1,6,3,3] y",
+        constants: "float[6,2,3,3] w = dyadic(1), float[6] k = dyadic(7), float[4] NORMAL",
+        body: "n = BatchNormalization (x, s, b, m, v)  y = Conv <group = 2> (n, w, k)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "before a Gemm",
+        shapes: "float[2,4] x) => (float[2,3] y",
+        constants: "float[4,3] w = dyadic(1), float[4] NORMAL",
+        body: "n = BatchNormalization (x, s, b, m, v)  y = Gemm (n, w)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "a Mul and an Add behind a Conv",
+        shapes: "float[1,2,5,5] x) => (float[1,6,3,3] y",
+        constants: "float[6,2,3,3] w = dyadic(1), float[6,1,1] p = dyadic(7), float[6,1,1] q = dyadic(8)",
+        body: "c = Conv (x, w)  d = Mul (c, p)  y = Add (d, q)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "a BatchNormalization on both sides",
+        shapes: "float[1,4,5,5] x) => (float[1,4,3,3] y",
+        constants: "float[4,4,3,3] w = dyadic(1), float[4] NORMAL",
+        body: "n = BatchNormalization (x, s, b, m, v)  c = Conv (n, w)  y = BatchNormalization (c, s, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+    Case {
+        name: "two BatchNormalizations",
+        shapes: "float[1,4,5,5] x) => (float[1,4,5,5] y",
+        constants: "float[4] u = dyadic(9), float[4] NORMAL",
+        body: "n = BatchNormalization (x, s, b, m, v)  y = BatchNormalization (n, u, b, m, v)",
+        made: "y",
+        bias: Some(2),
+    },
+];
+
+#[test]
+fn every_form_is_certified_and_every_fault_in_it_is_named() {
+    for (case, ty) in CASES.iter().flat_map(|case| ["float", "float16", "bfloat16", "double"].map(|ty| (case, ty))) {
+        let channels = case.constants.split("float[").find(|part| part.contains("NORMAL")).map_or("1", |part| &part[..1]);
+        let constants = case.constants.replace("NORMAL", &NORMAL.replace('C', channels));
+        let text = format!(r#"<ir_version: 8, opset_import: ["" : 17]> g ({}) <{constants}> {{ {} }}"#, case.shapes, case.body);
+        let bytes = inexact(&text.replace("float[", &format!("{ty}[")));
+        let folded = fold(&bytes);
+        let (place, tier) = (format!("{} in {ty}", case.name), Tier::Own);
+        let right = certificate(&bytes, &folded, tier);
+        assert_eq!(right.tier, Some(Tier::Own), "{place}: {right:?}");
+        assert!(right.worst <= 1.0, "{place}: {right:?}");
+        // What is 64 places off is beyond both tiers; what is one place off only beyond the strict one.
+        let place_of = |value: f64, places: f64| {
+            let digits = match ty {
+                "float" => 23,
+                "float16" => 10,
+                "bfloat16" => 7,
+                _ => 52,
+            };
+            places * 2f64.powi(value.abs().log2().floor() as i32 - digits)
+        };
+        for (input, element) in [Some((1, 5)), case.bias.map(|bias| (bias, 2))].into_iter().flatten() {
+            let element = if input == 1
+                && case.body.matches("Conv").count() + case.body.matches("Mat").count() + case.body.matches("Gemm").count() == 0
+            {
+                2
+            } else {
+                element
+            };
+            for (places, expected) in [
+                (if ty == "double" { 4096.0 } else { 64.0 }, None),
+                (if ty == "double" { 0.0 } else { 1.5 }, Some(Tier::Foreign)),
+            ] {
+                if places == 0.0 {
+                    continue;
+                }
+                let mut wrong = decode(&folded);
+                let mut name = String::new();
+                let graph = wrong.graph.as_mut().unwrap();
+                name.push_str(&judged::maker(graph, case.made).input[input]);
+                change(graph, case.made, input, |w| w[element] += place_of(w[element], places));
+                let found = certificate(&bytes, &wrong.encode_to_vec(), tier);
+                if input == 1 {
+                    assert_eq!(found.tier, expected, "{place}: {input}: {found:?}");
+                } else {
+                    assert_ne!(found.tier, Some(Tier::Own), "{place}: {input}: {found:?}");
+                }
+                let spot = found.place.unwrap();
+                assert_eq!(spot.constant.as_deref(), Some(name.as_str()), "{place}: {spot:?}");
+                if input == 2 {
+                    assert_eq!(spot.index, [element as u64], "{place}: {spot:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bias_that_cancels_is_judged_by_what_cancels() {
+    // The mean is the bias, almost: what is left has few digits of its own, and that is no fault.
+    let text = |k: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,1,3,3] x) => (float[1,1,3,3] y)
+            <float[1,1,1,1] w = {{0.7}}, float[1] k = {{{k}}}, float[1] s = {{1.1}}, float[1] b = {{0.0001}}, float[1] m = {{1234.5678}}, float[1] v = {{0.9}}>
+            {{ c = Conv (x, w, k)  y = BatchNormalization <epsilon = 0.001> (c, s, b, m, v) }}"#
+        )
+    };
+    let bytes = bnfold::sample::encode(&text("1234.5677")).unwrap();
+    let folded = fold(&bytes);
+    let right = certificate(&bytes, &folded, Tier::Own);
+    assert_eq!(right.tier, Some(Tier::Own), "{right:?}");
+    // In single precision the sum is off by thousands of its own places, and right for what it is.
+    let mut foreign = decode(&folded);
+    change(foreign.graph.as_mut().unwrap(), "y", 2, |b| {
+        let s = 1.1_f32 / (0.9_f32 + 1e-3).sqrt();
+        b[0] = f64::from((1234.5677_f32 * s) + (0.0001_f32 - 1234.5678_f32 * s));
+    });
+    let found = certificate(&bytes, &foreign.encode_to_vec(), Tier::Foreign);
+    assert_eq!(found.tier, Some(Tier::Foreign), "{found:?}");
+    assert!(found.shift_units > 0.0 && found.worst <= 1.0, "{found:?}");
+    change(foreign.graph.as_mut().unwrap(), "y", 2, |b| b[0] += 3.0 * 8.0 * 1400.0 * 2f64.powi(-23));
+    assert_eq!(certificate(&bytes, &foreign.encode_to_vec(), Tier::Foreign).tier, None);
+}

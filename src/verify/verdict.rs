@@ -47,7 +47,7 @@ impl Tier {
 }
 
 /// What the constants of a site are, held against what those of the first model ask for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Certificate {
     /// The strictest tier that holds; absent if none does.
@@ -101,7 +101,9 @@ pub struct Deviation {
     pub node: String,
     /// The constant by name; absent where there is none and its place should not be empty.
     pub constant: Option<String>,
-    /// Which element of a weight, or the channel of a bias, factor or shift.
+    /// The value that differs, where the constants say nothing one by one.
+    pub value: Option<String>,
+    /// Which element of a weight or value, or the channel of a bias, factor or shift.
     pub index: Vec<u64>,
     /// What is there.
     pub found: f64,
@@ -138,9 +140,10 @@ impl Certificate {
 
 impl std::fmt::Display for Deviation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.constant {
-            Some(name) => write!(f, "constant `{name}` {:?}", self.index)?,
-            None => write!(f, "no constant for the shift of channel {:?}", self.index)?,
+        match (&self.constant, &self.value) {
+            (Some(name), _) => write!(f, "constant `{name}` {:?}", self.index)?,
+            (None, Some(name)) => write!(f, "element {:?} of `{name}` for random numbers", self.index)?,
+            (None, None) => write!(f, "no constant for the shift of channel {:?}", self.index)?,
         }
         write!(f, ": found {:e}, expected {:e}, limit {:.3e}", self.found, self.expected, self.limit)
     }

@@ -38,6 +38,12 @@ struct Around {
     behind: Chain,
 }
 
+impl Around {
+    fn bias(&self) -> Option<&(Vec<f64>, f64, Named)> {
+        self.mix.bias.as_ref().ok().and_then(Option::as_ref)
+    }
+}
+
 /// Sums for each channel that is made, gathered while the weights are read.
 struct Gathered {
     /// `Σ W·t1` for the shifts that the second file has no map for.
@@ -108,6 +114,9 @@ impl Pair<'_, '_> {
     }
 
     fn weights(&self, ours: &Around, theirs: &Around) -> Result<Read<Compared>> {
+        if let Err(why) = ours.mix.bias.as_ref().and(theirs.mix.bias.as_ref()) {
+            return Ok(Err(why.clone()));
+        }
         let form = |around: &Around| (around.mix.extents, around.mix.made_first, around.mix.groups, around.mix.channels);
         let elements = |graph: &Graph<'_>, named: Named| graph.tensor(named.tensor).elements();
         let counts = (elements(self.graphs.0, ours.mix.weight), elements(self.graphs.1, theirs.mix.weight));
@@ -214,7 +223,7 @@ impl Pair<'_, '_> {
     fn shifts(&self, ours: &Around, theirs: &Around, gathered: &Gathered, tally: &mut Tally) {
         let forward = gathered.magnitude.iter().any(|magnitude| *magnitude != 0.0);
         let units = if forward { FOREIGN + 2.0 * (ours.mix.summed() as f64).sqrt() } else { FOREIGN };
-        let bias = |around: &Around, channel: usize| around.mix.bias.as_ref().map_or(0.0, |(values, ..)| at(values, channel));
+        let bias = |around: &Around, channel: usize| around.bias().map_or(0.0, |(values, ..)| at(values, channel));
         for channel in 0..ours.behind.shift.len() {
             let (one, two) = ((&ours.behind, bias(ours, channel)), (&theirs.behind, bias(theirs, channel)));
             let scales = (at(&one.0.scale, channel), at(&two.0.scale, channel));
@@ -237,7 +246,7 @@ impl Pair<'_, '_> {
                 rounding: beside,
                 units,
             };
-            if let Some((_, gain, named)) = theirs.mix.bias.as_ref().filter(|(_, gain, _)| *gain != 0.0) {
+            if let Some((_, gain, named)) = theirs.bias().filter(|(_, gain, _)| *gain != 0.0) {
                 let unit = scales.1 * gain;
                 let stored = (expected - kept) / unit;
                 (sum.named, sum.found, sum.expected) = (Some(*named), two.1 / gain, stored);

@@ -83,8 +83,8 @@ pub(super) struct Mix {
     pub rank: Option<usize>,
     /// The factor of the products.
     pub gain: f64,
-    /// The bias for each channel, with its factor in it, and the constant.
-    pub bias: Option<(Vec<f64>, f64, Named)>,
+    /// The bias for each channel, with its factor in it, the factor, and the constant; or why it is none for each channel.
+    pub bias: Read<Option<(Vec<f64>, f64, Named)>>,
     /// Whether not all outputs see as many taps, because of padding.
     pub uneven: bool,
     /// What must be the same in both files beside the constants, in words.

@@ -6,6 +6,7 @@
 
 mod compare;
 mod fact;
+mod identity;
 pub(crate) mod layout;
 mod limit;
 mod side;
@@ -41,7 +42,12 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
     for output in &site.region.outputs {
         match way(a, b, site, output, tier)? {
             Ok(Compared::Differs(why)) => return Ok(Certified::Differs(why)),
-            Err(why) => return Ok(Certified::OtherForm(why)),
+            Err(why) => {
+                return Ok(match identity::test(a, b, site, tier)? {
+                    Ok(certificate) => Certified::Certificate(Box::new(certificate)),
+                    Err(also) => Certified::OtherForm(format!("{why}; {also}")),
+                });
+            }
             Ok(Compared::Tallied(tally, notes)) => {
                 let found = certificate(b, site, &tally, notes);
                 whole = Some(match whole {
@@ -105,6 +111,7 @@ fn deviation(b: &Graph<'_>, site: &Site, spot: &Spot) -> Deviation {
     Deviation {
         node: node.map(|node| b.describe(node)).unwrap_or_default(),
         constant,
+        value: None,
         index,
         found: spot.found,
         expected: spot.expected,

@@ -187,7 +187,7 @@ pub(super) fn slack(unit: f64, rounding: f64, count: usize) -> (f64, f64) {
 }
 
 /// How many limits a distance is; never NaN and never infinite, and what is not finite is beyond every limit.
-fn share(distance: f64, limit: f64) -> f64 {
+pub(super) fn share(distance: f64, limit: f64) -> f64 {
     let share = distance / limit;
     if share.is_finite() { share } else { f64::MAX }
 }

@@ -29,10 +29,7 @@ impl Reader<'_, '_> {
             axes: (Axis::Front(1), Axis::Front(1)),
             rank: Some(kernel.len() + 2),
             gain: 1.0,
-            bias: match self.bias(channels.1, 1.0, |dims| matches!(dims, [_]))? {
-                Ok(bias) => bias,
-                Err(why) => return Ok(Err(why)),
-            },
+            bias: self.bias(channels.1, 1.0, |dims| matches!(dims, [_]))?,
             uneven: self.uneven(kernel, transposed),
             geometry: self.geometry(kernel),
         };
@@ -137,10 +134,7 @@ impl Reader<'_, '_> {
             axes: (back(left == turned), back(!left)),
             rank: gemm.then_some(2),
             gain: if gemm { self.float("alpha", 1.0) } else { 1.0 },
-            bias: match bias {
-                Ok(bias) => bias,
-                Err(why) => return Ok(Err(why)),
-            },
+            bias,
             // What each of a stack of weights makes of a shift is another number.
             uneven: !stack.is_empty(),
             geometry: vec![

@@ -18,6 +18,8 @@ pub(super) struct Limits {
     summed: f64,
     /// Whether a shift is one rounded constant, so that its rounding is relative to itself.
     single: bool,
+    /// Whether what zeros give may be taken away.
+    linear: bool,
 }
 
 /// One sample through a region.
@@ -32,10 +34,10 @@ pub(super) struct Sample<'x> {
 }
 
 impl Limits {
-    pub fn new(plan: &SitePlan, units: Units, summed: usize, operators: &[&str]) -> Limits {
-        let single = matches!(operators, ["Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "Add" | "Sub"]);
+    pub fn new(plan: &SitePlan, units: Units, summed: usize, operators: &[&str], linear: bool) -> Limits {
+        let single = linear && matches!(operators, ["Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "Add" | "Sub"]);
         let roundoff = plan.unit * plan.roundings as f64;
-        Limits { units, roundoff, tiny: plan.smallest / 2.0, summed: summed as f64, single }
+        Limits { units, roundoff, tiny: plan.smallest / 2.0, summed: summed as f64, single, linear }
     }
 
     /// Judges a sample of an output. Where it lies is for the caller to say.
@@ -52,6 +54,7 @@ impl Limits {
             }
             let engine = ENGINE * total + lost;
             let (distance, scales) = match sample.kind {
+                _ if !self.linear => ((f - o).abs(), (*total, *total)),
                 // Zeros test the shift alone, everything else the factors alone.
                 Kind::Zeros => ((f - o).abs(), (if self.single { o.abs() } else { least }, least)),
                 _ => (((f - o) - (f_zero - o_zero)).abs(), (total - least, total - least)),

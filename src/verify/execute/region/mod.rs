@@ -152,7 +152,7 @@ impl Task<'_, '_> {
         }
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
-        let layouts = layouts(self.graphs.0, &before, &plan.outputs).map_err(failed)?.map_err(CouldNotRun::Model)?;
+        let (layouts, linear) = layouts(self.graphs.0, &before, &plan.outputs).map_err(failed)?.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
@@ -188,7 +188,7 @@ impl Task<'_, '_> {
         let summed = layouts.values().map(|layout| layout.summed).max().unwrap_or(1);
         let operators: Vec<&str> =
             after.iter().filter(|form| !form.constants.is_empty()).map(|form| form.operator.as_str()).collect();
-        let limits = Limits::new(plan, self.regions.units, summed, &operators);
+        let limits = Limits::new(plan, self.regions.units, summed, &operators, linear);
         compare(plan, &limits, &kinds, &values, &made, report);
         Ok(())
     }
