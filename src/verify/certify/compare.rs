@@ -4,7 +4,7 @@
 //! `s2·(Σ W·(s1·x + t1) + b) + t2`: its factors are `s2·W·s1`, its shift is `s2·(b + Σ W·t1) + t2`. That of the second file must
 //! be the same, whatever maps it still has beside its weight.
 
-use super::fact::{Mix, Named, Read};
+use super::fact::{Bias, Mix, Named, Read};
 use super::limit::FOREIGN;
 use super::side::{Chain, Side, one_axis};
 use super::stream::pairs;
@@ -39,7 +39,7 @@ struct Around {
 }
 
 impl Around {
-    fn bias(&self) -> Option<&(Vec<f64>, f64, Named)> {
+    fn bias(&self) -> Option<&Bias> {
         self.mix.bias.as_ref().ok().and_then(Option::as_ref)
     }
 }

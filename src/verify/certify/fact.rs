@@ -65,6 +65,9 @@ pub(super) struct Map {
     pub holders: (Option<Named>, Option<Named>),
 }
 
+/// A bias: a number for each channel with its factor in it, the factor, and the constant.
+pub(super) type Bias = (Vec<f64>, f64, Named);
+
 /// A weight between channels that are read and channels that are made.
 #[derive(Clone, Debug)]
 pub(super) struct Mix {
@@ -83,8 +86,8 @@ pub(super) struct Mix {
     pub rank: Option<usize>,
     /// The factor of the products.
     pub gain: f64,
-    /// The bias for each channel, with its factor in it, the factor, and the constant; or why it is none for each channel.
-    pub bias: Read<Option<(Vec<f64>, f64, Named)>>,
+    /// The bias; or why it has no number for each channel.
+    pub bias: Read<Option<Bias>>,
     /// Whether not all outputs see as many taps, because of padding.
     pub uneven: bool,
     /// What must be the same in both files beside the constants, in words.
@@ -97,7 +100,7 @@ pub(super) enum Fact {
     /// It hands its input on.
     Pass,
     /// A map of each channel.
-    Map(Map),
+    Map(Box<Map>),
     /// Sums of products.
     Mix(Box<Mix>),
 }
@@ -177,7 +180,7 @@ impl Reader<'_, '_> {
             map.scale_rounding.push(relative);
             map.shift_rounding.push(rounding(elements[1], *b) + relative * product.abs());
         }
-        Ok(Ok(Fact::Map(map)))
+        Ok(Ok(Fact::Map(Box::new(map))))
     }
 
     fn operand(&self) -> Result<Read<Fact>> {
@@ -216,7 +219,7 @@ impl Reader<'_, '_> {
             map.roundings = usize::from(factor);
             map.holders = if factor { (Some(named), None) } else { (None, Some(named)) };
         }
-        if values.is_empty() { Ok(Err("a constant without elements".into())) } else { Ok(Ok(Fact::Map(map))) }
+        if values.is_empty() { Ok(Err("a constant without elements".into())) } else { Ok(Ok(Fact::Map(Box::new(map)))) }
     }
 
     /// The axis of the data at which axis `at` of a constant of `rank` axes lies: aligned at the last one, or, before opset 7,

@@ -96,7 +96,7 @@ pub(super) fn side(graph: &Graph<'_>, forms: &[Form], way: &Way) -> Result<Read<
     Ok((|| Ok(Side { before: chain(&maps.0, way.rank)?, mix, behind: chain(&maps.1, way.rank)? }))())
 }
 
-fn chain(maps: &[Map], rank: Option<usize>) -> Read<Chain> {
+fn chain(maps: &[Box<Map>], rank: Option<usize>) -> Read<Chain> {
     let channels = maps.iter().map(|map| map.scale.len()).max().unwrap_or(1);
     let mut all = Chain {
         scale: vec![1.0; channels],

@@ -47,15 +47,14 @@ impl<'m> Stream<'m> {
     }
 }
 
+/// What is done with a block.
+pub(super) type Each<'e> = dyn FnMut(u64, &[f64], &[f64]) + 'e;
+
 /// Calls `each` with the index of a block's first element and the block of both tensors, which have the same shape.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn pairs(
-    a: (&Graph<'_>, TensorId),
-    b: (&Graph<'_>, TensorId),
-    each: &mut dyn FnMut(u64, &[f64], &[f64]),
-) -> Result<()> {
+pub(super) fn pairs(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId), each: &mut Each<'_>) -> Result<()> {
     let (one, two) = (a.0.tensor(a.1), b.0.tensor(b.1));
     let total = one.elements().min(two.elements());
     let (mut ours, mut theirs) = (Stream::open(a.0, one)?, Stream::open(b.0, two)?);

@@ -1,6 +1,6 @@
 //! Weights as facts: Conv, ConvTranspose, Gemm and MatMul.
 
-use super::{Axis, Fact, Mix, Named, Read, Reader};
+use super::{Axis, Bias, Fact, Mix, Named, Read, Reader};
 use crate::error::Result;
 
 impl Reader<'_, '_> {
@@ -37,7 +37,7 @@ impl Reader<'_, '_> {
     }
 
     /// A bias that has a number for each channel, or one for all.
-    fn bias(&self, channels: usize, gain: f64, fits: impl Fn(&[u64]) -> bool) -> Result<Read<Option<(Vec<f64>, f64, Named)>>> {
+    fn bias(&self, channels: usize, gain: f64, fits: impl Fn(&[u64]) -> bool) -> Result<Read<Option<Bias>>> {
         let Some(named) = self.named(2) else { return Ok(Ok(None)) };
         let values = self.numbers(named)?;
         let dims = &self.graph.tensor(named.tensor).dims;
