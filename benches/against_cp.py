@@ -73,7 +73,7 @@ def main():
     commands = {
         "cp": ["cp", source, os.path.join(a.folder, "copy.onnx")],
         "cp again": ["cp", source, os.path.join(a.folder, "again.onnx")],
-        "fold": [a.bnfold, source, os.path.join(a.folder, "folded.onnx")],
+        "fold": [a.bnfold, "fold", "--no-verify", "-q", source, "-o", os.path.join(a.folder, "folded.onnx")],
     }
     rounds = {name: [] for name in commands}
     for number in range(a.rounds + 1):

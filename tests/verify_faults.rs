@@ -179,7 +179,7 @@ fn what_stands_outside_of_folds_must_be_the_same() {
         maker(graph, "f").attribute.push(bnfold::onnx::AttributeProto {
             name: Some("axis".to_owned()),
             r#type: Some(2),
-            i: Some(1),
+            i: Some(0),
             ..Default::default()
         })
     });

@@ -4,15 +4,14 @@
 //! read (by content) are. What stands in one file only is joined into regions: through values that exist in one file only, and
 //! where both files produce the same value. Nothing is run and nothing is computed here.
 
+mod attributes;
 mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message as _;
-
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
-use crate::onnx::{AttributeProto, TypeProto};
+use crate::onnx::TypeProto;
 use crate::verify::constants;
 use crate::verify::verdict::Difference;
 
@@ -40,6 +39,11 @@ pub struct Alignment {
     pub differences: Vec<Difference>,
     /// How many nodes are the same.
     pub same: usize,
+}
+
+/// The attributes of a node that make a difference, each as bytes.
+pub(crate) fn attributes(node: &crate::onnx::NodeProto) -> BTreeSet<Vec<u8>> {
+    attributes::canonical(node)
 }
 
 /// Aligns two files.
@@ -94,15 +98,6 @@ fn first_output<'m>(node: &Node<'m>) -> &'m str {
     node.proto.output.iter().find(|o| !o.is_empty()).map_or("", |o| o)
 }
 
-/// An attribute without remarks and without nested graphs, which are compared as graphs.
-fn canonical(attribute: &AttributeProto) -> Vec<u8> {
-    let mut plain = attribute.clone();
-    plain.doc_string = None;
-    plain.g = None;
-    plain.graphs.clear();
-    plain.encode_to_vec()
-}
-
 fn canonical_type(declared: Option<&TypeProto>) -> Vec<u8> {
     declared.map(prost::Message::encode_to_vec).unwrap_or_default()
 }
@@ -114,12 +109,12 @@ impl Aligner<'_, '_> {
 
     /// What holds for the whole file.
     fn files(&mut self) {
+        // An operator set that no node uses says nothing about the model; some tools import all that they know.
+        let plain = |domain: &str| if domain == "ai.onnx" { String::new() } else { domain.to_owned() };
         let imports = |g: &Graph<'_>| {
-            let key = |o: &crate::onnx::OperatorSetIdProto| {
-                let domain = if o.domain() == "ai.onnx" { "" } else { o.domain() };
-                (domain.to_owned(), o.version())
-            };
-            g.model.proto.opset_import.iter().map(key).collect::<BTreeSet<_>>()
+            let used: BTreeSet<String> = g.nodes.iter().map(|n| plain(n.proto.domain())).collect();
+            let all = g.model.proto.opset_import.iter().map(|o| (plain(o.domain()), o.version()));
+            all.filter(|(domain, _)| used.contains(domain)).collect::<BTreeSet<_>>()
         };
         if imports(self.a) != imports(self.b) {
             self.differs("the model", "the operator sets that are imported differ");
@@ -268,12 +263,11 @@ impl Aligner<'_, '_> {
 pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<usize>>> {
     let (one, two) = (a.0.node(a.1), b.0.node(b.1));
     let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
-    let attributes = |n: &Node<'_>| n.proto.attribute.iter().map(canonical).collect::<BTreeSet<Vec<u8>>>();
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
         || trimmed(&one.proto.output) != trimmed(&two.proto.output)
-        || attributes(one) != attributes(two)
+        || attributes::canonical(one.proto) != attributes::canonical(two.proto)
     {
         return Ok(None);
     }

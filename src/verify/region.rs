@@ -104,6 +104,12 @@ impl Judge<'_, '_> {
             (Err(why), _) => return differs(format!("is another node in the second model, and no fold: {why}")),
             (_, Err(why)) => return differs(format!("is another node in the second model, and no fold: there, {why}")),
         };
+        let (ours, theirs) = (backbone(self.a, &before), backbone(self.b, &after));
+        if ours != theirs {
+            let kinds = |parts: &[(&str, BTreeSet<Vec<u8>>)]| parts.iter().map(|(kind, _)| *kind).collect::<Vec<_>>().join(", ");
+            let what = format!("holds [{}] in the first model and [{}] in the second", kinds(&ours), kinds(&theirs));
+            return differs(format!("{what}, or with other attributes, which is no fold"));
+        }
         let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
         if affine(&after) >= affine(&before) {
             let kinds = |forms: &[Form]| forms.iter().map(|f| f.operator.as_str()).collect::<Vec<_>>().join(", ");
@@ -178,6 +184,21 @@ impl Judge<'_, '_> {
         }
         Ok(all)
     }
+}
+
+/// The operators of a region that no fold removes, with attributes that none changes, in a fixed order. A product may become
+/// one with a place for a bias, and lose its factors.
+fn backbone<'f>(graph: &Graph<'_>, forms: &'f [Form]) -> Vec<(&'f str, BTreeSet<Vec<u8>>)> {
+    let stays = |form: &&Form| !form.affine && !matches!(form.operator.as_str(), "Identity" | "Dropout");
+    let part = |form: &'f Form| match form.operator.as_str() {
+        "Gemm" | "MatMul" => ("MatMul", BTreeSet::new()),
+        // What these compute is measured: where they differ in more than their constants, that says how far they are apart.
+        "Conv" | "ConvTranspose" => (&*form.operator, BTreeSet::new()),
+        operator => (operator, align::attributes(graph.node(form.node).proto)),
+    };
+    let mut parts: Vec<_> = forms.iter().filter(stays).map(part).collect();
+    parts.sort_unstable();
+    parts
 }
 
 /// The value that a report names: the first that the first node makes, with the graph it stands in.

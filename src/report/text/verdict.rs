@@ -55,10 +55,10 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
         let wrong = verdict.sites.iter().filter(|s| s.outcome >= Outcome::NotJudged).count();
         text.push_str(&row("folds", format!("{}, {wrong} not shown to be right", verdict.sites.len())));
     }
-    let listed: Vec<&Site> = verdict.sites.iter().filter(|s| verbose || s.outcome >= Outcome::NotJudged).collect();
+    let mut listed: Vec<&Site> = verdict.sites.iter().filter(|s| verbose || s.outcome >= Outcome::NotJudged).collect();
     let limit = if verbose { usize::MAX } else { SHOWN };
-    listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
-    more(&mut text, listed.len(), limit);
+    // What is wrong comes before what could not be judged because of it.
+    listed.sort_by_key(|site| std::cmp::Reverse(site.outcome));
     for difference in verdict.differences.iter().take(limit) {
         text.push_str(&format!(
             "  {} {}: {}\n",
@@ -68,6 +68,8 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
         ));
     }
     more(&mut text, verdict.differences.len(), limit);
+    listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
+    more(&mut text, listed.len(), limit);
     text.push_str(&runs(&verdict.execution));
     text.push_str(&row("time", seconds(report.seconds)));
     text
