@@ -70,6 +70,9 @@ pub enum Verb {
     /// Fold and verify every model under folders, each in a process of its own
     #[command(after_help = status::SWEEP)]
     Sweep(Sweep),
+    /// Seed faults of every kind into a model's folds, to see that each is found
+    #[command(after_help = status::SELFTEST)]
+    Selftest(Selftest),
 }
 
 /// Arguments of `fold`.
@@ -150,6 +153,20 @@ pub struct Sweep {
     /// Only fold
     #[arg(long)]
     pub no_verify: bool,
+    #[command(flatten)]
+    pub planning: Planning,
+    #[command(flatten)]
+    pub runs: Runs,
+}
+
+/// Arguments of `selftest`.
+#[derive(Args, Debug)]
+pub struct Selftest {
+    /// The model; `-` is standard input
+    pub model: PathBuf,
+    /// How many faults
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    pub count: u16,
     #[command(flatten)]
     pub planning: Planning,
     #[command(flatten)]

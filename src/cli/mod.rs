@@ -11,6 +11,7 @@ mod fold;
 mod input;
 mod inspect;
 mod scratch;
+mod selftest;
 mod signals;
 mod status;
 mod sweep;
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
         Verb::Inspect(own) => inspect::run(own, &console),
         Verb::Check(own) => check::run(own, &console),
         Verb::Sweep(own) => sweep::run(own, &console),
+        Verb::Selftest(own) => selftest::run(own, &console),
     };
     match result {
         Ok(status) => status.into(),

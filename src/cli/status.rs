@@ -62,6 +62,13 @@ Exit status:
   1  a model differs, or the program broke down on one
   2  could not: a file cannot be read, no model was found, bad usage";
 
+/// The exit status of `selftest`.
+pub const SELFTEST: &str = "\
+Exit status:
+  0  every fault was found
+  1  a fault was taken for a right fold
+  2  could not: nothing to fold, a fault that could not be judged, bad input, bad usage";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +76,7 @@ mod tests {
     #[test]
     fn the_page_says_what_the_help_says() {
         let page = include_str!("../../docs/exit-status.md");
-        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP] {
+        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP, SELFTEST] {
             assert!(page.contains(text), "not in docs/exit-status.md:\n{text}");
         }
     }

@@ -7,6 +7,7 @@ mod compose;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
+pub mod faults;
 pub mod reference;
 pub mod region;
 pub mod verdict;

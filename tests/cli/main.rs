@@ -5,6 +5,7 @@
 mod fold;
 mod inspect;
 mod messages;
+mod selftest;
 mod status;
 mod streams;
 

@@ -42,7 +42,7 @@ fn row(label: &str, value: impl Display) -> String {
 }
 
 /// A name out of a model, safe to print; a very long one loses its middle.
-fn name(text: &str) -> String {
+pub fn name(text: &str) -> String {
     let safe = error::printable(text);
     let count = safe.chars().count();
     if count <= LONGEST_NAME {

@@ -1,0 +1,214 @@
+//! `bnfold selftest`: faults of every kind seeded into the folds of the user's own model, to see that the verdict finds them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use bnfold::model::Model;
+use bnfold::report::{self, text};
+use bnfold::verify::faults::{Fault, Seeding, Subject, Wrong};
+use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions, verify};
+use bnfold::{Error, ErrorKind, Result, fold};
+use prost::Message as _;
+use serde::Serialize;
+
+use super::activity::Activity;
+use super::arguments::{Format, Selftest};
+use super::console::Console;
+use super::input::{self, Input};
+use super::status::Status;
+
+/// What came of the faults.
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: String,
+    version: String,
+    input: String,
+    /// Places where the right fold changed the model.
+    folds: usize,
+    seed: u64,
+    all: Counts,
+    kinds: Vec<Kind>,
+    seconds: f64,
+}
+
+/// What came of the faults of a kind.
+#[derive(Debug, Serialize)]
+struct Kind {
+    fault: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// How many faults were seeded, and what found them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    seeded: usize,
+    /// Found by a look at the files.
+    by_structure: usize,
+    /// Found with the models' runs.
+    by_execution: usize,
+    /// Taken for right.
+    missed: usize,
+    /// Neither.
+    not_judged: usize,
+    /// Within the rounding of a right fold, and not seeded for that reason.
+    excluded: usize,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.seeded += other.seeded;
+        self.by_structure += other.by_structure;
+        self.by_execution += other.by_execution;
+        self.missed += other.missed;
+        self.not_judged += other.not_judged;
+        self.excluded += other.excluded;
+    }
+
+    fn enter(&mut self, verdict: &Verdict) {
+        self.seeded += 1;
+        match (verdict.outcome, &verdict.execution) {
+            (Outcome::Differs, Execution::Ran { .. }) => self.by_execution += 1,
+            (Outcome::Differs, _) => self.by_structure += 1,
+            (Outcome::NotJudged, _) => self.not_judged += 1,
+            (Outcome::Equal | Outcome::EqualWithinRounding, _) => self.missed += 1,
+        }
+    }
+
+    fn status(self) -> Status {
+        match (self.missed, self.not_judged) {
+            (0, 0) => Status::Well,
+            (0, _) => Status::CouldNot,
+            _ => Status::Finding,
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The model cannot be read, has nothing to fold, or its right fold is not shown to be right.
+pub fn run(arguments: &Selftest, console: &Console) -> anyhow::Result<Status> {
+    let started = Instant::now();
+    let input = Input::open(&arguments.model)?;
+    let report = test(arguments, &input, started, console).map_err(|e| e.file(&input.name))?;
+    match console.format {
+        Format::Json => console.json(&report)?,
+        Format::Text if console.quiet && report.all.status() == Status::Well => {}
+        Format::Text => console.text(&table(&report))?,
+    }
+    Ok(report.all.status())
+}
+
+fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console) -> Result<Report> {
+    let mut scratch = None;
+    let before = input.file(&mut scratch)?;
+    let folder = input::folder(&mut scratch)?;
+    let target = folder.join("folded.onnx");
+    let graph = arguments.planning.graph(&input.model)?;
+    let (prepared, staged) = fold::stage(&graph, &arguments.planning.options(), &target, &mut |_| {})?;
+    if prepared.is_unchanged() {
+        let what = "there is nothing to fold in it, so there is no fold to seed a fault in";
+        return Err(Error::new(ErrorKind::Target, what).remedy("bnfold inspect says why"));
+    }
+    staged.publish(false)?;
+    let options = VerifyOptions { freeze: arguments.planning.freeze_initializers, ..arguments.runs.options(Tier::Own) };
+    let _shown = Activity::begin(console, "seeding faults", None);
+    let right = verify(&before, &target, &options)?;
+    if right.outcome == Outcome::Differs {
+        let what = "the right fold is refused, so that the faults would show nothing";
+        return Err(Error::new(ErrorKind::Target, what).remedy("bnfold verify says where"));
+    }
+    let after = Model::open(&target)?;
+    let after = arguments.planning.graph(&after)?;
+    let subject = Subject::new(&graph, &after)?;
+    let wrong_file = folder.join("wrong.onnx");
+    let kinds = seeded(arguments, &subject, &mut |wrong| judge(wrong, &before, &wrong_file, &options))?;
+    let mut all = Counts::default();
+    kinds.iter().for_each(|kind| all.add(kind.counts));
+    Ok(Report {
+        schema: report::schema("selftest"),
+        version: report::VERSION.to_owned(),
+        input: input.name.display().to_string(),
+        folds: subject.sites(),
+        seed: arguments.runs.seed,
+        all,
+        kinds,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// One fault of each kind in turn, until there are enough.
+fn seeded(
+    arguments: &Selftest,
+    subject: &Subject<'_, '_>,
+    judge: &mut dyn FnMut(&Wrong) -> Result<Verdict>,
+) -> Result<Vec<Kind>> {
+    let mut counts = BTreeMap::<usize, Counts>::new();
+    let (mut made, mut round) = (0, 0_u64);
+    loop {
+        let before = made;
+        for (index, fault) in Fault::ALL.iter().enumerate() {
+            if made == usize::from(arguments.count) {
+                break;
+            }
+            // What applied nowhere will not do so later.
+            if round > 0 && !counts.contains_key(&index) {
+                continue;
+            }
+            let seed = arguments.runs.seed.wrapping_mul(1_000_003).wrapping_add(round << 8 | index as u64);
+            match subject.seed(*fault, seed)? {
+                Seeding::DoesNotApply => continue,
+                Seeding::WithinRounding => counts.entry(index).or_default().excluded += 1,
+                Seeding::Wrong(wrong) => {
+                    counts.entry(index).or_default().enter(&judge(&wrong)?);
+                    made += 1;
+                }
+            }
+        }
+        // What applies nowhere, or is always within rounding, would go on for ever.
+        if made == before {
+            break;
+        }
+        round += 1;
+    }
+    let kind = |(index, counts): (usize, Counts)| Some(Kind { fault: Fault::ALL.get(index)?.name(), counts });
+    Ok(counts.into_iter().filter_map(kind).collect())
+}
+
+fn judge(wrong: &Wrong, before: &Path, file: &Path, options: &VerifyOptions) -> Result<Verdict> {
+    std::fs::write(file, wrong.model.encode_to_vec()).map_err(|e| Error::io("cannot write a wrong model", e).file(file))?;
+    verify(before, file, options)
+}
+
+fn table(report: &Report) -> String {
+    let mut out = format!("{}\n", text::name(&report.input));
+    let width = report.kinds.iter().map(|kind| kind.fault.chars().count()).max().unwrap_or(0).max("fault".len());
+    out.push_str(&format!("  {:<width$}  seeded  structure  execution  missed  not judged  excluded\n", "fault"));
+    let mut line = |name: &str, c: Counts| {
+        out.push_str(&format!(
+            "  {name:<width$}  {:>6}  {:>9}  {:>9}  {:>6}  {:>10}  {:>8}\n",
+            c.seeded, c.by_structure, c.by_execution, c.missed, c.not_judged, c.excluded
+        ));
+    };
+    report.kinds.iter().for_each(|kind| line(&kind.fault, kind.counts));
+    line("all", report.all);
+    let caught = report.all.by_structure + report.all.by_execution;
+    out.push_str(&format!(
+        "  {caught} of {} faults in {} folds were found (seed {}) in {:.1} s\n",
+        report.all.seeded, report.folds, report.seed, report.seconds
+    ));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_a_finding_and_what_is_not_judged_no_success() {
+        let status = |missed, not_judged| Counts { missed, not_judged, ..Counts::default() }.status();
+        assert_eq!([status(0, 0), status(0, 1), status(1, 0), status(1, 1)].map(|s| s as u8), [0, 2, 1, 1]);
+    }
+}

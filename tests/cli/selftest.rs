@@ -1,0 +1,36 @@
+//! `selftest`: faults in the user's own model.
+
+use crate::{CUSTOM, FOLDS, Folder, STAYS};
+
+#[test]
+fn faults_are_counted_by_kind_and_nothing_is_written() {
+    let folder = Folder::new(&[("folds.onnx", FOLDS)]);
+    let before = folder.names();
+    let answer = folder.run(&["selftest", "folds.onnx", "--count", "20", "--format", "json"]);
+    let report = answer.json();
+    assert_eq!((report["schema"].as_str(), report["folds"].as_u64()), (Some("bnfold.selftest/1"), Some(1)));
+    let count = |key: &str| report["all"][key].as_u64().unwrap();
+    assert_eq!(count("seeded"), 20);
+    assert_eq!(count("by_structure") + count("by_execution") + count("missed") + count("not_judged"), 20);
+    assert_eq!(count("missed"), 0, "{report:#}");
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn the_table_has_a_line_a_kind() {
+    let folder = Folder::new(&[("folds.onnx", FOLDS)]);
+    let answer = folder.run(&["selftest", "folds.onnx", "--count", "30"]).expect(0);
+    assert!(answer.out.contains("\n  scaled twice "), "{answer:?}");
+    assert!(answer.out.contains("  30 of 30 faults in 1 folds were found (seed 0)"), "{answer:?}");
+}
+
+#[test]
+fn status() {
+    let folder = Folder::new(&[("folds.onnx", FOLDS), ("stays.onnx", STAYS), ("custom.onnx", CUSTOM)]);
+    let answer = folder.run(&["selftest", "stays.onnx"]).expect(2);
+    assert!(answer.err.contains("there is nothing to fold in it"), "{answer:?}");
+    folder.run(&["selftest", "missing.onnx"]).expect(2);
+    folder.run(&["selftest", "folds.onnx", "--count", "0"]).expect(2);
+    // What cannot be run is judged by its structure alone: most faults are not judged.
+    folder.run(&["selftest", "custom.onnx", "--count", "5"]).expect(2);
+}

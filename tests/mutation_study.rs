@@ -1,0 +1,188 @@
+//! The mutation study: seeded faults of every kind in nets of ten families must all be found, and right folds never refused.
+//!
+//! The long form, with a folder of real models beside the generated nets:
+//! `BNFOLD_FAULTS=20000 BNFOLD_CORPUS=models cargo test --release --test mutation_study -- --nocapture`.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod judged;
+#[path = "study/nets.rs"]
+mod nets;
+#[path = "study/table.rs"]
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bnfold::model::{Graph, Model};
+use bnfold::verify::faults::{Fault, Seeding, Subject, Wrong};
+use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
+use judged::{fold, judge_files, options};
+use nets::{Draw, net};
+use prost::Message as _;
+use table::{Found, Table};
+
+/// Beyond so many units a foreign fold must be refused.
+const FOREIGN_UNITS: f64 = 8.0;
+
+fn wanted() -> usize {
+    std::env::var("BNFOLD_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
+}
+
+/// What a verdict makes of a fault.
+fn found(verdict: &Verdict) -> Found {
+    match (&verdict.execution, verdict.outcome) {
+        (Execution::Ran { .. }, Outcome::Differs) => Found::Execution,
+        (_, Outcome::Differs) => Found::Structure,
+        (Execution::NotRun { reason }, Outcome::NotJudged) if reason.starts_with("the second model does not run") => {
+            Found::NotJudged
+        }
+        _ => Found::Nothing,
+    }
+}
+
+/// Whether what is said to differ is where the fault is, and nothing else.
+fn well_named(verdict: &Verdict, wrong: &Wrong) -> bool {
+    let sites: Vec<&str> = verdict.sites.iter().filter(|s| s.outcome == Outcome::Differs).map(|s| s.value.as_str()).collect();
+    let is_near = |name: &str| wrong.values.iter().any(|value| value == name);
+    let said = |text: &str| wrong.values.iter().any(|value| text.contains(value.as_str()));
+    match sites.is_empty() {
+        false => sites.iter().all(|name| is_near(name)) && verdict.differences.is_empty(),
+        true => verdict.differences.iter().any(|d| said(&d.place) || said(&d.what)),
+    }
+}
+
+struct Study {
+    table: Table,
+    folder: tempfile::TempDir,
+    right: usize,
+    seeded: usize,
+    seconds: f64,
+}
+
+impl Study {
+    fn new() -> Study {
+        Study { table: Table::default(), folder: tempfile::tempdir().unwrap(), right: 0, seeded: 0, seconds: 0.0 }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn report(&self) {
+        let each = 1e3 * self.seconds / self.seeded.max(1) as f64;
+        eprintln!("{}\n{} right folds, none refused; {each:.1} ms a fault", self.table, self.right);
+        self.table.missed.iter().take(40).for_each(|missed| eprintln!("missed, {missed}"));
+    }
+
+    /// Judges the right fold of a model, then up to `count` wrong ones, rare kinds first. Returns how many were made.
+    fn model(&mut self, name: &str, before: &Path, folded: &[u8], count: usize, seed: u64) -> usize {
+        let after = self.write("after.onnx", folded);
+        let right = judge_files(before, &after, &options());
+        assert_ne!(right.outcome, Outcome::Differs, "a false alarm in {name}: {}", table::summary(&right));
+        assert_ne!(right.rounded_once, Some(false), "a false alarm in {name}: {}", table::summary(&right));
+        self.right += 1;
+        let (a, b) = (Model::open(before).unwrap(), Model::open(&after).unwrap());
+        let (a, b) = (Graph::build(&a).unwrap(), Graph::build(&b).unwrap());
+        let subject = Subject::new(&a, &b).unwrap();
+        let mut draw = Draw::new(seed);
+        let mut kinds: Vec<(usize, u64, Fault)> =
+            Fault::ALL.iter().map(|fault| (self.table.row(*fault).seeded(), draw.bits(), *fault)).collect();
+        kinds.sort_by_key(|(seeded, order, _)| (*seeded, *order));
+        let mut made = 0;
+        for (_, seed, fault) in kinds {
+            if made == count {
+                break;
+            }
+            match subject.seed(fault, seed).unwrap() {
+                Seeding::DoesNotApply => {}
+                Seeding::WithinRounding => self.table.row(fault).excluded += 1,
+                Seeding::Wrong(wrong) => {
+                    self.fault(&format!("{} in {name} (seed {seed})", fault.name()), before, fault, &wrong);
+                    made += 1;
+                }
+            }
+        }
+        self.seeded += made;
+        made
+    }
+
+    fn fault(&mut self, place: &str, before: &Path, fault: Fault, wrong: &Wrong) {
+        let after = self.write("wrong.onnx", &wrong.model.encode_to_vec());
+        let start = Instant::now();
+        let own = judge_files(before, &after, &options());
+        self.seconds += start.elapsed().as_secs_f64();
+        let said = found(&own);
+        if matches!(said, Found::Structure | Found::Execution) && !well_named(&own, wrong) {
+            self.table.misnamed.push(format!("{place}: expected {:?}, {}", wrong.values, table::summary(&own)));
+        }
+        self.table.row(fault).own(said);
+        if said == Found::Nothing {
+            self.table.missed_in_structure += usize::from(wrong.units.is_none());
+            self.table.missed.push(format!("own: {place}, {:?} units, {}", wrong.units, table::summary(&own)));
+        }
+        if wrong.units.is_none_or(|units| units > FOREIGN_UNITS) {
+            let foreign = judge_files(before, &after, &VerifyOptions { tier: Tier::Foreign, ..options() });
+            let found = found(&foreign) != Found::Nothing;
+            self.table.row(fault).foreign(found);
+            if !found {
+                self.table.missed.push(format!("foreign: {place}, {:?} units, {}", wrong.units, table::summary(&foreign)));
+            }
+        }
+    }
+}
+
+/// Faults in a generated net.
+const FAULTS_A_NET: usize = 12;
+
+/// Faults in a real model, which takes much longer to run.
+const FAULTS_A_MODEL: usize = 8;
+
+#[test]
+fn every_seeded_fault_is_found_and_no_right_fold_refused() {
+    let mut study = Study::new();
+    for index in 0.. {
+        if study.seeded >= wanted() {
+            break;
+        }
+        let made = net(index);
+        let before = study.write("before.onnx", &made.bytes);
+        let name = format!("net {index} ({}, {})", made.family, made.element);
+        study.model(&name, &before, &fold(&made.bytes), FAULTS_A_NET, index as u64);
+    }
+    study.report();
+    study.table.check(wanted());
+}
+
+/// `BNFOLD_CORPUS` names a folder of models. Those that cannot be run are left out.
+#[test]
+fn faults_in_real_models_are_found() {
+    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
+        eprintln!("skipped: BNFOLD_CORPUS is not set");
+        return;
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
+    files.sort();
+    let mut study = Study::new();
+    for (index, path) in files.iter().enumerate() {
+        let bytes = std::fs::read(path).unwrap();
+        let model = Model::open(path).unwrap();
+        if !model.sides().is_empty() {
+            continue;
+        }
+        let folded = fold(&bytes);
+        let after = study.write("after.onnx", &folded);
+        let right = judge_files(path, &after, &options());
+        if right.outcome != Outcome::EqualWithinRounding {
+            eprintln!("{}: {}", path.display(), table::summary(&right));
+            continue;
+        }
+        let made = study.model(&path.display().to_string(), path, &folded, FAULTS_A_MODEL, index as u64);
+        eprintln!("{}: {made} faults", path.display());
+    }
+    study.report();
+    study.table.check(0);
+}
