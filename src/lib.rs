@@ -5,7 +5,7 @@
 //!
 //! 1. [`model::Model::open`] reads a file's graph and leaves the weights where they are.
 //! 2. [`model::Graph::build`] resolves names; [`plan::plan`] decides what is folded, and says why the rest is kept.
-//! 3. [`edit::lower`] turns the plan into edits of bytes; [`write`] copies the file with the edits.
+//! 3. [`edit::lower`] turns the plan into edits of bytes; [`mod@write`] copies the file with the edits.
 //! 4. [`verify`] judges two files by code that shares no algebra with the steps before.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

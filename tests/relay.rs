@@ -30,7 +30,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         Member { node: 1, output: "c".to_owned(), parameters: vec![1] },
         Member { node: 2, output: output.to_owned(), parameters: vec![1, 2, 3, 4] },
     ];
-    let outputs = vec!["n".to_owned()];
+    let outputs = vec![("n".to_owned(), "n".to_owned())];
     let unit = 2.0_f64.powi(-24);
     let site = SitePlan { before: members.clone(), after: members, outputs, unit, roundings: 1, smallest: 0.0, lost: 0 };
     let job = Job::Relay(Relay {

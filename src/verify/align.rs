@@ -9,6 +9,8 @@ mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use attributes::canonical;
+
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
 use crate::onnx::TypeProto;
@@ -26,8 +28,10 @@ pub struct Region {
     pub after: Vec<NodeId>,
     /// Names of values that are read, constants left out.
     pub inputs: Vec<String>,
-    /// Names of values that are produced and stand in both files.
+    /// Names of values that are produced and read elsewhere, in the first file.
     pub outputs: Vec<String>,
+    /// The same values in the second file, where they may have other names.
+    pub outputs_after: Vec<String>,
 }
 
 /// Two files side by side.
@@ -39,11 +43,6 @@ pub struct Alignment {
     pub differences: Vec<Difference>,
     /// How many nodes are the same.
     pub same: usize,
-}
-
-/// The attributes of a node that make a difference, each as bytes.
-pub(crate) fn attributes(node: &crate::onnx::NodeProto) -> BTreeSet<Vec<u8>> {
-    attributes::canonical(node)
 }
 
 /// Aligns two files.
@@ -69,24 +68,6 @@ struct Aligner<'x, 'm> {
     a: &'x Graph<'m>,
     b: &'x Graph<'m>,
     out: Alignment,
-}
-
-/// The value at an input, as something that can be compared between files.
-enum Operand {
-    Nothing,
-    Value(String),
-    Constant(crate::model::TensorId),
-}
-
-fn operand(graph: &Graph<'_>, value: Option<ValueId>) -> Operand {
-    let Some(value) = value else { return Operand::Nothing };
-    match graph.constant(value) {
-        Ok((tensor, _)) => Operand::Constant(tensor),
-        Err(_) => {
-            let at = graph.value(value);
-            Operand::Value(format!("{}\u{0}{}", graph.scope_path(at.scope), at.name))
-        }
-    }
 }
 
 /// Whether a node only makes a constant, which is compared where it is read.
@@ -261,25 +242,62 @@ impl Aligner<'_, '_> {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<usize>>> {
+    let Some(operands) = operands(a, b)? else { return Ok(None) };
+    let same = operands.values.iter().all(|(x, y)| full_name(a.0, *x) == full_name(b.0, *y));
+    Ok(same.then_some(operands.constants))
+}
+
+/// The values that two nodes read at the same inputs, if that is all in which they differ; `None` if something else differs.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn same_but_names(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<(ValueId, ValueId)>>> {
+    // Nested graphs are aligned where their nodes match by name.
+    if a.0.node(a.1).proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+        return Ok(None);
+    }
+    let operands = operands(a, b)?;
+    Ok(operands.filter(|operands| operands.constants.is_empty()).map(|operands| operands.values))
+}
+
+fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
+    let at = graph.value(value);
+    (graph.scope_path(at.scope), at.name)
+}
+
+/// The operands of two nodes side by side.
+struct Operands {
+    /// Inputs at which the constants differ.
+    constants: Vec<usize>,
+    /// Values at the other inputs.
+    values: Vec<(ValueId, ValueId)>,
+}
+
+/// The operands of two nodes that are alike in all else; `None` if they are not.
+fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Operands>> {
     let (one, two) = (a.0.node(a.1), b.0.node(b.1));
     let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
         || trimmed(&one.proto.output) != trimmed(&two.proto.output)
-        || attributes::canonical(one.proto) != attributes::canonical(two.proto)
+        || canonical(one.proto) != canonical(two.proto)
     {
         return Ok(None);
     }
-    let mut found = Vec::new();
+    let mut found = Operands { constants: Vec::new(), values: Vec::new() };
     for input in 0..one.inputs.len().max(two.inputs.len()) {
         let at = |n: &Node<'_>| n.inputs.get(input).copied().flatten();
-        match (operand(a.0, at(one)), operand(b.0, at(two))) {
-            (Operand::Nothing, Operand::Nothing) => {}
-            (Operand::Value(x), Operand::Value(y)) if x == y => {}
-            (Operand::Constant(x), Operand::Constant(y)) => {
+        let (x, y) = match (at(one), at(two)) {
+            (None, None) => continue,
+            (Some(x), Some(y)) => (x, y),
+            _ => return Ok(None),
+        };
+        match (a.0.constant(x), b.0.constant(y)) {
+            (Err(_), Err(_)) => found.values.push((x, y)),
+            (Ok((x, _)), Ok((y, _))) => {
                 if !constants::same((a.0, x), (b.0, y))? {
-                    found.push(input);
+                    found.constants.push(input);
                 }
             }
             _ => return Ok(None),

@@ -175,7 +175,7 @@ mod run {
         let plan = |(site, _): &Evidence| SitePlan {
             before: members(graphs.0, &site.forms.0),
             after: members(graphs.1, &site.forms.1),
-            outputs: site.region.outputs.clone(),
+            outputs: site.region.outputs.iter().cloned().zip(site.region.outputs_after.iter().cloned()).collect(),
             unit: site.unit,
             roundings: site.roundings,
             smallest: site.smallest,

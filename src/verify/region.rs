@@ -5,6 +5,7 @@
 
 mod form;
 mod grow;
+mod peel;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,26 +49,29 @@ pub struct Judged {
 /// # Errors
 /// A file that cannot be read.
 pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judged> {
+    let judge = Judge { a, b };
     let mut regions = alignment.regions.clone();
-    loop {
-        let mut judged = Judged::default();
-        let mut halves = BTreeSet::new();
-        for (index, region) in regions.iter().enumerate() {
-            match (Judge { a, b }).region(region)? {
-                Found::Site(site) => judged.sites.push(*site),
-                Found::Unjudged(why) => judged.unjudged.push((region.clone(), why)),
-                Found::Differs(difference) => judged.differences.push(difference),
-                Found::Half(difference) => {
-                    halves.insert(index);
-                    judged.differences.push(difference);
-                }
-            }
-        }
-        match grow::joined(a, b, &regions, &halves) {
-            Some(joined) => regions = joined,
-            None => return Ok(judged),
+    let mut found = regions.iter().map(|region| judge.region(region)).collect::<Result<Vec<Found>>>()?;
+    let mut tried = BTreeSet::new();
+    while let Some(union) = judge.union(&regions, &found, &mut tried)? {
+        let gone = |index: &usize| union.members.contains(index);
+        let keep = |index: usize| !gone(&index);
+        regions = regions.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, region)| region).collect();
+        found = found.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, found)| found).collect();
+        regions.push(union.region);
+        found.push(union.found);
+    }
+    let mut all: Vec<(Region, Found)> = regions.into_iter().zip(found).collect();
+    all.sort_by_key(|(r, _)| (r.scopes, r.before.clone(), r.after.clone()));
+    let mut judged = Judged::default();
+    for (region, found) in all {
+        match found {
+            Found::Site(site) => judged.sites.push(*site),
+            Found::Unjudged(why) => judged.unjudged.push((region, why)),
+            Found::Differs(difference) | Found::Half(difference) => judged.differences.push(difference),
         }
     }
+    Ok(judged)
 }
 
 enum Found {
@@ -76,6 +80,13 @@ enum Found {
     Differs(Difference),
     /// No fold by itself, but perhaps with what reads its output: the same nodes with other constants.
     Half(Difference),
+}
+
+/// Regions that are judged as one.
+struct Union {
+    members: BTreeSet<usize>,
+    region: Region,
+    found: Found,
 }
 
 /// What a constant is made of.
@@ -93,22 +104,52 @@ struct Judge<'x, 'm> {
 }
 
 impl Judge<'_, '_> {
+    /// The next regions to be joined: half a fold with what reads it, or what makes the input of a region that is no fold with
+    /// that region, provided that they are a fold together. Otherwise the places that a report names would grow without need.
+    fn union(&self, regions: &[Region], found: &[Found], tried: &mut BTreeSet<Vec<NodeId>>) -> Result<Option<Union>> {
+        let is = |wanted: fn(&Found) -> bool| {
+            let chosen = regions.iter().zip(found).enumerate().filter(move |(_, (_, found))| wanted(found));
+            chosen.map(|(index, (region, _))| (index, region)).collect::<Vec<_>>()
+        };
+        let halves = is(|found| matches!(found, Found::Half(_)));
+        let failed = is(|found| matches!(found, Found::Differs(_)));
+        let feeds = |region: &Region| {
+            failed.iter().any(|(_, f)| f.scopes == region.scopes && region.outputs.iter().any(|name| f.inputs.contains(name)))
+        };
+        let makers = is(|found| matches!(found, Found::Site(_))).into_iter().filter(|(_, region)| feeds(region));
+        for (index, _) in halves.iter().copied().chain(makers) {
+            let Some((members, region)) = grow::joined(self.a, self.b, regions, index) else { continue };
+            if !tried.insert(region.before.clone()) {
+                continue;
+            }
+            let judged = self.region(&region)?;
+            let half = matches!(found.get(index), Some(Found::Half(_)));
+            if half || matches!(judged, Found::Site(_)) {
+                return Ok(Some(Union { members, region, found: judged }));
+            }
+        }
+        Ok(None)
+    }
+
     fn region(&self, region: &Region) -> Result<Found> {
         let place = place(self.a, &region.before);
         let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
         if let Some(difference) = self.other_constants(region)? {
             return Ok(Found::Half(difference));
         }
+        if let Some(core) = peel::peeled(self.a, self.b, region)?
+            && let Found::Site(site) = self.region(&core)?
+        {
+            return Ok(Found::Site(site));
+        }
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
-            (Err(why), _) => return differs(format!("is another node in the second model, and no fold: {why}")),
-            (_, Err(why)) => return differs(format!("is another node in the second model, and no fold: there, {why}")),
+            (Err(why), _) | (_, Err(why)) => {
+                return differs(format!("is another node in the second model, and no fold: {why}"));
+            }
         };
-        let (ours, theirs) = (backbone(self.a, &before), backbone(self.b, &after));
-        if ours != theirs {
-            let kinds = |parts: &[(&str, BTreeSet<Vec<u8>>)]| parts.iter().map(|(kind, _)| *kind).collect::<Vec<_>>().join(", ");
-            let what = format!("holds [{}] in the first model and [{}] in the second", kinds(&ours), kinds(&theirs));
-            return differs(format!("{what}, or with other attributes, which is no fold"));
+        if let Some(difference) = self.kept_operators(&before, &after) {
+            return Ok(Found::Differs(difference));
         }
         let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
         if affine(&after) >= affine(&before) {
@@ -169,6 +210,36 @@ impl Judge<'_, '_> {
         }))
     }
 
+    /// A fold removes maps and what hands its input on; every other operator stays, with its attributes. `None` if they do.
+    fn kept_operators(&self, before: &[Form], after: &[Form]) -> Option<Difference> {
+        let kinds = |graph: &Graph<'_>, forms: &[Form]| {
+            let stays = |f: &&Form| !f.affine && !matches!(f.operator.as_str(), "Identity" | "Dropout");
+            let mut found = BTreeMap::<_, Vec<NodeId>>::new();
+            for form in forms.iter().filter(stays) {
+                let kind = match form.operator.as_str() {
+                    // A product may get a place for a bias, and lose its factors.
+                    "Gemm" | "MatMul" => ("MatMul".to_owned(), BTreeSet::new()),
+                    // What these compute is measured: attributes can say the same in different words.
+                    "Conv" | "ConvTranspose" => (form.operator.clone(), BTreeSet::new()),
+                    operator => (operator.to_owned(), align::canonical(graph.node(form.node).proto)),
+                };
+                found.entry(kind).or_default().push(form.node);
+            }
+            found
+        };
+        let (ours, theirs) = (kinds(self.a, before), kinds(self.b, after));
+        let kind = ours.keys().chain(theirs.keys()).find(|k| ours.get(*k).map(Vec::len) != theirs.get(*k).map(Vec::len))?;
+        let name = |graph: &Graph<'_>, node: NodeId| graph.node(node).proto.output.first().cloned();
+        let at = |nodes: Option<&Vec<NodeId>>| nodes.cloned().unwrap_or_default();
+        let (one, two) = (at(ours.get(kind)), at(theirs.get(kind)));
+        let more = one.len() > two.len();
+        let (graph, nodes, other, others) = if more { (self.a, one, self.b, two) } else { (self.b, two, self.a, one) };
+        let names: BTreeSet<_> = others.iter().map(|node| name(other, *node)).collect();
+        let alone = nodes.iter().find(|node| !names.contains(&name(graph, **node)))?;
+        let what = format!("such a {} stands in the {} model only", kind.0, if more { "first" } else { "second" });
+        Some(Difference { place: place(graph, &[*alone]), what })
+    }
+
     fn census(&self, graph: &Graph<'_>, forms: &[Form]) -> Result<Census> {
         let tensors: BTreeSet<TensorId> = forms.iter().flat_map(|form| form.constants.iter().map(|(_, t)| *t)).collect();
         let mut all = Census::default();
@@ -184,21 +255,6 @@ impl Judge<'_, '_> {
         }
         Ok(all)
     }
-}
-
-/// The operators of a region that no fold removes, with attributes that none changes, in a fixed order. A product may become
-/// one with a place for a bias, and lose its factors.
-fn backbone<'f>(graph: &Graph<'_>, forms: &'f [Form]) -> Vec<(&'f str, BTreeSet<Vec<u8>>)> {
-    let stays = |form: &&Form| !form.affine && !matches!(form.operator.as_str(), "Identity" | "Dropout");
-    let part = |form: &'f Form| match form.operator.as_str() {
-        "Gemm" | "MatMul" => ("MatMul", BTreeSet::new()),
-        // What these compute is measured: where they differ in more than their constants, that says how far they are apart.
-        "Conv" | "ConvTranspose" => (&*form.operator, BTreeSet::new()),
-        operator => (operator, align::attributes(graph.node(form.node).proto)),
-    };
-    let mut parts: Vec<_> = forms.iter().filter(stays).map(part).collect();
-    parts.sort_unstable();
-    parts
 }
 
 /// The value that a report names: the first that the first node makes, with the graph it stands in.

@@ -8,7 +8,7 @@ use prost::Message as _;
 use crate::onnx::{AttributeProto, NodeProto};
 
 /// The attributes of a node that make a difference, each as bytes.
-pub(super) fn canonical(node: &NodeProto) -> BTreeSet<Vec<u8>> {
+pub(crate) fn canonical(node: &NodeProto) -> BTreeSet<Vec<u8>> {
     node.attribute.iter().filter(|a| !is_default(node.op_type(), a)).map(encoded).collect()
 }
 
@@ -32,6 +32,8 @@ fn is_default(operator: &str, attribute: &AttributeProto) -> bool {
         (_, "auto_pad") if windows => attribute.s() == b"NOTSET",
         (_, "pads" | "output_padding") if windows => all(0),
         (_, "strides" | "dilations") if windows => all(1),
+        // The weight says it as well.
+        ("Conv" | "ConvTranspose", "kernel_shape") => true,
         ("Conv" | "ConvTranspose", "group") => attribute.i() == 1,
         ("MaxPool", "ceil_mode" | "storage_order") | ("AveragePool", "ceil_mode" | "count_include_pad") => attribute.i() == 0,
         ("Gemm", "alpha" | "beta") => float(1.0),

@@ -71,8 +71,9 @@ impl Aligner<'_, '_> {
             );
             return self.differs(place, what);
         }
-        let (inputs, outputs) = (inputs.into_iter().collect(), outputs.into_iter().collect());
-        self.out.regions.push(Region { scopes, before, after, inputs, outputs });
+        let (inputs, outputs): (_, Vec<String>) = (inputs.into_iter().collect(), outputs.into_iter().collect());
+        let outputs_after = outputs.clone();
+        self.out.regions.push(Region { scopes, before, after, inputs, outputs, outputs_after });
     }
 }
 

@@ -61,8 +61,8 @@ pub struct SitePlan {
     pub before: Vec<Member>,
     /// Its nodes in the second model.
     pub after: Vec<Member>,
-    /// The values, by name in their graph, at which both agree again.
-    pub outputs: Vec<String>,
+    /// The values at which both agree again, by name in the graph of the first and of the second model.
+    pub outputs: Vec<(String, String)>,
     /// The unit roundoff of its constants.
     pub unit: f64,
     /// How many rounded constants follow one another.
@@ -187,7 +187,7 @@ impl Relay {
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
-            sites = edit::find(graph, &self.sites, |site| &site.after)?;
+            sites = edit::find(graph, &self.sites, edit::AFTER)?;
             Ok(())
         })?;
         let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
@@ -226,7 +226,7 @@ impl Relay {
         edit::tag(&mut model, self.sites.iter().map(|site| &site.before[..]))?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
-            sites = edit::find(graph, &self.sites, |site| &site.before)?;
+            sites = edit::find(graph, &self.sites, edit::BEFORE)?;
             edit::force(graph, &mut sites, &self.sites)
         })?;
         edit::paired(&sites, &leader.sites)?;
@@ -237,8 +237,9 @@ impl Relay {
         let taps: Vec<String> = own.chain(sites.iter().flat_map(|site| site.inputs.clone())).collect();
         let loaded = Loaded::parse(prepared, &taps)?;
         let (mut specs, mut values) = (leader.specs.clone(), leader.values.clone());
-        for output in sites.iter().flat_map(|site| &site.outputs) {
-            let value = leader.kept.get(&output.name).ok_or_else(|| gone(&output.name))?;
+        let theirs = leader.sites.iter().flat_map(|site| &site.outputs);
+        for (output, theirs) in sites.iter().flat_map(|site| &site.outputs).zip(theirs) {
+            let value = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
             let element = DataType::Double.into();
             specs.push(InputSpec { name: output.name.clone(), element, dims: value.dims.clone(), assumed: vec![] });
             values.insert(output.name.clone(), value.clone());
@@ -247,12 +248,11 @@ impl Relay {
         drop(loaded);
         let mut found = run.run(&values)?;
         drop((run, values));
-        for (site, narrow) in sites.iter().zip(narrow) {
-            let plan = self.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
-            let report = judge::site(self, plan, site, &leader.kept, &leader.read, &mut found, narrow)?;
+        for ((site, theirs), narrow) in sites.iter().zip(&leader.sites).zip(narrow) {
+            let report = judge::site(self, (site, theirs), &leader, &mut found, narrow)?;
             gathered.site(report);
         }
-        let forced = |name: &str| sites.iter().any(|site| site.outputs.iter().any(|output| output.name == name));
+        let forced = |name: &str| leader.sites.iter().any(|site| site.outputs.iter().any(|output| output.name == name));
         for (name, value) in leader.kept.iter().filter(|(name, _)| !forced(name)) {
             let expected = found.get(name).ok_or_else(|| gone(name))?;
             gathered.output(name, judge::apart(value, expected));

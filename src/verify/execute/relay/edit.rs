@@ -38,6 +38,18 @@ pub(super) struct FlatOutput {
     pub absolute: String,
 }
 
+/// How the sites of one of the models are read from a request.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
+    nodes: fn(&SitePlan) -> &Vec<Member>,
+    output: fn(&(String, String)) -> &String,
+}
+
+/// The first model's.
+pub(super) const BEFORE: Side = Side { nodes: |site| &site.before, output: |names| &names.0 };
+/// The second model's.
+pub(super) const AFTER: Side = Side { nodes: |site| &site.after, output: |names| &names.1 };
+
 /// Begins the name of a node that belongs to a site: no name of a file survives beside it.
 const MARK: char = '\u{1}';
 
@@ -80,17 +92,14 @@ fn visit_nodes(nodes: &mut [NodeProto], visit: &mut dyn FnMut(&mut NodeProto)) {
 }
 
 /// The sites of a flat graph. One whose graph was not made flat, as the other branch of an If, is not there.
-pub(super) fn find(
-    graph: &GraphProto,
-    plans: &[SitePlan],
-    side: fn(&SitePlan) -> &Vec<Member>,
-) -> Result<Vec<FlatSite>, CouldNotRun> {
+pub(super) fn find(graph: &GraphProto, plans: &[SitePlan], side: Side) -> Result<Vec<FlatSite>, CouldNotRun> {
     let mut groups: BTreeMap<(usize, String), Vec<(usize, usize)>> = BTreeMap::new();
     for (at, node) in graph.node.iter().enumerate() {
         let mut parts = node.name().split(MARK).skip(1);
         let numbers = (parts.next().and_then(|n| n.parse().ok()), parts.next().and_then(|n| n.parse().ok()));
         let (Some(site), Some(position)) = numbers else { continue };
-        let local = plans.get(site).and_then(|plan| side(plan).get::<usize>(position)).map(|member| member.output.as_str());
+        let local =
+            plans.get(site).and_then(|plan| (side.nodes)(plan).get::<usize>(position)).map(|member| member.output.as_str());
         let flat = node.output.first().map(String::as_str).unwrap_or_default();
         let prefix = local.and_then(|local| flat.strip_suffix(local)).ok_or_else(|| lost(flat))?;
         groups.entry((site, prefix.to_owned())).or_default().push((at, position));
@@ -98,14 +107,14 @@ pub(super) fn find(
     let mut found = Vec::new();
     for ((plan, prefix), nodes) in groups {
         let asked = plans.get(plan).ok_or_else(|| lost("a site"))?;
-        if nodes.len() != side(asked).len() {
-            return Err(lost(asked.outputs.first().map_or("", String::as_str)));
+        if nodes.len() != (side.nodes)(asked).len() {
+            return Err(lost(asked.outputs.first().map_or("", |names| (side.output)(names))));
         }
         let parts: Vec<&NodeProto> = nodes.iter().filter_map(|(at, _)| graph.node.get(*at)).collect();
         let made: HashSet<&str> = parts.iter().flat_map(|node| &node.output).map(String::as_str).collect();
         let mut inputs: Vec<String> = Vec::new();
         for (node, (_, position)) in parts.iter().zip(&nodes) {
-            let Some(member) = side(asked).get(*position) else { continue };
+            let Some(member) = (side.nodes)(asked).get(*position) else { continue };
             for input in data(node, member).filter_map(|index| node.input.get(index)) {
                 if !made.contains(input.as_str()) && !inputs.contains(input) {
                     inputs.push(input.clone());
@@ -113,8 +122,11 @@ pub(super) fn find(
             }
         }
         inputs.sort_unstable();
-        let name =
-            |output: &String| FlatOutput { name: format!("{prefix}{output}"), own: String::new(), absolute: String::new() };
+        let name = |names: &(String, String)| FlatOutput {
+            name: format!("{prefix}{}", (side.output)(names)),
+            own: String::new(),
+            absolute: String::new(),
+        };
         let outputs: Vec<FlatOutput> = asked.outputs.iter().map(name).collect();
         if let Some(output) = outputs.iter().find(|output| !made.contains(output.name.as_str())) {
             return Err(lost(&output.name));
@@ -292,6 +304,12 @@ fn rename(names: &mut [String], to: &HashMap<String, String>) {
 fn positive(node: &mut NodeProto) {
     match node.op_type() {
         "Sub" => node.op_type = Some("Add".to_owned()),
+        // Bounds bring values nearer to each other, at most; they would cut the magnitudes off.
+        "Clip" => {
+            node.op_type = Some("Identity".to_owned());
+            node.attribute.clear();
+            node.input.truncate(1);
+        }
         "Gemm" => {
             let factors = node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta"));
             factors.for_each(|attribute| attribute.f = attribute.f.map(f32::abs));

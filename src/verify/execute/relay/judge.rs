@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::CouldNotRun;
 use super::edit::FlatSite;
-use super::{Array, Relay, SitePlan, SiteReport, array::Data, gone};
+use super::{Array, Leader, Relay, SiteReport, array::Data, gone};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -58,19 +58,18 @@ pub(in crate::verify::execute) fn index(dims: &[usize], mut at: usize) -> String
 /// Judges a site: what the second model made of its inputs against what the first makes of the same.
 pub(super) fn site(
     relay: &Relay,
-    plan: &SitePlan,
-    site: &FlatSite,
-    kept: &BTreeMap<String, Array>,
-    read: &BTreeMap<String, u64>,
+    (site, theirs): (&FlatSite, &FlatSite),
+    leader: &Leader,
     found: &mut BTreeMap<String, Array>,
     narrow: bool,
 ) -> Result<SiteReport, CouldNotRun> {
+    let plan = relay.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
     let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
     let mut report = SiteReport { plan: site.plan, value, worst: 0.0, worst_once: 0.0, place: None, apart: None, unjudged: None };
     let mut largest = 0.0_f64;
     for name in &site.inputs {
         let ours = found.get(name).ok_or_else(|| gone(name))?;
-        if read.get(name) != Some(&fingerprint(ours)) {
+        if leader.read.get(name) != Some(&fingerprint(ours)) {
             report.apart = Some(format!("its input `{name}` is not the same in both models"));
         }
         if let Data::Float(all) = &ours.data {
@@ -80,8 +79,8 @@ pub(super) fn site(
     let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
     let scale = plan.unit * plan.roundings as f64;
     let limits = Limits { slope: relay.units * scale + ENGINE, once: relay.units_once * scale + ENGINE, lost };
-    for output in &site.outputs {
-        let theirs = kept.get(&output.name).ok_or_else(|| gone(&output.name))?;
+    for (output, theirs) in site.outputs.iter().zip(&theirs.outputs) {
+        let theirs = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
         let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
         let absolute = found.remove(&output.absolute).ok_or_else(|| gone(&output.absolute))?;
         limits.compare(&output.name, theirs, &own, &absolute, &mut report);
