@@ -41,7 +41,7 @@ pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Res
     let inputs: Vec<String> = layouts.keys().cloned().collect();
     let models = [
         small::model(a, &site.forms.0, &inputs, outputs, false)?,
-        small::model(b, &site.forms.1, &inputs, outputs, false)?,
+        small::model(b, &site.forms.1, &inputs, &site.region.outputs_after, false)?,
         small::model(a, &site.forms.0, &inputs, outputs, true)?,
     ];
     let mut whole = Certificate { tier: Some(Tier::Own), ..Certificate::default() };
@@ -60,8 +60,9 @@ pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Res
             (Ok(o), Ok(f), Ok(total), Ok(least)) => [o, f, total, least],
             (Err(why), ..) | (_, Err(why), ..) | (_, _, Err(why), _) | (.., Err(why)) => return Ok(Err(why)),
         };
-        for output in outputs {
-            let sides: Option<Vec<&Vec<f64>>> = found.iter().map(|side| floats(side.get(output)?)).collect();
+        for (output, renamed) in outputs.iter().zip(&site.region.outputs_after) {
+            let named = [output, renamed, output, output];
+            let sides: Option<Vec<&Vec<f64>>> = found.iter().zip(named).map(|(side, name)| floats(side.get(name)?)).collect();
             let Some([o, f, total, least]) = sides.as_deref() else { return Ok(Err(format!("`{output}` is of no float type"))) };
             if [f.len(), total.len(), least.len()] != [o.len(); 3] {
                 return Ok(Err(format!("`{output}` has another shape in the second file")));

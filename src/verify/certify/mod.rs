@@ -39,7 +39,7 @@ pub enum Certified {
 /// A file that cannot be read.
 pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Certified> {
     let mut whole: Option<Certificate> = None;
-    for output in &site.region.outputs {
+    for output in site.region.outputs.iter().zip(&site.region.outputs_after) {
         match way(a, b, site, output, tier)? {
             Ok(Compared::Differs(why)) => return Ok(Certified::Differs(why)),
             Err(why) => {
@@ -60,8 +60,14 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
     Ok(whole.map_or_else(|| Certified::OtherForm("a region without outputs".into()), |c| Certified::Certificate(Box::new(c))))
 }
 
-fn way(a: &Graph<'_>, b: &Graph<'_>, site: &Site, output: &str, tier: Tier) -> Result<fact::Read<Compared>> {
-    let (ours, theirs) = match (side::way(a, &site.forms.0, output), side::way(b, &site.forms.1, output)) {
+fn way(
+    a: &Graph<'_>,
+    b: &Graph<'_>,
+    site: &Site,
+    (output, renamed): (&String, &String),
+    tier: Tier,
+) -> Result<fact::Read<Compared>> {
+    let (ours, theirs) = match (side::way(a, &site.forms.0, output), side::way(b, &site.forms.1, renamed)) {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
         (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
     };

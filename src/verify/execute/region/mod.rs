@@ -152,7 +152,8 @@ impl Task<'_, '_> {
         }
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
-        let (layouts, linear) = layouts(self.graphs.0, &before, &plan.outputs).map_err(failed)?.map_err(CouldNotRun::Model)?;
+        let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
+        let (layouts, linear) = layouts(self.graphs.0, &before, &ours).map_err(failed)?.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
@@ -162,12 +163,13 @@ impl Task<'_, '_> {
             values.insert(name, drawn.collect::<Option<_>>().ok_or_else(too_large)?);
         }
         let magnitudes = values.iter().map(|(name, all)| (*name, all.iter().map(magnitude).collect())).collect();
-        let build =
-            |graph, forms: &[Form], absolute| small::model(graph, forms, &inputs, &plan.outputs, absolute).map_err(failed);
+        let build = |graph, forms: &[Form], outputs: &[String], absolute| {
+            small::model(graph, forms, &inputs, outputs, absolute).map_err(failed)
+        };
         let sides = [
-            (build(self.graphs.0, &before, false)?, &values),
-            (build(self.graphs.1, &after, false)?, &values),
-            (build(self.graphs.0, &before, true)?, &magnitudes),
+            (build(self.graphs.0, &before, &ours, false)?, &values),
+            (build(self.graphs.1, &after, &theirs, false)?, &values),
+            (build(self.graphs.0, &before, &ours, true)?, &magnitudes),
         ];
         let mut made = Vec::new();
         let mut first = None;
@@ -298,8 +300,9 @@ fn compare(
     made: &[Made],
     report: &mut RegionReport,
 ) {
-    for output in &plan.outputs {
-        let side = |side: usize, sample: usize| made.get(side)?.get(output)?.get(sample);
+    for (output, renamed) in &plan.outputs {
+        // The second model may call it otherwise.
+        let side = |side: usize, sample: usize| made.get(side)?.get(if side == 1 { renamed } else { output })?.get(sample);
         for (sample, kind) in kinds.iter().enumerate() {
             let arrays = [side(0, sample), side(1, sample), side(2, sample), side(0, 0), side(1, 0), side(2, 0)];
             let dims = arrays[0].map(|array| array.dims.clone()).unwrap_or_default();
