@@ -347,3 +347,17 @@ fn faults_in_real_models() {
         }
     }
 }
+
+#[test]
+fn sites_run_alone_tell_a_shift_from_a_factor() {
+    for value in ["n", "o", "h"] {
+        for (input, factor) in [(1, 1e-3), (2, 1e-3)] {
+            let verdict = changed(|graph, _| change(graph, value, input, |all| all.iter_mut().for_each(|v| *v *= 1.0 + factor)));
+            wrong_at("alone", &verdict, value);
+            let alone = verdict.sites.iter().find(|s| s.value == value).unwrap().alone.clone().unwrap();
+            assert!(alone.control <= 1.0 && alone.skipped.is_none(), "{alone:?}");
+            let (zeros, others) = (alone.zeros > 1.0, alone.dense > 1.0 && alone.impulses > 1.0);
+            assert_eq!((zeros, others), (input == 2, input == 1), "{value}: {input}: {alone:?}");
+        }
+    }
+}

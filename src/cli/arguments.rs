@@ -222,6 +222,9 @@ pub struct Runs {
     /// How many sets of synthetic inputs
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Verification")]
     pub samples: u16,
+    /// Do not run each fold alone, only the whole models
+    #[arg(long, help_heading = "Verification")]
+    pub quick: bool,
     /// How long a run may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Verification")]
     pub timeout: u64,
@@ -237,6 +240,7 @@ impl Runs {
             seed: self.seed,
             samples: usize::from(self.samples),
             timeout: self.timeout,
+            regions: !self.quick,
             ..VerifyOptions::default()
         }
     }
@@ -250,6 +254,9 @@ impl Runs {
         for (name, dims) in &self.input_shape {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             arguments.push(format!("--input-shape={name}:{}", dims.join(",")).into());
+        }
+        if self.quick {
+            arguments.push("--quick".into());
         }
         if let Some(inputs) = &self.inputs {
             arguments.extend(["--inputs".into(), inputs.clone().into_os_string()]);

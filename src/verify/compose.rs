@@ -4,14 +4,16 @@ use std::path::Path;
 
 use crate::model::{Graph, NodeId};
 use crate::verify::align::Region;
+use crate::verify::certify::Certified;
 use crate::verify::region::Site as Legal;
-use crate::verify::{Execution, Outcome, Site, Verdict, VerifyOptions};
+use crate::verify::{Certificate, Execution, Outcome, Site, Verdict, VerifyOptions};
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
 pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
     let execution = match verdict.execution {
-        Execution::NotRun { .. } => Outcome::NotJudged,
+        // What each site is, for all inputs and run alone, stands without a run of the whole; the answer says that there was none.
+        Execution::NotRun { .. } if sites != Outcome::EqualWithinRounding => Outcome::NotJudged,
         _ => Outcome::Equal,
     };
     if verdict.differences.is_empty() { sites.max(execution) } else { Outcome::Differs }
@@ -38,9 +40,38 @@ fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
         node: region.before.first().map(|node| a.describe(*node)).unwrap_or_default(),
         worst: None,
         place: None,
+        certificate: None,
+        alone: None,
         outcome: Outcome::NotJudged,
         reason: None,
     }
+}
+
+/// A site that was not run within the whole: its constants, and what it makes alone, are all that is known.
+pub(super) fn not_executed((a, b): (&Graph<'_>, &Graph<'_>), (legal, found): &Evidence, why: &str) -> Site {
+    let mut site = unjudged(a, b, &legal.region, why);
+    certified(&mut site, found);
+    site
+}
+
+/// A site, and what its constants say.
+pub(super) type Evidence = (Legal, Certified);
+
+/// Enters what the constants of a site say into what is said of it. What differs by them differs, whatever a run says.
+pub(super) fn certified(site: &mut Site, found: &Certified) {
+    let reason = match found {
+        Certified::Certificate(certificate) => {
+            site.certificate = Some(Certificate::clone(certificate));
+            match &certificate.place {
+                Some(place) if certificate.worst > 1.0 => place.to_string(),
+                _ => return,
+            }
+        }
+        Certified::Differs(why) => why.clone(),
+        Certified::OtherForm(_) => return,
+    };
+    site.outcome = Outcome::Differs;
+    site.reason = Some(reason);
 }
 
 /// Runs both models and enters what came of it.
@@ -48,25 +79,28 @@ fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
 pub(super) fn executed(
     verdict: &mut Verdict,
     graphs: (&Graph<'_>, &Graph<'_>),
-    sites: &[Legal],
+    sites: &[Evidence],
     _: (&Path, &Path),
     _: &VerifyOptions,
 ) {
     not_run(verdict, graphs, sites, "this program was built without tract");
 }
 
-fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Legal], reason: &str) {
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], reason: &str) {
     let why = "the models were not run";
-    verdict.sites.extend(sites.iter().map(|site| unjudged(a, b, &site.region, why)));
+    verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, why)));
     verdict.execution = Execution::NotRun { reason: reason.to_owned() };
 }
 
+#[cfg(feature = "tract")]
+mod alone;
 #[cfg(feature = "tract")]
 pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
-    use super::{Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
+    use super::alone;
+    use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
     };
@@ -76,25 +110,42 @@ mod run {
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
         graphs: (&Graph<'_>, &Graph<'_>),
-        sites: &[Legal],
+        sites: &[Evidence],
         paths: (&Path, &Path),
         options: &VerifyOptions,
     ) {
         let relay = relay(graphs, sites, paths, options);
-        let report = match run(relay, graphs, options) {
-            Ok(report) => report,
-            Err(reason) => return not_run(verdict, graphs, sites, &reason.to_string()),
+        let alone = alone::run(&relay, graphs, options);
+        let report = match run(Job::Relay(relay), graphs, options) {
+            Ok(execute::Outcome::Relay(report)) => report,
+            Ok(_) => return not_run(verdict, graphs, sites, "the process that ran it answered another question"),
+            Err(reason) => {
+                not_run(verdict, graphs, sites, &reason.to_string());
+                let whole = sites.len();
+                let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
+                for (index, (site, evidence)) in own {
+                    alone::enter(site, evidence, &alone, index, true);
+                }
+                return;
+            }
         };
         let mut once = true;
         for found in &report.sites {
             let Some(legal) = sites.get(found.plan) else { continue };
-            once &= found.worst_once <= 1.0 && found.apart.is_none();
-            verdict.sites.push(judged(graphs, legal, found));
+            once &= found.worst_once <= 1.0
+                && found.apart.is_none()
+                && !matches!(&legal.1, Certified::Certificate(c) if c.once > 1.0);
+            let mut site = judged(graphs, &legal.0, found);
+            super::certified(&mut site, &legal.1);
+            once &= alone::enter(&mut site, legal, &alone, found.plan, false);
+            verdict.sites.push(site);
         }
         for (index, legal) in sites.iter().enumerate() {
             if report.sites.iter().all(|found| found.plan != index) {
                 let why = "no run came by it";
-                verdict.sites.push(super::unjudged(graphs.0, graphs.1, &legal.region, why));
+                let mut site = super::not_executed(graphs, legal, why);
+                once &= alone::enter(&mut site, legal, &alone, index, true);
+                verdict.sites.push(site);
             }
         }
         for (output, place) in &report.outputs_apart {
@@ -112,7 +163,7 @@ mod run {
         };
     }
 
-    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Legal], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
+    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
         let members = |graph: &Graph<'_>, forms: &[Form]| {
             let member = |form: &Form| Member {
                 node: form.node.0,
@@ -121,7 +172,7 @@ mod run {
             };
             forms.iter().map(member).collect::<Vec<Member>>()
         };
-        let plan = |site: &Legal| SitePlan {
+        let plan = |(site, _): &Evidence| SitePlan {
             before: members(graphs.0, &site.forms.0),
             after: members(graphs.1, &site.forms.1),
             outputs: site.region.outputs.iter().cloned().zip(site.region.outputs_after.iter().cloned()).collect(),
@@ -146,7 +197,11 @@ mod run {
         }
     }
 
-    fn run(relay: Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<RelayReport, CouldNotRun> {
+    pub(super) fn run(
+        job: Job,
+        graphs: (&Graph<'_>, &Graph<'_>),
+        options: &VerifyOptions,
+    ) -> Result<execute::Outcome, CouldNotRun> {
         let bytes = |graph: &Graph<'_>| {
             let model = graph.model;
             model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
@@ -154,15 +209,10 @@ mod run {
         let mut limits = Limits::for_models(bytes(graphs.0).max(bytes(graphs.1)));
         limits.seconds = options.timeout;
         limits.memory = options.memory.unwrap_or(limits.memory);
-        let job = Job::Relay(relay);
-        let outcome = match &options.runner {
+        match &options.runner {
             Runner::InProcess => job.perform(),
             Runner::Program(program) => execute::in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
             Runner::Itself => execute::in_child(&Guard::new(limits)?, &job),
-        };
-        match outcome? {
-            execute::Outcome::Relay(report) => Ok(report),
-            execute::Outcome::Whole(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         }
     }
 

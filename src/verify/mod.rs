@@ -2,6 +2,7 @@
 //! `law`, `ops`, `plan` or `edit` is used here.
 
 pub mod align;
+pub mod certify;
 mod compose;
 mod constants;
 #[cfg(feature = "tract")]
@@ -14,7 +15,7 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Difference, Execution, Outcome, Site, Tier, Verdict};
+pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Site, Tier, Verdict};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct VerifyOptions {
     pub freeze: bool,
     /// Whether the models are run at all.
     pub run: bool,
+    /// Whether each place where they differ is run alone, too.
+    pub regions: bool,
     /// The process that runs them.
     pub runner: Runner,
 }
@@ -80,6 +83,7 @@ impl Default for VerifyOptions {
             moved_sides: vec![],
             freeze: false,
             run: true,
+            regions: true,
             runner: Runner::Itself,
         }
     }
@@ -104,16 +108,21 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
         differences,
         execution: Execution::NotNeeded,
     };
-    let reason = match (judged.sites.is_empty(), verdict.differences.is_empty(), options.run) {
+    let mut sites = Vec::with_capacity(judged.sites.len());
+    for site in judged.sites {
+        let certified = certify::certify(&a, &b, &site, options.tier)?;
+        sites.push((site, certified));
+    }
+    let reason = match (sites.is_empty(), verdict.differences.is_empty(), options.run) {
         (true, ..) => None,
         (_, false, _) => Some("not run, as the models differ elsewhere"),
         (_, _, false) => Some("not run, as was asked"),
         _ => None,
     };
     match reason {
-        Some(reason) => verdict.sites.extend(judged.sites.iter().map(|s| compose::unjudged(&a, &b, &s.region, reason))),
-        None if judged.sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (&a, &b), &judged.sites, (before, after), options),
+        Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((&a, &b), s, reason))),
+        None if sites.is_empty() => {}
+        None => compose::executed(&mut verdict, (&a, &b), &sites, (before, after), options),
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;

@@ -46,6 +46,109 @@ impl Tier {
     }
 }
 
+/// What the constants of a site are, held against what those of the first model ask for.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Certificate {
+    /// The strictest tier that holds; absent if none does.
+    pub tier: Option<Tier>,
+    /// The largest distance in units of its limit (1.0 is the limit), in the tier that was asked for.
+    pub worst: f64,
+    /// The same for constants that were rounded once.
+    pub once: f64,
+    /// The largest distance of a weight or factor in units of its own last place.
+    pub ulp: f64,
+    /// The same in units of roundoff, relative to it.
+    pub units: f64,
+    /// The largest distance of a bias or shift in units of roundoff of the magnitudes that are summed up in it.
+    pub shift_units: f64,
+    /// Where the largest share of the limit was; absent if all constants are exact.
+    pub place: Option<Deviation>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// What came of a site that was run alone, in f64: shares of the limit, where 1.0 is the limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Alone {
+    /// With zeros, which test the shift.
+    pub zeros: f64,
+    /// With dense random numbers.
+    pub dense: f64,
+    /// With impulses, which name the tap.
+    pub impulses: f64,
+    /// The engine against the reference, on the first model's side.
+    pub control: f64,
+    /// Where the largest share was: index in the value, found and expected.
+    pub place: Option<String>,
+    /// Why it was not run alone, if it was not.
+    pub skipped: Option<String>,
+}
+
+impl Alone {
+    /// The largest share of all.
+    pub fn worst(&self) -> f64 {
+        self.zeros.max(self.dense).max(self.impulses)
+    }
+}
+
+/// A number of a constant and what it should be.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Deviation {
+    /// The node of the second model.
+    pub node: String,
+    /// The constant by name; absent where there is none and its place should not be empty.
+    pub constant: Option<String>,
+    /// The value that differs, where the constants say nothing one by one.
+    pub value: Option<String>,
+    /// Which element of a weight or value, or the channel of a bias, factor or shift.
+    pub index: Vec<u64>,
+    /// What is there.
+    pub found: f64,
+    /// What should be there.
+    pub expected: f64,
+    /// How far it may be off.
+    pub limit: f64,
+}
+
+impl Certificate {
+    /// The worst of two.
+    #[must_use]
+    pub fn and(mut self, other: Certificate) -> Certificate {
+        let weaker = |tier: Option<Tier>| match tier {
+            Some(Tier::Own) => 0,
+            Some(Tier::Foreign) => 1,
+            None => 2,
+        };
+        if weaker(other.tier) > weaker(self.tier) {
+            self.tier = other.tier;
+        }
+        if other.worst > self.worst {
+            self.place = other.place;
+        }
+        self.worst = self.worst.max(other.worst);
+        self.once = self.once.max(other.once);
+        self.ulp = self.ulp.max(other.ulp);
+        self.units = self.units.max(other.units);
+        self.shift_units = self.shift_units.max(other.shift_units);
+        self.notes.extend(other.notes);
+        self
+    }
+}
+
+impl std::fmt::Display for Deviation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.constant, &self.value) {
+            (Some(name), _) => write!(f, "constant `{name}` {:?}", self.index)?,
+            (None, Some(name)) => write!(f, "element {:?} of `{name}` for random numbers", self.index)?,
+            (None, None) => write!(f, "no constant for the shift of channel {:?}", self.index)?,
+        }
+        write!(f, ": found {:e}, expected {:e}, limit {:.3e}", self.found, self.expected, self.limit)
+    }
+}
+
 /// A place where the two models differ and what was found there.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -62,6 +165,10 @@ pub struct Site {
     pub worst: Option<f64>,
     /// Where that was: index in the value, found and expected.
     pub place: Option<String>,
+    /// What its constants are; absent where they say nothing one by one.
+    pub certificate: Option<Certificate>,
+    /// What it makes when it is run alone; absent if that was not done.
+    pub alone: Option<Alone>,
     /// What is said of it.
     pub outcome: Outcome,
     /// Why, where it is not equal within rounding.

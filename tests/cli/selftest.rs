@@ -31,6 +31,6 @@ fn status() {
     assert!(answer.err.contains("there is nothing to fold in it"), "{answer:?}");
     folder.run(&["selftest", "missing.onnx"]).expect(2);
     folder.run(&["selftest", "folds.onnx", "--count", "0"]).expect(2);
-    // What cannot be run is judged by its structure alone: most faults are not judged.
-    folder.run(&["selftest", "custom.onnx", "--count", "5"]).expect(2);
+    // What cannot be run whole is judged by its structure, its constants and each fold alone.
+    folder.run(&["selftest", "custom.onnx", "--count", "5"]).expect(0);
 }

@@ -147,3 +147,15 @@ pub fn change(graph: &mut GraphProto, value: &str, input: usize, how: impl FnOnc
 pub fn initializer(model: &ModelProto, name: &str) -> Vec<f64> {
     numbers(model.graph.as_ref().unwrap().initializer.iter().find(|t| t.name() == name).unwrap())
 }
+
+/// The largest shares of the limits of what sites make alone: zeros, dense numbers, impulses, control; and how many were run.
+pub fn alone(verdict: &Verdict) -> ([f64; 4], usize) {
+    let mut worst = [0.0_f64; 4];
+    let mut count = 0;
+    for alone in verdict.sites.iter().filter_map(|site| site.alone.as_ref()).filter(|alone| alone.skipped.is_none()) {
+        let all = [alone.zeros, alone.dense, alone.impulses, alone.control];
+        worst.iter_mut().zip(all).for_each(|(worst, one)| *worst = worst.max(one));
+        count += 1;
+    }
+    (worst, count)
+}

@@ -101,6 +101,15 @@ fn place(site: &Site) -> String {
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
+    if let Some(certificate) = &site.certificate {
+        line.push_str(&format!("; constants {:.2} of the limit", certificate.worst));
+    }
+    if let Some(alone) = &site.alone {
+        line.push_str(&match &alone.skipped {
+            Some(why) => format!("; not run alone: {}", crate::error::printable(why)),
+            None => format!("; alone {:.2} (control {:.2})", alone.worst(), alone.control),
+        });
+    }
     if let Some(worst) = site.worst {
         line.push_str(&format!("; {worst:.2} of the limit"));
     }
@@ -139,6 +148,8 @@ mod tests {
             node: "conv1".into(),
             worst: Some(0.42),
             place: Some("[0,1]: 1 for 1.5".into()),
+            certificate: None,
+            alone: None,
             outcome: Outcome::EqualWithinRounding,
             reason: None,
         };

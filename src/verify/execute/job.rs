@@ -13,6 +13,7 @@ use super::flatten::Branch;
 use super::inputs::{read_npz, seeded_inputs};
 use super::load::load;
 use super::prepare::prepare;
+use super::region::{RegionReport, Regions};
 use super::relay::{Relay, RelayReport};
 use super::run::Loaded;
 
@@ -22,6 +23,8 @@ use super::run::Loaded;
 pub enum Job {
     /// Run one model whole.
     Whole(Whole),
+    /// Run the places where two models differ, each alone.
+    Regions(Regions),
     /// Run two models hand in hand.
     Relay(Relay),
 }
@@ -32,6 +35,8 @@ pub enum Job {
 pub enum Outcome {
     /// How a model ran: once, or once for each branch if it has an If.
     Whole(Vec<WholeReport>),
+    /// What came of the places where two models differ.
+    Regions(Vec<RegionReport>),
     /// What came of two models.
     Relay(RelayReport),
 }
@@ -89,6 +94,7 @@ impl Job {
     pub fn perform(&self) -> Result<Outcome, CouldNotRun> {
         match self {
             Job::Whole(whole) => whole.run().map(Outcome::Whole),
+            Job::Regions(regions) => regions.perform().map(Outcome::Regions),
             Job::Relay(relay) => relay.perform().map(Outcome::Relay),
         }
     }

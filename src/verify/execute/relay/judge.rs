@@ -45,7 +45,7 @@ pub(super) fn apart(found: &Array, expected: &Array) -> Option<String> {
 }
 
 /// The position of an element.
-fn index(dims: &[usize], mut at: usize) -> String {
+pub(in crate::verify::execute) fn index(dims: &[usize], mut at: usize) -> String {
     let mut position = vec![0; dims.len()];
     for (place, dim) in position.iter_mut().zip(dims).rev() {
         let dim = (*dim).max(1);

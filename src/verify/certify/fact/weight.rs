@@ -1,0 +1,147 @@
+//! Weights as facts: Conv, ConvTranspose, Gemm and MatMul.
+
+use super::{Axis, Bias, Fact, Mix, Named, Read, Reader};
+use crate::error::Result;
+
+impl Reader<'_, '_> {
+    pub(super) fn convolution(&self) -> Result<Read<Fact>> {
+        let Some(weight) = self.named(1) else { return Ok(Err("a convolution without a constant weight".into())) };
+        let tensor = self.graph.tensor(weight.tensor);
+        let sizes: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
+        let Some([outer, inner, kernel @ ..]) = sizes.as_deref() else {
+            return Ok(Err("a convolution whose weight has too few axes".into()));
+        };
+        let (outer, inner) = (*outer, *inner);
+        let groups = usize::try_from(self.int("group", 1)).unwrap_or(0);
+        let taps = kernel.iter().product();
+        let transposed = self.form.operator == "ConvTranspose";
+        if groups == 0 || outer == 0 || outer % groups != 0 || inner == 0 || taps == 0 {
+            return Ok(Err("a convolution whose groups do not divide its weight".into()));
+        }
+        let spread = inner.saturating_mul(groups);
+        let channels = if transposed { (outer, spread) } else { (spread, outer) };
+        let mix = Mix {
+            weight,
+            extents: [outer, inner, taps],
+            made_first: !transposed,
+            groups,
+            channels,
+            axes: (Axis::Front(1), Axis::Front(1)),
+            rank: Some(kernel.len() + 2),
+            gain: 1.0,
+            bias: self.bias(channels.1, 1.0, |dims| matches!(dims, [_]))?,
+            uneven: self.uneven(kernel, transposed),
+            geometry: self.geometry(kernel),
+        };
+        Ok(Ok(Fact::Mix(Box::new(mix))))
+    }
+
+    /// A bias that has a number for each channel, or one for all.
+    fn bias(&self, channels: usize, gain: f64, fits: impl Fn(&[u64]) -> bool) -> Result<Read<Option<Bias>>> {
+        let Some(named) = self.named(2) else { return Ok(Ok(None)) };
+        let values = self.numbers(named)?;
+        let dims = &self.graph.tensor(named.tensor).dims;
+        let values = match values.len() {
+            // An empty bias is none.
+            0 => return Ok(Ok(None)),
+            1 if channels != 1 && dims.iter().all(|d| *d == 1) => vec![values[0]; channels],
+            count if count == channels && fits(dims) => values,
+            _ => return Ok(Err("a bias that is not a number for each channel".into())),
+        };
+        Ok(Ok(Some((values.iter().map(|v| v * gain).collect(), gain, named))))
+    }
+
+    fn automatic(&self) -> String {
+        let mode = self.node.proto.attribute.iter().find(|a| a.name() == "auto_pad");
+        mode.map_or_else(|| "NOTSET".to_owned(), |a| String::from_utf8_lossy(a.s()).into_owned())
+    }
+
+    fn pads(&self, kernel: &[usize]) -> Vec<i64> {
+        match self.automatic().as_str() {
+            "NOTSET" | "" => self.ints("pads").unwrap_or_else(|| vec![0; 2 * kernel.len()]),
+            "VALID" => vec![0; 2 * kernel.len()],
+            _ => vec![i64::MIN],
+        }
+    }
+
+    fn uneven(&self, kernel: &[usize], transposed: bool) -> bool {
+        let given = |name: &str| self.ints(name).unwrap_or_default();
+        let padded = self.pads(kernel).iter().any(|pad| *pad != 0);
+        if !transposed {
+            return padded;
+        }
+        // Outputs of a transposed convolution see as many taps as there are only if each sees one.
+        let several = kernel.iter().any(|taps| *taps != 1) || given("strides").iter().any(|stride| *stride != 1);
+        several || padded || given("output_padding").iter().any(|pad| *pad != 0) || self.ints("output_shape").is_some()
+    }
+
+    fn geometry(&self, kernel: &[usize]) -> Vec<(&'static str, Vec<i64>)> {
+        let ones = || vec![1; kernel.len()];
+        let modes = ["NOTSET", "", "VALID", "SAME_UPPER", "SAME_LOWER"];
+        let mode = modes.iter().position(|mode| *mode == self.automatic()).map_or(3, |at| at.saturating_sub(2));
+        let output = self.ints("output_padding").unwrap_or_else(|| vec![0; kernel.len()]);
+        vec![
+            ("strides", self.ints("strides").unwrap_or_else(ones)),
+            ("dilations", self.ints("dilations").unwrap_or_else(ones)),
+            ("pads", self.pads(kernel)),
+            ("auto_pad", vec![mode as i64]),
+            ("group", vec![self.int("group", 1)]),
+            ("output_padding", output),
+            ("output_shape", self.ints("output_shape").unwrap_or_default()),
+        ]
+    }
+
+    /// Gemm and MatMul: the weight is one of the factors, transposed or not, and MatMul may have a stack of them.
+    pub(super) fn product(&self) -> Result<Read<Fact>> {
+        let gemm = self.form.operator == "Gemm";
+        let Some(weight) =
+            self.form.constants.first().map(|(input, tensor)| Named { form: self.index, input: *input, tensor: *tensor })
+        else {
+            return Ok(Err("a product without a constant".into()));
+        };
+        let tensor = self.graph.tensor(weight.tensor);
+        let sizes: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
+        let Some([stack @ .., rows, columns]) = sizes.as_deref() else {
+            return Ok(Err("a product with a vector".into()));
+        };
+        let (rows, columns, left) = (*rows, *columns, weight.input == 0);
+        if rows == 0 || columns == 0 || weight.input > 1 || gemm && !stack.is_empty() {
+            return Ok(Err("a product whose weight has no elements".into()));
+        }
+        let transposed = |input: usize| gemm && self.int(if input == 0 { "transA" } else { "transB" }, 0) != 0;
+        let made_first = left != transposed(weight.input);
+        let (made, summed) = if made_first { (rows, columns) } else { (columns, rows) };
+        let turned = transposed(1 - weight.input);
+        let back = |last: bool| Axis::Back(usize::from(!last));
+        let opset = self.graph.scope(self.node.scope).opset.unwrap_or(1);
+        let wide = opset >= 7 || self.int("broadcast", 0) != 0;
+        let beta = self.float("beta", 1.0);
+        let bias = if gemm {
+            self.bias(made, beta, |dims| match dims {
+                [_] => !left && wide,
+                [rows, columns] => wide && if left { *columns == 1 } else { *rows == 1 },
+                _ => false,
+            })?
+        } else {
+            Ok(None)
+        };
+        let mix = Mix {
+            weight,
+            extents: [rows, columns, 1],
+            made_first,
+            groups: 1,
+            channels: (summed, made),
+            axes: (back(left == turned), back(!left)),
+            rank: gemm.then_some(2),
+            gain: if gemm { self.float("alpha", 1.0) } else { 1.0 },
+            bias,
+            // What each of a stack of weights makes of a shift is another number.
+            uneven: !stack.is_empty(),
+            geometry: vec![
+                ("the side of the weight", vec![i64::from(left)]),
+                ("the transposition of the data", vec![i64::from(turned)]),
+            ],
+        };
+        Ok(Ok(Fact::Mix(Box::new(mix))))
+    }
+}

@@ -1,0 +1,143 @@
+//! Regions whose constants say nothing one by one (maps carried through pools, sums of branches, biases with a number for each
+//! element): both sides evaluated by the slow reference on random numbers and compared.
+//!
+//! Two different polynomials agree at random places with a chance of nothing (Schwartz and Zippel), so a few places do.
+
+use std::collections::BTreeMap;
+
+use super::fact::Read;
+use super::layout::{Layout, layouts};
+use super::small;
+use crate::error::Result;
+use crate::model::Graph;
+use crate::verify::Tier;
+use crate::verify::reference::{Array, Data, evaluate};
+use crate::verify::region::{Form, Site};
+use crate::verify::verdict::{Certificate, Deviation};
+
+/// How many products the reference may be asked for: it is slow.
+const MOST_PRODUCTS: u64 = 1 << 25;
+/// How often random numbers are drawn.
+const DRAWS: usize = 2;
+/// Units of roundoff of what is found and of the magnitudes of the shift.
+const UNITS: f64 = 8.0;
+
+type Values = BTreeMap<String, Array>;
+
+/// Tests a site.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Read<Certificate>> {
+    let outputs = &site.region.outputs;
+    let layouts = match layouts(a, &site.forms.0, outputs)? {
+        Ok((layouts, _)) => layouts,
+        Err(why) => return Ok(Err(why)),
+    };
+    let products = cost(a, &site.forms.0, &layouts).max(cost(b, &site.forms.1, &layouts));
+    if products > MOST_PRODUCTS {
+        return Ok(Err(format!("a test by the reference would take {products} products")));
+    }
+    let inputs: Vec<String> = layouts.keys().cloned().collect();
+    let models = [
+        small::model(a, &site.forms.0, &inputs, outputs, false)?,
+        small::model(b, &site.forms.1, &inputs, &site.region.outputs_after, false)?,
+        small::model(a, &site.forms.0, &inputs, outputs, true)?,
+    ];
+    let mut whole = Certificate { tier: Some(Tier::Own), ..Certificate::default() };
+    whole.notes.push("tested by random numbers, as its constants say nothing one by one".to_owned());
+    let zeros: Values = layouts.iter().map(|(name, layout)| (name.clone(), filled(layout, || 0.0))).collect();
+    let made = |model: usize, values: &Values| match models.get(model).map(|model| evaluate(model, values)) {
+        Some(Ok(made)) => Ok(made),
+        Some(Err(why)) => Err(why.to_string()),
+        None => Err("there is no such model".to_owned()),
+    };
+    let (mut state, mut foreign) = (0x9e37_79b9_7f4a_7c15_u64, 0.0_f64);
+    for _ in 0..DRAWS {
+        let values: Values = layouts.iter().map(|(name, layout)| (name.clone(), filled(layout, || random(&mut state)))).collect();
+        let magnitudes = values.iter().map(|(name, array)| (name.clone(), magnitude(array))).collect();
+        let found = match (made(0, &values), made(1, &values), made(2, &magnitudes), made(2, &zeros)) {
+            (Ok(o), Ok(f), Ok(total), Ok(least)) => [o, f, total, least],
+            (Err(why), ..) | (_, Err(why), ..) | (_, _, Err(why), _) | (.., Err(why)) => return Ok(Err(why)),
+        };
+        for (output, renamed) in outputs.iter().zip(&site.region.outputs_after) {
+            let named = [output, renamed, output, output];
+            let sides: Option<Vec<&Vec<f64>>> = found.iter().zip(named).map(|(side, name)| floats(side.get(name)?)).collect();
+            let Some([o, f, total, least]) = sides.as_deref() else { return Ok(Err(format!("`{output}` is of no float type"))) };
+            if [f.len(), total.len(), least.len()] != [o.len(); 3] {
+                return Ok(Err(format!("`{output}` has another shape in the second file")));
+            }
+            foreign = foreign.max(compare(site, tier, output, [o, f, total, least], &mut whole));
+        }
+    }
+    whole.tier = match (whole.once <= 1.0, foreign <= 1.0) {
+        (true, _) => Some(Tier::Own),
+        (false, true) => Some(Tier::Foreign),
+        _ => None,
+    };
+    Ok(Ok(whole))
+}
+
+/// Takes in an output. Returns the largest share of the foreign limits.
+fn compare(site: &Site, tier: Tier, output: &str, made: [&Vec<f64>; 4], whole: &mut Certificate) -> f64 {
+    let [original, found, total, least] = made;
+    let unit = site.unit * site.roundings as f64;
+    let mut most = 0.0_f64;
+    for (at, (((o, f), total), least)) in original.iter().zip(found).zip(total).zip(least).enumerate() {
+        let distance = (f - o).abs();
+        if distance == 0.0 {
+            continue;
+        }
+        let lost = site.smallest * (1.0 + site.lost as f64) + total * super::limit::SUM;
+        let limit = |units: f64| unit * (UNITS * o.abs() + UNITS * least + units * (total - least)) + lost;
+        let limits = (limit(1.0), limit(UNITS));
+        let shares = (super::tally::share(distance, limits.0), super::tally::share(distance, limits.1));
+        let (mine, limit) = if tier == Tier::Own { (shares.0, limits.0) } else { (shares.1, limits.1) };
+        if mine > whole.worst {
+            whole.worst = mine;
+            let (constant, value, index) = (None, Some(output.to_owned()), vec![at as u64]);
+            whole.place = Some(Deviation { node: output.to_owned(), constant, value, index, found: *f, expected: *o, limit });
+        }
+        whole.once = whole.once.max(shares.0);
+        most = most.max(shares.1);
+    }
+    most
+}
+
+/// Products that the reference would compute, about.
+fn cost(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>) -> u64 {
+    let positions = |layout: &Layout| {
+        let channels = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
+        layout.dims.iter().fold(1_u64, |all, dim| all.saturating_mul(*dim as u64)) / channels as u64
+    };
+    let places = layouts.values().map(positions).max().unwrap_or(1);
+    let tensors = forms.iter().flat_map(|form| &form.constants);
+    tensors.map(|(_, tensor)| graph.tensor(*tensor).elements().saturating_mul(places)).fold(0, u64::saturating_add)
+}
+
+fn filled(layout: &Layout, mut number: impl FnMut() -> f64) -> Array {
+    let count: usize = layout.dims.iter().product();
+    Array::float(layout.dims.clone(), (0..count).map(|_| number()).collect())
+}
+
+/// A number of either sign and a magnitude of 0.5 to 1, by the generator of Steele, Lea and Flood.
+fn random(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^= z >> 31;
+    let magnitude = 0.5 + (z >> 12) as f64 / (1_u64 << 53) as f64;
+    if z & 1 == 0 { magnitude } else { -magnitude }
+}
+
+fn magnitude(array: &Array) -> Array {
+    match &array.data {
+        Data::Float(values) => Array::float(array.dims.clone(), values.iter().map(|value| value.abs()).collect()),
+        _ => array.clone(),
+    }
+}
+
+fn floats(array: &Array) -> Option<&Vec<f64>> {
+    if let Data::Float(values) = &array.data { Some(values) } else { None }
+}

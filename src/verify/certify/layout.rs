@@ -1,0 +1,294 @@
+//! The smallest inputs of a region that show every tap, border and phase of its weights, read from its nodes.
+
+use std::collections::BTreeMap;
+
+use super::fact::{Axis, Fact, Mix, Read, read};
+use super::side::way;
+use crate::error::Result;
+use crate::model::{Graph, ValueId};
+use crate::verify::region::Form;
+
+/// What is fed into a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The shape, with 1 at the axis along which samples may be stacked.
+    pub dims: Vec<usize>,
+    /// The axis along which samples may be stacked, counted from the last, in what is read and in what is made; absent if
+    /// constants fix every axis.
+    pub stack: Option<(usize, usize)>,
+    /// The axis of the channels; absent if there is none.
+    pub channels: Option<usize>,
+    /// Into how many groups the channels fall.
+    pub groups: usize,
+    /// For each spatial axis: where impulses stand, one after the other, to meet every tap in every phase.
+    pub phases: Vec<(usize, usize)>,
+    /// How many products are summed up in an output, at most.
+    pub summed: usize,
+}
+
+/// The layouts of a region's inputs, by name, and whether the region is linear.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn layouts(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
+    let linear = |form: &Form| match form.operator.as_str() {
+        "Add" => !form.constants.is_empty(),
+        operator => LINEAR.contains(&operator),
+    };
+    let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
+    if forms.iter().all(known) {
+        let linear = forms.iter().all(linear);
+        return Ok(smallest(graph, forms, outputs)?.map(|layouts| (layouts, linear)));
+    }
+    Ok(declared(graph, forms).map(|layouts| (layouts, false)))
+}
+
+const LINEAR: &[&str] =
+    &["Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Mul", "Sub", "Div", "Identity", "Dropout"];
+
+/// What a map can pass without leaving its element.
+const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
+
+/// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
+const SPATIAL: usize = 10;
+
+/// The shapes that the file declares, spatial axes made small where that cannot matter.
+fn declared(graph: &Graph<'_>, forms: &[Form]) -> Read<BTreeMap<String, Layout>> {
+    let shaped = |form: &Form| matches!(form.operator.as_str(), "Reshape" | "Gemm" | "MatMul" | "Flatten");
+    let keeps = forms.iter().any(shaped);
+    let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
+    let mut found = BTreeMap::new();
+    for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {
+        if made.contains(value) || graph.constant(*value).is_ok() {
+            continue;
+        }
+        let name = graph.value(*value).name;
+        let shape = graph.declared_shape(*value).ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
+        let mut dims = Vec::new();
+        for (axis, dim) in shape.0.iter().enumerate() {
+            let size = dim.known().and_then(|size| usize::try_from(size).ok());
+            dims.push(match (axis, size) {
+                (0, None) => 1,
+                (2.., None) if !keeps => SPATIAL,
+                (2.., Some(size)) if !keeps && shape.rank() > 2 => size.min(SPATIAL),
+                (_, Some(size)) => size,
+                (_, None) => return Err(format!("the shape of `{name}` is not declared")),
+            });
+        }
+        let channels = (dims.len() > 1).then_some(1);
+        found.insert(name.to_owned(), Layout { dims, stack: None, channels, groups: 1, phases: vec![], summed: 1 << 12 });
+    }
+    Ok(found)
+}
+
+fn smallest(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<BTreeMap<String, Layout>>> {
+    let mut found: BTreeMap<String, Layout> = BTreeMap::new();
+    for output in outputs {
+        let way = match way(graph, forms, output) {
+            Ok(way) => way,
+            Err(why) => return Ok(Err(why)),
+        };
+        let layout = match layout(graph, forms, &way.nodes, way.rank)? {
+            Ok(layout) => layout,
+            Err(why) => return Ok(Err(why)),
+        };
+        let merged = match found.remove(&way.input) {
+            None => Some(layout),
+            Some(other) => other.with(&layout),
+        };
+        match merged {
+            Some(layout) => found.insert(way.input, layout),
+            None => return Ok(Err("readers that need inputs of different shapes".into())),
+        };
+    }
+    Ok(Ok(found))
+}
+
+/// What constants say about the shape of the values.
+#[derive(Default)]
+struct Sizes {
+    /// By axis counted from the last.
+    back: BTreeMap<usize, usize>,
+    /// By axis counted from the first.
+    front: BTreeMap<usize, usize>,
+    /// The longest constant's rank.
+    rank: usize,
+}
+
+impl Sizes {
+    fn read(&mut self, graph: &Graph<'_>, form: &Form) {
+        let Some((_, tensor)) = form.constants.first() else { return };
+        let dims: Vec<usize> = graph.tensor(*tensor).dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(usize::MAX)).collect();
+        if form.operator == "BatchNormalization" {
+            self.front.insert(1, dims.iter().product());
+            self.rank = self.rank.max(2);
+            return;
+        }
+        let node = graph.node(form.node);
+        let axis = node.proto.attribute.iter().find(|a| a.name() == "axis").and_then(|a| usize::try_from(a.i()).ok());
+        for (at, size) in dims.iter().enumerate().filter(|(_, size)| **size > 1) {
+            match axis {
+                Some(axis) => self.front.insert(axis.saturating_add(at), *size),
+                None => self.back.insert(dims.len() - 1 - at, *size),
+            };
+        }
+        self.rank = self.rank.max(dims.len());
+    }
+
+    fn apply(&self, dims: &mut [usize]) {
+        let rank = dims.len();
+        let back = self.back.iter().filter_map(|(back, size)| Some((rank.checked_sub(back + 1)?, size)));
+        for (axis, size) in back.chain(self.front.iter().map(|(axis, size)| (*axis, size))) {
+            if let Some(dim) = dims.get_mut(axis) {
+                *dim = *size;
+            }
+        }
+    }
+}
+
+fn layout(graph: &Graph<'_>, forms: &[Form], nodes: &[usize], rank: Option<usize>) -> Result<Read<Layout>> {
+    let (mut before, mut behind, mut mix) = (Sizes::default(), Sizes::default(), None);
+    for index in nodes {
+        let Some(form) = forms.get(*index) else { continue };
+        match form.operator.as_str() {
+            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" if mix.is_none() => match read(graph, forms, *index)? {
+                Ok(Fact::Mix(found)) => mix = Some((found, form)),
+                Ok(_) => {}
+                Err(why) => return Ok(Err(why)),
+            },
+            _ if mix.is_none() => before.read(graph, form),
+            _ => behind.read(graph, form),
+        }
+    }
+    Ok(match mix {
+        Some((mix, form)) if mix.rank.is_some() && form.operator != "Gemm" => convolution(graph, form, &mix, &before),
+        Some((mix, form)) => product(graph, form, &mix, (before, behind), rank),
+        None => maps(before, rank),
+    })
+}
+
+fn maps(before: Sizes, rank: Option<usize>) -> Read<Layout> {
+    let longest = before.front.keys().chain(before.back.keys()).map(|axis| axis + 1).max().unwrap_or(0).max(before.rank);
+    // A constant along an axis that is counted from the last says which axis that is if a BatchNormalization is beside it.
+    let guess = match (before.front.keys().next(), before.back.keys().next()) {
+        (Some(front), Some(back)) => front + back + 1,
+        _ => longest.max(2),
+    };
+    let rank = rank.unwrap_or(guess);
+    if rank < longest || rank == 0 {
+        return Err("a constant with more axes than the value".into());
+    }
+    let mut dims = vec![0; rank];
+    before.apply(&mut dims);
+    let channels = dims.iter().position(|dim| *dim > 1);
+    let stack = dims.iter().position(|dim| *dim == 0).map(|axis| rank - 1 - axis);
+    dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
+    Ok(Layout { dims, stack: stack.map(|back| (back, back)), channels, groups: 1, phases: vec![], summed: 1 })
+}
+
+fn convolution(graph: &Graph<'_>, form: &Form, mix: &Mix, before: &Sizes) -> Read<Layout> {
+    let weight = graph.tensor(mix.weight.tensor);
+    let kernel: Vec<usize> = weight.dims.iter().skip(2).map(|dim| usize::try_from(*dim).unwrap_or(usize::MAX)).collect();
+    let of = |name: &str| mix.geometry.iter().find(|(what, _)| *what == name).map_or(&[][..], |(_, values)| values);
+    let number = |values: &[i64], at: usize, default: usize| {
+        values.get(at).and_then(|value| usize::try_from(*value).ok()).unwrap_or(default)
+    };
+    let (strides, dilations, pads) = (of("strides"), of("dilations"), of("pads"));
+    let automatic = of("auto_pad").first().is_some_and(|mode| *mode != 0);
+    let mut dims = vec![0, mix.channels.0];
+    let mut phases = Vec::new();
+    for (axis, taps) in kernel.iter().enumerate() {
+        let (stride, dilation) = (number(strides, axis, 1).max(1), number(dilations, axis, 1).max(1));
+        let reach = dilation.saturating_mul(taps.saturating_sub(1)).saturating_add(1);
+        let (begin, end) = match automatic {
+            true => ((reach - 1) / 2, (reach - 1) - (reach - 1) / 2),
+            false => (number(pads, axis, 0), number(pads, axis + kernel.len(), 0)),
+        };
+        if form.operator == "ConvTranspose" {
+            let size = (reach.saturating_add(begin + end)).div_ceil(stride).saturating_add(1).max(3);
+            dims.push(size);
+            phases.push((size / 2, 1));
+        } else {
+            let more = (reach - 1).saturating_sub(begin + end);
+            dims.push(reach.saturating_add(stride - 1).max(3).saturating_add(more));
+            phases.push(((reach - 1).saturating_sub(begin), stride));
+        }
+    }
+    let rank = dims.len();
+    before.apply(&mut dims);
+    let stack = (dims.first() == Some(&0)).then_some((rank - 1, rank - 1));
+    dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
+    Ok(Layout { dims, stack, channels: Some(1), groups: mix.groups, phases, summed: mix.summed() })
+}
+
+fn product(graph: &Graph<'_>, form: &Form, mix: &Mix, sizes: (Sizes, Sizes), rank: Option<usize>) -> Read<Layout> {
+    let (before, behind) = sizes;
+    let (Axis::Back(summed), Axis::Back(made)) = mix.axes else { return Err("a product without axes".into()) };
+    let ranks = [before.rank, behind.rank, 2];
+    // Where nothing says how many axes there are, a BatchNormalization's second one is that of the weight.
+    let guess = if before.front.contains_key(&1) {
+        summed + 2
+    } else if behind.front.contains_key(&1) {
+        made + 2
+    } else {
+        2
+    };
+    let rank = mix.rank.or(rank).unwrap_or_else(|| ranks.into_iter().max().unwrap_or(2).max(guess));
+    if rank < 2 {
+        return Err("a product with a vector".into());
+    }
+    let mut dims = vec![0; rank];
+    before.apply(&mut dims);
+    let (rows, others) = (1 - summed.min(1), 1 - made.min(1));
+    let mut outer = vec![0; rank];
+    behind.apply(&mut outer);
+    if let Some((_, bias)) = form.constants.get(1).filter(|_| form.operator == "Gemm") {
+        let lengths = &graph.tensor(*bias).dims;
+        let along = lengths.len().checked_sub(others + 1).and_then(|axis| lengths.get(axis));
+        if let (Some(length), Some(dim)) = (along.filter(|length| **length > 1), outer.get_mut(rank - 1 - others)) {
+            *dim = usize::try_from(*length).unwrap_or(usize::MAX);
+        }
+    }
+    for back in 2..rank {
+        let fixed = outer.get(rank - 1 - back).copied().unwrap_or(0);
+        if let Some(dim) = dims.get_mut(rank - 1 - back).filter(|dim| **dim == 0) {
+            *dim = fixed;
+        }
+    }
+    let fixed = outer.get(rank - 1 - others).copied().unwrap_or(0);
+    let channel = rank - 1 - summed;
+    if let Some(dim) = dims.get_mut(channel) {
+        *dim = mix.channels.0;
+    }
+    let row = rank - 1 - rows;
+    if let Some(dim) = dims.get_mut(row).filter(|dim| **dim == 0) {
+        *dim = fixed;
+    }
+    let stack = (dims.get(row) == Some(&0)).then_some((rows, others));
+    dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
+    Ok(Layout { dims, stack, channels: Some(channel), groups: 1, phases: vec![], summed: mix.summed() })
+}
+
+impl Layout {
+    /// A layout that does for both; none if there is none.
+    fn with(mut self, other: &Layout) -> Option<Layout> {
+        if self.dims.len() != other.dims.len() || self.channels != other.channels || self.phases.len() != other.phases.len() {
+            return None;
+        }
+        let spatial = self.dims.len().saturating_sub(self.phases.len());
+        for (axis, (one, two)) in self.dims.iter_mut().zip(&other.dims).enumerate() {
+            if axis < spatial && one != two {
+                return None;
+            }
+            *one = (*one).max(*two);
+        }
+        for (one, two) in self.phases.iter_mut().zip(&other.phases) {
+            let (first, last) = (one.0.min(two.0), (one.0 + one.1).max(two.0 + two.1));
+            *one = (first, last - first);
+        }
+        self.stack = self.stack.filter(|stack| other.stack == Some(*stack));
+        self.groups = if self.groups == other.groups { self.groups } else { 1 };
+        self.summed = self.summed.max(other.summed);
+        Some(self)
+    }
+}

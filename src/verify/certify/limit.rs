@@ -1,0 +1,66 @@
+//! How far a rounded number may be from the exact one.
+
+use crate::model::Element;
+
+/// Half a place, and a little for the arithmetic of the judge.
+pub(super) const ONCE: f64 = 0.5001;
+/// What f64 itself may do to a product of a few factors, relative to it.
+pub(super) const PRODUCT: f64 = 1.0 / (1_u64 << 50) as f64;
+/// What f64 itself may do to a sum, relative to its magnitudes.
+pub(super) const SUM: f64 = 1.0 / (1_u64 << 49) as f64;
+/// Units of roundoff that arithmetic in the model's own type may lose.
+pub(super) const FOREIGN: f64 = 8.0;
+
+/// The distances between neighbours of a floating point type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spacing {
+    /// Stored bits of the significand.
+    digits: u64,
+    /// The exponent, as f64 stores it, below which distances no longer shrink.
+    lowest: u64,
+    /// The smallest distance.
+    tiny: f64,
+}
+
+impl Spacing {
+    /// The distances of a type.
+    pub fn of(element: Element) -> Spacing {
+        let digits = u64::from(element.precision().unsigned_abs()).saturating_sub(1);
+        let lowest = element.smallest_normal().to_bits() >> 52;
+        Spacing { digits, lowest, tiny: element.smallest_subnormal() }
+    }
+
+    /// The distance from a number's magnitude to the next larger one of the type: `ulp(a)`.
+    pub fn at(self, value: f64) -> f64 {
+        let exponent = (value.to_bits() >> 52) & 0x7ff;
+        match exponent.max(self.lowest).checked_sub(self.digits) {
+            Some(exponent) if exponent > 0 => f64::from_bits(exponent << 52),
+            _ => self.tiny,
+        }
+    }
+
+    /// The smallest distance.
+    pub fn tiny(self) -> f64 {
+        self.tiny
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_the_type() {
+        let f32s = Spacing::of(Element::F32);
+        for value in [1.0_f32, 1.5, 0.811_200_7, 1e-38, 1e-40, 3e38] {
+            let next = f64::from(value.next_up()) - f64::from(value);
+            assert_eq!(f32s.at(f64::from(value)), if value > 3e37 { 2f64.powi(104) } else { next }, "{value}");
+        }
+        assert_eq!(f32s.at(0.0), 2f64.powi(-149));
+        assert_eq!(Spacing::of(Element::F16).at(1.0), 2f64.powi(-10));
+        assert_eq!(Spacing::of(Element::F16).at(2f64.powi(-20)), 2f64.powi(-24));
+        assert_eq!(Spacing::of(Element::BF16).at(-1.0), 2f64.powi(-7));
+        assert_eq!(Spacing::of(Element::F64).at(1.0), f64::EPSILON);
+        assert_eq!(Spacing::of(Element::F64).at(1e-310), f64::from_bits(1));
+    }
+}

@@ -1,0 +1,126 @@
+//! Folds certified from their constants alone: what those of the second file should be, computed from those of the first, and
+//! what they are. Nothing is run, and what is found holds for all inputs.
+//!
+//! All arithmetic is f64 on the stored values. Weights are read side by side in blocks. Knows nothing of how a fold is made:
+//! the coefficients are those of the first file's nodes, one after the other.
+
+mod compare;
+mod fact;
+mod identity;
+pub(crate) mod layout;
+mod limit;
+mod side;
+pub(crate) mod small;
+mod stream;
+mod tally;
+
+use crate::error::Result;
+use crate::model::{Element, Graph};
+use crate::verify::Tier;
+use crate::verify::region::Site;
+use crate::verify::verdict::{Certificate, Deviation};
+use compare::{Compared, Pair};
+use tally::{Place, Spot, Tally};
+
+/// What the constants of a site say.
+#[derive(Clone, Debug)]
+pub enum Certified {
+    /// Every constant was compared.
+    Certificate(Box<Certificate>),
+    /// Something that is no number differs.
+    Differs(String),
+    /// The region has another form, so that its constants say nothing one by one.
+    OtherForm(String),
+}
+
+/// Certifies a site.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Certified> {
+    let mut whole: Option<Certificate> = None;
+    for output in site.region.outputs.iter().zip(&site.region.outputs_after) {
+        match way(a, b, site, output, tier)? {
+            Ok(Compared::Differs(why)) => return Ok(Certified::Differs(why)),
+            Err(why) => {
+                return Ok(match identity::test(a, b, site, tier)? {
+                    Ok(certificate) => Certified::Certificate(Box::new(certificate)),
+                    Err(also) => Certified::OtherForm(format!("{why}; {also}")),
+                });
+            }
+            Ok(Compared::Tallied(tally, notes)) => {
+                let found = certificate(b, site, &tally, notes);
+                whole = Some(match whole {
+                    Some(before) => before.and(found),
+                    None => found,
+                });
+            }
+        }
+    }
+    Ok(whole.map_or_else(|| Certified::OtherForm("a region without outputs".into()), |c| Certified::Certificate(Box::new(c))))
+}
+
+fn way(
+    a: &Graph<'_>,
+    b: &Graph<'_>,
+    site: &Site,
+    (output, renamed): (&String, &String),
+    tier: Tier,
+) -> Result<fact::Read<Compared>> {
+    let (ours, theirs) = match (side::way(a, &site.forms.0, output), side::way(b, &site.forms.1, renamed)) {
+        (Ok(ours), Ok(theirs)) => (ours, theirs),
+        (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
+    };
+    if ours.input != theirs.input {
+        let what = format!("`{output}` is made of `{}` in the second file, of `{}` in the first", theirs.input, ours.input);
+        return Ok(Ok(Compared::Differs(what)));
+    }
+    let constants = site.forms.1.iter().flat_map(|form| &form.constants).filter_map(|(_, t)| b.tensor(*t).element());
+    let coarsest = constants.max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff()));
+    let rank = ours.rank.or(theirs.rank);
+    let pair = Pair { graphs: (a, b), tier, element: coarsest.unwrap_or(Element::F64), rank };
+    match (side::side(a, &site.forms.0, &ours)?, side::side(b, &site.forms.1, &theirs)?) {
+        (Ok(ours), Ok(theirs)) => pair.compare(ours, theirs),
+        (Err(why), _) | (_, Err(why)) => Ok(Err(why)),
+    }
+}
+
+fn certificate(b: &Graph<'_>, site: &Site, tally: &Tally, notes: Vec<String>) -> Certificate {
+    Certificate {
+        tier: tally.holds(),
+        worst: tally.worst(),
+        once: tally.once,
+        ulp: tally.ulp,
+        units: tally.units,
+        shift_units: tally.shift_units,
+        place: tally.spot.as_ref().map(|spot| deviation(b, site, spot)),
+        notes,
+    }
+}
+
+fn deviation(b: &Graph<'_>, site: &Site, spot: &Spot) -> Deviation {
+    let form = spot.named.and_then(|named| site.forms.1.get(named.form));
+    let node = form.or(site.forms.1.first()).map(|form| form.node);
+    let constant = spot.named.zip(node).map(|(named, node)| {
+        let input = b.node(node).proto.input.get(named.input);
+        input.cloned().unwrap_or_default()
+    });
+    let dims = spot.named.map(|named| b.tensor(named.tensor).dims.clone()).unwrap_or_default();
+    let index = match spot.place {
+        Place::Channel(channel) => vec![channel as u64],
+        Place::Element(mut at) => {
+            let mut index: Vec<u64> = dims.iter().rev().map(|dim| (at % (*dim).max(1), at /= (*dim).max(1)).0).collect();
+            index.reverse();
+            index
+        }
+    };
+    Deviation {
+        node: node.map(|node| b.describe(node)).unwrap_or_default(),
+        constant,
+        value: None,
+        index,
+        found: spot.found,
+        expected: spot.expected,
+        limit: spot.limit,
+    }
+}

@@ -1,0 +1,125 @@
+//! The nodes of a region as a model of their own, with their constants widened to f64: small enough to be run by anybody.
+//!
+//! Beside it stands the absolute model: every constant replaced by its magnitude, the mean of a BatchNormalization by its
+//! negative magnitude, so that it sums up what the region may lose by rounding.
+
+use crate::error::Result;
+use crate::model::{Graph, TensorId};
+use crate::onnx::tensor_proto::DataType;
+use crate::onnx::type_proto::{Tensor, Value};
+use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
+use crate::verify::region::Form;
+
+/// The side of a region in one file as a model.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn model(
+    graph: &Graph<'_>,
+    forms: &[Form],
+    inputs: &[String],
+    outputs: &[String],
+    absolute: bool,
+) -> Result<ModelProto> {
+    let mut body = GraphProto { name: Some("region".to_owned()), ..GraphProto::default() };
+    let mut opset = None;
+    for form in forms {
+        let node = graph.node(form.node);
+        opset = opset.or(graph.scope(node.scope).opset);
+        let mut copy = NodeProto { name: None, doc_string: None, ..node.proto.clone() };
+        if copy.op_type() == "Dropout" {
+            copy.op_type = Some("Identity".to_owned());
+            copy.attribute.clear();
+            copy.input.truncate(1);
+            copy.output.truncate(1);
+        }
+        for (input, tensor) in settings(graph, form) {
+            let name = fresh(&body);
+            let mut setting = setting(graph, tensor)?;
+            setting.name = Some(name.clone());
+            body.initializer.push(setting);
+            if let Some(place) = copy.input.get_mut(input) {
+                *place = name;
+            }
+        }
+        for (input, tensor) in &form.constants {
+            let tensor = graph.tensor(*tensor);
+            let name = fresh(&body);
+            let mut values = tensor.floats(graph.model)?;
+            if absolute {
+                let sign = if form.operator == "BatchNormalization" && *input == 3 { -1.0 } else { 1.0 };
+                values.iter_mut().for_each(|value| *value = value.abs() * sign);
+            }
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            body.initializer.push(TensorProto {
+                dims: tensor.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect(),
+                data_type: Some(DataType::Double.into()),
+                name: Some(name.clone()),
+                raw_data: Some(bytes),
+                ..TensorProto::default()
+            });
+            if let Some(place) = copy.input.get_mut(*input) {
+                *place = name;
+            }
+        }
+        if absolute {
+            magnitudes(&mut copy);
+        }
+        body.node.push(copy);
+    }
+    body.input = inputs.iter().map(|name| value(name)).collect();
+    body.output = outputs.iter().map(|name| value(name)).collect();
+    let import = OperatorSetIdProto { version: Some(opset.unwrap_or(1)), domain: Some(String::new()) };
+    Ok(ModelProto { ir_version: Some(8), opset_import: vec![import], graph: Some(body), ..ModelProto::default() })
+}
+
+/// No name of a file has this character.
+fn fresh(body: &GraphProto) -> String {
+    format!("\u{1}{}", body.initializer.len())
+}
+
+/// The constants that a node reads as settings: shapes, axes, bounds.
+fn settings(graph: &Graph<'_>, form: &Form) -> Vec<(usize, TensorId)> {
+    let node = graph.node(form.node);
+    let unread = |input: &usize| form.constants.iter().all(|(at, _)| at != input) && form.operator != "Dropout";
+    let inputs = (0..node.inputs.len()).filter(unread);
+    inputs.filter_map(|input| Some((input, graph.constant(node.inputs.get(input).copied().flatten()?).ok()?.0))).collect()
+}
+
+fn setting(graph: &Graph<'_>, tensor: TensorId) -> Result<TensorProto> {
+    let tensor = graph.tensor(tensor);
+    let (element, bytes): (DataType, Vec<u8>) = match (tensor.element(), tensor.data_type) {
+        (Some(_), _) => (DataType::Double, tensor.floats(graph.model)?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        (None, 9) => (DataType::Bool, tensor.booleans(graph.model)?.iter().map(|v| u8::from(*v)).collect()),
+        _ => (DataType::Int64, tensor.integers(graph.model)?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+    };
+    let dims = tensor.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect();
+    Ok(TensorProto { dims, data_type: Some(element.into()), raw_data: Some(bytes), ..TensorProto::default() })
+}
+
+fn value(name: &str) -> ValueInfoProto {
+    let tensor = Tensor { elem_type: Some(DataType::Double.into()), shape: None };
+    ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: Some(TypeProto { value: Some(Value::TensorType(tensor)), ..TypeProto::default() }),
+        ..ValueInfoProto::default()
+    }
+}
+
+/// The operator that sums up where this one may take away.
+fn magnitudes(node: &mut NodeProto) {
+    match node.op_type() {
+        "Sub" => node.op_type = Some("Add".to_owned()),
+        // What these let through is no more than what they are given.
+        "Relu" | "LeakyRelu" | "PRelu" | "Clip" => {
+            node.op_type = Some("Identity".to_owned());
+            node.attribute.clear();
+            node.input.truncate(1);
+        }
+        "Gemm" => {
+            let factors = node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta"));
+            factors.for_each(|attribute| attribute.f = attribute.f.map(f32::abs));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,78 @@
+//! Sites that are run alone, each for itself, and what that adds to what is said of them.
+
+use super::{Certified, Evidence, Graph, Outcome, Site, VerifyOptions, run};
+use crate::verify::execute::{self, CouldNotRun, Job, RegionReport, Regions, Relay, Units};
+use crate::verify::{Alone, Tier};
+
+/// What came of the sites, or why they could not be run; nothing if that was not asked for.
+pub(super) type Reports = Option<Result<Vec<RegionReport>, CouldNotRun>>;
+
+/// Runs each site alone.
+pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Reports {
+    if !options.regions {
+        return None;
+    }
+    let units = Units { asked: options.tier.units(), once: Tier::Own.units(), strict: options.tier == Tier::Own };
+    let job = Job::Regions(Regions {
+        before: relay.before.clone(),
+        after: relay.after.clone(),
+        moved_sides: relay.moved_sides.clone(),
+        freeze: options.freeze,
+        sites: relay.sites.clone(),
+        units,
+        seed: options.seed,
+    });
+    Some(match run::run(job, graphs, options) {
+        Ok(execute::Outcome::Regions(reports)) => Ok(reports),
+        Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
+        Err(why) => Err(why),
+    })
+}
+
+/// Enters what a site made alone. `missing` says that it was in no run of the whole: then it is right if it is right alone and
+/// by its constants. Returns whether its constants may have been rounded once.
+pub(super) fn enter(site: &mut Site, (_, certified): &Evidence, reports: &Reports, index: usize, missing: bool) -> bool {
+    let found = match reports {
+        None => return true,
+        Some(Err(why)) => {
+            site.alone = Some(Alone { skipped: Some(why.to_string()), ..Alone::default() });
+            return true;
+        }
+        Some(Ok(all)) => all.iter().find(|report| report.plan == index),
+    };
+    let Some(found) = found else { return true };
+    site.alone = Some(Alone {
+        zeros: found.zeros,
+        dense: found.dense,
+        impulses: found.impulses,
+        control: found.control,
+        place: found.place.clone(),
+        skipped: found.skipped.clone(),
+    });
+    let reason = match (&found.skipped, &found.unjudged, &found.apart) {
+        (Some(_), ..) => return true,
+        (None, Some(why), _) => {
+            if site.outcome != Outcome::Differs {
+                (site.outcome, site.reason) = (Outcome::NotJudged, Some(why.clone()));
+            }
+            return true;
+        }
+        (None, None, Some(why)) => Some(why.clone()),
+        (None, None, None) if found.worst > 1.0 => {
+            let place = found.place.as_deref().unwrap_or_default();
+            Some(format!("run alone, the difference is beyond the rounding of the constants: {place}"))
+        }
+        _ => None,
+    };
+    match reason {
+        Some(reason) => {
+            site.reason = site.reason.take().filter(|_| site.outcome == Outcome::Differs).or(Some(reason));
+            site.outcome = Outcome::Differs;
+        }
+        None if missing && site.outcome == Outcome::NotJudged && matches!(certified, Certified::Certificate(_)) => {
+            (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
+        }
+        None => {}
+    }
+    found.once <= 1.0
+}
