@@ -122,7 +122,7 @@ pub(super) fn stacked(samples: &[Array], back: usize) -> Option<Array> {
     }
     let mut dims = first.dims.clone();
     *dims.get_mut(axis)? = samples.len();
-    Array::floats(dims, values)
+    Some(Array { dims, data: Data::Float(values) })
 }
 
 /// The samples again, out of what was made of them side by side.
@@ -142,7 +142,7 @@ pub(super) fn unstacked(all: &Array, back: usize, samples: usize) -> Option<Vec<
             let start = (at * samples + sample) * inner;
             part.extend_from_slice(values.get(start..start + inner)?);
         }
-        Array::floats(dims.clone(), part)
+        Some(Array { dims: dims.clone(), data: Data::Float(part) })
     };
     (0..samples).map(one).collect()
 }
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn what_is_stacked_comes_apart_again() {
-        let part = |first: f64| Array::floats(vec![2, 1, 3], (0..6).map(|i| first + f64::from(i)).collect()).unwrap();
+        let numbers = |first: f64| Data::Float((0..6).map(|i| first + f64::from(i)).collect());
+        let part = |first: f64| Array { dims: vec![2, 1, 3], data: numbers(first) };
         let parts = [part(0.0), part(10.0), part(20.0)];
         let all = stacked(&parts, 1).unwrap();
         assert_eq!(all.dims, [2, 3, 3]);
