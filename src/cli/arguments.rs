@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::planning::Planning;
 use super::status;
 use bnfold::verify::{Tier, VerifyOptions};
 
@@ -171,37 +172,6 @@ pub struct Selftest {
     pub planning: Planning,
     #[command(flatten)]
     pub runs: Runs,
-}
-
-/// What decides what is folded.
-#[derive(Args, Debug)]
-pub struct Planning {
-    /// Take BatchNormalization of opset 6 and older without `is_test` for inference
-    #[arg(long)]
-    pub assume_inference: bool,
-    /// Take initializers that are also inputs for constants, and off the list of inputs
-    #[arg(long)]
-    pub freeze_initializers: bool,
-}
-
-impl Planning {
-    /// The graph of a model as these options read it.
-    ///
-    /// # Errors
-    /// The graph is not well-formed.
-    pub fn graph<'m>(&self, model: &'m bnfold::model::Model) -> bnfold::Result<bnfold::model::Graph<'m>> {
-        if self.freeze_initializers { bnfold::model::Graph::build_frozen(model) } else { bnfold::model::Graph::build(model) }
-    }
-
-    /// The options that were given, as words of a command.
-    pub fn words(&self) -> Vec<&'static str> {
-        let words = [(self.assume_inference, "--assume-inference"), (self.freeze_initializers, "--freeze-initializers")];
-        words.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
-    }
-
-    pub fn options(&self) -> bnfold::plan::Options {
-        bnfold::plan::Options { assume_inference: self.assume_inference, excluded: vec![] }
-    }
 }
 
 /// How models are run to verify them.

@@ -1,14 +1,17 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
 mod channels;
+mod choice;
 mod draft;
 mod route;
 mod samples;
+mod substitute;
 mod view;
 
 use std::collections::BTreeSet;
 
 pub use channels::{Channels, Run};
+pub use choice::{Options, Partial, Substitute};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use route::{Kept, Route, Way};
 pub use samples::SAMPLES;
@@ -18,15 +21,7 @@ use crate::error::Result;
 use crate::law::{Law, Reason};
 use crate::model::{Graph, NodeId};
 use crate::ops;
-
-/// What the user may choose.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// BatchNormalizations of opset 6 and older without `is_test` are meant for inference.
-    pub assume_inference: bool,
-    /// Nodes that are not folded, by number, with the reason.
-    pub excluded: Vec<(NodeId, Reason)>,
-}
+use choice::Choice;
 
 /// A node with a map that stays.
 #[derive(Clone, Debug)]
@@ -66,26 +61,49 @@ impl Plan<'_> {
     pub fn folds(&self) -> &[Fold] {
         &self.view.draft.folds
     }
+
+    /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
+    fn substitute(&mut self, choice: &Choice, form: Substitute) {
+        let (graph, view) = (self.view.graph, &mut self.view);
+        for stay in self.kept.iter().filter(|stay| choice.folds(stay.site)) {
+            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
+                view.draft.substitute(graph, stay.site, form, &parameters);
+            }
+        }
+    }
 }
 
-/// Decides what is folded. Back is tried before ahead, nodes in the order of the graph, until nothing more moves.
+/// Decides what is folded: whole maps first, back before ahead, nodes in the order of the graph, until nothing more moves;
+/// then scales alone, which may let whole maps move again.
 ///
 /// # Errors
-/// A file that cannot be read. What cannot be folded is no error.
+/// A file that cannot be read, or an option that names what is not there. What cannot be folded is no error.
 pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
+    let choice = Choice::of(graph, options)?;
     let mut view = View::new(graph, options.assume_inference);
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
-    let excluded: BTreeSet<NodeId> = options.excluded.iter().map(|(node, _)| *node).collect();
+    let lossy: BTreeSet<NodeId> = options.excluded.iter().map(|(node, _)| *node).collect();
+    // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
+    let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
+    let movable = candidates.iter().copied().filter(|site| !lossy.contains(site) && choice.folds(*site));
+    let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
     loop {
         let before = view.draft.folds.len();
-        // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
-        let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
-        let (first, then): (Vec<_>, Vec<_>) = candidates.iter().copied().partition(normalises);
-        for site in first.into_iter().chain(then).filter(|site| !excluded.contains(site)) {
+        for site in first.iter().chain(&then).copied() {
             if view.draft.is_removed(site) {
                 continue;
             }
-            if let Ok(route) = route::route(&view, site, Way::Back).or_else(|_| route::route(&view, site, Way::Ahead)) {
+            let whole = |way| route::route(&view, &choice, site, way).ok();
+            if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
+                view.draft = std::mem::take(&mut view.draft).with(graph, route);
+            }
+            view.check()?;
+        }
+        if view.draft.folds.len() > before {
+            continue;
+        }
+        for site in first.iter().copied() {
+            if let Some(route) = scale_alone(&view, &choice, site, options.partial) {
                 view.draft = std::mem::take(&mut view.draft).with(graph, route);
             }
             view.check()?;
@@ -94,23 +112,46 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
             break;
         }
     }
-    let mut kept = Vec::new();
-    for site in candidates.into_iter().filter(|site| !view.draft.is_removed(*site)) {
-        if let Some((_, reason)) = options.excluded.iter().find(|(node, _)| *node == site) {
-            let own = Kept { reason: *reason, node: site };
-            kept.push(Stay { site, back: own, ahead: own });
-            continue;
-        }
-        let listed = ops::find(graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);
-        if !listed && !matches!(view.law(site), Ok(Law::Map(_))) {
-            continue;
-        }
-        if let (Err(back), Err(ahead)) = (route::route(&view, site, Way::Back), route::route(&view, site, Way::Ahead)) {
-            kept.push(Stay { site, back, ahead });
-        }
+    let mut plan = Plan { kept: vec![], view };
+    for site in candidates.into_iter().filter(|site| !plan.view.draft.is_removed(*site)) {
+        plan.kept.extend(stay(&plan.view, &choice, site, options));
     }
-    view.check()?;
-    Ok(Plan { view, kept })
+    if let Some(form) = options.substitute {
+        plan.substitute(&choice, form);
+    }
+    plan.view.check()?;
+    Ok(plan)
+}
+
+/// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no constant
+/// should be stored twice for it.
+fn scale_alone(view: &View<'_>, choice: &Choice, site: NodeId, partial: Partial) -> Option<Route> {
+    if partial == Partial::Never || view.draft.is_removed(site) {
+        return None;
+    }
+    let pays = |route: &Route| partial == Partial::Always || !route::copies(view, route);
+    let part = |way| route::part(view, choice, site, way).ok().filter(pays);
+    part(Way::Back).or_else(|| part(Way::Ahead))
+}
+
+/// Why a node with a map stays; `None` if it has none.
+fn stay(view: &View<'_>, choice: &Choice, site: NodeId, options: &Options) -> Option<Stay> {
+    let own = |reason| Kept { reason, node: site };
+    let both = |reason| Some(Stay { site, back: own(reason), ahead: own(reason) });
+    if let Some((_, reason)) = options.excluded.iter().find(|(node, _)| *node == site) {
+        return both(*reason);
+    }
+    let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);
+    if !listed && !matches!(view.law(site), Ok(Law::Map(_))) {
+        return None;
+    }
+    if !choice.folds(site) {
+        return both(Reason::LeftOut);
+    }
+    match (route::route(view, choice, site, Way::Back), route::route(view, choice, site, Way::Ahead)) {
+        (Err(back), Err(ahead)) => Some(Stay { site, back, ahead }),
+        _ => None,
+    }
 }
 
 /// Whether a node's operator may be a map; the law decides.

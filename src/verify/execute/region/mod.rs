@@ -335,7 +335,7 @@ fn forms(graph: &Graph<'_>, members: &[Member]) -> Result<Vec<Form>, CouldNotRun
         };
         let constants = member.parameters.iter().map(constant).collect::<Option<Vec<_>>>().ok_or_else(|| changed(member))?;
         let operator = node.proto.op_type().to_owned();
-        Ok(Form { node: NodeId(member.node), operator, affine: false, constants, broken: false })
+        Ok(Form { node: NodeId(member.node), operator, affine: 0, constants, broken: false })
     };
     members.iter().map(form).collect()
 }
