@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn choices_can_be_handed_to_another_process() {
-        let given = planning(&["--partial", "never", "--skip", "a b", "--skip", "-c", "--only", "*", "--direction", "forward"]);
+        let given = planning(&["--partial", "never", "--skip", "a b", "--skip=-c", "--only", "*", "--direction", "forward"]);
         let words = given.words();
         let again = planning(&words.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(format!("{given:?}"), format!("{again:?}"));

@@ -91,9 +91,11 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
     if route.into.iter().any(|node| view.weight_element(*node) != element) || route.through.iter().any(casts) {
         return Err(own(Reason::NotFloat));
     }
-    if way == Way::Ahead {
-        route.changed.extend(view.draft.output(view.graph, site));
-    }
+    // A whole map takes the value beside it away; here it stays and is something else.
+    route.changed.extend(match way {
+        Way::Back => view.draft.input(view.graph, site, map.data),
+        Way::Ahead => view.draft.output(view.graph, site),
+    });
     route.rest = Some(rest);
     Ok(route)
 }

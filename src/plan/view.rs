@@ -49,7 +49,20 @@ impl<'a> View<'a> {
                 };
             }
         }
+        view.ranks_of_readers();
         view
+    }
+
+    /// What a convolution says of the value that it reads: its rank and channels.
+    fn ranks_of_readers(&mut self) {
+        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
+            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
+            if self.shape(value).is_none()
+                && let Some(weight) = self.shape(weight)
+            {
+                self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
+            }
+        }
     }
 
     /// The shape of a value, if its rank is known.
