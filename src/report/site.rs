@@ -60,8 +60,10 @@ pub enum Fate {
         into: Vec<NodeName>,
         /// The nodes that hand it on.
         through: Vec<NodeName>,
-        /// Why the shift cannot go there.
-        shift: Refusal,
+        /// Why the shift cannot go back.
+        back: Refusal,
+        /// Why it cannot go ahead.
+        ahead: Refusal,
     },
     /// The node stays, as another operator.
     Replaced {
@@ -111,7 +113,7 @@ impl SiteReport {
         matches!(self.fate, Fate::Partly { .. })
     }
 
-    /// Whether something of it is left to do for a fold.
+    /// Whether a fold does something with it.
     pub fn changes(&self) -> bool {
         !matches!(self.fate, Fate::Kept { .. })
     }
@@ -144,8 +146,8 @@ pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
             fold.site,
             match stay {
                 Some(stay) => {
-                    let at = if fold.way == Way::Back { stay.back } else { stay.ahead };
-                    Fate::Partly { direction, into, through, shift: refusal(graph, at) }
+                    let (back, ahead) = (refusal(graph, stay.back), refusal(graph, stay.ahead));
+                    Fate::Partly { direction, into, through, back, ahead }
                 }
                 None => Fate::Folded { direction, into, through },
             },

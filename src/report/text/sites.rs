@@ -37,10 +37,10 @@ pub(super) fn site(site: &SiteReport) -> String {
             let line = format!("  {} {} {} {}", node(&site.node), styled(WELL, "folds"), way(*direction), nodes(into));
             line + &passing(through) + "\n"
         }
-        Fate::Partly { direction, into, through, shift } => {
+        Fate::Partly { direction, into, through, back, ahead } => {
             let folds = styled(WELL, "folds in part");
             let line = format!("  {} {folds} {} {}", node(&site.node), way(*direction), nodes(into));
-            line + &passing(through) + ", an Add stays\n" + &refusal("shift", shift)
+            line + &passing(through) + ", an Add stays\n" + &refusals(back, ahead)
         }
         Fate::Replaced { operators, back, ahead } => {
             let head = format!("  {} {} {}\n", node(&site.node), styled(STAYS, "becomes"), operators.join(" and "));
