@@ -190,7 +190,7 @@ impl Planning {
     /// # Errors
     /// The graph is not well-formed.
     pub fn graph<'m>(&self, model: &'m bnfold::model::Model) -> bnfold::Result<bnfold::model::Graph<'m>> {
-        if self.freeze_initializers { bnfold::model::Graph::build_frozen(model) } else { bnfold::model::Graph::build(model) }
+        if self.freeze_initializers { bnfold::constants::build_frozen(model) } else { bnfold::constants::build(model) }
     }
 
     /// The options that were given, as words of a command.

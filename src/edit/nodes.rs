@@ -59,6 +59,7 @@ impl Lowering<'_, '_> {
         }
         let mut removed: BTreeSet<NodeId> = draft.folds.iter().map(|fold| fold.site).collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
+        removed.extend(&settlement.replaced);
         for node in removed {
             let at = self.graph.node(node);
             self.remove(self.graph.scope(at.scope).span, &at.span.span);

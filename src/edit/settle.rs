@@ -23,8 +23,8 @@ pub(super) enum Place {
         name: String,
         /// The graph that gets it.
         scope: ScopeId,
-        /// The first node that reads it.
-        reader: NodeId,
+        /// The node before which it must stand: the first that reads it.
+        before: NodeId,
     },
 }
 
@@ -54,6 +54,8 @@ pub(super) struct Settlement<'p> {
     pub reads: BTreeMap<(NodeId, usize), String>,
     /// Constants that nobody reads any more.
     pub dead: BTreeSet<ValueId>,
+    /// Nodes whose result is a stored constant now, under the same name.
+    pub replaced: BTreeSet<NodeId>,
     /// New names of values that are something else than before.
     pub renamed: BTreeMap<ValueId, String>,
 }
@@ -151,7 +153,11 @@ impl<'p> Settler<'p, '_> {
                 DraftTensor::Dense { value, .. } => value.dims == stored.dims,
             };
             if let (true, Some(element)) = (same_shape, stored.element()) {
-                let (place, dims) = (Place::Message(*tensor), stored.dims.clone());
+                let dims = stored.dims.clone();
+                let place = match stored.home {
+                    Home::Computed { node } => self.replace(node, &stored.name),
+                    _ => Place::Message(*tensor),
+                };
                 let store = Store { content, base: Some(*tensor), element, dims, place, reader: readers[0] };
                 self.out.stores.push(store);
                 return;
@@ -163,6 +169,18 @@ impl<'p> Settler<'p, '_> {
             }
         }
         fresh.push((content, readers));
+    }
+
+    /// The place of a constant that a node computes, which is not needed any more.
+    fn replace(&mut self, node: NodeId, name: &str) -> Place {
+        let graph = self.graph();
+        for (input, from) in graph.node(node).inputs.iter().enumerate() {
+            if let Some(from) = from {
+                self.forget(*from, Use::Node(node, input));
+            }
+        }
+        self.out.replaced.insert(node);
+        Place::New { name: name.to_owned(), scope: graph.node(node).scope, before: node }
     }
 
     /// Whether the constants on the way from an input to its source have no readers but these and each other.
@@ -199,7 +217,7 @@ impl<'p> Settler<'p, '_> {
             }
             None => {
                 let name = self.new_name(first);
-                (Place::New { name: name.clone(), scope, reader: first.0 }, name)
+                (Place::New { name: name.clone(), scope, before: first.0 }, name)
             }
         };
         for reader in readers {
@@ -295,7 +313,7 @@ pub(super) fn dead_initializer(graph: &Graph<'_>, value: ValueId) -> Option<(Sco
     match graph.value(value).origin {
         Origin::Initializer(tensor) => match graph.tensor(tensor).home {
             Home::Initializer { scope, index } => Some((scope, index)),
-            Home::Constant { .. } => None,
+            Home::Constant { .. } | Home::Computed { .. } => None,
         },
         _ => None,
     }

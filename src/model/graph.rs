@@ -140,6 +140,8 @@ pub struct Graph<'m> {
     pub values: Vec<Value<'m>>,
     /// Constants.
     pub tensors: Vec<Tensor>,
+    /// Values that nodes compute from constants alone, as far as somebody knows how ([`Graph::compute`]).
+    pub computed: BTreeMap<ValueId, TensorId>,
     /// Whether initializers that a caller may override are taken for constants, because the user says that nobody does.
     pub frozen: bool,
 }
@@ -194,7 +196,8 @@ impl<'m> Graph<'m> {
         None
     }
 
-    /// The constant behind a value: an initializer that no caller can override, a Constant node, or Identity of one of them.
+    /// The constant behind a value: an initializer that no caller can override, a Constant node, Identity of one of them, or
+    /// what [`Graph::compute`] found to be computed from such.
     /// With it come the values passed on the way, this one first.
     ///
     /// # Errors
@@ -214,7 +217,7 @@ impl<'m> Graph<'m> {
                 (Some(tensor), ..) => return Ok((tensor, way)),
                 (None, "Constant", _) if node.standard => return Err(NotConstant::Form),
                 (None, "Identity", Some(Some(value))) if node.standard => way.push(*value),
-                _ => return Err(NotConstant::Computed),
+                _ => return self.computed.get(&at).map(|tensor| (*tensor, way)).ok_or(NotConstant::Computed),
             }
         }
     }
@@ -226,7 +229,10 @@ impl<'m> Graph<'m> {
             Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => {
                 Some(Shape::known(&self.tensor(tensor).dims))
             }
-            _ => value.declared.and_then(Shape::declared),
+            _ => match self.computed.get(&id) {
+                Some(tensor) => Some(Shape::known(&self.tensor(*tensor).dims)),
+                None => value.declared.and_then(Shape::declared),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Everything here is immutable. It knows ONNX's format and names; it knows nothing of maps, laws and folding.
 
+pub mod computed;
 pub mod external;
 pub mod graph;
 pub mod node_view;

@@ -3,10 +3,12 @@
 
 use std::cell::RefCell;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
-use crate::model::{ConstantFact, Fault, Graph, InputFact, NodeId, NodeView, NotConstant, Shape, Unreadable, ValueId, tensor};
+use crate::model::{
+    ConstantFact, Fault, Graph, InputFact, NodeId, NodeView, NotConstant, Payload, Shape, Unreadable, ValueId, tensor,
+};
 use crate::ops::{self, Stop};
 use crate::plan::channels::Channels;
 use crate::plan::draft::{Draft, DraftTensor};
@@ -136,6 +138,18 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Whether a constant that is computed has a value.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn computes(&self, node: NodeId, input: usize) -> std::result::Result<(), Reason> {
+        let elements = NodeElements { view: self, node };
+        let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
+        let Some(recipe) = tensor.recipe() else { return Ok(()) };
+        let failed = |error| elements.reason(fault(tensor, input, error));
+        recipe.numbers(self.graph.model).map(|_| ()).map_err(failed)
+    }
+
     /// The constants of a node, for a law.
     pub fn constants(&self, node: NodeId) -> impl Constants + '_ {
         NodeElements { view: self, node }
@@ -160,6 +174,21 @@ impl NodeElements<'_, '_> {
         let constant = graph.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
         Ok(graph.tensor(constant.0))
     }
+
+    fn reason(&self, fault: Fault) -> Reason {
+        match fault {
+            Fault::Unreadable(unreadable) => ops::reason(&unreadable),
+            Fault::Failed(error) => self.view.fail(error),
+        }
+    }
+}
+
+/// A computed constant may turn out to have no value, as where an index is outside of the data; that is no fault of the file.
+fn fault(tensor: &crate::model::Tensor, input: usize, error: Error) -> Fault {
+    match (&tensor.payload, error.kind) {
+        (Payload::Computed(_), ErrorKind::Tensor) => Fault::Unreadable(Unreadable::NotConstant(input, NotConstant::Form)),
+        _ => Fault::Failed(error),
+    }
 }
 
 impl Elements for NodeElements<'_, '_> {
@@ -171,7 +200,7 @@ impl Elements for NodeElements<'_, '_> {
         if tensor.element().is_none() {
             return Err(Fault::Unreadable(Unreadable::NotFloat(input)));
         }
-        tensor.floats(self.view.graph.model).map_err(Fault::Failed)
+        tensor.floats(self.view.graph.model).map_err(|error| fault(tensor, input, error))
     }
 
     fn integers(&self, input: usize) -> std::result::Result<Vec<i64>, Fault> {
@@ -188,12 +217,8 @@ impl Constants for NodeElements<'_, '_> {
         if let Some(DraftTensor::Dense { value, .. }) = self.view.draft.tensors.get(&(self.node, input)) {
             return Ok(value.clone());
         }
-        let reason = |fault: Fault| match fault {
-            Fault::Unreadable(unreadable) => ops::reason(&unreadable),
-            Fault::Failed(error) => self.view.fail(error),
-        };
-        let dims = self.tensor(input).map_err(reason)?.dims.clone();
-        Ok(Array { dims, values: self.floats(input).map_err(reason)? })
+        let dims = self.tensor(input).map_err(|fault| self.reason(fault))?.dims.clone();
+        Ok(Array { dims, values: self.floats(input).map_err(|fault| self.reason(fault))? })
     }
 
     fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[f64]) -> std::result::Result<Vec<f64>, Reason> {
@@ -219,7 +244,7 @@ impl Constants for NodeElements<'_, '_> {
                 }
             }
         });
-        read.map_err(|error| self.view.fail(error))?;
+        read.map_err(|error| self.reason(fault(tensor, input, error)))?;
         let sums = sums.iter().enumerate().map(|(o, s)| s * out.get(o).copied().unwrap_or(1.0)).collect();
         Ok(sums)
     }

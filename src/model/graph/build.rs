@@ -10,7 +10,15 @@ use crate::model::tensor::{Home, Tensor};
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, NodeProto, ValueInfoProto};
 
 pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {
-    let graph = Graph { model, scopes: Vec::new(), nodes: Vec::new(), values: Vec::new(), tensors: Vec::new(), frozen };
+    let graph = Graph {
+        model,
+        scopes: Vec::new(),
+        nodes: Vec::new(),
+        values: Vec::new(),
+        tensors: Vec::new(),
+        computed: BTreeMap::new(),
+        frozen,
+    };
     let mut builder = Builder { graph, functions: function_names(model) };
     let main = model.proto.graph.as_ref().ok_or_else(|| Error::new(ErrorKind::Graph, "the model has no graph"))?;
     builder.graph_scope(main, &model.scan.graph, ScopeKind::Main, None, model_opset(model))?;
