@@ -4,6 +4,7 @@
 pub mod align;
 pub mod certify;
 mod compose;
+pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
@@ -64,9 +65,16 @@ pub enum Runner {
 
 impl VerifyOptions {
     /// The graph of a model as these options read it.
-    fn graph<'m>(&self, model: &'m crate::model::Model) -> crate::Result<Graph<'m>> {
-        if self.freeze { Graph::build_frozen(model) } else { Graph::build(model) }
+    fn graph<'m>(&self, model: &'m Model) -> crate::Result<Graph<'m>> {
+        graph(model, self.freeze)
     }
+}
+
+/// The graph of a model as the judge reads it: what is computed from constants is a constant.
+fn graph(model: &Model, freeze: bool) -> crate::Result<Graph<'_>> {
+    let mut graph = if freeze { Graph::build_frozen(model) } else { Graph::build(model) }?;
+    graph.compute(computed::evaluate);
+    Ok(graph)
 }
 
 impl Default for VerifyOptions {
