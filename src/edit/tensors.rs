@@ -37,14 +37,11 @@ impl Lowering<'_, '_> {
                 if let Payload::Bytes { file, range } = &tensor.payload {
                     return Ok(self.scaled(*file, range.clone(), factored));
                 }
-                let mut numbers = tensor.floats(self.graph.model)?;
-                for (index, number) in numbers.iter_mut().enumerate() {
-                    let coefficient = factored.rescale.coefficient(index as u64);
-                    *number = if coefficient == 1.0 { *number } else { *number * coefficient };
-                }
                 let mut bytes = Vec::new();
-                store.element.encode(&numbers, &mut bytes);
-                self.out.held.push(factored);
+                store.element.encode(&tensor.floats(self.graph.model)?, &mut bytes);
+                if factored.rescale.apply(0, &mut bytes).any() {
+                    self.out.held.push(factored);
+                }
                 Ok(Piece::Bytes(bytes))
             }
         }

@@ -102,6 +102,8 @@ pub struct Recipe {
     depth: usize,
     work: u64,
     done: OnceLock<Arc<Numbers>>,
+    /// Set once the elements were computed without a fault.
+    proven: OnceLock<()>,
 }
 
 impl Recipe {
@@ -139,7 +141,16 @@ impl Recipe {
         if wanted <= KEPT {
             let _ = self.done.set(found.clone());
         }
+        let _ = self.proven.set(());
         Ok(found)
+    }
+
+    /// Whether the elements can be computed, which is tried once.
+    ///
+    /// # Errors
+    /// As [`Recipe::numbers`].
+    pub fn check(&self, model: &Model) -> Result<()> {
+        if self.proven.get().is_some() { Ok(()) } else { self.numbers(model).map(|_| ()) }
     }
 }
 
@@ -219,7 +230,8 @@ impl Graph<'_> {
             None => OnceLock::new(),
         };
         let fits = depth <= DEEPEST && header::is_computed(data_type);
-        fits.then(|| Recipe { node: node.proto.clone(), opset, inputs, value, data_type, dims, evaluate, depth, work, done })
+        let (node, proven) = (node.proto.clone(), OnceLock::new());
+        fits.then(|| Recipe { node, opset, inputs, value, data_type, dims, evaluate, depth, work, done, proven })
     }
 
     /// The tensor in the attribute `value` of a node.

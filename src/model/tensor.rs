@@ -224,8 +224,8 @@ impl Tensor {
         let mut numbers = Vec::new();
         match (&self.payload, self.element()) {
             (Payload::Inline(values), _) => numbers.clone_from(values),
-            (Payload::Computed(recipe), Some(_)) => match &*recipe.numbers(model)? {
-                Numbers::Floats(values) => numbers.clone_from(values),
+            (Payload::Computed(recipe), Some(_)) => match Arc::unwrap_or_clone(recipe.numbers(model)?) {
+                Numbers::Floats(values) => numbers = values,
                 _ => return Err(self.broken("the elements are not floats")),
             },
             (Payload::Bytes { .. }, Some(_)) => self.blocks(model, &mut |_, block| numbers.extend_from_slice(block))?,

@@ -147,7 +147,7 @@ impl<'a> View<'a> {
         let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
         let Some(recipe) = tensor.recipe() else { return Ok(()) };
         let failed = |error| elements.reason(fault(tensor, input, error));
-        recipe.numbers(self.graph.model).map(|_| ()).map_err(failed)
+        recipe.check(self.graph.model).map_err(failed)
     }
 
     /// The constants of a node, for a law.
