@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 
 type Field = (u64, Vec<u8>);
 
@@ -167,7 +167,7 @@ fn marks(message: &[u8]) -> BTreeSet<u32> {
 fn check(name: &str, bytes: &[u8]) -> usize {
     let marked = marked(bytes, "model", &mut 0);
     let model = Model::from_bytes(marked.clone()).unwrap();
-    let graph = Graph::build(&model).unwrap();
+    let graph = bnfold::constants::build(&model).unwrap();
     let mut folded = Vec::new();
     let prepared = bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut folded).unwrap();
     let folds = prepared.plan.folds().len();

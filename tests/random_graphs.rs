@@ -6,7 +6,7 @@ mod support;
 
 use std::fmt::Write as _;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use proptest::prelude::*;
 use support::{evaluate, fold, model_of, random_inputs};
 
@@ -272,7 +272,7 @@ fn check(seed: u64) -> usize {
         assert_eq!(before[output.name()], after[output.name()], "seed {seed}, output {}\n{text}", output.name());
     }
     let model = Model::from_bytes(folded.clone()).unwrap();
-    Graph::build(&model).unwrap();
+    bnfold::constants::build(&model).unwrap();
     model_of(&bytes).graph.unwrap().node.len() - model_of(&folded).graph.unwrap().node.len()
 }
 

@@ -7,6 +7,9 @@ mod elementwise;
 mod index;
 mod moving;
 mod reduce;
+mod samples;
+
+pub use samples::SAMPLES;
 
 use crate::error::Result;
 use crate::model::computed::{Call, Numbers, Operand};

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::scan::Nested;
 use crate::model::tensor::element;
-use crate::model::{Graph, Home, Model, NodeId, Origin, Payload, Shape, Tensor, TensorId, ValueId};
+use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Shape, Tensor, TensorId, ValueId};
 use crate::onnx::{NodeProto, type_proto};
 
 /// Elements beyond which a constant is not computed: 256 MiB of f64.
@@ -168,6 +168,11 @@ fn read(tensor: &Tensor, model: &Model) -> Result<Operand> {
     Ok(Operand { data_type: tensor.data_type, dims: tensor.dims.clone(), numbers })
 }
 
+/// The operators whose results may be constants.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    header::ROWS.iter().map(|row| row.name)
+}
+
 impl Graph<'_> {
     /// Makes a constant of every value that is computed from constants alone by operators that are known to be pure. Types and
     /// shapes are found now; elements are computed by `evaluate` when they are asked for.
@@ -176,6 +181,10 @@ impl Graph<'_> {
             let node = &self.nodes[index];
             let [Some(value)] = node.outputs[..] else { continue };
             if self.constant(value).is_ok() {
+                continue;
+            }
+            if self.is_overridable(NodeId(index)) {
+                self.computed.insert(value, Err(NotConstant::Overridable));
                 continue;
             }
             let Some(recipe) = self.recipe(NodeId(index), evaluate) else { continue };
@@ -187,8 +196,16 @@ impl Graph<'_> {
                 home: Home::Computed { node: NodeId(index) },
             };
             self.tensors.push(tensor);
-            self.computed.insert(value, TensorId(self.tensors.len() - 1));
+            self.computed.insert(value, Ok(TensorId(self.tensors.len() - 1)));
         }
+    }
+
+    /// Whether a node would compute a constant if nobody overrode what it is made of.
+    fn is_overridable(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        let mut inputs = node.inputs.iter().flatten().map(|value| self.constant(*value).map(|_| ()));
+        let known = header::find(node.proto.op_type()).is_some() && node.standard;
+        known && inputs.clone().any(|i| i.is_err()) && inputs.all(|i| matches!(i, Ok(()) | Err(NotConstant::Overridable)))
     }
 
     fn recipe(&self, id: NodeId, evaluate: Evaluate) -> Option<Recipe> {

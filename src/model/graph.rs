@@ -140,8 +140,9 @@ pub struct Graph<'m> {
     pub values: Vec<Value<'m>>,
     /// Constants.
     pub tensors: Vec<Tensor>,
-    /// Values that nodes compute from constants alone, as far as somebody knows how ([`Graph::compute`]).
-    pub computed: BTreeMap<ValueId, TensorId>,
+    /// Values that nodes compute from constants alone, as far as somebody knows how ([`Graph::compute`]); or why they are no
+    /// constants all the same.
+    pub computed: BTreeMap<ValueId, std::result::Result<TensorId, NotConstant>>,
     /// Whether initializers that a caller may override are taken for constants, because the user says that nobody does.
     pub frozen: bool,
 }
@@ -217,7 +218,10 @@ impl<'m> Graph<'m> {
                 (Some(tensor), ..) => return Ok((tensor, way)),
                 (None, "Constant", _) if node.standard => return Err(NotConstant::Form),
                 (None, "Identity", Some(Some(value))) if node.standard => way.push(*value),
-                _ => return self.computed.get(&at).map(|tensor| (*tensor, way)).ok_or(NotConstant::Computed),
+                _ => {
+                    let computed = self.computed.get(&at).copied().unwrap_or(Err(NotConstant::Computed));
+                    return computed.map(|tensor| (tensor, way));
+                }
             }
         }
     }
@@ -230,8 +234,8 @@ impl<'m> Graph<'m> {
                 Some(Shape::known(&self.tensor(tensor).dims))
             }
             _ => match self.computed.get(&id) {
-                Some(tensor) => Some(Shape::known(&self.tensor(*tensor).dims)),
-                None => value.declared.and_then(Shape::declared),
+                Some(Ok(tensor)) => Some(Shape::known(&self.tensor(*tensor).dims)),
+                _ => value.declared.and_then(Shape::declared),
             },
         }
     }

@@ -43,7 +43,7 @@ fn changes(graph: &Graph<'_>) -> Result<BTreeMap<usize, Change>> {
     let mut changes = BTreeMap::new();
     // From the last on, so that it is known of every reader whether it goes.
     for (value, id) in graph.computed.iter().rev() {
-        let constant = graph.tensor(*id);
+        let Ok(constant) = id.map(|id| graph.tensor(id)) else { continue };
         let Home::Computed { node } = constant.home else { continue };
         let goes = |user: &Use| matches!(user, Use::Node(NodeId(reader), _) if changes.contains_key(reader));
         let change = match graph.value(*value).uses.iter().all(goes) {
