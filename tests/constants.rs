@@ -121,6 +121,10 @@ fn two_evaluators_agree_on_every_operator() {
     }
     let missing: Vec<&str> = operators().filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("A constant is")).unwrap();
+    let named: BTreeSet<&str> = line.split(|c: char| !c.is_alphanumeric()).collect();
+    assert!(operators().all(|name| named.contains(name)), "the README lacks one");
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn each_operator_rounds_to_its_own_type() {
     let bytes = bnfold::sample::encode(
         r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float16[1,2,2,2] x) => (float16[1,3,2,2] y)
-            <float16[3,2,1,1] w = dyadic(1), float16[] large = {2048}, float16[] one = {1}, float16[] most = {2047}>
+            <float16[3,2,1,1] w = dyadic(1), float16[] large = {2048.0}, float16[] one = {1.0}, float16[] most = {2047.0}>
             { a = Add (large, one)
               b = Add (a, one)
               k = Sub (b, most)

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bnfold::model::tensor::element;
 use bnfold::model::Model;
+use bnfold::model::tensor::element;
 use bnfold::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 use bnfold::verify::{Execution, Outcome, Runner, Tier, Verdict, VerifyOptions, verify};
 use prost::Message as _;
