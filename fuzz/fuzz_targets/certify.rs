@@ -1,7 +1,7 @@
 //! Any bytes that fold: no part of the judge calls the fold wrong, and none panics. What it cannot judge, it may leave open.
 #![no_main]
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use bnfold::plan::Options;
 use bnfold::verify::certify::{Certified, certify};
 use bnfold::verify::{Tier, align, region};
@@ -14,11 +14,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         return;
     }
     let folded = Model::from_bytes(out).expect("what was written opens");
-    let [graph, folded] = [&model, &folded].map(|model| {
-        let mut graph = Graph::build(model).expect("what was read and what was written are graphs");
-        graph.compute(bnfold::verify::computed::evaluate);
-        graph
-    });
+    let read = |model| bnfold::verify::graph(model, false).expect("what was read and what was written are graphs");
+    let (graph, folded) = (read(&model), read(&folded));
     let Ok(alignment) = align::align(&graph, &folded) else { return };
     assert!(alignment.differences.is_empty(), "a fold changes nothing outside of regions: {:?}", alignment.differences);
     let Ok(judged) = region::judge(&graph, &folded, &alignment) else { return };

@@ -100,10 +100,10 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
     match (&mut numbers, tensor::element(call.data_type)) {
         (_, Some(Element::F64)) => {}
         (Numbers::Floats(values), Some(element)) => values.iter_mut().for_each(|value| *value = element.round(*value)),
-        (Numbers::Integers(values), None) if call.data_type == INT32 => {
-            if values.iter().any(|value| i32::try_from(*value).is_err()) {
-                return Err(OVERFLOW.into());
-            }
+        (Numbers::Integers(values), None)
+            if call.data_type == INT32 && values.iter().any(|value| i32::try_from(*value).is_err()) =>
+        {
+            return Err(OVERFLOW.into());
         }
         _ => {}
     }

@@ -130,10 +130,10 @@ impl Recipe {
         let failed = |why: String| Error::new(ErrorKind::Tensor, format!("{}: {why}", self.node.op_type())).at(place());
         let found = (self.evaluate)(&call).map_err(failed)?;
         let wanted = self.dims.iter().product::<u64>();
-        let fits = match (&found, element(self.data_type), self.data_type) {
-            (Numbers::Floats(_), Some(_), _) | (Numbers::Integers(_), None, 6 | 7) | (Numbers::Booleans(_), None, 9) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (&found, element(self.data_type), self.data_type),
+            (Numbers::Floats(_), Some(_), _) | (Numbers::Integers(_), None, 6 | 7) | (Numbers::Booleans(_), None, 9)
+        );
         if !fits || found.len() as u64 != wanted {
             return Err(failed("the result is of another type or shape".into()));
         }

@@ -71,7 +71,10 @@ impl VerifyOptions {
 }
 
 /// The graph of a model as the judge reads it: what is computed from constants is a constant.
-fn graph(model: &Model, freeze: bool) -> crate::Result<Graph<'_>> {
+///
+/// # Errors
+/// As [`Graph::build`].
+pub fn graph(model: &Model, freeze: bool) -> crate::Result<Graph<'_>> {
     let mut graph = if freeze { Graph::build_frozen(model) } else { Graph::build(model) }?;
     graph.compute(computed::evaluate);
     Ok(graph)
