@@ -83,6 +83,8 @@ pub struct Node<'m> {
     pub constant: Option<TensorId>,
     /// Whether its operator is ONNX's own: the standard domain, and no function of the model takes its place.
     pub standard: bool,
+    /// The function of the model that it calls.
+    pub calls: Option<usize>,
 }
 
 /// Where a value comes from.
