@@ -56,6 +56,8 @@ pub(super) struct Settlement<'p> {
     pub dead: BTreeSet<ValueId>,
     /// New names of values that are something else than before.
     pub renamed: BTreeMap<ValueId, String>,
+    /// Names of new parameters of functions.
+    pub parameters: BTreeMap<ScopeId, Vec<String>>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -63,6 +65,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     let graph = plan.view.graph;
     let mut settler =
         Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    settler.signatures();
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
         settler.in_place_or(content, readers, &mut fresh);
@@ -81,7 +84,7 @@ fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
     let (graph, draft) = (plan.view.graph, &plan.view.draft);
     let mut groups: Vec<Group<'p>> = Vec::new();
     let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
-    for (&(node, input), content) in draft.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
+    for (&(node, input), content) in plan.lifted.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
         let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
         let same = base.and_then(|b| by_base.get(&b)).into_iter().flatten();
         match same.copied().find(|g| groups[*g].1 == content) {
@@ -134,6 +137,25 @@ impl<'p> Settler<'p, '_> {
         }
     }
 
+    /// New parameters get names, and what parameters that go were given loses a reader in each call.
+    fn signatures(&mut self) {
+        let plan = self.plan;
+        for (function, signature) in &plan.lifted.signatures {
+            for port in &signature.added {
+                let name = self.new_name(*port);
+                self.out.reads.insert(*port, name.clone());
+                self.out.parameters.entry(*function).or_default().push(name);
+            }
+            for call in &signature.calls {
+                for position in &signature.unused {
+                    if let Some(value) = self.draft().input(self.graph(), *call, *position) {
+                        self.forget(value, Use::Node(*call, *position));
+                    }
+                }
+            }
+        }
+    }
+
     fn forget(&mut self, value: ValueId, user: Use) {
         let now: Vec<Use> = self.uses(value).iter().filter(|u| **u != user).copied().collect();
         self.uses.insert(value, now);
@@ -152,7 +174,8 @@ impl<'p> Settler<'p, '_> {
             };
             if let (true, Some(element)) = (same_shape, stored.element()) {
                 let (place, dims) = (Place::Message(*tensor), stored.dims.clone());
-                let store = Store { content, base: Some(*tensor), element, dims, place, reader: readers[0] };
+                let reader = self.plan.lifted.reader(readers[0]);
+                let store = Store { content, base: Some(*tensor), element, dims, place, reader };
                 self.out.stores.push(store);
                 return;
             }
@@ -183,7 +206,11 @@ impl<'p> Settler<'p, '_> {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let Some(element) = self.plan.view.input_element(first.0, first.1) else { return };
+        let element = match self.plan.lifted.inside.get(&first) {
+            Some(inside) => inside.element,
+            None => self.plan.view.input_element(first.0, first.1),
+        };
+        let Some(element) = element else { return };
         let dims = match content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
             DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
@@ -205,7 +232,7 @@ impl<'p> Settler<'p, '_> {
         for reader in readers {
             self.out.reads.insert(*reader, name.clone());
         }
-        self.out.stores.push(Store { content, base, element, dims, place, reader: first });
+        self.out.stores.push(Store { content, base, element, dims, place, reader: self.plan.lifted.reader(first) });
     }
 
     /// Whether a constant that the fold leaves without readers can hold the numbers: an initializer in sight, of their shape and type.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::graph::is_standard_domain;
-use crate::onnx::{FunctionProto, ModelProto, NodeProto};
+use crate::onnx::{AttributeProto, FunctionProto, ModelProto, NodeProto};
 
 /// Domain, name and overload.
 type Key<'m> = (&'m str, &'m str, &'m str);
@@ -99,6 +99,42 @@ impl<'m> Functions<'m> {
             Some(f) => Err(Error::new(ErrorKind::Graph, "the function calls itself, or another that does")
                 .at(format!("function {}:{}", f.domain(), f.name()))
                 .remedy("the model is broken; export it again")),
+        }
+    }
+}
+
+/// The attributes that a function is called with.
+#[derive(Debug, Default)]
+pub struct Arguments<'m> {
+    /// Absent where the call itself hands on an attribute of a function around it.
+    by_name: BTreeMap<&'m str, Option<&'m AttributeProto>>,
+}
+
+/// What a reference to an attribute of the function around stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Argument<'m> {
+    /// This attribute.
+    Given(&'m AttributeProto),
+    /// Nothing: the attribute that refers to it is absent.
+    Absent,
+    /// It is not known.
+    Unknown,
+}
+
+impl<'m> Arguments<'m> {
+    /// Those of a call, with the function's defaults.
+    pub fn of(function: &'m FunctionProto, call: &'m NodeProto) -> Arguments<'m> {
+        let all = function.attribute_proto.iter().chain(&call.attribute);
+        let known = |a: &'m AttributeProto| a.ref_attr_name().is_empty().then_some(a);
+        Arguments { by_name: all.map(|attribute| (attribute.name(), known(attribute))).collect() }
+    }
+
+    /// What a reference stands for.
+    pub fn get(&self, name: &str) -> Argument<'m> {
+        match self.by_name.get(name) {
+            Some(Some(attribute)) => Argument::Given(attribute),
+            Some(None) => Argument::Unknown,
+            None => Argument::Absent,
         }
     }
 }

@@ -92,22 +92,6 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("constant-form"),
     },
     Sample {
-        name: "an attribute that the function's caller gives",
-        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
-            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
-            { y = local.f <e = 0.5> (x) }
-            <opset_import: ["" : 17], domain: "local">
-            f <e> (x) => (y)
-            { w = Constant <value = float[3,2,1,1] {1, 2, 3, 4, 5, 6}> ()
-              s = Constant <value_floats = [1.0, 2.0, 3.0]> ()
-              b = Constant <value_floats = [1.0, 2.0, 3.0]> ()
-              m = Constant <value_floats = [1.0, 2.0, 3.0]> ()
-              v = Constant <value_floats = [1.0, 4.0, 4.0]> ()
-              c = Conv (x, w)
-              y = BatchNormalization <epsilon: float = @e> (c, s, b, m, v) }"#,
-        expect: Expect::Kept("attribute-reference"),
-    },
-    Sample {
         name: "a folded weight is too large for half precision",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float16[1,2,2,2] x) => (float16[1,2,2,2] y)
