@@ -55,7 +55,9 @@ impl Lowering<'_, '_> {
         }
         for (function, signature) in &self.plan.lifted.signatures {
             let parameters = &self.graph.scope(*function).inputs;
-            gone.extend(signature.unused.iter().filter_map(|at| parameters.get(*at)).map(|v| (*function, self.graph.value(*v).name)));
+            gone.extend(
+                signature.unused.iter().filter_map(|at| parameters.get(*at)).map(|v| (*function, self.graph.value(*v).name)),
+            );
             for call in &signature.calls {
                 changes.entry(*call).or_default().unused.extend(&signature.unused);
             }

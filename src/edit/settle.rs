@@ -83,21 +83,37 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
 fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
     let (graph, draft) = (plan.view.graph, &plan.view.draft);
     let mut groups: Vec<Group<'p>> = Vec::new();
-    let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
+    let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (&(node, input), content) in plan.lifted.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
         let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let same = base.and_then(|b| by_base.get(&b)).into_iter().flatten();
+        // Calls may share what they did not give before, too, where all of them see it.
+        let key = base.map_or_else(|| shared(plan, (node, input)).map(Key::Parameter), |base| Some(Key::Stored(base)));
+        let same = key.and_then(|key| by_key.get(&key)).into_iter().flatten();
         match same.copied().find(|g| groups[*g].1 == content) {
             Some(group) => groups[group].2.push((node, input)),
             None => {
-                if let Some(base) = base {
-                    by_base.entry(base).or_default().push(groups.len());
+                if let Some(key) = key {
+                    by_key.entry(key).or_default().push(groups.len());
                 }
                 groups.push((base, content, vec![(node, input)]));
             }
         }
     }
     groups.into_iter().map(|(_, content, readers)| (content, readers)).collect()
+}
+
+/// What changed inputs must have in common to share a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The stored constant.
+    Stored(TensorId),
+    /// Where a function's body reads it, and the graph of the calls.
+    Parameter((Reader, ScopeId)),
+}
+
+fn shared(plan: &Plan<'_>, reader: Reader) -> Option<(Reader, ScopeId)> {
+    let inside = plan.lifted.inside.get(&reader)?;
+    Some((inside.reader, plan.view.graph.node(reader.0).scope))
 }
 
 /// Every name of the file: new ones must differ from all of them, in whatever graph they stand.

@@ -172,7 +172,9 @@ mod tests {
 
     #[test]
     fn a_function_that_calls_itself_is_an_error() {
-        assert!(Functions::of(&model(vec![function("a", "", &["b"]), function("b", "", &["c"]), function("c", "", &[])])).is_ok());
+        assert!(
+            Functions::of(&model(vec![function("a", "", &["b"]), function("b", "", &["c"]), function("c", "", &[])])).is_ok()
+        );
         for calls in [["b", "a"], ["b", "b"]] {
             let broken = model(vec![function("a", "", &calls[..1]), function("b", "", &calls[1..])]);
             let error = Functions::of(&broken).unwrap_err();
@@ -186,8 +188,7 @@ mod tests {
         let functions = Functions::of(&model).unwrap();
         let call = |domain: &str, name: &str, overload: &str| {
             let text = |s: &str| Some(s.to_owned());
-            let node =
-                NodeProto { domain: text(domain), op_type: text(name), overload: text(overload), ..NodeProto::default() };
+            let node = NodeProto { domain: text(domain), op_type: text(name), overload: text(overload), ..NodeProto::default() };
             functions.called(&node)
         };
         assert_eq!([call("d", "a", ""), call("d", "a", "o")], [Some(0), Some(1)]);

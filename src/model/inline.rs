@@ -60,8 +60,7 @@ pub(super) fn pieces(model: &Model) -> Result<Option<Vec<Piece>>> {
 
 /// Which functions go, and operator sets that the model must then import because their bodies do.
 fn inlined<'m>(model: &'m ModelProto, functions: &Functions<'m>) -> (Vec<bool>, BTreeMap<&'m str, i64>) {
-    let mut imports: BTreeMap<&str, i64> =
-        model.opset_import.iter().map(|o| (plain_domain(o.domain()), o.version())).collect();
+    let mut imports: BTreeMap<&str, i64> = model.opset_import.iter().map(|o| (plain_domain(o.domain()), o.version())).collect();
     let known: BTreeSet<&str> = imports.keys().copied().collect();
     let mut goes = vec![false; functions.len()];
     let mut called = vec![false; functions.len()];

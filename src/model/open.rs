@@ -140,6 +140,11 @@ impl Model {
         Ok(Model { sides, side_index, ..Model::parse(source, path.as_deref())? })
     }
 
+    /// Whether calls of functions were replaced, so that this is not what the file says.
+    pub fn is_inlined(&self) -> bool {
+        matches!(self.source, Bytes::Spliced(_))
+    }
+
     /// Bytes of file `index`: 0 is the model itself, others are side files.
     pub fn file(&self, index: usize) -> &dyn Source {
         match index.checked_sub(1).and_then(|i| self.sides.get(i)) {

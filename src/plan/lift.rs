@@ -78,7 +78,8 @@ pub fn lift(
         for (other, _) in &all {
             let other = part(graph, other, function);
             if other != own {
-                let apart = |one: &[Fold], two: &[Fold]| one.iter().filter(|f| !two.contains(f)).map(|f| f.site).collect::<Vec<_>>();
+                let apart =
+                    |one: &[Fold], two: &[Fold]| one.iter().filter(|f| !two.contains(f)).map(|f| f.site).collect::<Vec<_>>();
                 refused.extend(apart(&own.folds, &other.folds));
                 refused.extend(apart(&other.folds, &own.folds));
                 if refused.len() == before {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId, is_standard_domain};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Functions, Model};
 use crate::model::scan::{GraphSpan, Nested, NodeSpan};
 use crate::model::tensor::{Home, Tensor};
+use crate::model::{Functions, Model};
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, NodeProto, ValueInfoProto};
 
 pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {

@@ -53,7 +53,13 @@ pub(super) struct Expander<'x, 'm> {
 
 impl<'m> Expander<'_, 'm> {
     /// Edits of the nodes of a graph or nested graph.
-    pub(super) fn graph_nodes(&mut self, list: &[NodeProto], span: &GraphSpan, names: &Names<'_>, edits: &mut Vec<Edit>) -> Result<()> {
+    pub(super) fn graph_nodes(
+        &mut self,
+        list: &[NodeProto],
+        span: &GraphSpan,
+        names: &Names<'_>,
+        edits: &mut Vec<Edit>,
+    ) -> Result<()> {
         for (node, at) in list.iter().zip(&span.nodes) {
             match self.function(node) {
                 Some((function, body)) => {
