@@ -23,10 +23,8 @@ const MOST_NODES: usize = 200_000;
 
 /// The model with its calls replaced; `None` if there is no call that can be.
 ///
-/// A call stays if its function imports another version of an operator set than the model, or if it hands over a graph.
-///
 /// # Errors
-/// A function that calls itself, a file that cannot be read, and results beyond [`MOST_NODES`] nodes.
+/// A function that calls itself, and a file that cannot be read.
 pub(super) fn pieces(model: &Model) -> Result<Option<Vec<Piece>>> {
     if model.proto.functions.is_empty() {
         return Ok(None);
@@ -34,11 +32,6 @@ pub(super) fn pieces(model: &Model) -> Result<Option<Vec<Piece>>> {
     let functions = Functions::of(&model.proto)?;
     let (goes, imports) = inlined(&model.proto, &functions);
     let Some(graph) = model.proto.graph.as_ref().filter(|_| goes.iter().any(|goes| *goes)) else { return Ok(None) };
-    let budget = size(graph, &functions, &goes);
-    if budget > MOST_NODES {
-        return Err(Error::new(ErrorKind::Graph, format!("with its functions inlined it has over {MOST_NODES} nodes"))
-            .remedy("leave the functions as they are"));
-    }
     let mut expander = Expander { model, functions: &functions, goes: &goes, taken: taken(&model.proto) };
     let mut edits = Vec::new();
     expander.graph_nodes(&graph.node, &model.scan.graph, &Names::outside(), &mut edits)?;
@@ -59,7 +52,10 @@ pub(super) fn pieces(model: &Model) -> Result<Option<Vec<Piece>>> {
 }
 
 /// Which functions go, and operator sets that the model must then import because their bodies do.
-fn inlined<'m>(model: &'m ModelProto, functions: &Functions<'m>) -> (Vec<bool>, BTreeMap<&'m str, i64>) {
+///
+/// A function stays if it imports another version of an operator set than the model, or if a call hands a graph over; all stay
+/// if the result would have more than [`MOST_NODES`] nodes.
+pub(super) fn inlined<'m>(model: &'m ModelProto, functions: &Functions<'m>) -> (Vec<bool>, BTreeMap<&'m str, i64>) {
     let mut imports: BTreeMap<&str, i64> = model.opset_import.iter().map(|o| (plain_domain(o.domain()), o.version())).collect();
     let known: BTreeSet<&str> = imports.keys().copied().collect();
     let mut goes = vec![false; functions.len()];
@@ -93,6 +89,9 @@ fn inlined<'m>(model: &'m ModelProto, functions: &Functions<'m>) -> (Vec<bool>, 
         }
     }
     imports.retain(|domain, _| !known.contains(domain));
+    if model.graph.as_ref().is_some_and(|graph| size(graph, functions, &goes) > MOST_NODES) {
+        goes.fill(false);
+    }
     (goes, imports)
 }
 

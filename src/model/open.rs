@@ -128,16 +128,24 @@ impl Model {
     }
 
     /// The model with calls of its functions replaced by their bodies: as if the file had been written that way. What cannot be
-    /// replaced, because a function imports another version of an operator set or is given a graph, stays.
+    /// replaced, because a function imports another version of an operator set, is given a graph, or grows too large, stays.
     ///
     /// # Errors
-    /// Functions that call themselves, a file that cannot be read, a result too large to be worked with.
+    /// Functions that call themselves, a file that cannot be read.
     pub fn inlined(self) -> Result<Model> {
         let Some(pieces) = inline::pieces(&self)? else { return Ok(self) };
         let Model { path, source, sides, side_index, .. } = self;
         let too_large = || Error::new(ErrorKind::Graph, "with its functions inlined it is too large");
         let source = Bytes::Spliced(Box::new(Spliced::new(source, pieces).ok_or_else(too_large)?));
         Ok(Model { sides, side_index, ..Model::parse(source, path.as_deref())? })
+    }
+
+    /// By function: whether [`Model::inlined`] replaces its calls.
+    ///
+    /// # Errors
+    /// Functions that call themselves.
+    pub fn inlinable(&self) -> Result<Vec<bool>> {
+        Ok(inline::inlined(&self.proto, &crate::model::Functions::of(&self.proto)?).0)
     }
 
     /// Whether calls of functions were replaced, so that this is not what the file says.

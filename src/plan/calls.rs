@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::Result;
 use crate::model::functions::Arguments;
 use crate::model::{Graph, NodeId, ScopeId, ScopeKind, ValueId};
 
@@ -23,11 +24,17 @@ pub struct Binding<'a> {
 }
 
 impl Calls {
-    /// The calls in a graph.
-    pub fn of(graph: &Graph<'_>) -> Calls {
+    /// The calls in a graph, of functions that could as well be inlined: of others nobody could see whether a change is right.
+    ///
+    /// # Errors
+    /// Functions that call themselves.
+    pub fn of(graph: &Graph<'_>) -> Result<Calls> {
+        let inlinable = graph.model.inlinable()?;
         let mut bodies = BTreeMap::new();
         for (id, scope) in graph.scopes.iter().enumerate() {
-            if let ScopeKind::Function(index) = scope.kind {
+            if let ScopeKind::Function(index) = scope.kind
+                && inlinable.get(index) == Some(&true)
+            {
                 bodies.insert(index, ScopeId(id));
             }
         }
@@ -38,7 +45,7 @@ impl Calls {
             }
         }
         by_function.retain(|_, calls| calls.len() <= MOST_CALLS);
-        Calls { by_function }
+        Ok(Calls { by_function })
     }
 
     /// The functions that are called, with their calls.

@@ -80,7 +80,7 @@ impl Plan<'_> {
 /// # Errors
 /// A file that cannot be read. What cannot be folded is no error.
 pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
-    let calls = Calls::of(graph);
+    let calls = Calls::of(graph)?;
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
     let mut excluded: BTreeMap<NodeId, Reason> = options.excluded.iter().rev().copied().collect();
     loop {
