@@ -58,6 +58,8 @@ pub(super) struct Settlement<'p> {
     pub replaced: BTreeSet<NodeId>,
     /// New names of values that are something else than before.
     pub renamed: BTreeMap<ValueId, String>,
+    /// Names of new parameters of functions.
+    pub parameters: BTreeMap<ScopeId, Vec<String>>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -65,6 +67,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     let graph = plan.view.graph;
     let mut settler =
         Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    settler.signatures();
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
         settler.in_place_or(content, readers, &mut fresh);
@@ -82,21 +85,37 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
 fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
     let (graph, draft) = (plan.view.graph, &plan.view.draft);
     let mut groups: Vec<Group<'p>> = Vec::new();
-    let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
-    for (&(node, input), content) in draft.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
+    let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (&(node, input), content) in plan.lifted.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
         let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let same = base.and_then(|b| by_base.get(&b)).into_iter().flatten();
+        // Calls may share what they did not give before, too, where all of them see it.
+        let key = base.map_or_else(|| shared(plan, (node, input)).map(Key::Parameter), |base| Some(Key::Stored(base)));
+        let same = key.and_then(|key| by_key.get(&key)).into_iter().flatten();
         match same.copied().find(|g| groups[*g].1 == content) {
             Some(group) => groups[group].2.push((node, input)),
             None => {
-                if let Some(base) = base {
-                    by_base.entry(base).or_default().push(groups.len());
+                if let Some(key) = key {
+                    by_key.entry(key).or_default().push(groups.len());
                 }
                 groups.push((base, content, vec![(node, input)]));
             }
         }
     }
     groups.into_iter().map(|(_, content, readers)| (content, readers)).collect()
+}
+
+/// What changed inputs must have in common to share a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The stored constant.
+    Stored(TensorId),
+    /// Where a function's body reads it, and the graph of the calls.
+    Parameter((Reader, ScopeId)),
+}
+
+fn shared(plan: &Plan<'_>, reader: Reader) -> Option<(Reader, ScopeId)> {
+    let inside = plan.lifted.inside.get(&reader)?;
+    Some((inside.reader, plan.view.graph.node(reader.0).scope))
 }
 
 /// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
@@ -136,6 +155,25 @@ impl<'p> Settler<'p, '_> {
         }
     }
 
+    /// New parameters get names, and what parameters that go were given loses a reader in each call.
+    fn signatures(&mut self) {
+        let plan = self.plan;
+        for (function, signature) in &plan.lifted.signatures {
+            for port in &signature.added {
+                let name = self.new_name(*port);
+                self.out.reads.insert(*port, name.clone());
+                self.out.parameters.entry(*function).or_default().push(name);
+            }
+            for call in &signature.calls {
+                for position in &signature.unused {
+                    if let Some(value) = self.draft().input(self.graph(), *call, *position) {
+                        self.forget(value, Use::Node(*call, *position));
+                    }
+                }
+            }
+        }
+    }
+
     fn forget(&mut self, value: ValueId, user: Use) {
         let now: Vec<Use> = self.uses(value).iter().filter(|u| **u != user).copied().collect();
         self.uses.insert(value, now);
@@ -158,7 +196,8 @@ impl<'p> Settler<'p, '_> {
                     Home::Computed { node } => self.replace(node, &stored.name),
                     _ => Place::Message(*tensor),
                 };
-                let store = Store { content, base: Some(*tensor), element, dims, place, reader: readers[0] };
+                let reader = self.plan.lifted.reader(readers[0]);
+                let store = Store { content, base: Some(*tensor), element, dims, place, reader };
                 self.out.stores.push(store);
                 return;
             }
@@ -201,7 +240,11 @@ impl<'p> Settler<'p, '_> {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let Some(element) = self.plan.view.input_element(first.0, first.1) else { return };
+        let element = match self.plan.lifted.inside.get(&first) {
+            Some(inside) => inside.element,
+            None => self.plan.view.input_element(first.0, first.1),
+        };
+        let Some(element) = element else { return };
         let dims = match content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
             DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
@@ -223,7 +266,7 @@ impl<'p> Settler<'p, '_> {
         for reader in readers {
             self.out.reads.insert(*reader, name.clone());
         }
-        self.out.stores.push(Store { content, base, element, dims, place, reader: first });
+        self.out.stores.push(Store { content, base, element, dims, place, reader: self.plan.lifted.reader(first) });
     }
 
     /// Whether a constant that the fold leaves without readers can hold the numbers: an initializer in sight, of their shape and type.

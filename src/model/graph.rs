@@ -83,6 +83,8 @@ pub struct Node<'m> {
     pub constant: Option<TensorId>,
     /// Whether its operator is ONNX's own: the standard domain, and no function of the model takes its place.
     pub standard: bool,
+    /// The function of the model that it calls.
+    pub calls: Option<usize>,
 }
 
 /// Where a value comes from.
@@ -185,6 +187,15 @@ impl<'m> Graph<'m> {
         &self.tensors[id.0]
     }
 
+    /// The main graph or the function that a scope stands in.
+    pub fn root(&self, id: ScopeId) -> ScopeId {
+        let mut at = id;
+        while let Some(parent) = self.scope(at).parent {
+            at = parent;
+        }
+        at
+    }
+
     /// The value that a name means in a scope, looked up from the inside out.
     pub fn lookup(&self, scope: ScopeId, name: &str) -> Option<ValueId> {
         let mut at = Some(scope);
@@ -210,7 +221,10 @@ impl<'m> Graph<'m> {
             let node = match self.value(at).origin {
                 Origin::Initializer(tensor) => return Ok((tensor, way)),
                 Origin::Input { default: Some(_) } => return Err(NotConstant::Overridable),
-                Origin::Input { default: None } => return Err(NotConstant::Input),
+                Origin::Input { default: None } => {
+                    let is_function = matches!(self.scope(self.value(at).scope).kind, ScopeKind::Function(_));
+                    return Err(if is_function { NotConstant::Argument } else { NotConstant::Input });
+                }
                 Origin::Opaque => return Err(NotConstant::Form),
                 Origin::Node(node, _) => self.node(node),
             };

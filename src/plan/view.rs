@@ -7,9 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
 use crate::model::{
-    ConstantFact, Fault, Graph, InputFact, NodeId, NodeView, NotConstant, Payload, Shape, Unreadable, ValueId, tensor,
+    ConstantFact, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable, ValueId,
+    tensor,
 };
 use crate::ops::{self, Stop};
+use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
 use crate::plan::draft::{Draft, DraftTensor};
 
@@ -22,16 +24,19 @@ pub struct View<'a> {
     /// The shapes of values; folding does not change them.
     shapes: Vec<Option<Shape>>,
     assume_inference: bool,
+    /// What stands for the parameters of functions.
+    binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
     failure: RefCell<Option<Error>>,
 }
 
 impl<'a> View<'a> {
     /// The graph with an empty draft, its shapes inferred.
-    pub fn new(graph: &'a Graph<'a>, assume_inference: bool) -> View<'a> {
+    pub fn new(graph: &'a Graph<'a>, assume_inference: bool, binding: Binding<'a>) -> View<'a> {
         let shapes = (0..graph.values.len()).map(|v| graph.declared_shape(ValueId(v))).collect();
-        let mut view = View { graph, draft: Draft::new(graph), shapes, assume_inference, failure: RefCell::new(None) };
+        let mut view = View { graph, draft: Draft::new(graph), shapes, assume_inference, binding, failure: RefCell::new(None) };
         for (id, node) in graph.nodes.iter().enumerate() {
+            view.hand_over_shapes(node);
             let Some(Some(output)) = node.outputs.first() else { continue };
             if !node.standard {
                 continue;
@@ -52,6 +57,25 @@ impl<'a> View<'a> {
             }
         }
         view
+    }
+
+    /// Parameters of a function that a node reads have the shapes of the call's arguments.
+    fn hand_over_shapes(&mut self, node: &Node<'_>) {
+        for value in node.inputs.iter().flatten() {
+            let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).cloned());
+            if let (Some(known @ None), Some(shape)) = (self.shapes.get_mut(value.0), shape) {
+                *known = Some(shape);
+            }
+        }
+    }
+
+    /// The constant behind a value, with the call's arguments in the place of parameters.
+    fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
+        let found = match (self.graph.constant(value), self.binding.argument(value)) {
+            (Err(NotConstant::Argument), Some(argument)) => self.graph.constant(argument),
+            (found, _) => found,
+        };
+        found.map(|(tensor, _)| tensor)
     }
 
     /// The shape of a value, if its rank is known.
@@ -79,6 +103,7 @@ impl<'a> View<'a> {
             op_type: self.draft.operators.get(&id).copied().unwrap_or_else(|| node.proto.op_type()),
             opset: self.graph.scope(node.scope).opset?,
             proto: node.proto,
+            arguments: self.binding.attributes(self.graph, node.scope),
             dropped: self.draft.dropped.get(&id).map_or(&[], |d| d),
             inputs: (0..connected).map(|input| self.input_fact(id, input)).collect(),
             outputs: node.outputs.iter().map(Option::is_some).collect(),
@@ -101,7 +126,7 @@ impl<'a> View<'a> {
     }
 
     fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
-        let tensor = self.graph.tensor(self.graph.constant(value)?.0);
+        let tensor = self.graph.tensor(self.constant(value)?);
         Ok(ConstantFact { dims: tensor.dims.clone(), element: tensor.element(), data_type: tensor.data_type })
     }
 
@@ -171,8 +196,8 @@ impl NodeElements<'_, '_> {
     fn tensor(&self, input: usize) -> std::result::Result<&crate::model::Tensor, Fault> {
         let graph = self.view.graph;
         let value = self.view.draft.input(graph, self.node, input).ok_or(Fault::Unreadable(Unreadable::Missing(input)))?;
-        let constant = graph.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
-        Ok(graph.tensor(constant.0))
+        let constant = self.view.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
+        Ok(graph.tensor(constant))
     }
 
     fn reason(&self, fault: Fault) -> Reason {

@@ -105,7 +105,9 @@ impl Default for VerifyOptions {
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
+    // Functions are a way of writing a model down: what is compared is what they stand for.
+    let (a, b) = (Model::open(before)?.inlined(), Model::open_moved(after, &options.moved_sides)?.inlined());
+    let (a, b) = (a.map_err(|e| e.file(before))?, b.map_err(|e| e.file(after))?);
     let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
     let alignment = align::align(&a, &b)?;
     let mut judged = region::judge(&a, &b, &alignment)?;
