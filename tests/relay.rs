@@ -38,6 +38,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         before,
         after,
         moved_sides: vec![],
+        freeze: false,
         sites: vec![site],
         units: 1.0,
         units_once: 1.0,

@@ -30,7 +30,7 @@ enum Target {
 pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
     let target = target(arguments)?;
-    let input = Input::open(&arguments.model)?;
+    let input = arguments.planning.open(&arguments.model)?;
     let named = |e: Error| e.file(&input.name);
     if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
         let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");

@@ -1,8 +1,11 @@
 //! What the user may say about what is folded, and the same as words of a command.
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 
 use super::files;
+use super::input::Input;
 use bnfold::plan;
 
 /// What decides what is folded.
@@ -14,6 +17,9 @@ pub struct Planning {
     /// Take initializers that are also inputs for constants, and off the list of inputs
     #[arg(long)]
     pub freeze_initializers: bool,
+    /// Replace calls of the model's own functions by the functions' bodies
+    #[arg(long)]
+    pub inline: bool,
     /// Where only a scale can move: leave an Add; `auto` does where no weight is stored twice for it
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Choice")]
     pub partial: Partial,
@@ -60,17 +66,30 @@ pub enum Lower {
 }
 
 impl Planning {
+    /// Opens a model as these options read it.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not a model.
+    pub fn open(&self, path: &Path) -> bnfold::Result<Input> {
+        let input = Input::open(path)?;
+        if self.inline { input.inlined() } else { Ok(input) }
+    }
+
     /// The graph of a model as these options read it.
     ///
     /// # Errors
     /// The graph is not well-formed.
     pub fn graph<'m>(&self, model: &'m bnfold::model::Model) -> bnfold::Result<bnfold::model::Graph<'m>> {
-        if self.freeze_initializers { bnfold::model::Graph::build_frozen(model) } else { bnfold::model::Graph::build(model) }
+        if self.freeze_initializers { bnfold::constants::build_frozen(model) } else { bnfold::constants::build(model) }
     }
 
     /// The options that were given, as words of a command.
     pub fn words(&self) -> Vec<String> {
-        let switches = [(self.assume_inference, "--assume-inference"), (self.freeze_initializers, "--freeze-initializers")];
+        let switches = [
+            (self.assume_inference, "--assume-inference"),
+            (self.freeze_initializers, "--freeze-initializers"),
+            (self.inline, "--inline"),
+        ];
         let mut words: Vec<String> = switches.iter().filter(|(given, _)| *given).map(|(_, word)| (*word).to_owned()).collect();
         let mut choice = |option: &str, value: Option<clap::builder::PossibleValue>| {
             words.extend(value.map(|value| format!("{option}={}", value.get_name())));

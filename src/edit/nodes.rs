@@ -17,6 +17,8 @@ struct NodeChange {
     /// By input, what it reads; nothing: the input goes, and with it all behind it.
     inputs: BTreeMap<usize, Option<String>>,
     outputs: BTreeMap<usize, String>,
+    /// Inputs that are taken out, so that the ones behind move up.
+    unused: BTreeSet<usize>,
 }
 
 impl Lowering<'_, '_> {
@@ -53,6 +55,17 @@ impl Lowering<'_, '_> {
                 }
             }
         }
+        for (function, signature) in &self.plan.lifted.signatures {
+            let parameters = &self.graph.scope(*function).inputs;
+            gone.extend(
+                signature.unused.iter().filter_map(|at| parameters.get(*at)).map(|v| (*function, self.graph.value(*v).name)),
+            );
+            for call in &signature.calls {
+                changes.entry(*call).or_default().unused.extend(&signature.unused);
+            }
+            let added = settlement.parameters.get(function).map_or(&[][..], |names| names);
+            self.signature(*function, &signature.unused, added)?;
+        }
         for node in draft.operators.keys().chain(draft.dropped.keys()) {
             changes.entry(*node).or_default();
         }
@@ -65,6 +78,7 @@ impl Lowering<'_, '_> {
         let mut removed: BTreeSet<NodeId> =
             draft.folds.iter().map(|fold| fold.site).filter(|site| draft.is_removed(*site)).collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
+        removed.extend(&settlement.replaced);
         for node in removed {
             let at = self.graph.node(node);
             self.remove(self.graph.scope(at.scope).span, &at.span.span);
@@ -139,6 +153,22 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
+    /// The parameters of a function: those that go, and new ones behind the others.
+    fn signature(&mut self, function: ScopeId, unused: &[usize], added: &[String]) -> Result<()> {
+        let parent = self.graph.scope(function).span.last_piece();
+        let all = message::fields(self.graph.model, &parent)?;
+        let old: Vec<&Field> = all.iter().filter(|f| f.number == 4).collect();
+        for field in unused.iter().filter_map(|position| old.get(*position)) {
+            self.out.edits.push(Edit { parent: parent.clone(), at: field.range.clone(), with: vec![] });
+        }
+        let end = old.last().map_or(parent.end, |f| f.range.end);
+        let new: Vec<u8> = added.iter().flat_map(|name| message::text_field(4, name)).collect();
+        if !new.is_empty() {
+            self.out.edits.push(Edit { parent, at: end..end, with: vec![Piece::Bytes(new)] });
+        }
+        Ok(())
+    }
+
     fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {
         let parent = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &parent)?;
@@ -153,17 +183,21 @@ impl Lowering<'_, '_> {
         let mut next = inputs.len();
         for (input, name) in &change.inputs {
             match (inputs.get(*input), name) {
+                (Some(_), _) if change.unused.contains(input) => {}
                 (Some(field), Some(name)) => edit(field.range.clone(), message::text_field(1, name)),
                 (Some(field), None) => edit(field.range.clone(), vec![]),
                 (None, None) => {}
                 (None, Some(name)) => {
-                    for _ in next..*input {
+                    for _ in (next..*input).filter(|input| !change.unused.contains(input)) {
                         added.extend(message::text_field(1, ""));
                     }
                     added.extend(message::text_field(1, name));
                     next = input + 1;
                 }
             }
+        }
+        for field in change.unused.iter().filter_map(|input| inputs.get(*input)) {
+            edit(field.range.clone(), vec![]);
         }
         if !added.is_empty() {
             let at = inputs.last().map_or(parent.start, |f| f.range.end);

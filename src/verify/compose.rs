@@ -219,6 +219,7 @@ mod run {
             before: paths.0.to_owned(),
             after: paths.1.to_owned(),
             moved_sides: options.moved_sides.clone(),
+            freeze: options.freeze,
             sites: sites.iter().map(plan).collect(),
             units: options.tier.units(),
             units_once: Tier::Own.units(),

@@ -4,6 +4,7 @@
 pub mod align;
 pub mod certify;
 mod compose;
+pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
@@ -64,9 +65,19 @@ pub enum Runner {
 
 impl VerifyOptions {
     /// The graph of a model as these options read it.
-    fn graph<'m>(&self, model: &'m crate::model::Model) -> crate::Result<Graph<'m>> {
-        if self.freeze { Graph::build_frozen(model) } else { Graph::build(model) }
+    fn graph<'m>(&self, model: &'m Model) -> crate::Result<Graph<'m>> {
+        graph(model, self.freeze)
     }
+}
+
+/// The graph of a model as the judge reads it: what is computed from constants is a constant.
+///
+/// # Errors
+/// As [`Graph::build`].
+pub fn graph(model: &Model, freeze: bool) -> crate::Result<Graph<'_>> {
+    let mut graph = if freeze { Graph::build_frozen(model) } else { Graph::build(model) }?;
+    graph.compute(computed::evaluate);
+    Ok(graph)
 }
 
 impl Default for VerifyOptions {
@@ -94,7 +105,9 @@ impl Default for VerifyOptions {
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
+    // Functions are a way of writing a model down: what is compared is what they stand for.
+    let (a, b) = (Model::open(before)?.inlined(), Model::open_moved(after, &options.moved_sides)?.inlined());
+    let (a, b) = (a.map_err(|e| e.file(before))?, b.map_err(|e| e.file(after))?);
     let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
     let alignment = align::align(&a, &b)?;
     let mut judged = region::judge(&a, &b, &alignment)?;

@@ -24,7 +24,7 @@ use super::job::{Job, Whole};
 use super::load::load_moved;
 use super::prepare::{Prepared, prepare_edited};
 use super::run::Loaded;
-use super::{CouldNotRun, array};
+use super::{CouldNotRun, array, computed};
 use crate::onnx::tensor_proto::DataType;
 use crate::verify::region::Shapes;
 use edit::FlatSite;
@@ -39,6 +39,8 @@ pub struct Relay {
     pub after: PathBuf,
     /// Side files of the second model that are under other names: location in the model, and path.
     pub moved_sides: Vec<(String, PathBuf)>,
+    /// Whether initializers that are also inputs are taken for constants.
+    pub freeze: bool,
     /// Where the models differ.
     pub sites: Vec<SitePlan>,
     /// How many units of roundoff a constant may be off.
@@ -190,6 +192,7 @@ impl Relay {
     fn lead(&self, branch: Branch, seed: u64, given: &BTreeMap<String, Array>) -> Result<Leader, CouldNotRun> {
         let mut model = load_moved(&self.after, &self.moved_sides)?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
+        computed::settle(&mut model, &self.after, &self.moved_sides, self.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::AFTER)?;
@@ -229,6 +232,7 @@ impl Relay {
     fn follow(&self, branch: Branch, leader: Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
         let mut model = load_moved(&self.before, &[])?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.before[..]))?;
+        computed::settle(&mut model, &self.before, &[], self.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::BEFORE)?;
