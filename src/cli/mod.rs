@@ -10,6 +10,7 @@ mod files;
 mod fold;
 mod input;
 mod inspect;
+mod planning;
 mod scratch;
 mod selftest;
 mod signals;

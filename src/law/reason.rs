@@ -63,6 +63,7 @@ reasons! {
     ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";
     CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
     PartOfValue = "part-of-value", "the map would reach only a part of a sum or concatenation", "nothing";
+    LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }
 
