@@ -251,7 +251,7 @@ impl<'p> Settler<'p, '_> {
     /// Values that a map has passed: still there, but something else.
     fn rename(&mut self) {
         for value in &self.draft().changed {
-            if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
+            if self.draft().producer(self.graph(), *value).is_some() {
                 let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
                 self.out.renamed.insert(*value, name);
             }

@@ -34,6 +34,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         gain: 1.0,
         bias,
         shift_in,
+        behind: Ok(()),
+        beside: vec![],
     }))
 }
 

@@ -33,6 +33,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         gain: 1.0,
         bias,
         shift_in: if is_pointwise(node, kernel)? { Ok(()) } else { Err(Reason::BorderTaps) },
+        behind: Ok(()),
+        beside: vec![],
     }))
 }
 

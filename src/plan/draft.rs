@@ -53,8 +53,8 @@ pub struct Draft {
     inputs: BTreeMap<(NodeId, usize), Option<ValueId>>,
     /// By value, where changed: who produces it now (`None`: nobody, it is gone).
     producers: BTreeMap<ValueId, Option<(NodeId, usize)>>,
-    /// By node, where changed: the value that its first output is now.
-    outputs: BTreeMap<NodeId, ValueId>,
+    /// By node and output, where changed: the value that it is now.
+    outputs: BTreeMap<(NodeId, usize), ValueId>,
     /// By value, where changed: who uses it now.
     uses: BTreeMap<ValueId, Vec<Use>>,
     /// Changed constants.
@@ -95,9 +95,9 @@ impl Draft {
         }
     }
 
-    /// The value at the first output of a node.
-    pub fn output(&self, graph: &Graph<'_>, node: NodeId) -> Option<ValueId> {
-        self.outputs.get(&node).copied().or_else(|| graph.node(node).outputs.first().copied().flatten())
+    /// The value at an output of a node.
+    pub fn output(&self, graph: &Graph<'_>, node: NodeId, output: usize) -> Option<ValueId> {
+        self.outputs.get(&(node, output)).copied().or_else(|| graph.node(node).outputs.get(output).copied().flatten())
     }
 
     /// Who uses a value.
@@ -127,7 +127,7 @@ impl Draft {
             }
         }
         self.changed.extend(route.changed);
-        let (read, made) = (self.input(graph, route.site, route.data), self.output(graph, route.site));
+        let (read, made) = (self.input(graph, route.site, route.data), self.output(graph, route.site, 0));
         if let Some(removed) = self.removed.get_mut(route.site.0) {
             *removed = true;
         }
@@ -141,27 +141,34 @@ impl Draft {
                 // The value behind the site keeps its name: the producer of the value before makes it now.
                 Way::Back => {
                     let producer = self.producer(graph, read);
-                    if let Some((node, 0)) = producer {
-                        self.outputs.insert(node, made);
+                    if let Some(end) = producer {
+                        self.outputs.insert(end, made);
                     }
                     self.producers.insert(made, producer);
                     self.producers.insert(read, None);
+                    // Nodes that look at its shape.
+                    self.redirect(graph, read, made);
                 }
                 // The value before the site keeps its name: readers of the value behind read it now.
                 Way::Ahead => {
-                    for user in self.uses(graph, made).to_vec() {
-                        if let Use::Node(reader, input) = user {
-                            self.inputs.insert((reader, input), Some(read));
-                            self.forget(graph, made, user);
-                            self.uses.entry(read).or_insert_with(|| graph.value(read).uses.clone()).push(user);
-                        }
-                    }
+                    self.redirect(graph, made, read);
                     self.producers.insert(made, None);
                 }
             }
         }
         self.folds.push(Fold { site: route.site, way: route.way, into: route.into, through: route.through });
         self
+    }
+
+    /// Points all nodes that read one value at another.
+    fn redirect(&mut self, graph: &Graph<'_>, from: ValueId, to: ValueId) {
+        for user in self.uses(graph, from).to_vec() {
+            if let Use::Node(reader, input) = user {
+                self.inputs.insert((reader, input), Some(to));
+                self.forget(graph, from, user);
+                self.uses.entry(to).or_insert_with(|| graph.value(to).uses.clone()).push(user);
+            }
+        }
     }
 
     fn forget(&mut self, graph: &Graph<'_>, value: ValueId, user: Use) {

@@ -61,7 +61,7 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
     let Law::Map(map) = view.law(site).map_err(own)? else { return Err(own(Reason::NotAffine)) };
     let first = match way {
         Way::Back => view.draft.input(view.graph, site, map.data).map(|v| Travel::Back(v, map.placed.clone(), site)),
-        Way::Ahead => view.draft.output(view.graph, site).map(|v| Travel::Ahead(v, map.placed.clone(), site)),
+        Way::Ahead => view.draft.output(view.graph, site, 0).map(|v| Travel::Ahead(v, map.placed.clone(), site)),
     };
     let first = first.ok_or_else(|| own(Reason::NoReader))?;
     let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![], changed: vec![] };
@@ -74,6 +74,9 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
         };
         let (Travel::Back(_, placed, _) | Travel::Ahead(_, placed, _)) = &travel;
         for (arrived, port) in arrivals {
+            if looks_at_shape(view, arrived) {
+                continue;
+            }
             let refused = |reason| Kept { reason, node: arrived };
             if visited.contains(&arrived) {
                 return Err(refused(Reason::SeveralReaders));
@@ -84,16 +87,22 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
             check_types(view, arrived, &step).map_err(refused)?;
             (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into })
                 .push(arrived);
-            for (port, placed) in step.moves {
+            let several = step.moves.len() > 1;
+            for (port, placed) in step.moves.into_iter().filter(|(_, placed)| !placed.map.is_identity()) {
                 let value = match port {
                     Port::Input(input) => view.draft.input(view.graph, arrived, input),
-                    Port::Output => view.draft.output(view.graph, arrived),
+                    Port::Output(output) => view.draft.output(view.graph, arrived, output),
                 };
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
+                let ahead = matches!(port, Port::Output(_));
+                if several && ahead && view.draft.uses(view.graph, value).is_empty() {
+                    // A piece that nobody reads.
+                    continue;
+                }
                 route.changed.push(value);
                 work.push(match port {
                     Port::Input(_) => Travel::Back(value, placed, arrived),
-                    Port::Output => Travel::Ahead(value, placed, arrived),
+                    Port::Output(_) => Travel::Ahead(value, placed, arrived),
                 });
             }
             if !step.parameters.is_empty() {
@@ -102,6 +111,12 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
         }
     }
     Ok(route)
+}
+
+/// Whether a node reads nothing but the shape of its input, which no map changes.
+fn looks_at_shape(view: &View<'_>, node: NodeId) -> bool {
+    let node = view.graph.node(node);
+    node.standard && matches!(node.proto.op_type(), "Shape" | "Size")
 }
 
 /// The producer of a value, if nobody but `from` reads it.
@@ -118,9 +133,11 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
     if scope != view.graph.node(from).scope {
         return keep(Reason::CrossesScope, node);
     }
+    let mut readings = 0;
     for user in view.draft.uses(view.graph, value) {
         match user {
-            Use::Node(reader, _) if *reader == from => {}
+            Use::Node(reader, _) if *reader == from => readings += 1,
+            Use::Node(reader, _) if view.graph.node(*reader).scope == scope && looks_at_shape(view, *reader) => {}
             Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
             Use::Node(reader, _) => return keep(Reason::SeveralReaders, *reader),
             Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
@@ -128,13 +145,10 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
             Use::Annotation(_) => return keep(Reason::Annotated, node),
         }
     }
-    if view.draft.uses(view.graph, value).len() != 1 {
+    if readings != 1 {
         return keep(Reason::SeveralReaders, from);
     }
-    if output != 0 {
-        return keep(Reason::UnknownOperator, node);
-    }
-    Ok((node, Port::Output))
+    Ok((node, Port::Output(output)))
 }
 
 /// All readers of a value, if they are nodes of the same graph.
