@@ -128,17 +128,23 @@ impl Maker {
             *text = text.replacen("2.0, 2.0", "1.0, 1.0", 1);
         }
         let nearest = "mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"";
-        self.node(&match self.opset {
+        let linear = self.pick(2) == 0;
+        let text = match self.opset {
             ..=9 => format!("Upsample <mode = \"nearest\"> ({x}, {by})"),
-            _ if self.pick(2) == 0 => format!("Resize <mode = \"linear\"> ({x}, \"\", {by})"),
+            _ if linear => format!("Resize <mode = \"linear\"> ({x}, \"\", {by})"),
             _ => format!("Resize <{nearest}> ({x}, \"\", {by})"),
-        });
+        };
+        self.node(&text);
         self.spatial.iter_mut().for_each(|extent| *extent *= 2);
     }
 
     fn reduce(&mut self, x: &str, rank: usize) {
         let extent = self.spatial[rank - 1];
-        let (operator, from) = if extent.is_power_of_two() && self.pick(2) == 0 { ("ReduceMean", 18) } else { ("ReduceSum", 13) };
+        // A shift is divided by the number of terms.
+        if !extent.is_power_of_two() {
+            return self.plain(x);
+        }
+        let (operator, from) = if self.pick(2) == 0 { ("ReduceMean", 18) } else { ("ReduceSum", 13) };
         let keep = self.pick(2);
         let (attribute, input) = self.numbers("axes", from, &[rank as i64 + 1]);
         let comma = if attribute.is_empty() { "" } else { ", " };

@@ -48,7 +48,7 @@ impl Maker {
     fn node(&mut self, text: &str) {
         self.count += 1;
         let name = format!("v{}", self.count);
-        writeln!(self.nodes, "{name} = {text}").unwrap();
+        writeln!(self.nodes, "{name} = {}", text.replace(" <>", "")).unwrap();
         self.value = name;
     }
 
@@ -217,7 +217,7 @@ pub fn graph(seed: u64) -> String {
     maker.channels = 1 + maker.pick(4);
     maker.spatial = [vec![], vec![4], vec![4, 2]][maker.pick(3)].clone();
     let input = [vec![2, maker.channels], maker.spatial.clone()].concat();
-    for _ in 0..2 + maker.pick(5) {
+    for _ in 0..3 + maker.pick(6) {
         maker.step();
     }
     if maker.pick(4) == 0 {
