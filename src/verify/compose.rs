@@ -100,7 +100,9 @@ pub(super) use run::executed;
 #[cfg(feature = "tract")]
 mod run {
     use super::alone;
-    use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
+    use super::{
+        Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Region, Site, Verdict, VerifyOptions, not_run, plain,
+    };
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
     };
@@ -175,7 +177,7 @@ mod run {
         let plan = |(site, _): &Evidence| SitePlan {
             before: members(graphs.0, &site.forms.0),
             after: members(graphs.1, &site.forms.1),
-            outputs: site.region.outputs.iter().cloned().zip(site.region.outputs_after.iter().cloned()).collect(),
+            outputs: numbers(graphs.0, &site.region),
             unit: site.unit,
             roundings: site.roundings,
             smallest: site.smallest,
@@ -195,6 +197,14 @@ mod run {
             seed: options.seed,
             samples: options.samples,
         }
+    }
+
+    /// What a region makes, by its names in both files. A shape is no number that rounding could change.
+    fn numbers(graph: &Graph<'_>, region: &Region) -> Vec<(String, String)> {
+        let shapes = region.before.iter().map(|n| graph.node(*n)).filter(|n| matches!(n.proto.op_type(), "Shape" | "Size"));
+        let shapes: Vec<&String> = shapes.flat_map(|node| &node.proto.output).collect();
+        let pairs = region.outputs.iter().zip(&region.outputs_after).filter(|(name, _)| !shapes.contains(name));
+        pairs.map(|(one, two)| (one.clone(), two.clone())).collect()
     }
 
     pub(super) fn run(

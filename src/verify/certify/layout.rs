@@ -32,10 +32,13 @@ pub(crate) struct Layout {
 /// A file that cannot be read.
 pub(crate) fn layouts(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
-        "Add" => !form.constants.is_empty(),
+        "Add" | "Sub" | "Mul" => !form.constants.is_empty(),
         operator => LINEAR.contains(&operator),
     };
     let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
+    if let Some(form) = forms.iter().find(|form| RESIZING.contains(&form.operator.as_str())) {
+        return Ok(Err(format!("a region with {}", form.operator)));
+    }
     if forms.iter().all(known) {
         let linear = forms.iter().all(linear);
         return Ok(smallest(graph, forms, outputs)?.map(|layouts| (layouts, linear)));
@@ -49,12 +52,29 @@ const LINEAR: &[&str] =
 /// What a map can pass without leaving its element.
 const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
 
+/// Operators whose constants fix extents.
+const SHAPED: &[&str] =
+    &["Reshape", "Gemm", "MatMul", "Flatten", "Einsum", "Split", "Slice", "Gather", "Expand", "Where", "Resize", "SpaceToDepth"];
+
+/// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
+const RESIZING: &[&str] = &[
+    "InstanceNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "Shape",
+    "Size",
+];
+
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
 /// The shapes that the file declares, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form]) -> Read<BTreeMap<String, Layout>> {
-    let shaped = |form: &Form| matches!(form.operator.as_str(), "Reshape" | "Gemm" | "MatMul" | "Flatten");
+    let shaped = |form: &Form| SHAPED.contains(&form.operator.as_str());
     let keeps = forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut found = BTreeMap::new();
@@ -63,6 +83,9 @@ fn declared(graph: &Graph<'_>, forms: &[Form]) -> Read<BTreeMap<String, Layout>>
             continue;
         }
         let name = graph.value(*value).name;
+        if graph.declared_element(*value).is_none() {
+            return Err(format!("`{name}` is not declared to be of a float type"));
+        }
         let shape = graph.declared_shape(*value).ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
         let mut dims = Vec::new();
         for (axis, dim) in shape.0.iter().enumerate() {

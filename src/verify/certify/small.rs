@@ -33,6 +33,11 @@ pub(crate) fn model(
             copy.input.truncate(1);
             copy.output.truncate(1);
         }
+        // All is computed in f64.
+        if copy.op_type() == "Cast" {
+            copy.op_type = Some("Identity".to_owned());
+            copy.attribute.clear();
+        }
         for (input, tensor) in settings(graph, form) {
             let name = fresh(&body);
             let mut setting = setting(graph, tensor)?;
@@ -110,6 +115,11 @@ fn value(name: &str) -> ValueInfoProto {
 fn magnitudes(node: &mut NodeProto) {
     match node.op_type() {
         "Sub" => node.op_type = Some("Add".to_owned()),
+        // Cubic weights may be negative.
+        "Resize" => {
+            let cubic = node.attribute.iter_mut().filter(|a| a.name() == "mode" && a.s() == b"cubic");
+            cubic.for_each(|mode| mode.s = Some(b"linear".to_vec()));
+        }
         // What these let through is no more than what they are given.
         "Relu" | "LeakyRelu" | "PRelu" | "Clip" => {
             node.op_type = Some("Identity".to_owned());
