@@ -94,12 +94,12 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
                     Port::Output(output) => view.draft.output(view.graph, arrived, output),
                 };
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
+                route.changed.push(value);
                 let ahead = matches!(port, Port::Output(_));
                 if several && ahead && view.draft.uses(view.graph, value).is_empty() {
                     // A piece that nobody reads.
                     continue;
                 }
-                route.changed.push(value);
                 work.push(match port {
                     Port::Input(_) => Travel::Back(value, placed, arrived),
                     Port::Output(_) => Travel::Ahead(value, placed, arrived),

@@ -54,7 +54,11 @@ const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
 
 /// Operators whose constants fix extents.
 const SHAPED: &[&str] =
-    &["Reshape", "Gemm", "MatMul", "Flatten", "Einsum", "Split", "Slice", "Gather", "Expand", "Where", "Resize", "SpaceToDepth"];
+    &["Reshape", "Gemm", "MatMul", "Flatten", "Einsum", "Split", "Slice", "Gather", "Expand", "Where", "Resize", "SpaceToDepth"
+    "LSTM",
+    "GRU",
+    "RNN",
+];
 
 /// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
 const RESIZING: &[&str] = &[
@@ -62,9 +66,6 @@ const RESIZING: &[&str] = &[
     "GroupNormalization",
     "LayerNormalization",
     "RMSNormalization",
-    "LSTM",
-    "GRU",
-    "RNN",
     "Shape",
     "Size",
 ];

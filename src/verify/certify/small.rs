@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::model::{Graph, TensorId};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
-use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
+use crate::onnx::attribute_proto::AttributeType;
+use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
 use crate::verify::region::Form;
 
 /// The side of a region in one file as a model.
@@ -69,6 +70,10 @@ pub(crate) fn model(
         }
         if absolute {
             magnitudes(&mut copy);
+            if matches!(form.operator.as_str(), "LSTM" | "GRU" | "RNN") {
+                recurrence(&mut body, &mut copy);
+                continue;
+            }
         }
         body.node.push(copy);
     }
@@ -108,6 +113,41 @@ fn value(name: &str) -> ValueInfoProto {
         name: Some(name.to_owned()),
         r#type: Some(TypeProto { value: Some(Value::TensorType(tensor)), ..TypeProto::default() }),
         ..ValueInfoProto::default()
+    }
+}
+
+/// Activations change nothing by more than it was changed before them. Sums before them are no more than the products of the
+/// norms of what is multiplied (Cauchy and Schwarz), which are added to each output.
+fn recurrence(body: &mut GraphProto, node: &mut NodeProto) {
+    let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: Some(operator.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    };
+    let names = node.input.iter().take(4).filter(|name| !name.is_empty());
+    let own = node.output.first().cloned().unwrap_or_default();
+    let mut sum = String::new();
+    for (index, name) in names.enumerate() {
+        let norm = format!("{own}\u{1}norm{index}");
+        let mut reduced = plain("ReduceL2", &[name], &norm);
+        let keep = AttributeProto { name: Some("keepdims".to_owned()), i: Some(0), ..AttributeProto::default() };
+        reduced.attribute.push(AttributeProto { r#type: Some(AttributeType::Int.into()), ..keep });
+        body.node.push(reduced);
+        let next = format!("{own}\u{1}sum{index}");
+        match index {
+            0 => sum = norm,
+            _ => {
+                body.node.push(plain(if index == 1 { "Mul" } else { "Add" }, &[&sum, &norm], &next));
+                sum = next;
+            }
+        }
+    }
+    let outputs: Vec<String> = node.output.iter().filter(|name| !name.is_empty()).cloned().collect();
+    node.output.iter_mut().filter(|name| !name.is_empty()).for_each(|name| name.push('\u{1}'));
+    body.node.push(node.clone());
+    for output in outputs {
+        body.node.push(plain("Add", &[&format!("{output}\u{1}"), &sum], &output));
     }
 }
 

@@ -42,4 +42,5 @@ pub use load::{load, load_moved};
 pub use prepare::{Prepared, prepare};
 pub use region::{RegionReport, Regions, Units};
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport};
+pub(crate) use relay::NARROWED;
 pub use run::{Loaded, Run};

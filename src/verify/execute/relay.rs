@@ -27,6 +27,7 @@ use super::run::Loaded;
 use super::{CouldNotRun, array};
 use crate::onnx::tensor_proto::DataType;
 use edit::FlatSite;
+pub(crate) use judge::NARROWED;
 pub(super) use judge::index as position;
 
 /// What is to be compared.
