@@ -122,7 +122,7 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     match reason {
         Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((&a, &b), s, reason))),
         None if sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (&a, &b), &sites, (before, after), options),
+        None => compose::executed(&mut verdict, (&a, &b), &mut sites, (before, after), options)?,
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;

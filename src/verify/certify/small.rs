@@ -5,10 +5,12 @@
 
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
+use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
-use crate::onnx::attribute_proto::AttributeType;
-use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
+use crate::onnx::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto,
+};
 use crate::verify::region::Form;
 
 /// The side of a region in one file as a model.

@@ -26,6 +26,7 @@ use super::prepare::{Prepared, prepare_edited};
 use super::run::Loaded;
 use super::{CouldNotRun, array};
 use crate::onnx::tensor_proto::DataType;
+use crate::verify::region::Shapes;
 use edit::FlatSite;
 pub(crate) use judge::NARROWED;
 pub(super) use judge::index as position;
@@ -72,6 +73,8 @@ pub struct SitePlan {
     pub smallest: f64,
     /// How many of its constants lost digits because they are that small.
     pub lost: u64,
+    /// The shapes of what it reads, by name in the first model, where they are known from a run.
+    pub shapes: Shapes,
 }
 
 /// A node of a site.
@@ -105,7 +108,7 @@ pub struct RelayReport {
 }
 
 /// What came of a site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SiteReport {
     /// Its position among the sites that were asked for.
     pub plan: usize,
@@ -121,6 +124,8 @@ pub struct SiteReport {
     pub apart: Option<String>,
     /// Why nothing can be said of it.
     pub unjudged: Option<String>,
+    /// The shapes of what it reads, by name in its graph.
+    pub shapes: Shapes,
 }
 
 /// What the second model gave.

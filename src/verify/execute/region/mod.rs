@@ -153,7 +153,8 @@ impl Task<'_, '_> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
         let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
-        let (layouts, linear) = layouts(self.graphs.0, &before, &ours).map_err(failed)?.map_err(CouldNotRun::Model)?;
+        let (layouts, linear) =
+            layouts(self.graphs.0, &before, &ours, &plan.shapes).map_err(failed)?.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
