@@ -19,6 +19,7 @@ mod concat;
 mod constant_operand;
 mod conv;
 mod conv_transpose;
+mod deform_conv;
 mod depth_to_space;
 mod div;
 mod dropout;
@@ -90,6 +91,7 @@ pub static OPERATORS: &[&Operator] = &[
     &batch_normalization::OPERATOR,
     &conv::OPERATOR,
     &conv_transpose::OPERATOR,
+    &deform_conv::OPERATOR,
     &gemm::OPERATOR,
     &matmul::OPERATOR,
     &einsum::OPERATOR,

@@ -15,6 +15,20 @@ impl Maker {
         self.value.clone()
     }
 
+    /// A convolution whose taps read between positions.
+    pub fn deformed(&mut self, x: &str) {
+        let [height, width] = self.spatial[..] else { return self.plain(x) };
+        let group = if self.channels.is_multiple_of(2) { 1 + self.pick(2) } else { 1 };
+        let out = group * (1 + self.pick(2));
+        let w = self.constant(&[out, self.channels / group, 1, 2], &[]);
+        let offset = self.constant(&[2, 4, height, width + 1], &[]);
+        let bias = if self.pick(2) == 0 { self.constant(&[out], &[]) } else { "\"\"".to_owned() };
+        let mask =
+            if self.pick(2) == 0 { format!(", {}", self.constant(&[2, 2, height, width + 1], &[])) } else { String::new() };
+        self.node(&format!("DeformConv <group = {group}, pads = [0, 1, 0, 1]> ({x}, {w}, {offset}, {bias}{mask})"));
+        (self.channels, self.spatial) = (out, vec![height, width + 1]);
+    }
+
     /// A matrix beside the channels, or against them.
     pub fn matrix(&mut self, x: &str) {
         let [extent] = self.spatial[..] else { return self.plain(x) };

@@ -101,6 +101,7 @@ impl Maker {
             14..=18 => self.carried(&x),
             19 => self.normalised(&x),
             20 => self.cut(&x),
+            21 if self.opset >= 19 && self.spatial.len() == 2 => self.deformed(&x),
             21 => self.matrix(&x),
             _ if self.spatial.is_empty() => self.product(&x),
             _ => self.convolution(&x),
@@ -182,7 +183,7 @@ impl Maker {
         let transposed = self.pick(3) == 0;
         let smallest = self.spatial.iter().copied().min().unwrap_or(1);
         let kernel = 1 + self.pick(2).min(smallest - 1);
-        let pad = if transposed { 0 } else { self.pick(2) };
+        let pad = if transposed && kernel == 1 { 0 } else { self.pick(2) };
         let dims = if transposed { [self.channels, out / group] } else { [out, self.channels / group] };
         let w = self.constant(&[&dims[..], &vec![kernel; self.spatial.len()]].concat(), &[]);
         let bias = if self.pick(2) == 0 { format!(", {}", self.constant(&[out], &[])) } else { String::new() };
@@ -190,7 +191,7 @@ impl Maker {
         let operator = if transposed { "ConvTranspose" } else { "Conv" };
         self.node(&format!("{operator} <group = {group}, pads = [{pads}]> ({x}, {w}{bias})"));
         for extent in &mut self.spatial {
-            *extent = if transposed { *extent + kernel - 1 } else { *extent + 2 * pad + 1 - kernel };
+            *extent = if transposed { *extent + kernel - 1 - 2 * pad } else { *extent + 2 * pad + 1 - kernel };
         }
         self.channels = out;
     }

@@ -176,9 +176,9 @@ pub(super) fn treatment(operator: &str) -> Treatment {
         "NonMaxSuppression" => narrow(&[0, 1, 3, 4], &[]),
         "QLinearConv" | "QLinearMatMul" => narrow(&[1, 4, 6], &[]),
         "QuantizeLinear" => narrow(&[0, 1], &[]),
-        // Regions and scales must be f32, and the weights of what is interpolated are f32 inside.
-        "Resize" => narrow(&[0, 1, 2], &[0]),
-        "Upsample" => narrow(&[0, 1], &[0]),
+        // The data stays f64; only regions and scales are narrowed, which the engine wants in f32.
+        "Resize" => narrow(&[1, 2], &[]),
+        "Upsample" => narrow(&[1], &[]),
         _ if NATIVE.contains(&operator) => Treatment::Native,
         _ if REWRITTEN.contains(&operator) => Treatment::Rewrite,
         _ => Treatment::Refuse,

@@ -81,6 +81,13 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
             }
             (false, found)
         }
+        "DeformConv" => {
+            let mut found = vec![parameter(1)?];
+            if connected(node, 3) {
+                found.push(parameter(3)?);
+            }
+            (false, found)
+        }
         "Gemm" => {
             let mut found = vec![one_of_two()?];
             if connected(node, 2) {

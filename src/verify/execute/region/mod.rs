@@ -182,6 +182,10 @@ impl Task<'_, '_> {
             made.push(small.made(&layouts, values, kinds.len())?);
             first.get_or_insert(small);
         }
+        // The engine moves and interpolates with 24 bits, whatever its types say.
+        if before.iter().any(|form| matches!(form.operator.as_str(), "Resize" | "Upsample")) {
+            report.unjudged = Some(NARROWED.to_owned());
+        }
         if let (Some(small), [original, _, absolute]) = (first, &made[..]) {
             report.control = self.control(&small, &before, &values, original, absolute)?;
             if report.control > 1.0 && report.unjudged.is_none() {
