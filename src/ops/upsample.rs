@@ -1,13 +1,13 @@
 //! Upsample, opset 7 to 9, which Resize took the place of: positions repeated, or interpolated with weights that sum to one.
 
-use super::{Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop};
 use crate::law::{Carry, Lane, Law, Passes, Reason};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
     name: "Upsample",
-    opsets: 7..=9,
+    opsets: 7..=NEWEST_OPSET,
     always_listed: false,
     summary: "not along the channels: hands maps on",
     read,
@@ -16,6 +16,9 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if node.opset > 9 {
+        return Err(Reason::Opset.into());
+    }
     if !matches!(node.string("mode")?.as_str(), "" | "nearest" | "linear") {
         return Err(Reason::Attribute.into());
     }

@@ -93,6 +93,7 @@ fn chooses(graph: &Graph<'_>, form: &Form) -> bool {
     match form.operator.as_str() {
         "Where" => open(0),
         "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
+        "DeformConv" => open(2) || open(4),
         "LSTM" | "GRU" | "RNN" => open(4),
         _ => false,
     }
