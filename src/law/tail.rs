@@ -102,7 +102,7 @@ impl Tail {
 
 /// One pair of coefficients for each run of `size` channels, which must agree.
 fn one_of_each(map: &Affine, size: usize) -> Result<Affine, Reason> {
-    if size == 0 || map.len() % size != 0 {
+    if size == 0 || !map.len().is_multiple_of(size) {
         return Err(Reason::OtherAxis);
     }
     let agree = |values: &[f64]| values.chunks(size).all(|run| run.iter().all(|v| *v == run[0]));
