@@ -56,6 +56,11 @@ impl Affine {
         self.scale.iter().chain(&self.shift).all(|c| c.is_finite())
     }
 
+    /// Whether nothing is scaled and nothing shifted.
+    pub fn is_identity(&self) -> bool {
+        self.has_no_scale() && self.has_no_shift()
+    }
+
     /// Whether no channel is shifted.
     pub fn has_no_shift(&self) -> bool {
         self.shift.iter().all(|t| *t == 0.0)

@@ -58,10 +58,10 @@ pub(super) struct Settlement<'p> {
     pub replaced: BTreeSet<NodeId>,
     /// New names of values that are something else than before.
     pub renamed: BTreeMap<ValueId, String>,
-    /// By node that becomes two: the name of the value between them.
-    pub between: BTreeMap<NodeId, String>,
     /// Names of new parameters of functions.
     pub parameters: BTreeMap<ScopeId, Vec<String>>,
+    /// By node that becomes two: the name of the value between them.
+    pub between: BTreeMap<NodeId, String>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -316,7 +316,7 @@ impl<'p> Settler<'p, '_> {
     /// Values that a map has passed: still there, but something else.
     fn rename(&mut self) {
         for value in &self.draft().changed {
-            if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
+            if self.draft().producer(self.graph(), *value).is_some() {
                 let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
                 self.out.renamed.insert(*value, name);
             }
@@ -326,7 +326,7 @@ impl<'p> Settler<'p, '_> {
     /// What a Mul hands to the Add that was one BatchNormalization with it.
     fn divide(&mut self) {
         for (node, form) in &self.draft().substituted {
-            if let (Substitute::MulAdd, Some(made)) = (form, self.draft().output(self.graph(), *node)) {
+            if let (Substitute::MulAdd, Some(made)) = (form, self.draft().output(self.graph(), *node, 0)) {
                 let name = self.unlike_any(&format!("{}_scaled", self.graph().value(made).name));
                 self.out.between.insert(*node, name);
             }

@@ -59,7 +59,7 @@ type Split = (Vec<f64>, Vec<(Port, Placed)>);
 impl Map {
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
         let total = match at {
-            Port::Output => map.after(&self.placed),
+            Port::Output(_) => map.after(&self.placed),
             Port::Input(input) if input == self.data => self.placed.after(map),
             Port::Input(_) => return Err(Reason::UnknownOperator),
         };
@@ -111,14 +111,14 @@ impl Map {
             return Ok((total.map.shift.clone(), vec![]));
         }
         match at {
-            Port::Output => Ok((total.map.shift.clone(), vec![(Port::Input(self.data), scale)])),
+            Port::Output(_) => Ok((total.map.shift.clone(), vec![(Port::Input(self.data), scale)])),
             Port::Input(_) => {
                 if map.map.scale.contains(&0.0) {
                     return Err(Reason::ZeroScale);
                 }
                 let factors = map.map.expand(total.map.len()).ok_or(Reason::OtherAxis)?.scale;
                 let terms = total.map.shift.iter().zip(&factors).map(|(t, a)| t / a).collect();
-                Ok((terms, vec![(Port::Output, scale)]))
+                Ok((terms, vec![(Port::Output(0), scale)]))
             }
         }
     }

@@ -4,27 +4,47 @@
 //! input's axis and a position on the output's axis that hold the same numbers. A map passes if every position on the other
 //! side gets one pair of coefficients from all its partners; positions without a partner get the identity.
 
-use super::{Port, Reason, Step};
+use super::{Array, Parameter, Port, Reason, Step};
 use crate::map::{Affine, Placed};
 
 /// An operator that hands maps on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Carry {
-    /// The connected inputs that carry.
+    /// The connected inputs that carry; where the operator cuts, the connected outputs.
     pub wires: Vec<Wire>,
     /// Which maps pass.
     pub passes: Passes,
     /// What several wires do together.
     pub together: Together,
+    /// A number that the operator puts beside the positions of its input.
+    pub fill: Option<Fill>,
 }
 
-/// An input that carries, and how its axes correspond to those of the output.
+/// A number beside the positions of the input: padding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fill {
+    /// The number.
+    pub value: f64,
+    /// The input that holds it, if one does.
+    pub place: Option<usize>,
+}
+
+/// An input that carries, and how its axes correspond to those of the output; where the operator cuts, an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wire {
-    /// The input.
-    pub input: usize,
+    /// The number of the input or output.
+    pub port: usize,
     /// Axes that correspond.
     pub lanes: Vec<Lane>,
+    /// The factor of the input in a sum.
+    pub gain: f64,
+}
+
+impl Wire {
+    /// A wire whose input counts once.
+    pub fn new(port: usize, lanes: Vec<Lane>) -> Wire {
+        Wire { port, lanes, gain: 1.0 }
+    }
 }
 
 /// An axis of an input and an axis of the output.
@@ -79,13 +99,19 @@ pub struct Passes {
     pub shift: Result<f64, Reason>,
 }
 
-/// What an operator does with several inputs.
+/// What an operator does with several inputs, or outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Together {
     /// There is one input, or the output holds each of them as a part: Concat.
     Parts,
-    /// The output is their sum: a scale goes to all, a shift to the first.
+    /// Each output holds a part of the input: Split.
+    Cut,
+    /// The output is their sum, each with its gain: a scale goes to all, a shift to the first.
     Sum,
+    /// The output is their product: a scale goes to one of them.
+    Product,
+    /// Each element of the output is one of theirs: a map goes to all.
+    Choice,
 }
 
 impl Passes {
@@ -93,14 +119,21 @@ impl Passes {
     pub const ALL: Passes = Passes { falling: Ok(()), shift: Ok(1.0) };
     /// Rising maps, as a maximum hands them on.
     pub const RISING: Passes = Passes { falling: Err(Reason::FallingScale), shift: Ok(1.0) };
+    /// Scales, as a product hands them on.
+    pub const SCALE: Passes = Passes { falling: Ok(()), shift: Err(Reason::ShiftThroughScale) };
     /// Positive scales, as an activation that is linear on both sides of zero hands them on.
     pub const POSITIVE_SCALE: Passes = Passes { falling: Err(Reason::FallingScale), shift: Err(Reason::ShiftThroughActivation) };
 }
 
 impl Carry {
+    /// An operator with several inputs or outputs.
+    pub fn of(wires: Vec<Wire>, passes: Passes, together: Together) -> Carry {
+        Carry { wires, passes, together, fill: None }
+    }
+
     /// An operator with one input, and which of its axes correspond.
     pub fn one(lanes: Vec<Lane>, passes: Passes) -> Carry {
-        Carry { wires: vec![Wire { input: 0, lanes }], passes, together: Together::Parts }
+        Carry::of(vec![Wire::new(0, lanes)], passes, Together::Parts)
     }
 
     /// An operator with one input that keeps batch and channels and nothing else.
@@ -123,41 +156,85 @@ impl Carry {
             Err(_) if map.map.has_no_shift() => 1.0,
             Err(reason) => return Err(reason),
         };
-        match at {
-            Port::Output => self.backward(&grown(map, 1.0 / growth)),
-            Port::Input(input) => {
-                let wire = self.wires.iter().find(|w| w.input == input).ok_or(Reason::UnknownOperator)?;
-                self.forward(wire, &grown(map, growth))
-            }
+        let mut step = self.moved(at, map, growth)?;
+        if let Some(fill) = &self.fill {
+            step.parameters.extend(fill.follow(at, map)?);
+        }
+        Ok(step)
+    }
+
+    fn moved(&self, at: Port, map: &Placed, growth: f64) -> Result<Step, Reason> {
+        let wire = |port: usize| self.wires.iter().find(|w| w.port == port).ok_or(Reason::UnknownOperator);
+        match (at, self.together) {
+            (Port::Output(output), Together::Cut) => self.uncut(wire(output)?, &grown(map, 1.0 / growth)),
+            (Port::Input(0), Together::Cut) => self.cut(&grown(map, growth)),
+            (Port::Output(0), _) => self.backward(&grown(map, 1.0 / growth)),
+            (Port::Input(input), _) => self.forward(wire(input)?, &grown(map, growth)),
+            (Port::Output(_), _) => Err(Reason::UnknownOperator),
         }
     }
 
-    fn backward(&self, map: &Placed) -> Result<Step, Reason> {
-        let mut step = Step::default();
-        for (number, wire) in self.wires.iter().enumerate() {
-            let mut part = match map.axis {
-                None => map.clone(),
-                Some(axis) => {
-                    through(wire.lanes.iter().filter(|l| l.output == axis), map, |lane| (lane.input, lane.pairs.backward()))?
+    /// The pieces of a map before a cut.
+    fn cut(&self, map: &Placed) -> Result<Step, Reason> {
+        let piece = |wire: &Wire| Ok((Port::Output(wire.port), self.along(wire, map)?));
+        Ok(Step { moves: self.wires.iter().map(piece).collect::<Result<_, Reason>>()?, ..Step::default() })
+    }
+
+    /// A map behind one piece of a cut: the identity on the others.
+    fn uncut(&self, wire: &Wire, map: &Placed) -> Result<Step, Reason> {
+        let cut = wire.lanes.iter().find(|lane| lane.pairs != Pairs::Same);
+        let placed = match (map.axis, cut) {
+            (_, None) => map.clone(),
+            (Some(axis), Some(lane)) if axis != lane.output => return Err(Reason::PartOfValue),
+            (_, Some(lane)) => match lane.pairs.backward() {
+                Way::Same => return Err(Reason::UnknownShape),
+                Way::Pairs(pairs, count) => {
+                    let own = map.map.expand(pairs.len()).ok_or(Reason::UnknownShape)?;
+                    let map = spread(&own, &pairs, count).ok_or(Reason::OtherAxis)?;
+                    Placed { axis: Some(lane.input), map }
                 }
-            };
-            if self.together == Together::Sum && number > 0 {
-                part.map.shift.iter_mut().for_each(|t| *t = 0.0);
+            },
+        };
+        Ok(Step { moves: vec![(Port::Input(0), placed)], ..Step::default() })
+    }
+
+    fn backward(&self, map: &Placed) -> Result<Step, Reason> {
+        let part = |wire: &Wire| match map.axis {
+            None => Ok(map.clone()),
+            Some(axis) => {
+                through(wire.lanes.iter().filter(|l| l.output == axis), map, |lane| (lane.input, lane.pairs.backward()))
             }
-            step.moves.push((Port::Input(wire.input), part));
+        };
+        let mut step = Step::default();
+        if self.together == Together::Product {
+            let found = self.wires.iter().find_map(|wire| Some((Port::Input(wire.port), part(wire).ok()?)));
+            step.moves.push(found.ok_or(Reason::OtherAxis)?);
+            return Ok(step);
+        }
+        for (number, wire) in self.wires.iter().enumerate() {
+            let mut part = part(wire)?;
+            if self.together == Together::Sum {
+                let share = if number == 0 { 1.0 / wire.gain } else { 0.0 };
+                part.map.shift.iter_mut().for_each(|t| *t *= share);
+            }
+            step.moves.push((Port::Input(wire.port), part));
         }
         Ok(step)
     }
 
     fn forward(&self, wire: &Wire, map: &Placed) -> Result<Step, Reason> {
-        if self.together == Together::Sum && self.wires.len() > 1 {
+        let alone = self.wires.len() == 1;
+        match self.together {
             // A scale would have to be divided out of the other terms.
-            return if map.map.has_no_scale() { self.out(self.along(wire, map)?) } else { Err(Reason::PartOfValue) };
+            Together::Sum if !alone && !map.map.has_no_scale() => return Err(Reason::PartOfValue),
+            Together::Choice if !alone => return Err(Reason::PartOfValue),
+            Together::Sum | Together::Choice | Together::Product => return self.out(grown(&self.along(wire, map)?, wire.gain)),
+            Together::Parts | Together::Cut => {}
         }
         let placed = self.along(wire, map)?;
         // A part of the output has another map than the rest: only an axis that tells them apart can say so.
         let partial = |lane: &Lane| lane.output == placed.axis.unwrap_or(usize::MAX) && matches!(lane.pairs, Pairs::Part { .. });
-        if self.wires.len() > 1 && !wire.lanes.iter().any(partial) {
+        if !alone && !wire.lanes.iter().any(partial) {
             return Err(Reason::PartOfValue);
         }
         self.out(placed)
@@ -177,7 +254,27 @@ impl Carry {
     }
 
     fn out(&self, placed: Placed) -> Result<Step, Reason> {
-        Ok(Step { moves: vec![(Port::Output, placed)], ..Step::default() })
+        Ok(Step { moves: vec![(Port::Output(0), placed)], ..Step::default() })
+    }
+}
+
+impl Fill {
+    /// What the number becomes: `s·pad(x, v) + t = pad(s·x + t, s·v + t)`. It is one number for all channels.
+    fn follow(&self, at: Port, map: &Placed) -> Result<Option<Parameter>, Reason> {
+        let new = |(s, t): (&f64, &f64)| match at {
+            Port::Output(_) => s * self.value + t,
+            Port::Input(_) => (self.value - t) / s,
+        };
+        let mut values = map.map.scale.iter().zip(&map.map.shift).map(new);
+        let Some(first) = values.next() else { return Err(Reason::CountedPadding) };
+        if !first.is_finite() || values.any(|value| value != first) {
+            return Err(Reason::CountedPadding);
+        }
+        if first == self.value {
+            return Ok(None);
+        }
+        let input = self.place.ok_or(Reason::CountedPadding)?;
+        Ok(Some(Parameter::Replace { input, value: Array { dims: vec![], values: vec![first] } }))
     }
 }
 
@@ -284,19 +381,19 @@ mod tests {
     #[test]
     fn flattening_repeats_and_unflattening_needs_repeats() {
         let out = merged().push(Port::Input(0), &map(1, &[2.0, 3.0])).unwrap().moves;
-        assert_eq!(out, [(Port::Output, map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0]))]);
-        let back = merged().push(Port::Output, &map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0])).unwrap().moves;
+        assert_eq!(out, [(Port::Output(0), map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0]))]);
+        let back = merged().push(Port::Output(0), &map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0])).unwrap().moves;
         assert_eq!(back, [(Port::Input(0), map(1, &[2.0, 3.0]))]);
-        let inner = merged().push(Port::Output, &map(1, &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0])).unwrap().moves;
+        let inner = merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0])).unwrap().moves;
         assert_eq!(inner, [(Port::Input(0), map(2, &[1.0, 2.0, 3.0]))]);
-        assert_eq!(merged().push(Port::Output, &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), Err(Reason::OtherAxis));
+        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), Err(Reason::OtherAxis));
     }
 
     #[test]
     fn what_does_not_pass_is_refused() {
         let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
-        assert_eq!(relu.push(Port::Output, &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));
+        assert_eq!(relu.push(Port::Output(0), &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));
         let scale = Placed { axis: Some(1), map: Affine::new(vec![1.0, -2.0], vec![0.0]) };
-        assert_eq!(relu.push(Port::Output, &scale), Err(Reason::FallingScale));
+        assert_eq!(relu.push(Port::Output(0), &scale), Err(Reason::FallingScale));
     }
 }

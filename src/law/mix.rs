@@ -6,7 +6,7 @@
 //! A map behind: `s·y + t` has the weight `s[o]·W` and the bias `s·bias_gain·b + t`. A map before: `W·(s·x + t)` has the weight
 //! `W·s[i]` and the bias `bias_gain·b + gain·Σ W·t`.
 
-use super::{Array, Constants, Parameter, Port, Reason, Step};
+use super::{Array, Constants, Lane, Parameter, Port, Reason, Step};
 use crate::map::{Affine, Placed};
 
 /// A label for an axis of a weight.
@@ -49,6 +49,17 @@ pub enum Bias {
         /// The axis along which output channels run.
         axis: usize,
     },
+    /// In the first columns of each row of a matrix; what stands beside them are other biases.
+    Rows {
+        /// The input.
+        input: usize,
+        /// Whether something is there.
+        present: bool,
+        /// How many rows there are.
+        rows: usize,
+        /// How many columns there are; half of them are the bias.
+        columns: usize,
+    },
     /// Nowhere.
     None,
 }
@@ -72,6 +83,10 @@ pub struct Mix {
     pub bias: Bias,
     /// Whether a shift of the input reaches all outputs alike, or why not.
     pub shift_in: Result<(), Reason>,
+    /// Whether the products and nothing else are the output, or why a map behind does not reach them.
+    pub behind: Result<(), Reason>,
+    /// Axes of the data input that the weight does not touch: a scale passes along them.
+    pub beside: Vec<Lane>,
 }
 
 impl Mix {
@@ -84,7 +99,12 @@ impl Mix {
 
     pub(super) fn push(&self, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
         match at {
-            Port::Output => {
+            Port::Output(_) => {
+                self.behind?;
+                let lane = self.beside.iter().find(|lane| Some(lane.output) == map.axis);
+                if let Some(lane) = lane.filter(|_| self.out_axis.ok() != map.axis) {
+                    return self.past(Port::Input(self.data), lane.input, map);
+                }
                 let map = along(map, &self.out_axis, self.channels(Role::Out))?;
                 let mut step = Step::default();
                 self.scale(&mut step, Role::Out, &map);
@@ -92,6 +112,10 @@ impl Mix {
                 Ok(step)
             }
             Port::Input(input) if input == self.data => {
+                let lane = self.beside.iter().find(|lane| Some(lane.input) == map.axis);
+                if let Some(lane) = lane.filter(|_| self.in_axis.ok() != map.axis) {
+                    return self.past(Port::Output(0), lane.output, map);
+                }
                 let map = along(map, &self.in_axis, self.channels(Role::In))?;
                 let mut step = Step::default();
                 if !map.has_no_shift() {
@@ -105,6 +129,15 @@ impl Mix {
             }
             Port::Input(_) => Err(Reason::UnknownOperator),
         }
+    }
+
+    /// A scale along an axis that the weight does not touch: `W·(s·x) = s·(W·x)`.
+    fn past(&self, port: Port, axis: usize, map: &Placed) -> Result<Step, Reason> {
+        let alone = matches!(self.bias, Bias::None | Bias::Becoming { .. });
+        if !alone || !map.map.has_no_shift() {
+            return Err(Reason::OtherAxis);
+        }
+        Ok(Step { moves: vec![(port, Placed { axis: Some(axis), map: map.map.clone() })], ..Step::default() })
     }
 
     fn scale(&self, step: &mut Step, label: Role, map: &Affine) {
@@ -139,6 +172,18 @@ impl Mix {
                 step.parameters.push(Parameter::Become(operator));
                 step.parameters.push(Parameter::Replace { input: *input, value: column(&map.shift, 2, *axis) });
             }
+            Bias::Rows { input, present, rows, columns } => {
+                let dims = vec![*rows as u64, *columns as u64];
+                let fresh = || Ok(Array { dims: dims.clone(), values: vec![0.0; rows * columns] });
+                let mut value = if *present { constants.array(*input)? } else { fresh()? };
+                if value.dims != dims || columns / 2 * rows != map.len() {
+                    return Err(Reason::Attribute);
+                }
+                for (row, terms) in value.values.chunks_mut(*columns).zip(map.shift.chunks((columns / 2).max(1))) {
+                    row.iter_mut().zip(terms).for_each(|(bias, term)| *bias += term);
+                }
+                step.parameters.push(Parameter::Replace { input: *input, value });
+            }
             Bias::None => return Err(Reason::NoBias),
         }
         Ok(())
@@ -161,12 +206,12 @@ fn along(map: &Placed, axis: &Result<usize, Reason>, channels: usize) -> Result<
 /// One number per channel as a tensor that aligns on the right with a value of rank `rank`.
 fn column(values: &[f64], rank: usize, axis: usize) -> Array {
     let mut dims = vec![values.len() as u64];
-    dims.resize(rank - axis, 1);
+    dims.resize(rank.saturating_sub(axis).max(1), 1);
     Array { dims, values: values.to_vec() }
 }
 
 /// `map` applied to a bias that broadcasts on the right to a value of rank `rank`; its channel axis is spelt out.
-fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Array, Reason> {
+pub(super) fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Array, Reason> {
     let mut dims = old.dims.clone();
     while dims.len() < rank - axis {
         dims.insert(0, 1);

@@ -7,11 +7,13 @@ mod affine;
 mod carry;
 mod mix;
 mod reason;
+mod tail;
 
 pub use affine::{Host, Map};
-pub use carry::{Carry, Lane, Pairs, Passes, Together, Wire};
+pub use carry::{Carry, Fill, Lane, Pairs, Passes, Together, Wire};
 pub use mix::{Bias, Mix, Role};
 pub use reason::Reason;
+pub use tail::{Sees, Tail};
 
 use crate::map::Placed;
 
@@ -22,7 +24,9 @@ pub enum Law {
     Map(Map),
     /// The node mixes channels by constant weights.
     Mix(Mix),
-    /// The node hands maps on between its inputs and its output.
+    /// The node scales and shifts what it has normalised.
+    Tail(Tail),
+    /// The node hands maps on between its inputs and its outputs.
     Carry(Carry),
 }
 
@@ -31,8 +35,8 @@ pub enum Law {
 pub enum Port {
     /// Before the node, at an input.
     Input(usize),
-    /// Behind the node, at its first output.
-    Output,
+    /// Behind the node, at an output.
+    Output(usize),
 }
 
 /// Numbers with a shape, small enough to hold.
@@ -103,9 +107,13 @@ pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Res
     if !map.map.is_finite() {
         return Err(Reason::NonFinite);
     }
+    if matches!(at, Port::Output(1..)) && !matches!(law, Law::Carry(_)) {
+        return Err(Reason::UnknownOperator);
+    }
     match law {
         Law::Map(own) => own.push(at, map),
         Law::Mix(mix) => mix.push(constants, at, map),
+        Law::Tail(tail) => tail.push(constants, at, map),
         Law::Carry(carry) => carry.push(at, map),
     }
 }

@@ -58,11 +58,15 @@ reasons! {
     Padding = "padding", "a shift cannot pass zero padding", "use an unpadded operator, or fold behind the previous layer";
     BorderTaps = "border-taps", "a shift cannot enter a transposed convolution whose outputs see different numbers of taps", "nothing";
     NoBias = "no-bias", "the operator has no place for a shift", "use Gemm instead of MatMul, or add a constant behind it";
-    ShiftThroughScale = "shift-through-scale", "a multiplication by a constant has no place for a shift", "nothing";
+    ShiftThroughScale = "shift-through-scale", "a multiplication has no place for a shift", "nothing";
     FallingScale = "falling-scale", "a scale that is negative or zero does not pass a maximum or an activation", "nothing";
     ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";
     CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
-    PartOfValue = "part-of-value", "the map would reach only a part of a sum or concatenation", "nothing";
+    Interpolation = "interpolation", "a shift does not pass an interpolation whose weights may not sum to one", "use nearest or linear interpolation";
+    StatisticsOfScale = "statistics-of-scale", "a scale before a normalisation is not the same as none, because of its epsilon", "nothing";
+    Narrowing = "narrowing", "a conversion to a narrower type rounds, or the type before it is not known", "convert the whole model to one type";
+    Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
+    PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
     LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, NodeSpan};
-use crate::model::tensor::Tensor;
-use crate::model::{Model, NotConstant, Shape};
-use crate::onnx::{GraphProto, NodeProto, TypeProto};
+use crate::model::tensor::{self, Tensor};
+use crate::model::{Element, Model, NotConstant, Shape};
+use crate::onnx::{GraphProto, NodeProto, TypeProto, type_proto};
 
 /// A graph, nested graph or function body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -251,6 +251,16 @@ impl<'m> Graph<'m> {
                 Some(Ok(tensor)) => Some(Shape::known(&self.tensor(*tensor).dims)),
                 _ => value.declared.and_then(Shape::declared),
             },
+        }
+    }
+
+    /// The float type that the file declares for a value, or that its constant has.
+    pub fn declared_element(&self, id: ValueId) -> Option<Element> {
+        let value = self.value(id);
+        match (value.origin, value.declared.and_then(|d| d.value.as_ref())) {
+            (Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) }, _) => self.tensor(tensor).element(),
+            (_, Some(type_proto::Value::TensorType(tensor))) => tensor::element(tensor.elem_type()),
+            _ => None,
         }
     }
 

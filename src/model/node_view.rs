@@ -64,6 +64,8 @@ pub struct ConstantFact {
 pub struct InputFact {
     /// The shape, if the rank is known.
     pub shape: Option<Shape>,
+    /// The float type, if it is known to be one.
+    pub element: Option<Element>,
     /// What is known of the constant.
     pub constant: Result<ConstantFact, NotConstant>,
 }
@@ -170,6 +172,14 @@ impl NodeView<'_> {
     /// As [`NodeView::int`].
     pub fn ints(&self, name: &str) -> Result<&[i64], Unreadable> {
         Ok(self.attribute(name, AttributeType::Ints)?.map_or(&[], |a| &a.ints))
+    }
+
+    /// A list of floats; empty if the attribute is absent.
+    ///
+    /// # Errors
+    /// As [`NodeView::int`].
+    pub fn floats(&self, name: &str) -> Result<&[f32], Unreadable> {
+        Ok(self.attribute(name, AttributeType::Floats)?.map_or(&[], |a| &a.floats))
     }
 
     /// A text attribute; empty if it is absent.

@@ -18,7 +18,7 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if !node.is_constant(0) && !node.is_constant(1) {
-        return value_operands::read(node).map(Law::Carry);
+        return value_operands::sum(node).map(Law::Carry);
     }
     let constant = operand::read(node)?;
     let placed = constant.place(vec![1.0], constant.values.clone());

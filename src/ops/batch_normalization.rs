@@ -1,9 +1,9 @@
 //! BatchNormalization, opset 1 to 15: `y = scale · (x − mean) / √(var + ε) + B` per channel, axis 1 (Ioffe and Szegedy 2015).
 
-use super::{NEWEST_OPSET, Operator, Stop, same_shape};
+use super::{NEWEST_OPSET, Operator, Stop};
 use crate::law::{Host, Law, Map, Reason};
 use crate::map::{Affine, Placed};
-use crate::model::NodeView;
+use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -12,7 +12,7 @@ pub(super) static OPERATOR: Operator = Operator {
     always_listed: true,
     summary: "is folded; takes in maps from both sides",
     read,
-    shape: same_shape,
+    shape,
     samples: SAMPLES,
 };
 
@@ -70,6 +70,19 @@ fn inference_form(node: &NodeView<'_>) -> Result<(), Stop> {
         return Err(Reason::TrainingMode.into());
     }
     Ok(())
+}
+
+/// As many channels as statistics.
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let mut shape = node.input(0)?.shape.clone()?;
+    if node.opset < 9 && node.int("spatial", 1).ok()? == 0 {
+        return Some(shape);
+    }
+    let count = node.input(1).and_then(|scale| scale.shape.as_ref()).filter(|s| s.rank() == 1)?.dim(0);
+    if let Some(channels) = shape.0.get_mut(1).filter(|c| **c == Dim::Unknown) {
+        *channels = count;
+    }
+    Some(shape)
 }
 
 const SAMPLES: &[Sample] = &[

@@ -24,13 +24,13 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         let count = size(node.shape(input)?.dim(axis).known())?;
         let mut lanes: Vec<Lane> = (0..output.rank()).map(Lane::same).collect();
         lanes[axis].pairs = Pairs::Part { start, count, total };
-        wires.push(Wire { input, lanes });
+        wires.push(Wire::new(input, lanes));
         start += count;
     }
     if start != total {
         return Err(Reason::UnknownShape.into());
     }
-    Ok(Law::Carry(Carry { wires, passes: Passes::ALL, together: Together::Parts }))
+    Ok(Law::Carry(Carry::of(wires, Passes::ALL, Together::Parts)))
 }
 
 fn size(known: Option<u64>) -> Result<usize, Reason> {

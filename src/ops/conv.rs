@@ -34,6 +34,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         gain: 1.0,
         bias,
         shift_in,
+        behind: Ok(()),
+        beside: vec![],
     }))
 }
 
@@ -48,7 +50,7 @@ fn is_padded(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
 }
 
 /// `[N, O, …]`; spatial extents where padding is explicit.
-fn shape(node: &NodeView<'_>) -> Option<Shape> {
+pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let weight = node.input(1)?.shape.as_ref()?;
     let x = node.input(0)?.shape.as_ref();
     let mut dims = vec![x.map_or(Dim::Unknown, |x| x.dim(0)), weight.dim(0)];

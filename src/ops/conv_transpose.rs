@@ -10,7 +10,7 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "ConvTranspose",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "behind it: scale and shift; before it: scale, and for a kernel of one tap also shift",
+    summary: "behind it: scale and shift; before it: scale, and where borders are cut off also shift",
     read,
     shape,
     samples: SAMPLES,
@@ -32,20 +32,27 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         in_axis: Ok(1),
         gain: 1.0,
         bias,
-        shift_in: if is_pointwise(node, kernel)? { Ok(()) } else { Err(Reason::BorderTaps) },
+        shift_in: if sees_every_tap(node, kernel)? { Ok(()) } else { Err(Reason::BorderTaps) },
+        behind: Ok(()),
+        beside: vec![],
     }))
 }
 
-/// Whether each output sees exactly one position of the input: one tap, stride 1, nothing cut off and nothing added.
-fn is_pointwise(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
-    let none = |name: &str, neutral: i64| Ok::<bool, Stop>(node.ints(name)?.iter().all(|v| *v == neutral));
-    let explicit = matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID");
-    Ok(explicit
-        && kernel.iter().all(|k| *k == 1)
-        && none("strides", 1)?
-        && none("pads", 0)?
-        && none("output_padding", 0)?
-        && !node.has("output_shape"))
+/// Whether each output sees every tap: at stride 1 those that do not lie at the borders, which the pads must cut off.
+fn sees_every_tap(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
+    let at = |name: &str, index: usize, default: i64| Ok::<i64, Stop>(node.ints(name)?.get(index).copied().unwrap_or(default));
+    let automatic = node.string("auto_pad")?;
+    let explicit = matches!(automatic.as_str(), "" | "NOTSET" | "VALID");
+    let mut all = explicit && !node.has("output_shape");
+    for (axis, taps) in kernel.iter().enumerate() {
+        let reach = i64::try_from(*taps).ok().and_then(|k| (k - 1).checked_mul(at("dilations", axis, 1).ok()?));
+        let cut = match automatic.as_str() {
+            "VALID" => 0,
+            _ => at("pads", axis, 0)?.min(at("pads", axis + kernel.len(), 0)?),
+        };
+        all &= at("strides", axis, 1)? == 1 && at("output_padding", axis, 0)? == 0 && reach.is_some_and(|reach| cut >= reach);
+    }
+    Ok(all)
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
@@ -84,6 +91,24 @@ const SAMPLES: &[Sample] = &[
             { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
               y = ConvTranspose <group = 2> (n, w) }"#,
         expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "before, borders cut off",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,5] x) => (float[1,3,2,1] y)
+            <float[2,3,3,3] w = dyadic(1), float[3] a = dyadic(6), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = ConvTranspose <dilations = [1,2], pads = [2,4,2,4]> (n, w, a) }"#,
+        expect: Expect::Folded { left: &["ConvTranspose"] },
+    },
+    Sample {
+        name: "before, borders cut off on one side alone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4] x) => (float[1,3,4] y)
+            <float[2,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = ConvTranspose <pads = [2,0]> (n, w) }"#,
+        expect: Expect::Kept("border-taps"),
     },
     Sample {
         name: "before, a scale alone",

@@ -45,6 +45,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
             Bias::Input { input: 2, present, gain: (beta, Some("beta")), rank: 2, axis: out_axis }
         },
         shift_in: Ok(()),
+        behind: Ok(()),
+        beside: vec![],
     }))
 }
 

@@ -1,7 +1,7 @@
 //! MatMul, opset 1 to 13, with a constant on either side. It has no bias: of two matrices it becomes a Gemm when it needs one.
 
 use super::{NEWEST_OPSET, Operator, Stop};
-use crate::law::{Bias, Law, Mix, Reason, Role};
+use crate::law::{Bias, Lane, Law, Mix, Reason, Role};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -9,7 +9,7 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "MatMul",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "scale on both sides where the axis is the weight's; shift where it is of rank 2 (as Gemm), or before an Add",
+    summary: "scale on both sides, along the weight's axes or past it; shift where it is of rank 2 (as Gemm), or before an Add",
     read,
     shape,
     samples: SAMPLES,
@@ -43,6 +43,14 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
             Bias::None
         },
         shift_in: if batch.is_empty() { Ok(()) } else { Err(Reason::NoBias) },
+        behind: Ok(()),
+        // A stack of weights may repeat the data's axes in front.
+        beside: match rank {
+            Some(rank) if batch.is_empty() => {
+                (0..rank).filter(|axis| *axis + if left { 2 } else { 1 } != rank).map(Lane::same).collect()
+            }
+            _ => vec![],
+        },
     }))
 }
 
@@ -59,6 +67,26 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
 }
 
 const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "a scale of the rows passes a weight on the right",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,5,2] y)
+            <float[4,2] w = dyadic(1), float[3,1] k = dyadic(2), float[5,3] u = dyadic(3)>
+            { n = Mul (x, k)
+              p = MatMul (n, w)
+              y = MatMul (u, p) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
+    Sample {
+        name: "behind, a scale of the columns passes a weight on the left",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,4] x) => (float[2,3,5] y)
+            <float[4,5] w = dyadic(1), float[5] k = dyadic(2), float[3,4] u = dyadic(3)>
+            { n = MatMul (x, w)
+              p = MatMul (u, n)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
     Sample {
         name: "behind, two matrices",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>

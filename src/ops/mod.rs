@@ -12,36 +12,57 @@ use crate::sample::Sample;
 mod add;
 mod average_pool;
 mod batch_normalization;
+mod cast;
+mod choice;
 mod clip;
 mod concat;
 mod constant_operand;
 mod conv;
 mod conv_transpose;
+mod deform_conv;
 mod depth_to_space;
 mod div;
 mod dropout;
+mod einsum;
+mod expand;
 mod flatten;
+mod gather;
 mod gemm;
 mod global_average_pool;
 mod global_max_pool;
+mod group_normalization;
+mod gru;
 mod identity;
+mod instance_normalization;
+mod layer_normalization;
 mod leaky_relu;
+mod lstm;
 mod matmul;
 mod max_pool;
+mod mean;
 mod mul;
 mod pad;
 mod prelu;
+mod recurrence;
 mod reduce_mean;
 mod reduce_sum;
 mod regroup;
 mod relu;
 mod reshape;
+mod resize;
+mod rms_normalization;
+mod rnn;
 pub mod shapes;
+mod slice;
+mod space_to_depth;
+mod split;
 mod squeeze;
 mod sub;
 mod sum;
+mod tile;
 mod transpose;
 mod unsqueeze;
+mod upsample;
 mod value_operands;
 
 /// The newest version of the standard operator set that was looked at.
@@ -70,8 +91,17 @@ pub static OPERATORS: &[&Operator] = &[
     &batch_normalization::OPERATOR,
     &conv::OPERATOR,
     &conv_transpose::OPERATOR,
+    &deform_conv::OPERATOR,
     &gemm::OPERATOR,
     &matmul::OPERATOR,
+    &einsum::OPERATOR,
+    &lstm::OPERATOR,
+    &gru::OPERATOR,
+    &rnn::OPERATOR,
+    &layer_normalization::OPERATOR,
+    &instance_normalization::OPERATOR,
+    &group_normalization::OPERATOR,
+    &rms_normalization::OPERATOR,
     &mul::OPERATOR,
     &add::OPERATOR,
     &sub::OPERATOR,
@@ -97,11 +127,31 @@ pub static OPERATORS: &[&Operator] = &[
     &pad::OPERATOR,
     &depth_to_space::OPERATOR,
     &sum::OPERATOR,
+    &split::OPERATOR,
+    &slice::OPERATOR,
+    &gather::OPERATOR,
+    &cast::OPERATOR,
+    &resize::OPERATOR,
+    &upsample::OPERATOR,
+    &space_to_depth::OPERATOR,
+    &tile::OPERATOR,
+    &expand::OPERATOR,
+    &choice::OPERATOR,
+    &mean::OPERATOR,
 ];
 
 /// The row of an operator.
 pub fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().find(|o| o.name == name).copied()
+}
+
+/// Why an operator without a row takes no map.
+pub fn refusal(name: &str) -> Reason {
+    match name {
+        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => Reason::Quantised,
+        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => Reason::Quantised,
+        _ => Reason::UnknownOperator,
+    }
 }
 
 /// Why reading a node stopped: it has no law, or the file could not be read.

@@ -1,7 +1,7 @@
-//! Mul by a constant, opset 1 to 14: `y = c·x`.
+//! Mul by a constant, opset 1 to 14: `y = c·x`; of two values a scale on one of them is one on the product.
 
 use super::constant_operand as operand;
-use super::{NEWEST_OPSET, Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop, value_operands};
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -10,13 +10,16 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Mul",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "by a constant per channel: is folded; takes in scales",
+    summary: "by a constant per channel: is folded; takes in scales; of values: hands scales to and from one of them",
     read,
     shape: operand::shape,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if !node.is_constant(0) && !node.is_constant(1) {
+        return value_operands::product(node).map(Law::Carry);
+    }
     let constant = operand::read(node)?;
     let placed = constant.place(constant.values.clone(), vec![0.0]);
     let host = Host::Factor { input: constant.input, dims: constant.dims, rank: constant.rank, divides: false };
@@ -24,6 +27,36 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "of values, backward, a number for each channel and sample is the second",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x, float[1,3,1,1] gate) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2)>
+            { c = Conv (x, w)
+              p = Mul (c, gate)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Mul"] },
+    },
+    Sample {
+        name: "of values, a scale before the second",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x, float[1,3,1,1] gate) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2)>
+            { n = Mul (gate, k)
+              p = Mul (x, n)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Mul", "Conv"] },
+    },
+    Sample {
+        name: "of values, a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x, float[1,3,1,1] gate) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Mul (n, gate)
+              y = Conv (p, w) }"#,
+        expect: Expect::Kept("shift-through-scale"),
+    },
     Sample {
         name: "behind a convolution, constant first",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>

@@ -1,7 +1,8 @@
-//! Pad, opset 1 to 25. With zeros it commutes with scales; edge, reflect and wrap repeat what is there.
+//! Pad, opset 1 to 25. Edge, reflect and wrap repeat what is there, and what is cut off is nothing: every map passes. With a
+//! constant `v`, `s·pad(x, v) + t = pad(s·x + t, s·v + t)`: the number must follow, and be one for all channels.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
-use crate::law::{Carry, Law, Passes, Reason};
+use crate::law::{Carry, Fill, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -9,7 +10,7 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Pad",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "not along the channels: hands scales on, and with edge, reflect or wrap also shifts",
+    summary: "not along the channels: hands maps on, with a constant where it can follow",
     read,
     shape: shapes::padded,
     samples: SAMPLES,
@@ -18,16 +19,16 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let rank = node.shape(0)?.rank();
     let (pads, axes) = amounts(node, rank)?;
-    let zeros = match node.string("mode")?.as_str() {
+    let constant = match node.string("mode")?.as_str() {
         "" | "constant" => true,
         "edge" | "reflect" | "wrap" => false,
         _ => return Err(Reason::Attribute.into()),
     };
-    if zeros && value(node)? != 0.0 {
-        return Err(Reason::CountedPadding.into());
+    let mut carry = Carry::unary(Some(rank), Passes::ALL);
+    if constant && pads.iter().any(|pad| *pad > 0) {
+        let place = if node.opset >= 11 && node.is_constant(2) { Some(2) } else { None };
+        carry.fill = Some(Fill { value: value(node)?, place });
     }
-    let passes = Passes { falling: Ok(()), shift: if zeros { Err(Reason::CountedPadding) } else { Ok(1.0) } };
-    let mut carry = Carry::unary(Some(rank), passes);
     let grows = |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != 0 || pads[at + axes.len()] != 0);
     carry.wires[0].lanes.retain(|lane| !grows(lane.input));
     Ok(Law::Carry(carry))
@@ -79,6 +80,47 @@ const SAMPLES: &[Sample] = &[
               p = Pad (n, pads)
               y = Conv (p, w) }"#,
         expect: Expect::Folded { left: &["Pad", "Conv"] },
+    },
+    Sample {
+        name: "forward, a number that follows a map of all channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[] mean = {0.5}, float[] deviation = {0.25}, float[] fill = {3}, int64[8] pads = {0,0,1,1,0,0,1,1}>
+            { c = Sub (x, mean)
+              d = Div (c, deviation)
+              p = Pad (d, pads, fill)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Pad", "Conv"] },
+    },
+    Sample {
+        name: "backward, a number that follows",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = {1, 2, -1}, float[3] b = {-1, -3, 3}, float[3] m = {0, 0, 0}, float[3] v = {1, 1, 1}, float[] fill = {1}, int64[8] pads = {0,0,1,1,0,0,0,-1}>
+            { c = Conv (x, w)
+              p = Pad (c, pads, fill)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("counted-padding"),
+    },
+    Sample {
+        name: "backward, a number that is the same for all channels before",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = {1, 2, -1}, float[3] b = {1, 0, 3}, float[3] m = {0, 0, 0}, float[3] v = {1, 1, 1}, float[] fill = {1}, int64[8] pads = {0,0,1,1,0,0,0,-1}>
+            { c = Conv (x, w)
+              p = Pad (c, pads, fill)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Pad"] },
+    },
+    Sample {
+        name: "nothing but cutting off",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[8] pads = {0,0,0,-1,0,0,-1,0}>
+            { c = Conv (x, w)
+              p = Pad (c, pads)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Pad"] },
     },
     Sample {
         name: "zeros and a shift",

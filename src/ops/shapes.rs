@@ -2,53 +2,45 @@
 //!
 //! What is not certain is unknown.
 
-use super::{Stop, find};
+use super::{Stop, find, split};
 use crate::law::{Carry, Passes, Reason};
-use crate::model::{Dim, NodeView, Shape};
+use crate::model::{Dim, Element, NodeView, Shape, tensor};
 
-/// The shape of a node's first output, as far as its operator tells.
-pub fn infer(node: &NodeView<'_>) -> Option<Shape> {
+/// The shape of an output of a node, as far as its operator tells.
+pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
+    if output > 0 {
+        return if node.op_type == "Split" { split::piece(node, output) } else { None };
+    }
     if let Some(operator) = find(node.op_type) {
         return (operator.shape)(node);
     }
     match node.op_type {
-        "Elu"
-        | "Selu"
-        | "Celu"
-        | "Gelu"
-        | "Mish"
-        | "Swish"
-        | "Sigmoid"
-        | "HardSigmoid"
-        | "HardSwish"
-        | "Tanh"
-        | "Softplus"
-        | "Softsign"
-        | "Erf"
-        | "Exp"
-        | "Log"
-        | "Sqrt"
-        | "Abs"
-        | "Neg"
-        | "Reciprocal"
-        | "Floor"
-        | "Ceil"
-        | "Round"
-        | "Sign"
-        | "Softmax"
-        | "LogSoftmax"
-        | "Cast"
-        | "LRN"
-        | "InstanceNormalization"
-        | "LayerNormalization"
-        | "GroupNormalization"
-        | "RMSNormalization"
-        | "QuantizeLinear"
-        | "DequantizeLinear"
-        | "ThresholdedRelu" => node.input(0)?.shape.clone(),
-        "Mean" | "Max" | "Min" | "Pow" | "Where" => broadcast(node),
-        "LpPool" | "Resize" | "Upsample" => pooled(node),
+        "Elu" | "Selu" | "Celu" | "Gelu" | "Mish" | "Swish" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Tanh" | "Softplus"
+        | "Softsign" | "Erf" | "Exp" | "Log" | "Sqrt" | "Abs" | "Neg" | "Reciprocal" | "Floor" | "Ceil" | "Round" | "Sign"
+        | "Softmax" | "LogSoftmax" | "LRN" | "QuantizeLinear" | "DequantizeLinear" | "ThresholdedRelu" => {
+            node.input(0)?.shape.clone()
+        }
+        "Pow" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" => broadcast(node),
+        "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.shape.clone(),
+        "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp"
+        | "ReduceSumSquare" => reduced(node),
+        "LpPool" => pooled(node),
         "GlobalLpPool" => global(node),
+        _ => None,
+    }
+}
+
+/// The float type of an output of a node: that of its input, unless its operator is known to make another.
+pub fn element(node: &NodeView<'_>, output: usize) -> Option<Element> {
+    let of = |input: usize| node.input(input)?.element;
+    match (node.op_type, output) {
+        ("Split", _) => of(0),
+        (_, 1..) => None,
+        ("Cast", _) => tensor::element(i32::try_from(node.int("to", 0).ok()?).ok()?),
+        ("CastLike" | "Where", _) => of(1),
+        ("QuantizeLinear" | "DequantizeLinear" | "Not" | "IsNaN" | "IsInf", _) => None,
+        ("Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual", _) => None,
+        _ if infer(node, output).is_some() => of(0),
         _ => None,
     }
 }
@@ -191,11 +183,10 @@ pub(super) fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
     Some(shape)
 }
 
-/// Spatial extents change, batch and channels stay. Resize may change every axis, so only its rank is sure.
+/// Spatial extents change, batch and channels stay.
 pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
-    let kept = if matches!(node.op_type, "Resize" | "Upsample") { 0 } else { 2 };
-    shape.0.iter_mut().skip(kept).for_each(|d| *d = Dim::Unknown);
+    shape.0.iter_mut().skip(2).for_each(|d| *d = Dim::Unknown);
     Some(shape)
 }
 

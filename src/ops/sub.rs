@@ -1,7 +1,7 @@
 //! Sub with a constant, opset 1 to 14: `y = x − c`, or `y = c − x`, whose scale is −1.
 
 use super::constant_operand as operand;
-use super::{NEWEST_OPSET, Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop, value_operands};
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -10,13 +10,16 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Sub",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "with a constant per channel on either side: is folded; takes in shifts and hands scales on",
+    summary: "with a constant per channel on either side: is folded; takes in shifts and hands scales on; of values: as Sum",
     read,
     shape: operand::shape,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if !node.is_constant(0) && !node.is_constant(1) {
+        return value_operands::difference(node).map(Law::Carry);
+    }
     let constant = operand::read(node)?;
     let reversed = constant.input == 0;
     let sign = if reversed { 1.0 } else { -1.0 };
@@ -27,6 +30,27 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "of values, backward",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,2,1,1] u = dyadic(8), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              d = Conv (x, u)
+              p = Sub (c, d)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Sub"] },
+    },
+    Sample {
+        name: "of values, a shift before the one that is taken away",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x, float[1,3,4,1] z) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2)>
+            { n = Add (z, k)
+              p = Sub (x, n)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Sub", "Conv"] },
+    },
     Sample {
         name: "a constant from a convolution",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>

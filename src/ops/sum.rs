@@ -16,7 +16,7 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    value_operands::read(node).map(Law::Carry)
+    value_operands::sum(node).map(Law::Carry)
 }
 
 const SAMPLES: &[Sample] = &[

@@ -1,24 +1,51 @@
-//! What Add and Sum share where no operand is a constant: a sum of values of one shape.
+//! What operators share that put values together element by element: how their axes correspond after broadcasting.
+
+use std::ops::Range;
 
 use super::Stop;
-use crate::law::{Carry, Lane, Passes, Reason, Together, Wire};
+use crate::law::{Carry, Lane, Pairs, Passes, Reason, Together, Wire};
 use crate::model::NodeView;
 
-/// The law of a sum of values. All must have the same known extent along an axis for a map along it to pass.
-pub(super) fn read(node: &NodeView<'_>) -> Result<Carry, Stop> {
+/// The law of a sum of values.
+pub(super) fn sum(node: &NodeView<'_>) -> Result<Carry, Stop> {
+    let wires = wires(node, 0..node.inputs.len())?;
+    Ok(Carry::of(wires, Passes::ALL, Together::Sum))
+}
+
+/// The law of a difference of two values.
+pub(super) fn difference(node: &NodeView<'_>) -> Result<Carry, Stop> {
+    let mut wires = wires(node, 0..2)?;
+    wires[1].gain = -1.0;
+    Ok(Carry::of(wires, Passes::ALL, Together::Sum))
+}
+
+/// The law of a product of two values.
+pub(super) fn product(node: &NodeView<'_>) -> Result<Carry, Stop> {
+    Ok(Carry::of(wires(node, 0..2)?, Passes::SCALE, Together::Product))
+}
+
+/// The inputs that carry. Axes align at the last one; where extents are known to be the same, maps pass.
+pub(super) fn wires(node: &NodeView<'_>, inputs: Range<usize>) -> Result<Vec<Wire>, Stop> {
     if node.opset < 7 {
         return Err(Reason::UnknownShape.into());
     }
-    let first = node.shape(0)?;
-    let mut same: Vec<bool> = first.0.iter().map(|d| d.known().is_some()).collect();
-    for input in 1..node.inputs.len() {
-        let other = node.shape(input)?;
-        if other.rank() != first.rank() {
-            return Err(Reason::UnknownShape.into());
+    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
+    let mut wires = Vec::new();
+    for input in inputs {
+        let shape = node.shape(input)?;
+        let new = output.rank().checked_sub(shape.rank()).ok_or(Reason::UnknownShape)?;
+        let mut lanes = Vec::new();
+        for axis in 0..shape.rank() {
+            let pairs = match (shape.dim(axis).known(), output.dim(axis + new).known()) {
+                (Some(own), Some(all)) if own == all => Pairs::Same,
+                (Some(1), Some(all)) if all <= 1 << 24 => {
+                    Pairs::List((0..all as usize).map(|i| (0, i)).collect(), 1, all as usize)
+                }
+                _ => continue,
+            };
+            lanes.push(Lane { input: axis, output: axis + new, pairs });
         }
-        same.iter_mut().zip(first.0.iter().zip(&other.0)).for_each(|(same, (a, b))| *same &= a == b);
+        wires.push(Wire::new(input, lanes));
     }
-    let lanes: Vec<Lane> = (0..first.rank()).filter(|a| same[*a]).map(Lane::same).collect();
-    let wires = (0..node.inputs.len()).map(|input| Wire { input, lanes: lanes.clone() }).collect();
-    Ok(Carry { wires, passes: Passes::ALL, together: Together::Sum })
+    Ok(wires)
 }

@@ -56,8 +56,8 @@ pub struct Draft {
     inputs: BTreeMap<(NodeId, usize), Option<ValueId>>,
     /// By value, where changed: who produces it now (`None`: nobody, it is gone).
     producers: BTreeMap<ValueId, Option<(NodeId, usize)>>,
-    /// By node, where changed: the value that its first output is now.
-    outputs: BTreeMap<NodeId, ValueId>,
+    /// By node and output, where changed: the value that it is now.
+    outputs: BTreeMap<(NodeId, usize), ValueId>,
     /// By value, where changed: who uses it now.
     uses: BTreeMap<ValueId, Vec<Use>>,
     /// Changed constants.
@@ -100,9 +100,9 @@ impl Draft {
         }
     }
 
-    /// The value at the first output of a node.
-    pub fn output(&self, graph: &Graph<'_>, node: NodeId) -> Option<ValueId> {
-        self.outputs.get(&node).copied().or_else(|| graph.node(node).outputs.first().copied().flatten())
+    /// The value at an output of a node.
+    pub fn output(&self, graph: &Graph<'_>, node: NodeId, output: usize) -> Option<ValueId> {
+        self.outputs.get(&(node, output)).copied().or_else(|| graph.node(node).outputs.get(output).copied().flatten())
     }
 
     /// Who uses a value.
@@ -167,7 +167,7 @@ impl Draft {
 
     /// Takes a node out; what it read from `data` and what it made become one value.
     fn remove(&mut self, graph: &Graph<'_>, (site, data): (NodeId, usize), way: Way) {
-        let (read, made) = (self.input(graph, site, data), self.output(graph, site));
+        let (read, made) = (self.input(graph, site, data), self.output(graph, site, 0));
         if let Some(removed) = self.removed.get_mut(site.0) {
             *removed = true;
         }
@@ -181,23 +181,30 @@ impl Draft {
                 // The value behind the site keeps its name: the producer of the value before makes it now.
                 Way::Back => {
                     let producer = self.producer(graph, read);
-                    if let Some((node, 0)) = producer {
-                        self.outputs.insert(node, made);
+                    if let Some(end) = producer {
+                        self.outputs.insert(end, made);
                     }
                     self.producers.insert(made, producer);
                     self.producers.insert(read, None);
+                    // Nodes that look at its shape.
+                    self.redirect(graph, read, made);
                 }
                 // The value before the site keeps its name: readers of the value behind read it now.
                 Way::Ahead => {
-                    for user in self.uses(graph, made).to_vec() {
-                        if let Use::Node(reader, input) = user {
-                            self.inputs.insert((reader, input), Some(read));
-                            self.forget(graph, made, user);
-                            self.uses.entry(read).or_insert_with(|| graph.value(read).uses.clone()).push(user);
-                        }
-                    }
+                    self.redirect(graph, made, read);
                     self.producers.insert(made, None);
                 }
+            }
+        }
+    }
+
+    /// Points all nodes that read one value at another.
+    fn redirect(&mut self, graph: &Graph<'_>, from: ValueId, to: ValueId) {
+        for user in self.uses(graph, from).to_vec() {
+            if let Use::Node(reader, input) = user {
+                self.inputs.insert((reader, input), Some(to));
+                self.forget(graph, from, user);
+                self.uses.entry(to).or_insert_with(|| graph.value(to).uses.clone()).push(user);
             }
         }
     }

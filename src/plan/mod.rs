@@ -22,7 +22,7 @@ pub use view::View;
 
 use crate::error::Result;
 use crate::law::{Law, Reason};
-use crate::model::{Graph, NodeId, ScopeId};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -68,6 +68,16 @@ impl Plan<'_> {
     pub fn folds(&self) -> &[Fold] {
         &self.view.draft.folds
     }
+
+    /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
+    fn substitute(&mut self, choice: &Choice, form: Substitute) {
+        let (graph, view) = (self.view.graph, &mut self.view);
+        for stay in self.kept.iter().filter(|stay| choice.folds(stay.site) && !is_in_function(graph, stay.site)) {
+            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
+                view.draft.substitute(graph, stay.site, form, &parameters);
+            }
+        }
+    }
 }
 
 /// Decides what is folded: whole maps first, back before ahead, nodes in the order of the graph, until nothing more moves;
@@ -79,16 +89,15 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let calls = Calls::of(graph)?;
     let choice = Choice::of(graph, options)?;
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
-    let mut excluded: BTreeMap<NodeId, Reason> = options.excluded.iter().rev().copied().collect();
-    let left_out = candidates.iter().filter(|site| !choice.folds(**site));
-    left_out.for_each(|site| drop(excluded.entry(*site).or_insert(Reason::LeftOut)));
+    let excluded = options.excluded.iter().rev().copied().collect();
+    let mut search = Search { choice: Choice::of(graph, options)?, partial: options.partial, excluded };
     loop {
         let mut view = View::new(graph, options.assume_inference, calls.binding(graph, None));
-        settle(&mut view, &choice, &candidates, &excluded)?;
+        search.settle(&mut view, &candidates)?;
         let mut planned = |function: ScopeId, call: usize| {
             let mut other = View::new(graph, options.assume_inference, calls.binding(graph, Some((function, call))));
             let within = |node: &&NodeId| graph.root(graph.node(**node).scope) == function;
-            settle(&mut other, &choice, &candidates.iter().filter(within).copied().collect::<Vec<_>>(), &excluded)?;
+            search.settle(&mut other, &candidates.iter().filter(within).copied().collect::<Vec<_>>())?;
             let elements = Elements::of_function(&other, function);
             Ok((other.draft, elements))
         };
@@ -99,95 +108,98 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
         }
         match lift::lift(&view, &calls, &mut planned)? {
             Ok(lifted) => {
-                view.check()?;
-                return Ok(Plan { view, kept, lifted });
+                let left = candidates.into_iter().filter(|site| !view.draft.is_removed(*site));
+                let kept = left.filter_map(|site| search.stay(&view, site)).collect();
+                let mut plan = Plan { view, kept, lifted };
+                if let Some(form) = options.substitute {
+                    plan.substitute(&search.choice, form);
+                }
+                plan.view.check()?;
+                return Ok(plan);
             }
             // Each time there are more of them, so this ends.
-            Err(sites) => excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
+            Err(sites) => search.excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
         }
     }
 }
 
-/// Records folds until nothing more moves.
-fn settle(view: &mut View<'_>, choice: &Choice, candidates: &[NodeId], excluded: &BTreeMap<NodeId, Reason>) -> Result<()> {
-    let graph = view.graph;
-    // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
-    let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
-    let movable = candidates.iter().copied().filter(|site| !excluded.contains_key(site));
-    let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
-    loop {
-        let before = view.draft.folds.len();
-        for site in first.iter().chain(&then).copied() {
-            if view.draft.is_removed(site) {
+/// What decides where maps move.
+struct Search {
+    choice: Choice,
+    partial: Partial,
+    /// Nodes that stay, with the reason.
+    excluded: BTreeMap<NodeId, Reason>,
+}
+
+impl Search {
+    /// Records folds until nothing more moves.
+    fn settle(&self, view: &mut View<'_>, candidates: &[NodeId]) -> Result<()> {
+        let graph = view.graph;
+        // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
+        let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
+        let movable = candidates.iter().copied().filter(|site| !self.excluded.contains_key(site) && self.choice.folds(*site));
+        let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
+        loop {
+            let before = view.draft.folds.len();
+            for site in first.iter().chain(&then).copied() {
+                if view.draft.is_removed(site) {
+                    continue;
+                }
+                let whole = |way| route::route(view, &self.choice, site, way).ok();
+                if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
+                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
+                }
+                view.check()?;
+            }
+            if view.draft.folds.len() > before {
                 continue;
             }
-            let whole = |way| route::route(view, choice, site, way).ok();
-            if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
-                view.draft = std::mem::take(&mut view.draft).with(graph, route);
-            }
-            view.check()?;
-        }
-        if view.draft.folds.len() > before {
-            continue;
-        }
-        for site in first.iter().copied() {
-            if let Some(route) = scale_alone(view, choice, site) {
-                view.draft = std::mem::take(&mut view.draft).with(graph, route);
-            }
-            view.check()?;
-        }
-        if view.draft.folds.len() == before {
-            return Ok(());
-        }
-    }
-}
-
-/// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no constant
-/// should be stored twice for it. A function's body may be called with other constants each time, so there it stays.
-fn scale_alone(view: &View<'_>, choice: &Choice, site: NodeId) -> Option<Route> {
-    if choice.partial == Partial::Never || view.draft.is_removed(site) || !is_in_main(view.graph, site) {
-        return None;
-    }
-    let pays = |route: &Route| choice.partial == Partial::Always || !route::copies(view, route);
-    let part = |way| route::part(view, choice, site, way).ok().filter(pays);
-    part(Way::Back).or_else(|| part(Way::Ahead))
-}
-
-/// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
-fn replace<'s>(view: &mut View<'_>, stays: impl Iterator<Item = &'s Stay>, form: Substitute) {
-    let graph = view.graph;
-    for stay in stays.filter(|stay| is_in_main(graph, stay.site)) {
-        if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
-            view.draft.substitute(graph, stay.site, form, &parameters);
-        }
-    }
-}
-
-/// Whether a node stands in the main graph or a graph nested in it, not in a function.
-fn is_in_main(graph: &Graph<'_>, node: NodeId) -> bool {
-    graph.root(graph.node(node).scope) == ScopeId(0)
-}
-
-/// The nodes with a map that stay, with what was said of them.
-fn kept(view: &View<'_>, choice: &Choice, candidates: &[NodeId], excluded: &BTreeMap<NodeId, Reason>) -> Vec<Stay> {
-    let mut kept = Vec::new();
-    for site in candidates.iter().copied().filter(|site| !view.draft.is_removed(*site)) {
-        let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);
-        let is_map = || listed || matches!(view.law(site), Ok(Law::Map(_)));
-        let own = |reason| Kept { reason, node: site };
-        match excluded.get(&site) {
-            Some(Reason::LeftOut) if !is_map() => {}
-            Some(reason) => kept.push(Stay { site, back: own(*reason), ahead: own(*reason) }),
-            None if !is_map() => {}
-            None => {
-                let both = (route::route(view, choice, site, Way::Back), route::route(view, choice, site, Way::Ahead));
-                if let (Err(back), Err(ahead)) = both {
-                    kept.push(Stay { site, back, ahead });
+            for site in first.iter().copied() {
+                if let Some(route) = self.scale_alone(view, site) {
+                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
                 }
+                view.check()?;
+            }
+            if view.draft.folds.len() == before {
+                return Ok(());
             }
         }
     }
-    kept
+
+    /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
+    /// constant should be stored twice for it.
+    fn scale_alone(&self, view: &View<'_>, site: NodeId) -> Option<Route> {
+        if self.partial == Partial::Never || view.draft.is_removed(site) || is_in_function(view.graph, site) {
+            return None;
+        }
+        let pays = |route: &Route| self.partial == Partial::Always || !route::copies(view, route);
+        let part = |way| route::part(view, &self.choice, site, way).ok().filter(pays);
+        part(Way::Back).or_else(|| part(Way::Ahead))
+    }
+
+    /// Why a node with a map stays; `None` if it has none.
+    fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
+        let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
+        if let Some(reason) = self.excluded.get(&site) {
+            return both(*reason);
+        }
+        let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);
+        if !listed && !matches!(view.law(site), Ok(Law::Map(_))) {
+            return None;
+        }
+        if !self.choice.folds(site) {
+            return both(Reason::LeftOut);
+        }
+        match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
+            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead }),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a node stands in the body of a function, whose constants may be another call's as well.
+fn is_in_function(graph: &Graph<'_>, node: NodeId) -> bool {
+    matches!(graph.scope(graph.root(graph.node(node).scope)).kind, ScopeKind::Function(_))
 }
 
 /// Whether a node's operator may be a map; the law decides.

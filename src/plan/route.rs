@@ -94,7 +94,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
     // A whole map takes the value beside it away; here it stays and is something else.
     route.changed.extend(match way {
         Way::Back => view.draft.input(view.graph, site, map.data),
-        Way::Ahead => view.draft.output(view.graph, site),
+        Way::Ahead => view.draft.output(view.graph, site, 0),
     });
     route.rest = Some(rest);
     Ok(route)
@@ -114,7 +114,7 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
         Way::Ahead => shift.iter().zip(scale).map(|(t, s)| t / s).collect(),
     };
     let known = |value: Option<ValueId>| value.and_then(|v| view.shape(v)).map(crate::model::Shape::rank);
-    let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site)));
+    let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site, 0)));
     let mut dims = vec![terms.len() as u64];
     dims.resize(rank.and_then(|rank| rank.checked_sub(placed.axis.unwrap_or(0))).ok_or(Reason::UnknownShape)?, 1);
     let rest = vec![Parameter::Become("Add"), Parameter::Replace { input: 1, value: Array { dims, values: terms } }];
@@ -127,7 +127,7 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
     let own = |reason| Kept { reason, node: site };
     let first = match way {
         Way::Back => view.draft.input(view.graph, site, data).map(|v| Travel::Back(v, placed, site)),
-        Way::Ahead => view.draft.output(view.graph, site).map(|v| Travel::Ahead(v, placed, site)),
+        Way::Ahead => view.draft.output(view.graph, site, 0).map(|v| Travel::Ahead(v, placed, site)),
     };
     let first = first.ok_or_else(|| own(Reason::NoReader))?;
     let mut route = Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], rest: None };
@@ -140,6 +140,9 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
         };
         let (Travel::Back(_, placed, _) | Travel::Ahead(_, placed, _)) = &travel;
         for (arrived, port) in arrivals {
+            if looks_at_shape(view, arrived) {
+                continue;
+            }
             let refused = |reason| Kept { reason, node: arrived };
             if visited.contains(&arrived) {
                 return Err(refused(Reason::SeveralReaders));
@@ -153,16 +156,22 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
             check_types(view, arrived, &step).map_err(refused)?;
             (if step.parameters.is_empty() && !step.moves.is_empty() { &mut route.through } else { &mut route.into })
                 .push(arrived);
-            for (port, placed) in step.moves {
+            let several = step.moves.len() > 1;
+            for (port, placed) in step.moves.into_iter().filter(|(_, placed)| !placed.map.is_identity()) {
                 let value = match port {
                     Port::Input(input) => view.draft.input(view.graph, arrived, input),
-                    Port::Output => view.draft.output(view.graph, arrived),
+                    Port::Output(output) => view.draft.output(view.graph, arrived, output),
                 };
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
                 route.changed.push(value);
+                let ahead = matches!(port, Port::Output(_));
+                if several && ahead && view.draft.uses(view.graph, value).is_empty() {
+                    // A piece that nobody reads.
+                    continue;
+                }
                 work.push(match port {
                     Port::Input(_) => Travel::Back(value, placed, arrived),
-                    Port::Output => Travel::Ahead(value, placed, arrived),
+                    Port::Output(_) => Travel::Ahead(value, placed, arrived),
                 });
             }
             if !step.parameters.is_empty() {
@@ -171,6 +180,12 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
         }
     }
     Ok(route)
+}
+
+/// Whether a node reads nothing but the shape of its input, which no map changes.
+fn looks_at_shape(view: &View<'_>, node: NodeId) -> bool {
+    let node = view.graph.node(node);
+    node.standard && matches!(node.proto.op_type(), "Shape" | "Size")
 }
 
 /// The producer of a value, if nobody but `from` reads it.
@@ -187,9 +202,11 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
     if scope != view.graph.node(from).scope {
         return keep(Reason::CrossesScope, node);
     }
+    let mut readings = 0;
     for user in view.draft.uses(view.graph, value) {
         match user {
-            Use::Node(reader, _) if *reader == from => {}
+            Use::Node(reader, _) if *reader == from => readings += 1,
+            Use::Node(reader, _) if view.graph.node(*reader).scope == scope && looks_at_shape(view, *reader) => {}
             Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
             Use::Node(reader, _) => return keep(Reason::SeveralReaders, *reader),
             Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
@@ -197,13 +214,10 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
             Use::Annotation(_) => return keep(Reason::Annotated, node),
         }
     }
-    if view.draft.uses(view.graph, value).len() != 1 {
+    if readings != 1 {
         return keep(Reason::SeveralReaders, from);
     }
-    if output != 0 {
-        return keep(Reason::UnknownOperator, node);
-    }
-    Ok((node, Port::Output))
+    Ok((node, Port::Output(output)))
 }
 
 /// All readers of a value, if they are nodes of the same graph.

@@ -51,6 +51,52 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("no-reader"),
     },
     Sample {
+        name: "behind values that were rounded",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float step = {0.25}, uint8 zero = {128}>
+            { c = Conv (x, w)
+              q = QuantizeLinear (c, step, zero)
+              d = DequantizeLinear (q, step, zero)
+              y = BatchNormalization <epsilon = 0.0> (d, s, b, m, v) }"#,
+        expect: Expect::Kept("quantised"),
+    },
+    Sample {
+        name: "behind what only a look at the shape shares",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, int64[4] z, int64[4] u)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              z = Shape (c)
+              p = Relu (c)
+              u = Shape (p)
+              n = AveragePool <kernel_shape = [1,1]> (c)
+              y = BatchNormalization <epsilon = 0.0> (n, s, b, m, v) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
+        name: "behind what only a look at the shape shares, twice",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, int64[4] z, int64[4] u)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              z = Shape (c)
+              n = AveragePool <kernel_shape = [1,1]> (c)
+              u = Shape (n)
+              y = BatchNormalization <epsilon = 0.0> (n, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "AveragePool", "Shape"] },
+    },
+    Sample {
+        name: "before a convolution and a look at the shape",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, int64[4] z)
+            <float[3,2,1,1] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              z = Shape (n)
+              y = Conv (n, w) }"#,
+        expect: Expect::Folded { left: &["Shape", "Conv"] },
+    },
+    Sample {
         name: "behind an activation",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,2,2] x) => (float[1,3,2,2] y)

@@ -20,7 +20,7 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
     let opset = view.graph.scope(view.graph.node(site).scope).opset.unwrap_or(0);
     let element = view.input_element(site, 1).ok_or(Reason::NotFloat)?;
     let value = view.draft.input(view.graph, site, 0).ok_or(Reason::UnknownShape)?;
-    let made = view.draft.output(view.graph, site).ok_or(Reason::NoReader)?;
+    let made = view.draft.output(view.graph, site, 0).ok_or(Reason::NoReader)?;
     // From opset 15 on the constants may have another type than the value.
     if opset >= 15 && view.value_element(made) != Some(element) {
         return Err(Reason::NotFloat);

@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
 use crate::model::{
-    ConstantFact, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable, ValueId,
-    tensor,
+    ConstantFact, Element, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable,
+    ValueId, tensor,
 };
 use crate::ops::{self, Stop};
 use crate::plan::calls::Binding;
@@ -23,6 +23,8 @@ pub struct View<'a> {
     pub draft: Draft,
     /// The shapes of values; folding does not change them.
     shapes: Vec<Option<Shape>>,
+    /// Their float types.
+    types: Vec<Option<Element>>,
     assume_inference: bool,
     /// What stands for the parameters of functions.
     binding: Binding<'a>,
@@ -34,42 +36,30 @@ impl<'a> View<'a> {
     /// The graph with an empty draft, its shapes inferred.
     pub fn new(graph: &'a Graph<'a>, assume_inference: bool, binding: Binding<'a>) -> View<'a> {
         let shapes = (0..graph.values.len()).map(|v| graph.declared_shape(ValueId(v))).collect();
-        let mut view = View { graph, draft: Draft::new(graph), shapes, assume_inference, binding, failure: RefCell::new(None) };
+        let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
+        let draft = Draft::new(graph);
+        let mut view = View { graph, draft, shapes, types, assume_inference, binding, failure: RefCell::new(None) };
         for (id, node) in graph.nodes.iter().enumerate() {
             view.hand_over_shapes(node);
-            let Some(Some(output)) = node.outputs.first() else { continue };
             if !node.standard {
                 continue;
             }
-            let inferred = match node.constant {
-                Some(tensor) => Some(Shape::known(&graph.tensor(tensor).dims)),
-                None => {
-                    let elements = NodeElements { view: &view, node: NodeId(id) };
-                    view.node_view(NodeId(id), &elements).and_then(|v| ops::shapes::infer(&v))
+            for (index, output) in node.outputs.iter().enumerate() {
+                let Some(output) = output else { continue };
+                let (shape, element) = view.inferred(NodeId(id), index);
+                if let Some(inferred) = shape {
+                    let known = &mut view.shapes[output.0];
+                    *known = match known.take() {
+                        Some(declared) => declared.meet(&inferred),
+                        None => Some(inferred),
+                    };
                 }
-            };
-            if let Some(inferred) = inferred {
-                let known = &mut view.shapes[output.0];
-                *known = match known.take() {
-                    Some(declared) => declared.meet(&inferred),
-                    None => Some(inferred),
-                };
+                let known = &mut view.types[output.0];
+                *known = known.or(element);
             }
         }
         view.ranks_of_readers();
         view
-    }
-
-    /// What a convolution says of the value that it reads: its rank.
-    fn ranks_of_readers(&mut self) {
-        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
-            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
-            if self.shape(value).is_none()
-                && let Some(weight) = self.shape(weight)
-            {
-                self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
-            }
-        }
     }
 
     /// Parameters of a function that a node reads have the shapes of the call's arguments.
@@ -82,6 +72,18 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What a convolution says of the value that it reads: its rank and channels.
+    fn ranks_of_readers(&mut self) {
+        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
+            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
+            if self.shape(value).is_none()
+                && let Some(weight) = self.shape(weight)
+            {
+                self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
+            }
+        }
+    }
+
     /// The constant behind a value, with the call's arguments in the place of parameters.
     fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
         let found = match (self.graph.constant(value), self.binding.argument(value)) {
@@ -89,6 +91,17 @@ impl<'a> View<'a> {
             (found, _) => found,
         };
         found.map(|(tensor, _)| tensor)
+    }
+
+    /// Shape and float type of an output, as far as the node tells.
+    fn inferred(&self, id: NodeId, output: usize) -> (Option<Shape>, Option<Element>) {
+        if let Some(tensor) = self.graph.node(id).constant {
+            let tensor = self.graph.tensor(tensor);
+            return (Some(Shape::known(&tensor.dims)), tensor.element());
+        }
+        let elements = NodeElements { view: self, node: id };
+        let Some(view) = self.node_view(id, &elements) else { return (None, None) };
+        (ops::shapes::infer(&view, output), ops::shapes::element(&view, output))
     }
 
     /// The shape of a value, if its rank is known.
@@ -121,7 +134,7 @@ impl<'a> View<'a> {
             inputs: (0..connected).map(|input| self.input_fact(id, input)).collect(),
             outputs: node.outputs.iter().map(Option::is_some).collect(),
             assume_inference: self.assume_inference,
-            output_shape: self.draft.output(self.graph, id).and_then(|v| self.shape(v).cloned()),
+            output_shape: self.draft.output(self.graph, id, 0).and_then(|v| self.shape(v).cloned()),
             elements,
         })
     }
@@ -132,10 +145,11 @@ impl<'a> View<'a> {
             let element = value.and_then(|v| self.stored(v).ok()).map_or_else(|| self.weight_element(node), |fact| fact.element);
             let data_type = element.map_or(0, tensor::data_type);
             let constant = Ok(ConstantFact { dims: array.dims.clone(), element, data_type });
-            return Some(InputFact { shape: Some(Shape::known(&array.dims)), constant });
+            return Some(InputFact { shape: Some(Shape::known(&array.dims)), element, constant });
         }
         let value = value?;
-        Some(InputFact { shape: self.shape(value).cloned(), constant: self.stored(value) })
+        let element = self.types.get(value.0).copied().flatten();
+        Some(InputFact { shape: self.shape(value).cloned(), element, constant: self.stored(value) })
     }
 
     fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
@@ -144,13 +158,13 @@ impl<'a> View<'a> {
     }
 
     /// The float type of a node's first constant, which is the type of everything a fold adds to it.
-    pub fn weight_element(&self, node: NodeId) -> Option<crate::model::Element> {
+    pub fn weight_element(&self, node: NodeId) -> Option<Element> {
         let inputs = 0..self.graph.node(node).inputs.len();
         inputs.filter_map(|input| self.stored(self.draft.input(self.graph, node, input)?).ok()?.element).next()
     }
 
     /// The float type of an input as it will be written.
-    pub fn input_element(&self, node: NodeId, input: usize) -> Option<crate::model::Element> {
+    pub fn input_element(&self, node: NodeId, input: usize) -> Option<Element> {
         let stored = self.draft.input(self.graph, node, input).and_then(|v| self.stored(v).ok());
         stored.and_then(|fact| fact.element).or_else(|| self.weight_element(node))
     }
@@ -192,7 +206,7 @@ impl<'a> View<'a> {
             return Err(Reason::UnknownOperator);
         }
         let view = self.node_view(id, &elements).ok_or(Reason::Opset)?;
-        let operator = ops::find(view.op_type).ok_or(Reason::UnknownOperator)?;
+        let operator = ops::find(view.op_type).ok_or_else(|| ops::refusal(view.op_type))?;
         if !operator.opsets.contains(&view.opset) {
             return Err(Reason::Opset);
         }

@@ -39,10 +39,13 @@ pub(crate) fn layouts(
     other: (&Graph<'_>, &[Form]),
 ) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
-        "Add" => !form.constants.is_empty(),
+        "Add" | "Sub" | "Mul" => !form.constants.is_empty(),
         operator => LINEAR.contains(&operator),
     };
     let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
+    if let Some(form) = forms.iter().find(|form| RESIZING.contains(&form.operator.as_str())) {
+        return Ok(Err(format!("a region with {}", form.operator)));
+    }
     if forms.iter().all(known) {
         let linear = forms.iter().all(linear);
         return Ok(match smallest(graph, forms, outputs, axes_beside(other))? {
@@ -59,15 +62,54 @@ const LINEAR: &[&str] =
 /// What a map can pass without leaving its element.
 const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
 
+/// Operators whose constants fix extents.
+const SHAPED: &[&str] = &[
+    "Reshape",
+    "Gemm",
+    "MatMul",
+    "Flatten",
+    "Einsum",
+    "Split",
+    "Slice",
+    "Gather",
+    "Expand",
+    "Where",
+    "Resize",
+    "SpaceToDepth",
+    "LSTM",
+    "GRU",
+    "RNN",
+];
+
+/// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
+const RESIZING: &[&str] =
+    &["InstanceNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "Shape", "Size"];
+
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
+/// Whether a node reads, from something that is no constant, what it chooses by: no number that random ones could stand for.
+fn chooses(graph: &Graph<'_>, form: &Form) -> bool {
+    let node = graph.node(form.node);
+    let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());
+    match form.operator.as_str() {
+        "Where" => open(0),
+        "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
+        "DeformConv" => open(2) || open(4),
+        "LSTM" | "GRU" | "RNN" => open(4),
+        _ => false,
+    }
+}
+
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form], shapes: &Shapes) -> Read<BTreeMap<String, Layout>> {
-    let shaped = |form: &Form| matches!(form.operator.as_str(), "Reshape" | "Gemm" | "MatMul" | "Flatten");
+    let shaped = |form: &Form| SHAPED.contains(&form.operator.as_str());
     let keeps = forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut layouts = BTreeMap::new();
+    if let Some(form) = forms.iter().find(|form| chooses(graph, form)) {
+        return Err(format!("{} whose choice is computed", form.operator));
+    }
     for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {
         if made.contains(value) || graph.constant(*value).is_ok() {
             continue;

@@ -5,9 +5,12 @@
 
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
+use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
-use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
+use crate::onnx::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto,
+};
 use crate::verify::region::Form;
 
 /// The side of a region in one file as a model.
@@ -32,6 +35,11 @@ pub(crate) fn model(
             copy.attribute.clear();
             copy.input.truncate(1);
             copy.output.truncate(1);
+        }
+        // All is computed in f64.
+        if copy.op_type() == "Cast" {
+            copy.op_type = Some("Identity".to_owned());
+            copy.attribute.clear();
         }
         for (input, tensor) in settings(graph, form) {
             let name = fresh(&body);
@@ -64,6 +72,10 @@ pub(crate) fn model(
         }
         if absolute {
             magnitudes(&mut copy);
+            if matches!(form.operator.as_str(), "LSTM" | "GRU" | "RNN") {
+                recurrence(&mut body, &mut copy);
+                continue;
+            }
         }
         body.node.push(copy);
     }
@@ -106,10 +118,50 @@ fn value(name: &str) -> ValueInfoProto {
     }
 }
 
+/// Activations change nothing by more than it was changed before them. Sums before them are no more than the products of the
+/// norms of what is multiplied (Cauchy and Schwarz), which are added to each output.
+fn recurrence(body: &mut GraphProto, node: &mut NodeProto) {
+    let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: Some(operator.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    };
+    let names = node.input.iter().take(4).filter(|name| !name.is_empty());
+    let own = node.output.first().cloned().unwrap_or_default();
+    let mut sum = String::new();
+    for (index, name) in names.enumerate() {
+        let norm = format!("{own}\u{1}norm{index}");
+        let mut reduced = plain("ReduceL2", &[name], &norm);
+        let keep = AttributeProto { name: Some("keepdims".to_owned()), i: Some(0), ..AttributeProto::default() };
+        reduced.attribute.push(AttributeProto { r#type: Some(AttributeType::Int.into()), ..keep });
+        body.node.push(reduced);
+        let next = format!("{own}\u{1}sum{index}");
+        match index {
+            0 => sum = norm,
+            _ => {
+                body.node.push(plain(if index == 1 { "Mul" } else { "Add" }, &[&sum, &norm], &next));
+                sum = next;
+            }
+        }
+    }
+    let outputs: Vec<String> = node.output.iter().filter(|name| !name.is_empty()).cloned().collect();
+    node.output.iter_mut().filter(|name| !name.is_empty()).for_each(|name| name.push('\u{1}'));
+    body.node.push(node.clone());
+    for output in outputs {
+        body.node.push(plain("Add", &[&format!("{output}\u{1}"), &sum], &output));
+    }
+}
+
 /// The operator that sums up where this one may take away.
 fn magnitudes(node: &mut NodeProto) {
     match node.op_type() {
         "Sub" => node.op_type = Some("Add".to_owned()),
+        // Cubic weights may be negative.
+        "Resize" => {
+            let cubic = node.attribute.iter_mut().filter(|a| a.name() == "mode" && a.s() == b"cubic");
+            cubic.for_each(|mode| mode.s = Some(b"linear".to_vec()));
+        }
         // What these let through is no more than what they are given.
         "Relu" | "LeakyRelu" | "PRelu" | "Clip" => {
             node.op_type = Some("Identity".to_owned());

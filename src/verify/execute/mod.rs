@@ -42,5 +42,6 @@ pub use job::{Job, Outcome, Summary, Whole, WholeReport};
 pub use load::{load, load_moved};
 pub use prepare::{Prepared, prepare};
 pub use region::{RegionReport, Regions, Units};
+pub(crate) use relay::NARROWED;
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport};
 pub use run::{Loaded, Run};

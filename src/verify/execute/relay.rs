@@ -28,6 +28,7 @@ use super::{CouldNotRun, array, computed};
 use crate::onnx::tensor_proto::DataType;
 use crate::verify::region::Shapes;
 use edit::FlatSite;
+pub(crate) use judge::NARROWED;
 pub(super) use judge::index as position;
 
 /// What is to be compared.

@@ -12,6 +12,8 @@ mod call;
 mod constant;
 mod control;
 mod convolution;
+mod deform;
+mod einsum;
 mod function;
 mod normalization;
 mod pool;

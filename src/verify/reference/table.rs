@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::{Array, ReferenceError};
-use super::{activation, arithmetic, constant, convolution, normalization, pool, product};
+use super::{activation, arithmetic, constant, convolution, deform, einsum, normalization, pool, product};
 use super::{quantize, recurrent, reduce, reshape, resize, select};
 
 /// Evaluates a call; gives the outputs in order.
@@ -84,7 +84,9 @@ fn weighted(name: &str) -> Option<Evaluate> {
         "BatchNormalization" => normalization::batch_normalization,
         "Conv" => convolution::conv,
         "ConvTranspose" => convolution::conv_transpose,
+        "DeformConv" => deform::deform_conv,
         "DequantizeLinear" => quantize::dequantize,
+        "Einsum" => einsum::einsum,
         "GRU" => recurrent::gru,
         "Gemm" => product::gemm,
         "GroupNormalization" => normalization::group_normalization,

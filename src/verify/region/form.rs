@@ -60,7 +60,8 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
         return Err("is an operator of another domain".into());
     }
     let outputs = node.outputs.iter().flatten().count();
-    if outputs != 1 || node.outputs.first().copied().flatten().is_none() {
+    let several = matches!(node.proto.op_type(), "Split" | "LSTM" | "GRU" | "RNN");
+    if outputs == 0 || !several && (outputs != 1 || node.outputs.first().copied().flatten().is_none()) {
         return Err(format!("({}) has more outputs than one", node.proto.op_type()));
     }
     let one_of_two = || match (constant(graph, node, 0), constant(graph, node, 1)) {
@@ -82,6 +83,13 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
             }
             (u8::from(is_map(node, &graph.tensor(weight.1).dims)), found)
         }
+        "DeformConv" => {
+            let mut found = vec![parameter(1)?];
+            if connected(node, 3) {
+                found.push(parameter(3)?);
+            }
+            (0, found)
+        }
         "Gemm" => {
             let mut found = vec![one_of_two()?];
             if connected(node, 2) {
@@ -94,17 +102,39 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
             inference(graph, node)?;
             (3, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
         }
-        // A sum of values is no map, but maps pass it.
-        "Add" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (0, vec![]),
+        // A sum or product of values is no map, but maps pass it.
+        "Add" | "Sub" | "Mul" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (0, vec![]),
         "Mul" | "Add" | "Sub" => (1, vec![one_of_two()?]),
         "Div" => (1, vec![parameter(1)?]),
-        "PRelu" => (0, vec![parameter(1)?]),
+        "PRelu" | "RMSNormalization" => (0, vec![parameter(1)?]),
+        "Einsum" if node.inputs.len() == 2 => (0, vec![one_of_two()?]),
+        "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" => {
+            let mut found = vec![parameter(1)?];
+            if connected(node, 2) {
+                found.push(parameter(2)?);
+            }
+            (0, found)
+        }
+        "LSTM" | "GRU" | "RNN" => {
+            let mut found = vec![parameter(1)?, parameter(2)?];
+            if connected(node, 3) {
+                found.push(parameter(3)?);
+            }
+            (0, found)
+        }
+        // The number that is put beside may follow a map.
+        "Pad" if connected(node, 2) => (0, vec![parameter(2)?]),
+        "Where" if constant(graph, node, 1).is_some() || constant(graph, node, 2).is_some() => {
+            return Err("(Where) has a constant among its values".into());
+        }
         "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
         | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
-        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (0, vec![]),
+        | "Concat" | "Pad" | "DepthToSpace" | "Sum" | "Mean" | "Split" | "Slice" | "Gather" | "Cast" | "Resize" | "Upsample"
+        | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
         other => return Err(format!("is a {other}")),
     };
-    let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();
+    let data = usize::from(node.proto.op_type() == "Where");
+    let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, data).is_some();
     if data_is_constant || !connected(node, 0) {
         return Err(format!("({}) reads constants alone", node.proto.op_type()));
     }

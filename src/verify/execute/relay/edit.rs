@@ -1,6 +1,8 @@
 //! Sites found again in the flat graph, and the first model made to follow: results forced, the site's own result and its
 //! absolute model beside them.
 
+mod absolute;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::CouldNotRun;
@@ -138,7 +140,7 @@ pub(super) fn find(graph: &GraphProto, plans: &[SitePlan], side: Side) -> Result
         if let Some(output) = outputs.iter().find(|output| !made.contains(output.name.as_str())) {
             return Err(lost(&output.name));
         }
-        let labels = parts.iter().filter_map(|node| node.output.first().cloned()).collect();
+        let labels = parts.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty()).cloned().collect();
         found.push(FlatSite { plan, prefix, inputs, outputs, labels, nodes });
     }
     Ok(found)
@@ -148,14 +150,39 @@ fn lost(name: &str) -> CouldNotRun {
     CouldNotRun::Model(format!("the place that makes `{name}` was not found again after inlining"))
 }
 
+/// Operators of which the first input is data and the others, as far as they are no parameters, are settings.
+const WITH_SETTINGS: &[&str] = &[
+    "Dropout",
+    "Clip",
+    "ReduceMean",
+    "ReduceSum",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Pad",
+    "Split",
+    "Slice",
+    "Gather",
+    "Resize",
+    "Upsample",
+    "Tile",
+    "Expand",
+    "LSTM",
+    "GRU",
+    "RNN",
+];
+
 /// The inputs of a node that hold data: not its parameters, and not its settings (a shape, axes, bounds, the mode of a Dropout).
 fn data(node: &NodeProto, member: &Member) -> impl Iterator<Item = usize> {
-    let with_settings =
-        matches!(node.op_type(), "Dropout" | "Clip" | "ReduceMean" | "ReduceSum" | "Reshape" | "Squeeze" | "Unsqueeze" | "Pad");
-    let most = if with_settings { 1 } else { node.input.len() };
-    let empty: Vec<usize> = (0..most).filter(|at| node.input.get(*at).is_none_or(String::is_empty)).collect();
+    let (least, most) = match node.op_type() {
+        operator if WITH_SETTINGS.contains(&operator) => (0, 1),
+        // The condition chooses, whatever the values are.
+        "Where" => (1, node.input.len()),
+        _ => (0, node.input.len()),
+    };
+    let empty: Vec<usize> = (least..most).filter(|at| node.input.get(*at).is_none_or(String::is_empty)).collect();
     let parameters = member.parameters.clone();
-    (0..most).filter(move |index| !parameters.contains(index) && !empty.contains(index))
+    (least..most).filter(move |index| !parameters.contains(index) && !empty.contains(index))
 }
 
 /// Whether both models have the same sites, reading and making the same values.
@@ -180,8 +207,8 @@ pub(super) fn force(graph: &mut GraphProto, sites: &mut [FlatSite], plans: &[Sit
     }
     let Forcing { added, magnitudes, .. } = forcing;
     graph.node.extend(added);
-    for ((constant, negative), (name, place)) in magnitudes {
-        let tensor = stored(graph, place).and_then(|value| magnitude(value, negative, name)).ok_or_else(|| lost(&constant))?;
+    for ((constant, kind), (name, place)) in magnitudes {
+        let tensor = stored(graph, place).and_then(|value| magnitude(value, kind, name)).ok_or_else(|| lost(&constant))?;
         graph.initializer.push(tensor);
     }
     for output in sites.iter().flat_map(|site| &site.outputs) {
@@ -226,14 +253,17 @@ fn stored(graph: &GraphProto, place: Place) -> Option<&TensorProto> {
     }
 }
 
-/// The magnitudes of a tensor of f64, or their negatives.
-fn magnitude(tensor: &TensorProto, negative: bool, name: String) -> Option<TensorProto> {
+/// The magnitudes of a tensor of f64, their negatives, or zeros.
+fn magnitude(tensor: &TensorProto, kind: Kind, name: String) -> Option<TensorProto> {
     if tensor.data_type() != i32::from(DataType::Double) {
         return None;
     }
     let mut bytes = tensor.raw_data.clone()?;
     for top in bytes.iter_mut().skip(7).step_by(8) {
-        *top = if negative { *top | 0x80 } else { *top & 0x7f };
+        *top = if kind == Kind::Negative { *top | 0x80 } else { *top & 0x7f };
+    }
+    if kind == Kind::Zero {
+        bytes.fill(0);
     }
     Some(TensorProto { raw_data: Some(bytes), name: Some(name), ..without_data(tensor) })
 }
@@ -242,11 +272,19 @@ fn without_data(tensor: &TensorProto) -> TensorProto {
     TensorProto { dims: tensor.dims.clone(), data_type: tensor.data_type, ..TensorProto::default() }
 }
 
+/// What is made of a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Positive,
+    Negative,
+    Zero,
+}
+
 struct Forcing {
     names: Names,
     constants: HashMap<String, Place>,
-    /// Magnitudes of constants, by constant and whether they are negative: their names, and what they are made of.
-    magnitudes: BTreeMap<(String, bool), (String, Place)>,
+    /// Constants made of others, by what they are made of and how: their names, and where that is.
+    magnitudes: BTreeMap<(String, Kind), (String, Place)>,
     added: Vec<NodeProto>,
 }
 
@@ -264,7 +302,29 @@ impl Forcing {
         }
         for (at, position) in &site.nodes {
             let (Some(node), Some(member)) = (graph.node.get_mut(*at), members.get(*position)) else { continue };
-            let mut copy = node.clone();
+            let (inputs, outputs) = (node.input.clone(), node.output.clone());
+            rename(&mut node.output, &own);
+            rename(&mut node.input, &own);
+            match node.op_type() {
+                // A shape is the same whatever the numbers are, and stays where it is read.
+                "Shape" | "Size" => {
+                    node.output = outputs;
+                    continue;
+                }
+                "LSTM" | "GRU" | "RNN" => {
+                    let node = node.clone();
+                    self.recurrence(&node, &absolute, &outputs)?;
+                    continue;
+                }
+                "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => {
+                    let node = node.clone();
+                    self.normalisation(&node, &absolute, &outputs)?;
+                    continue;
+                }
+                _ => {}
+            }
+            let mut copy = NodeProto { output: outputs, ..node.clone() };
+            copy.input.clone_from(&inputs);
             for index in data(node, member).collect::<Vec<_>>() {
                 if let Some(name) = copy.input.get_mut(index) {
                     *name = absolute.get(name.as_str()).cloned().ok_or_else(|| lost(name))?;
@@ -272,13 +332,12 @@ impl Forcing {
             }
             for index in &member.parameters {
                 let Some(name) = copy.input.get_mut(*index) else { continue };
-                *name = self.magnitude(name, node.op_type() == "BatchNormalization" && *index == 3)?;
+                let negative = node.op_type() == "BatchNormalization" && *index == 3;
+                *name = self.magnitude(name, if negative { Kind::Negative } else { Kind::Positive })?;
             }
             positive(&mut copy);
             rename(&mut copy.output, &absolute);
             self.added.push(copy);
-            rename(&mut node.output, &own);
-            rename(&mut node.input, &own);
         }
         for output in &mut site.outputs {
             output.own = own.get(&output.name).cloned().unwrap_or_default();
@@ -287,8 +346,8 @@ impl Forcing {
         Ok(())
     }
 
-    fn magnitude(&mut self, name: &str, negative: bool) -> Result<String, CouldNotRun> {
-        let key = (name.to_owned(), negative);
+    fn magnitude(&mut self, name: &str, kind: Kind) -> Result<String, CouldNotRun> {
+        let key = (name.to_owned(), kind);
         if let Some((made, _)) = self.magnitudes.get(&key) {
             return Ok(made.clone());
         }
@@ -311,6 +370,11 @@ fn rename(names: &mut [String], to: &HashMap<String, String>) {
 fn positive(node: &mut NodeProto) {
     match node.op_type() {
         "Sub" => node.op_type = Some("Add".to_owned()),
+        // Cubic weights may be negative.
+        "Resize" => {
+            let cubic = node.attribute.iter_mut().filter(|a| a.name() == "mode" && a.s() == b"cubic");
+            cubic.for_each(|mode| mode.s = Some(b"linear".to_vec()));
+        }
         // Bounds bring values nearer to each other, at most; they would cut the magnitudes off.
         "Clip" => {
             node.op_type = Some("Identity".to_owned());

@@ -79,7 +79,9 @@ pub(super) fn site(
     }
     let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
     let scale = plan.unit * plan.roundings as f64;
-    let limits = Limits { slope: relay.units * scale + ENGINE, once: relay.units_once * scale + ENGINE, lost };
+    // What is computed in f32 may be off by that beside.
+    let engine = if narrow { NARROW } else { ENGINE };
+    let limits = Limits { slope: relay.units * scale + engine, once: relay.units_once * scale + engine, lost };
     for (output, theirs) in site.outputs.iter().zip(&theirs.outputs) {
         let theirs = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
         let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
@@ -87,10 +89,15 @@ pub(super) fn site(
         limits.compare(&output.name, theirs, &own, &absolute, &mut report);
     }
     if narrow {
-        report.unjudged = Some("an operator in it runs with the 24 bits of f32".to_owned());
+        report.unjudged = Some(NARROWED.to_owned());
     }
     Ok(report)
 }
+
+/// Why a site is not judged whose engine has fewer bits than it takes.
+pub(crate) const NARROWED: &str = "an operator in it runs with the 24 bits of f32";
+/// What an engine that computes in f32 may be off.
+const NARROW: f64 = 16.0 * f32::EPSILON as f64;
 
 struct Limits {
     slope: f64,

@@ -8,7 +8,7 @@ mod normalization;
 use std::collections::HashMap;
 
 use super::operators::{Treatment, treatment};
-use super::proto::{Names, cast, constant, doubles, label, longs, make, text, with_text};
+use super::proto::{Names, cast, constant, doubles, label, longs, make, with_text};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{GraphProto, NodeProto};
 
@@ -73,10 +73,8 @@ impl Writer {
         true
     }
 
-    /// Only scales and regions are narrowed, the data stays f64; to move it is exact, to interpolate
-    /// it is not.
+    /// Only scales and regions are narrowed, the data stays f64; but inside, the engine has 24 bits.
     fn resize(&mut self, node: NodeProto, inputs: &[usize]) {
-        let moves = matches!(text(&node, "mode"), None | Some(b"nearest"));
         let mut node = match node.op_type() {
             "Upsample" => self.with_scales(node),
             _ => node,
@@ -86,9 +84,6 @@ impl Writer {
             node = with_text(node, "nearest_mode", "floor");
         }
         self.narrow(node, inputs, &[]);
-        if moves {
-            self.narrow.pop();
-        }
     }
 
     fn narrow(&mut self, mut node: NodeProto, inputs: &[usize], outputs: &[usize]) {

@@ -1,0 +1,114 @@
+//! The law of normalisations: `y = core(x)·gamma + beta`, where the core computes its statistics from its input.
+//!
+//! A map behind: `s·y + t` has `s·gamma` and `s·beta + t`. Before: the mean takes a shift away that is the same wherever one
+//! mean is taken, and so it vanishes; a scale does not, because of ε beside the variance.
+
+use super::mix::apply;
+use super::{Array, Constants, Parameter, Port, Reason, Step};
+use crate::map::{Affine, Placed};
+
+/// A normalisation with constant scale and bias.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tail {
+    /// The input that is the scale.
+    pub scale: usize,
+    /// The input that is the bias, and whether something is there; `None` if the operator has none.
+    pub bias: Option<(usize, bool)>,
+    /// How many axes the scale has at most, counted from `first`.
+    pub rank: usize,
+    /// The axis of the value with which the scale's first axis aligns.
+    pub first: usize,
+    /// How many neighbouring channels share one number of the scale.
+    pub shared: usize,
+    /// Which shifts before the node its statistics take away.
+    pub sees: Sees,
+}
+
+/// Which shifts a normalisation does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Every shift: there is no mean, or it is an output.
+    All,
+    /// Those along axes from this one on.
+    From(usize),
+    /// Those along axes other than batch and channels, and those that differ within a group of so many channels.
+    Within(usize),
+}
+
+impl Tail {
+    pub(super) fn push(&self, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
+        match at {
+            Port::Output(_) => self.behind(constants, map),
+            Port::Input(0) => self.before(map),
+            Port::Input(_) => Err(Reason::UnknownOperator),
+        }
+    }
+
+    fn behind(&self, constants: &dyn Constants, map: &Placed) -> Result<Step, Reason> {
+        let axis = match map.axis {
+            None => self.rank.saturating_sub(1),
+            Some(axis) => axis.checked_sub(self.first).filter(|axis| *axis < self.rank).ok_or(Reason::OtherAxis)?,
+        };
+        let shared = one_of_each(&map.map, if map.axis.is_some() { self.shared } else { 1 })?;
+        let mut parameters = Vec::new();
+        if !shared.has_no_scale() {
+            let factor = Affine::new(shared.scale.clone(), vec![0.0]);
+            let value = self.apply(&constants.array(self.scale)?, &factor, axis)?;
+            parameters.push(Parameter::Replace { input: self.scale, value });
+        }
+        match self.bias {
+            Some((input, true)) => {
+                let value = self.apply(&constants.array(input)?, &shared, axis)?;
+                parameters.push(Parameter::Replace { input, value });
+            }
+            _ if shared.has_no_shift() => {}
+            Some((input, false)) => {
+                let scale = constants.array(self.scale)?;
+                let none = Array { values: vec![0.0; scale.values.len()], dims: scale.dims };
+                parameters.push(Parameter::Replace { input, value: self.apply(&none, &shared, axis)? });
+            }
+            None => return Err(Reason::NoBias),
+        }
+        Ok(Step { parameters, moves: vec![] })
+    }
+
+    /// The map applied to scale or bias, whose shape stays: runtimes do not broadcast them.
+    fn apply(&self, old: &Array, map: &Affine, axis: usize) -> Result<Array, Reason> {
+        if old.values.iter().any(|v| !v.is_finite()) {
+            return Err(Reason::NonFinite);
+        }
+        if map.len() == 1 {
+            let values = old.values.iter().map(|v| map.scale[0] * v + map.shift[0]).collect();
+            return Ok(Array { dims: old.dims.clone(), values });
+        }
+        let new = apply(old, map, self.rank, axis)?;
+        if new.dims == old.dims { Ok(new) } else { Err(Reason::OtherAxis) }
+    }
+
+    fn before(&self, map: &Placed) -> Result<Step, Reason> {
+        if !map.map.has_no_scale() {
+            return Err(Reason::StatisticsOfScale);
+        }
+        match (self.sees, map.axis) {
+            (Sees::All, _) => Err(Reason::OtherAxis),
+            (_, None) => Ok(Step::default()),
+            (Sees::From(first), Some(axis)) if axis < first => Ok(Step::default()),
+            (Sees::Within(_), Some(0)) => Ok(Step::default()),
+            (Sees::Within(size), Some(1)) => one_of_each(&map.map, size).map(|_| Step::default()),
+            _ => Err(Reason::OtherAxis),
+        }
+    }
+}
+
+/// One pair of coefficients for each run of `size` channels, which must agree.
+fn one_of_each(map: &Affine, size: usize) -> Result<Affine, Reason> {
+    if size == 0 || !map.len().is_multiple_of(size) {
+        return Err(Reason::OtherAxis);
+    }
+    let agree = |values: &[f64]| values.chunks(size).all(|run| run.iter().all(|v| *v == run[0]));
+    if !agree(&map.scale) || !agree(&map.shift) {
+        return Err(Reason::OtherAxis);
+    }
+    let first = |values: &[f64]| values.chunks(size).map(|run| run[0]).collect();
+    Ok(Affine { scale: first(&map.scale), shift: first(&map.shift) })
+}

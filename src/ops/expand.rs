@@ -1,0 +1,75 @@
+//! Expand, opset 8 to 13: axes of extent one repeated, and new axes in front.
+
+use super::{NEWEST_OPSET, Operator, Stop};
+use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
+use crate::model::{Dim, NodeView, Shape};
+use crate::sample::{Expect, Sample};
+
+pub(super) static OPERATOR: Operator = Operator {
+    name: "Expand",
+    opsets: 8..=NEWEST_OPSET,
+    always_listed: false,
+    summary: "along axes that keep their extent: hands maps on",
+    read,
+    shape,
+    samples: SAMPLES,
+};
+
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let input = node.shape(0)?;
+    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
+    let wanted = node.elements.integers(1).unwrap_or_default();
+    let new = output.rank().checked_sub(input.rank()).ok_or(Reason::Attribute)?;
+    let lane = |axis: usize| {
+        let out = axis + new;
+        // A one in the wanted shape keeps what is there.
+        let one = (out + wanted.len()).checked_sub(output.rank()).is_some_and(|at| wanted.get(at) == Some(&1));
+        match (input.dim(axis).known(), output.dim(out).known()) {
+            (Some(a), Some(b)) if a == b => Some(Lane { input: axis, output: out, pairs: Pairs::Same }),
+            _ if one => Some(Lane { input: axis, output: out, pairs: Pairs::Same }),
+            _ => None,
+        }
+    };
+    Ok(Law::Carry(Carry::one((0..input.rank()).filter_map(lane).collect(), Passes::ALL)))
+}
+
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let input = node.input(0)?.shape.as_ref()?;
+    let wanted = node.elements.integers(1).ok()?;
+    let dims = wanted.iter().map(|d| u64::try_from(*d).map_or(Dim::Unknown, Dim::Known));
+    input.broadcast(&Shape(dims.collect()))
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "forward, positions",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,1,1] x) => (float[] y)
+            <float[2,3,2,2] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[4] shape = {1, 1, 3, 4}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Expand (n, shape)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Expand", "Conv"] },
+    },
+    Sample {
+        name: "backward, a new axis in front",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[3,2] x) => (float[] y)
+            <float[2,4] w = dyadic(1), float[4] k = dyadic(2), float[4] j = dyadic(3), int64[3] shape = {2, 3, 4}>
+            { c = Gemm (x, w)
+              p = Expand (c, shape)
+              q = Mul (p, k)
+              y = Add (q, j) }"#,
+        expect: Expect::Folded { left: &["Gemm", "Expand"] },
+    },
+    Sample {
+        name: "backward, one channel becomes several",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[] y)
+            <float[1,2,1,1] w = dyadic(1), float[2] s = {1, 2}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5), int64[4] shape = {1, 2, 3, 3}>
+            { c = Conv (x, w)
+              p = Expand (c, shape)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+];
