@@ -56,8 +56,6 @@ pub(super) struct Choice {
     only: Option<BTreeSet<NodeId>>,
     rules: Option<BTreeSet<&'static str>>,
     way: Option<Way>,
-    /// Whether a scale moves without its shift.
-    pub(super) partial: Partial,
 }
 
 impl Choice {
@@ -89,9 +87,9 @@ impl Choice {
                 None => return Err(unknown("operator", rule, ops::OPERATORS.iter().map(|o| o.name.to_owned()).collect())),
             };
         }
-        let only = (!options.only.is_empty()).then_some(only);
-        let rules = (!options.rules.is_empty()).then_some(rules);
-        Ok(Choice { skipped, only, rules, way: options.way, partial: options.partial })
+        let chosen = |given: bool, set| given.then_some(set);
+        let only = chosen(!options.only.is_empty(), only);
+        Ok(Choice { skipped, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
     }
 
     /// Whether the map of a node may move.

@@ -68,16 +68,6 @@ impl Plan<'_> {
     pub fn folds(&self) -> &[Fold] {
         &self.view.draft.folds
     }
-
-    /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
-    fn substitute(&mut self, choice: &Choice, form: Substitute) {
-        let (graph, view) = (self.view.graph, &mut self.view);
-        for stay in self.kept.iter().filter(|stay| choice.folds(stay.site) && !is_in_function(graph, stay.site)) {
-            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
-                view.draft.substitute(graph, stay.site, form, &parameters);
-            }
-        }
-    }
 }
 
 /// Decides what is folded: whole maps first, back before ahead, nodes in the order of the graph, until nothing more moves;
@@ -87,7 +77,6 @@ impl Plan<'_> {
 /// A file that cannot be read, or an option that names what is not there. What cannot be folded is no error.
 pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let calls = Calls::of(graph)?;
-    let choice = Choice::of(graph, options)?;
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
     let excluded = options.excluded.iter().rev().copied().collect();
     let mut search = Search { choice: Choice::of(graph, options)?, partial: options.partial, excluded };
@@ -101,21 +90,16 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
             let elements = Elements::of_function(&other, function);
             Ok((other.draft, elements))
         };
-        let kept = kept(&view, &choice, &candidates, &excluded);
+        let left = candidates.iter().copied().filter(|site| !view.draft.is_removed(*site));
+        let kept: Vec<Stay> = left.filter_map(|site| search.stay(&view, site)).collect();
+        // Before constants are handed over to calls, as those of substitutes go the same way.
         if let Some(form) = options.substitute {
-            let chosen = |stay: &&Stay| excluded.get(&stay.site) != Some(&Reason::LeftOut);
-            replace(&mut view, kept.iter().filter(chosen), form);
+            search.substitute(&mut view, &kept, form);
         }
         match lift::lift(&view, &calls, &mut planned)? {
             Ok(lifted) => {
-                let left = candidates.into_iter().filter(|site| !view.draft.is_removed(*site));
-                let kept = left.filter_map(|site| search.stay(&view, site)).collect();
-                let mut plan = Plan { view, kept, lifted };
-                if let Some(form) = options.substitute {
-                    plan.substitute(&search.choice, form);
-                }
-                plan.view.check()?;
-                return Ok(plan);
+                view.check()?;
+                return Ok(Plan { view, kept, lifted });
             }
             // Each time there are more of them, so this ends.
             Err(sites) => search.excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
@@ -175,6 +159,16 @@ impl Search {
         let pays = |route: &Route| self.partial == Partial::Always || !route::copies(view, route);
         let part = |way| route::part(view, &self.choice, site, way).ok().filter(pays);
         part(Way::Back).or_else(|| part(Way::Ahead))
+    }
+
+    /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
+    fn substitute(&self, view: &mut View<'_>, kept: &[Stay], form: Substitute) {
+        let graph = view.graph;
+        for stay in kept.iter().filter(|stay| self.choice.folds(stay.site) && !is_in_function(graph, stay.site)) {
+            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
+                view.draft.substitute(graph, stay.site, form, &parameters);
+            }
+        }
     }
 
     /// Why a node with a map stays; `None` if it has none.
