@@ -93,6 +93,15 @@ pub struct Fold {
     /// Write the result also if it could not be verified; never if it differs
     #[arg(long)]
     pub allow_unverified: bool,
+    /// Leave out folds that fail the verdict, say so, and end with 1
+    #[arg(long, conflicts_with = "no_verify")]
+    pub drop_failing: bool,
+    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_verify")]
+    pub save_failure: Option<PathBuf>,
+    /// Write what was shown about the result, bound to both files by their hashes, to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_verify")]
+    pub certificate: Option<PathBuf>,
     /// Wait until the result is on the disk
     #[arg(long)]
     pub fsync: bool,
@@ -106,9 +115,11 @@ pub struct Fold {
 #[derive(Args, Debug)]
 pub struct Verify {
     /// The model as it was
-    pub before: PathBuf,
+    #[arg(required_unless_present = "recheck")]
+    pub before: Option<PathBuf>,
     /// The model as it is now
-    pub after: PathBuf,
+    #[arg(required_unless_present = "recheck")]
+    pub after: Option<PathBuf>,
     /// Demand that each folded constant was computed in double precision and rounded once
     #[arg(long)]
     pub exact: bool,
@@ -118,6 +129,15 @@ pub struct Verify {
     /// Take initializers that are also inputs for constants
     #[arg(long)]
     pub freeze_initializers: bool,
+    /// Write what was shown, bound to both files by their hashes, to this file
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    #[arg(long, value_name = "FOLDER")]
+    pub save_failure: Option<PathBuf>,
+    /// Judge again what a certificate says, under its conditions; models that are named stand for its own
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "save_failure", "exact", "strict", "freeze_initializers"])]
+    pub recheck: Option<PathBuf>,
     #[command(flatten)]
     pub runs: Runs,
 }

@@ -62,6 +62,7 @@ reasons! {
     ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";
     CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
     PartOfValue = "part-of-value", "the map would reach only a part of a sum or concatenation", "nothing";
+    Unverified = "unverified", "the folded model was not shown to be right with this fold, which --drop-failing leaves out", "please report it; this is a fault of bnfold, or of the engine";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }
 

@@ -7,6 +7,8 @@ mod compose;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
+#[cfg(feature = "tract")]
+pub mod failure;
 pub mod faults;
 pub mod reference;
 pub mod region;
@@ -15,7 +17,7 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Site, Tier, Verdict};
+pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Rounding, Site, SiteNode, Tier, Verdict};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{STAYS, WELL, WRONG, counted, name, row, seconds, styled};
 use crate::report::VerifyReport;
-use crate::verify::{Execution, Outcome, Site, Tier, Verdict};
+use crate::verify::{Execution, Outcome, Site, SiteNode, Tier, Verdict};
 
 /// Places and differences that are shown without being asked for all.
 const SHOWN: usize = 10;
@@ -71,6 +71,9 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
     text.push_str(&runs(&verdict.execution));
+    for (label, said) in [("again", &report.again), ("saved", &report.saved)] {
+        text.extend(said.iter().map(|said| row(label, crate::error::printable(said))));
+    }
     text.push_str(&row("time", seconds(report.seconds)));
     text
 }
@@ -96,8 +99,9 @@ fn place(site: &Site) -> String {
         Outcome::NotJudged => STAYS,
         Outcome::Differs => WRONG,
     };
-    let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(&site.node), name(&site.value));
-    line.push_str(&format!(" ({} | {})", site.before.join(", "), site.after.join(", ")));
+    let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(site.node()), name(&site.value));
+    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
+    line.push_str(&format!(" ({} | {})", operators(&site.before), operators(&site.after)));
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
@@ -141,11 +145,13 @@ mod tests {
     use crate::verify::Difference;
 
     fn sample() -> Verdict {
+        let node = |operator: &str| SiteNode { index: 0, operator: operator.into(), name: "conv1".into(), outputs: vec![] };
         let site = Site {
             value: "y".into(),
-            before: vec!["Conv".into(), "BatchNormalization".into()],
-            after: vec!["Conv".into()],
-            node: "conv1".into(),
+            before: vec![node("Conv"), node("BatchNormalization")],
+            after: vec![node("Conv")],
+            changed: vec!["W".into()],
+            rounding: None,
             worst: Some(0.42),
             place: Some("[0,1]: 1 for 1.5".into()),
             certificate: None,
@@ -167,7 +173,7 @@ mod tests {
 
     fn report(verdict: Verdict) -> VerifyReport {
         let (schema, version) = (crate::report::schema("verify"), "0".to_owned());
-        VerifyReport { schema, version, before: "a".into(), after: "b".into(), verdict, seconds: 0.5 }
+        VerifyReport { schema, version, before: "a".into(), after: "b".into(), verdict, again: None, saved: None, seconds: 0.5 }
     }
 
     #[test]
