@@ -230,11 +230,11 @@ pub struct Runs {
     /// The size of a symbolic dimension
     #[arg(long, value_name = "NAME=SIZE", value_parser = dim, help_heading = "Verification")]
     pub dim: Vec<(String, usize)>,
-    /// The shape of an input, for example data:1,3,224,224
+    /// The shape of an input, for example data:1,3,224,224 or data:1x3x224x224
     #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
     pub input_shape: Vec<(String, Vec<usize>)>,
-    /// Inputs to run with (npz), instead of synthetic ones
-    #[arg(long, value_name = "FILE", help_heading = "Verification")]
+    /// Inputs to run with instead of synthetic ones: npz, npy, pb, or a folder of them
+    #[arg(long, value_name = "PATH", help_heading = "Verification")]
     pub inputs: Option<PathBuf>,
     /// The seed of synthetic inputs
     #[arg(long, default_value_t = 0, help_heading = "Verification")]
@@ -242,6 +242,9 @@ pub struct Runs {
     /// How many sets of synthetic inputs
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Verification")]
     pub samples: u16,
+    /// Report how far this value of the second model is from the first's
+    #[arg(long, value_name = "NAME", help_heading = "Verification")]
+    pub tap: Vec<String>,
     /// Do not run each fold alone, only the whole models
     #[arg(long, help_heading = "Verification")]
     pub quick: bool,
@@ -257,6 +260,7 @@ impl Runs {
             dims: self.dim.clone(),
             shapes: self.input_shape.clone(),
             inputs: self.inputs.clone(),
+            taps: self.tap.clone(),
             seed: self.seed,
             samples: usize::from(self.samples),
             timeout: self.timeout,
@@ -275,6 +279,7 @@ impl Runs {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             arguments.push(format!("--input-shape={name}:{}", dims.join(",")).into());
         }
+        arguments.extend(self.tap.iter().map(|name| format!("--tap={name}").into()));
         if self.quick {
             arguments.push("--quick".into());
         }
@@ -306,7 +311,10 @@ fn dim(text: &str) -> Result<(String, usize), String> {
 fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     match text.rsplit_once(':') {
         Some((name, "")) if !name.is_empty() => Ok((name.to_owned(), vec![])),
-        Some((name, dims)) if !name.is_empty() => Ok((name.to_owned(), dims.split(',').map(size).collect::<Result<_, _>>()?)),
+        Some((name, dims)) if !name.is_empty() => {
+            let between = if dims.contains(',') { ',' } else { 'x' };
+            Ok((name.to_owned(), dims.split(between).map(size).collect::<Result<_, _>>()?))
+        }
         _ => Err("give the input's name and its shape, for example data:1,3,224,224".to_owned()),
     }
 }
@@ -325,6 +333,7 @@ mod tests {
     fn dims_and_shapes_are_split_at_the_last_sign() {
         assert_eq!(dim("a=b=3"), Ok(("a=b".to_owned(), 3)));
         assert_eq!(shape("input:0:1,3,2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
+        assert_eq!(shape("input:0:1x3x2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
         assert_eq!(shape("x:"), Ok(("x".to_owned(), vec![])));
         assert!(dim("=3").is_err() && dim("a=0").is_err() && dim("a").is_err());
         assert!(shape("x").is_err() && shape("x:1,,2").is_err() && shape("x:-1").is_err());
@@ -332,7 +341,21 @@ mod tests {
 
     #[test]
     fn runs_can_be_handed_to_another_process() {
-        let given = ["bnfold", "sweep", "m", "--dim", "n=2", "--input-shape", "x:1,2", "--inputs", "i.npz", "--samples", "3"];
+        let given = [
+            "bnfold",
+            "sweep",
+            "m",
+            "--dim",
+            "n=2",
+            "--input-shape",
+            "x:1,2",
+            "--inputs",
+            "i.npz",
+            "--samples",
+            "3",
+            "--tap",
+            "t",
+        ];
         let Verb::Sweep(sweep) = Arguments::parse_from(given).verb else { panic!() };
         let again = ["bnfold", "sweep", "m"].map(std::ffi::OsString::from).into_iter().chain(sweep.runs.arguments());
         let Verb::Sweep(same) = Arguments::parse_from(again).verb else { panic!() };

@@ -74,11 +74,32 @@ pub fn conditions(options: &VerifyOptions) -> Result<Conditions> {
         freeze_initializers: options.freeze,
         dims: options.dims.clone(),
         shapes: options.shapes.clone(),
-        inputs: options.inputs.iter().map(one).collect::<Result<Vec<_>>>()?,
+        inputs: files(options.inputs.as_deref())?.iter().map(one).collect::<Result<Vec<_>>>()?,
         seed: options.seed,
         samples: options.samples,
         quick: !options.regions,
     })
+}
+
+/// The files that are meant by a file or folder of inputs.
+fn files(inputs: Option<&Path>) -> Result<Vec<PathBuf>> {
+    let Some(path) = inputs else { return Ok(vec![]) };
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|e| Error::io("cannot read the folder", e).file(path))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The file or folder of inputs that a certificate names.
+fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
+    match &stated.conditions.inputs[..] {
+        [] => None,
+        [one] => Some(found(&one.file, path)),
+        [first, ..] => Path::new(&first.file).parent().map(Path::to_path_buf),
+    }
 }
 
 /// Writes a certificate; nothing is seen at its place until it is complete.
@@ -124,10 +145,7 @@ pub fn recheck(path: &Path, arguments: &Verify, console: &Console) -> anyhow::Re
     let paths = (named(&arguments.before, &stated.before), named(&arguments.after, &stated.after));
     let (before, after) = (Model::open(&paths.0)?, Model::open(&paths.1)?);
     let subjects = (subject(&paths.0, &before)?, subject(&paths.1, &after)?);
-    let options = VerifyOptions {
-        inputs: stated.conditions.inputs.first().map(|input| found(&input.file, path)),
-        ..options(&stated, arguments)
-    };
+    let options = VerifyOptions { inputs: inputs(&stated, path), ..options(&stated, arguments) };
     let conditions = conditions(&options)?;
     let mut refuted = Vec::new();
     for (was, is) in [(&stated.before, &subjects.0), (&stated.after, &subjects.1)] {

@@ -12,7 +12,11 @@ pub fn command(words: impl IntoIterator<Item = std::ffi::OsString>) -> String {
     let words = words.into_iter().map(|word| {
         let text = word.to_string_lossy();
         // What begins with a sign is an option of ours, not a file.
-        if text.starts_with("--") && !text.contains([' ', '\'', '"', '$']) { text.into_owned() } else { files::quoted(Path::new(&word)) }
+        if text.starts_with("--") && !text.contains([' ', '\'', '"', '$']) {
+            text.into_owned()
+        } else {
+            files::quoted(Path::new(&word))
+        }
     });
     std::iter::once("bnfold".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

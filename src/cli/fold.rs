@@ -143,7 +143,12 @@ fn certified(
         Target::File(path) => path.clone(),
         Target::Stream => PathBuf::from("standard output"),
     };
-    let after = certificate::subject(&name, &Model::open_moved(&staged.model, &staged.sides)?)?;
+    let mut after = certificate::subject(&name, &Model::open_moved(&staged.model, &staged.sides)?)?;
+    for side in &mut after.sides {
+        // They have other names until they are published.
+        let known = staged.sides.iter().find(|(_, path)| path.file_name() == Path::new(&side.file).file_name());
+        side.file = known.map_or_else(|| side.file.clone(), |(name, _)| name.clone());
+    }
     let before = certificate::subject(&input.name, &input.model)?;
     input.model.check_unchanged()?;
     let conditions = certificate::conditions(&options(arguments, staged))?;

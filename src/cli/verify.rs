@@ -44,9 +44,7 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         certificate::write(path, &Certificate::new(subject(before)?, subject(after)?, conditions, verdict.clone()))?;
     }
     let saved = match &arguments.save_failure {
-        Some(folder) if verdict.outcome == Outcome::Differs => {
-            Some(failure::save(folder, (before, after), &verdict, &options)?)
-        }
+        Some(folder) if verdict.outcome == Outcome::Differs => Some(failure::save(folder, (before, after), &verdict, &options)?),
         _ => None,
     };
     let again = (verdict.outcome >= Outcome::NotJudged).then(|| again(arguments, before, after));
@@ -71,7 +69,8 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
 
 /// The command of this verification, with its seed.
 fn again(arguments: &Verify, before: &Path, after: &Path) -> String {
-    let flags = [(arguments.exact, "--exact"), (arguments.strict, "--strict"), (arguments.freeze_initializers, "--freeze-initializers")];
+    let flags =
+        [(arguments.exact, "--exact"), (arguments.strict, "--strict"), (arguments.freeze_initializers, "--freeze-initializers")];
     let flags = flags.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.into());
     let files = [before, after].map(|path| path.as_os_str().to_owned());
     failure::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))

@@ -215,8 +215,7 @@ fn worse(stated: &Site, found: &Site) -> Option<String> {
     }
     let above = |what: &str, stated: f64, found: f64, slack: f64| {
         // A number that is none is no statement.
-        (!stated.is_finite() || found > stated + slack)
-            .then(|| format!("the {what} is {found:.6}, stated as {stated:.6}"))
+        (!stated.is_finite() || found > stated + slack).then(|| format!("the {what} is {found:.6}, stated as {stated:.6}"))
     };
     let computed = |what, stated: f64, found: f64| above(what, stated, found, stated.abs() * COMPUTED);
     if let (Some(s), Some(f)) = (&stated.certificate, &found.certificate) {

@@ -124,10 +124,11 @@ mod run {
     use super::alone;
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
     use crate::verify::execute::{
-        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
+        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
+        VERB,
     };
     use crate::verify::region::Form;
-    use crate::verify::{Difference, Runner, Tier};
+    use crate::verify::{Difference, Runner, Tap, Tier};
 
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
@@ -179,6 +180,8 @@ mod run {
             engine: ENGINE.to_owned(),
             samples: report.samples,
             seed: report.seeded.then_some(options.seed),
+            data_sets: report.data_sets.clone(),
+            taps: report.taps.iter().map(tap).collect(),
             inputs: report.inputs.iter().map(input).collect(),
             assumptions: assumptions(&report),
             outputs_equal: report.outputs_equal,
@@ -214,6 +217,9 @@ mod run {
             units_once: Tier::Own.units(),
             sizes,
             inputs: options.inputs.clone(),
+            // Who gives inputs wants those, and who is in a hurry no further runs.
+            data_sets: if options.inputs.is_none() && options.regions { execute::data_sets(paths.0) } else { vec![] },
+            taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,
         }
@@ -250,6 +256,11 @@ mod run {
             (None, false, None) => (Outcome::EqualWithinRounding, None),
         };
         site
+    }
+
+    fn tap(found: &TapReport) -> Tap {
+        let TapReport { value, largest, magnitude, place } = found.clone();
+        Tap { value, largest, magnitude, place }
     }
 
     fn input(spec: &InputSpec) -> String {

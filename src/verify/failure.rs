@@ -160,7 +160,13 @@ fn constant(graph: &Graph<'_>, tensor: TensorId, name: &str) -> Result<TensorPro
         }
     };
     let dims = tensor.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect();
-    Ok(TensorProto { dims, data_type: Some(element), name: Some(name.to_owned()), raw_data: Some(bytes), ..TensorProto::default() })
+    Ok(TensorProto {
+        dims,
+        data_type: Some(element),
+        name: Some(name.to_owned()),
+        raw_data: Some(bytes),
+        ..TensorProto::default()
+    })
 }
 
 /// Numbers of which none is zero, so that every channel and tap is excited.

@@ -12,12 +12,13 @@ pub mod failure;
 pub mod faults;
 pub mod reference;
 pub mod region;
+mod taps;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Rounding, Site, SiteNode, Tier, Verdict};
+pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Rounding, Site, SiteNode, Tap, Tier, Verdict};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]
@@ -29,8 +30,10 @@ pub struct VerifyOptions {
     pub dims: Vec<(String, usize)>,
     /// Shapes of inputs, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
-    /// A file of inputs (npz).
+    /// A file of inputs (npz, npy, pb) or a folder with them.
     pub inputs: Option<PathBuf>,
+    /// Values whose difference is wanted, by name.
+    pub taps: Vec<String>,
     /// The seed of synthetic inputs.
     pub seed: u64,
     /// How many sets of synthetic inputs.
@@ -78,6 +81,7 @@ impl Default for VerifyOptions {
             dims: vec![],
             shapes: vec![],
             inputs: None,
+            taps: vec![],
             seed: 0,
             samples: 1,
             timeout: 600,
@@ -98,6 +102,7 @@ impl Default for VerifyOptions {
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
     let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
     let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
+    taps::check(&options.taps, &a, &b)?;
     let alignment = align::align(&a, &b)?;
     let mut judged = region::judge(&a, &b, &alignment)?;
     let mut differences = alignment.differences;

@@ -220,6 +220,21 @@ pub struct Difference {
     pub what: String,
 }
 
+/// How far a value of the second model is from the first's, both computed in f64, where everything before the last fold is
+/// equal: information, no judgement.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Tap {
+    /// The value.
+    pub value: String,
+    /// The largest difference of an element; absent if the values cannot be compared.
+    pub largest: Option<f64>,
+    /// The largest magnitude in the first model.
+    pub magnitude: f64,
+    /// Where the largest difference is.
+    pub place: Option<String>,
+}
+
 /// Whether both models were run whole, and with what.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -232,6 +247,10 @@ pub enum Execution {
         samples: usize,
         /// The seed of synthetic inputs; absent if the user gave them.
         seed: Option<u64>,
+        /// Sets of test data found beside the first model that were run, too.
+        data_sets: Vec<String>,
+        /// Differences of values that were asked for.
+        taps: Vec<Tap>,
         /// Inputs with the shapes that were used.
         inputs: Vec<String>,
         /// What was assumed to be able to run: sizes of symbolic dimensions, branches, iterations.

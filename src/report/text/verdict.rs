@@ -2,7 +2,7 @@
 
 use super::{STAYS, WELL, WRONG, counted, name, row, seconds, styled};
 use crate::report::VerifyReport;
-use crate::verify::{Execution, Outcome, Site, SiteNode, Tier, Verdict};
+use crate::verify::{Execution, Outcome, Site, SiteNode, Tap, Tier, Verdict};
 
 /// Places and differences that are shown without being asked for all.
 const SHOWN: usize = 10;
@@ -125,17 +125,30 @@ fn place(site: &Site) -> String {
 
 fn runs(execution: &Execution) -> String {
     match execution {
-        Execution::Ran { engine, samples, seed, inputs, assumptions, outputs_equal } => {
+        Execution::Ran { engine, samples, seed, data_sets, taps, inputs, assumptions, outputs_equal } => {
             let from = seed.map_or_else(|| "inputs as given".to_owned(), |s| format!("seed {s}"));
             let equal = counted(*outputs_equal as u64, "output");
             let mut text =
                 row("run", format!("{}, {}, {from}: {equal} bit-equal", name(engine), counted(*samples as u64, "sample")));
+            data_sets.iter().for_each(|set| text.push_str(&row("test data", name(set))));
+            taps.iter().for_each(|found| text.push_str(&row("tap", tap(found))));
             inputs.iter().for_each(|i| text.push_str(&row("input", name(i))));
             assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
             text
         }
         Execution::NotRun { reason } => row("run", format!("no: {}", crate::error::printable(reason))),
         Execution::NotNeeded => row("run", "not needed"),
+    }
+}
+
+fn tap(found: &Tap) -> String {
+    let place = found.place.as_ref().map(|place| format!(" {}", crate::error::printable(place))).unwrap_or_default();
+    match found.largest {
+        Some(0.0) => format!("{}: equal bit for bit", name(&found.value)),
+        Some(largest) => {
+            format!("{}: differs by at most {largest:.3e}, of at most {:.3e}{place}", name(&found.value), found.magnitude)
+        }
+        None => format!("{}: cannot be compared{place}", name(&found.value)),
     }
 }
 
@@ -163,6 +176,8 @@ mod tests {
             engine: "tract 0".into(),
             samples: 1,
             seed: Some(3),
+            data_sets: vec![],
+            taps: vec![],
             inputs: vec!["x float[1,2]".into()],
             assumptions: vec!["N = 1".into()],
             outputs_equal: 1,
