@@ -88,7 +88,8 @@ fn exclude(plan: &Plan<'_>, hurt: &[(NodeId, Reason)], options: &mut Options) ->
 impl Prepared<'_> {
     /// Whether the result is the input, byte for byte.
     pub fn is_unchanged(&self) -> bool {
-        matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty()
+        let copied = matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty();
+        copied && !self.plan.view.graph.model.is_inlined()
     }
 
     /// The size of the new model file.

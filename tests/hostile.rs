@@ -3,7 +3,7 @@
 
 mod support;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use bnfold::ops::OPERATORS;
 use bnfold::plan::{Options, SAMPLES};
 
@@ -11,14 +11,14 @@ use bnfold::plan::{Options, SAMPLES};
 fn survives(bytes: Vec<u8>) -> bool {
     let fold = || -> bnfold::Result<Vec<u8>> {
         let model = Model::from_bytes(bytes)?;
-        let graph = Graph::build(&model)?;
+        let graph = bnfold::constants::build(&model)?;
         let mut out = Vec::new();
         bnfold::fold::write_to(&graph, &Options::default(), &mut out)?;
         Ok(out)
     };
     let Ok(out) = fold() else { return false };
     let model = Model::from_bytes(out).expect("what was written opens");
-    Graph::build(&model).expect("what was written is a graph");
+    bnfold::constants::build(&model).expect("what was written is a graph");
     true
 }
 
@@ -62,7 +62,9 @@ fn a_tensor_that_claims_a_gigabyte_is_refused_by_name() {
     let tensor = &mut model.graph.as_mut().unwrap().initializer[0];
     tensor.dims = vec![1 << 28];
     let name = tensor.name().to_owned();
-    let error = Model::from_bytes(prost::Message::encode_to_vec(&model)).and_then(|m| Graph::build(&m).map(|_| ())).unwrap_err();
+    let error = Model::from_bytes(prost::Message::encode_to_vec(&model))
+        .and_then(|m| bnfold::constants::build(&m).map(|_| ()))
+        .unwrap_err();
     assert!(error.to_string().contains(&name), "{error}");
 }
 

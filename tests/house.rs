@@ -53,6 +53,7 @@ fn layers_know_only_what_is_below_them() {
         ("sample", &[][..]),
         ("error", &["wire", "model"][..]),
         ("model", &["wire"][..]),
+        ("constants", &["model", "sample"][..]),
         ("law", &["map"][..]),
         ("ops", &["model", "law", "map", "sample"][..]),
         ("plan", &["ops", "law", "map", "model", "sample"][..]),

@@ -6,7 +6,7 @@ mod support;
 
 use std::fmt::Write as _;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use proptest::prelude::*;
 use support::{evaluate, fold, model_of, random_inputs};
 
@@ -44,9 +44,29 @@ impl Maker {
             .map(|_| if choices.is_empty() { self.number() } else { choices[self.pick(choices.len())] })
             .map(|v| format!("{v:?}"))
             .collect();
+        if self.pick(6) == 0 {
+            return self.computed(&name, dims, &values);
+        }
         let dims = if dims.is_empty() { String::new() } else { format!("[{}]", list(dims)) };
         self.constants.push(format!("double{dims} {name} = {{{}}}", values.join(", ")));
         name
+    }
+
+    /// A constant that nodes compute from another.
+    fn computed(&mut self, name: &str, dims: &[usize], values: &[String]) -> String {
+        let minus: Vec<String> = values.iter().map(|v| format!("{:?}", -v.parse::<f64>().unwrap())).collect();
+        let (stored, values, text) = match self.pick(3) {
+            0 => (dims.iter().rev().copied().collect(), values, format!("Transpose ({name}raw)")),
+            1 => (dims.to_vec(), &minus[..], format!("Neg ({name}raw)")),
+            _ => {
+                self.constants.push(format!("int64[{}] {name}dims = {{{}}}", dims.len(), list(dims)));
+                (vec![values.len()], values, format!("Reshape ({name}raw, {name}dims)"))
+            }
+        };
+        let stored = if stored.is_empty() { String::new() } else { format!("[{}]", list(&stored)) };
+        self.constants.push(format!("double{stored} {name}raw = {{{}}}", values.join(", ")));
+        writeln!(self.nodes, "{name} = {text}").unwrap();
+        name.to_owned()
     }
 
     fn node(&mut self, text: &str) {
@@ -272,7 +292,7 @@ fn check(seed: u64) -> usize {
         assert_eq!(before[output.name()], after[output.name()], "seed {seed}, output {}\n{text}", output.name());
     }
     let model = Model::from_bytes(folded.clone()).unwrap();
-    Graph::build(&model).unwrap();
+    bnfold::constants::build(&model).unwrap();
     model_of(&bytes).graph.unwrap().node.len() - model_of(&folded).graph.unwrap().node.len()
 }
 

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use bnfold::law::Reason;
-use bnfold::model::{Graph, Model, NodeId};
+use bnfold::model::{Model, NodeId};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::{Expect, Sample};
 use support::{evaluate, fold, model_of, random_inputs};
@@ -14,7 +14,7 @@ use support::{evaluate, fold, model_of, random_inputs};
 /// The reasons that were given for nodes of a model.
 fn reasons(bytes: &[u8]) -> BTreeSet<&'static str> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
-    let graph = Graph::build(&model).unwrap();
+    let graph = bnfold::constants::build(&model).unwrap();
     let prepared = bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &[]).unwrap();
     let mut found: BTreeSet<&str> =
         prepared.plan.kept.iter().flat_map(|s| [s.back.reason.code(), s.ahead.reason.code()]).collect();
@@ -73,12 +73,16 @@ fn every_sample_does_what_it_says() {
         check("the walker", sample);
         count += 1;
     }
+    for sample in bnfold::constants::SAMPLES {
+        check("constants", sample);
+        count += 1;
+    }
     assert!(count > 50, "{count} samples");
 }
 
 #[test]
 fn every_reason_has_a_sample_that_names_it() {
-    let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES);
+    let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES).chain(bnfold::constants::SAMPLES);
     let mut named: BTreeSet<&str> =
         samples.filter_map(|s| if let Expect::Kept(code) = s.expect { Some(code) } else { None }).collect();
     // The text form of models has no quantization annotations; the next test raises this one.
@@ -102,7 +106,7 @@ fn a_value_that_a_quantization_annotation_names_stays() {
 
 #[test]
 fn folding_twice_is_folding_once() {
-    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES) {
+    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES).chain(bnfold::constants::SAMPLES) {
         let once = fold(&bnfold::sample::encode(sample.text).unwrap());
         assert_eq!(fold(&once), once, "{}", sample.name);
     }
@@ -113,7 +117,7 @@ fn frozen_initializers_are_constants_and_no_inputs_any_more() {
     let sample = OPERATORS.iter().flat_map(|o| o.samples).find(|s| s.name == "statistics that a caller may override").unwrap();
     let bytes = bnfold::sample::encode(sample.text).unwrap();
     let model = Model::from_bytes(bytes.clone()).unwrap();
-    let graph = Graph::build_frozen(&model).unwrap();
+    let graph = bnfold::constants::build_frozen(&model).unwrap();
     let mut folded = Vec::new();
     bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut folded).unwrap();
     assert_eq!(left(&folded), ["Conv"]);

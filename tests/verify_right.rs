@@ -14,7 +14,7 @@ use prost::Message as _;
 #[test]
 fn what_every_operator_folds_is_right() {
     let (mut count, mut largest, mut ran) = (0, 0.0_f64, 0);
-    let walked = bnfold::plan::SAMPLES.iter();
+    let walked = bnfold::plan::SAMPLES.iter().chain(bnfold::constants::SAMPLES);
     for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
         if !matches!(sample.expect, Expect::Folded { .. }) {
             continue;

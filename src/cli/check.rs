@@ -8,7 +8,6 @@ use super::activity::Activity;
 use super::arguments::{Check, Format, Planning};
 use super::console::Console;
 use super::files::{self, Found};
-use super::input::Input;
 use super::status::Status;
 
 /// Runs the verb.
@@ -50,7 +49,7 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
 
 fn findings(found: &Found, planning: &Planning, console: &Console) -> Result<Vec<SiteReport>> {
     let _shown = Activity::begin(console, "reading", None);
-    let input = Input::open(&found.path)?;
+    let input = planning.open(&found.path)?;
     let named = |e: bnfold::Error| e.file(&input.name);
     let graph = planning.graph(&input.model).map_err(named)?;
     let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bnfold::fold::{self, Prepared, Staged};
-use bnfold::model::Model;
+use bnfold::model::{Graph, Model, ScopeId};
 use bnfold::report::certificate::Certificate;
 use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
-use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use bnfold::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
@@ -33,7 +33,7 @@ enum Target {
 pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
     let target = target(arguments)?;
-    let input = Input::open(&arguments.model)?;
+    let input = arguments.planning.open(&arguments.model)?;
     let named = |e: Error| e.file(&input.name);
     if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
         let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");
@@ -58,7 +58,7 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
             {
                 saved = Some(failure::save(folder, (&before, &staged.model), verdict, &options(arguments, staged))?);
             }
-            Ok(verdict.as_ref().map(|verdict| failing(verdict, arguments)).unwrap_or_default())
+            Ok(verdict.as_ref().map(|verdict| failing(&graph, verdict, arguments)).unwrap_or_default())
         };
         fold::stage_judged(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done), &mut judge)
             .map_err(named)?
@@ -71,7 +71,7 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     report.saved = saved;
     report.written = refusal.is_none();
     if refusal.is_none() {
-        let certificate = certified(arguments, &input, (&staged, &target), report.verdict.as_ref()).map_err(named)?;
+        let certificate = certified(arguments, &input, (&before, &staged, &target), report.verdict.as_ref()).map_err(named)?;
         match &target {
             Target::Stream => copy_out(&staged.model)?,
             // What is already there need not be replaced by itself.
@@ -125,17 +125,25 @@ fn judged(arguments: &Fold, before: &Path, staged: &Staged, console: &Console) -
 }
 
 /// The nodes of places to leave out, by number: those that fail, and those that could not be judged unless that is allowed.
-fn failing(verdict: &Verdict, arguments: &Fold) -> Vec<usize> {
+fn failing(graph: &Graph<'_>, verdict: &Verdict, arguments: &Fold) -> Vec<usize> {
     let least = if arguments.allow_unverified { Outcome::Differs } else { Outcome::NotJudged };
     let sites = verdict.sites.iter().filter(|site| arguments.drop_failing && site.outcome >= least);
-    sites.flat_map(|site| site.before.iter().map(|node| node.index)).collect()
+    let nodes: Vec<&SiteNode> = sites.flat_map(|site| &site.before).collect();
+    if graph.model.is_inlined() || graph.model.proto.functions.is_empty() {
+        return nodes.iter().map(|node| node.index).collect();
+    }
+    // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
+    let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
+    (0..graph.nodes.len())
+        .filter(|at| made(*at).is_some_and(|name| nodes.iter().any(|n| n.outputs.first() == Some(name))))
+        .collect()
 }
 
 /// What is written about the result, if that is asked for: bound to the files as they are before they get their names.
 fn certified(
     arguments: &Fold,
     input: &Input,
-    (staged, target): (&Staged, &Target),
+    (file, staged, target): (&Path, &Staged, &Target),
     verdict: Option<&Verdict>,
 ) -> Result<Option<Certificate>> {
     let (Some(_), Some(verdict)) = (&arguments.certificate, verdict) else { return Ok(None) };
@@ -149,7 +157,7 @@ fn certified(
         let known = staged.sides.iter().find(|(_, path)| path.file_name() == Path::new(&side.file).file_name());
         side.file = known.map_or_else(|| side.file.clone(), |(name, _)| name.clone());
     }
-    let before = certificate::subject(&input.name, &input.model)?;
+    let before = certificate::subject(&input.name, &Model::open(file)?)?;
     input.model.check_unchanged()?;
     let conditions = certificate::conditions(&options(arguments, staged))?;
     Ok(Some(Certificate::new(before, after, conditions, verdict.clone())))

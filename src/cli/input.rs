@@ -23,6 +23,8 @@ pub struct Input {
     pub model: Model,
     /// Its name in messages.
     pub name: PathBuf,
+    /// The file in numbers, where the model is no longer what the file says.
+    before: Option<Census>,
 }
 
 /// Whether a path stands for standard input or output.
@@ -37,16 +39,29 @@ impl Input {
     /// The file cannot be read or is not a model.
     pub fn open(path: &Path) -> Result<Input> {
         if !is_stream(path) {
-            return Ok(Input { model: Model::open(path)?, name: path.to_path_buf() });
+            return Ok(Input { model: Model::open(path)?, name: path.to_path_buf(), before: None });
         }
         let name = PathBuf::from(STANDARD_INPUT);
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", e).file(&name))?;
-        Ok(Input { model: Model::from_bytes(bytes).map_err(|e| e.file(&name))?, name })
+        Ok(Input { model: Model::from_bytes(bytes).map_err(|e| e.file(&name))?, name, before: None })
     }
 
-    /// The model in numbers.
+    /// The model with its functions inlined.
+    ///
+    /// # Errors
+    /// The functions call themselves, or the result is too large.
+    pub fn inlined(self) -> Result<Input> {
+        let before = Some(self.census());
+        let Input { model, name, .. } = self;
+        Ok(Input { model: model.inlined().map_err(|e| e.file(&name))?, name, before })
+    }
+
+    /// The model as it is in the file, in numbers.
     pub fn census(&self) -> Census {
+        if let Some(before) = self.before {
+            return before;
+        }
         let sides: u64 = self.model.sides().iter().map(|s| s.source.len()).sum();
         Census::of(&self.model.proto, &self.model.scan, self.model.len().saturating_add(sides))
     }

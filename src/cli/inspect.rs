@@ -7,7 +7,7 @@ use super::activity::Activity;
 use super::arguments::{Format, Inspect};
 use super::console::Console;
 use super::files;
-use super::input::{self, Input};
+use super::input;
 use super::status::Status;
 
 /// Runs the verb.
@@ -15,7 +15,7 @@ use super::status::Status;
 /// # Errors
 /// The model cannot be read.
 pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
-    let input = Input::open(&arguments.model)?;
+    let input = arguments.planning.open(&arguments.model)?;
     let named = |e: bnfold::Error| e.file(&input.name);
     let graph = arguments.planning.graph(&input.model).map_err(named)?;
     let sites = {

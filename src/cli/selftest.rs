@@ -91,7 +91,7 @@ impl Counts {
 /// The model cannot be read, has nothing to fold, or its right fold is not shown to be right.
 pub fn run(arguments: &Selftest, console: &Console) -> anyhow::Result<Status> {
     let started = Instant::now();
-    let input = Input::open(&arguments.model)?;
+    let input = arguments.planning.open(&arguments.model)?;
     let report = test(arguments, &input, started, console).map_err(|e| e.file(&input.name))?;
     match console.format {
         Format::Json => console.json(&report)?,

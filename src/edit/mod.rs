@@ -65,7 +65,7 @@ pub struct Lowered {
     pub sides: Vec<SideEdit>,
     /// What [`Piece::Lazy`] refers to.
     pub scaled: Vec<Scaled>,
-    /// Weights in forms that are not copied, which were multiplied when the edits were made.
+    /// Weights in forms that are not copied, which were multiplied when the edits were made and perhaps did not survive it.
     pub held: Vec<Factored>,
     /// Tensors whose elements moved from a side file into the model file, by their message.
     inlined: Vec<Range<u64>>,

@@ -15,6 +15,8 @@ use crate::wire::splice::{Edit, Piece};
 struct NodeChange {
     inputs: BTreeMap<usize, String>,
     outputs: BTreeMap<usize, String>,
+    /// Inputs that are taken out, so that the ones behind move up.
+    unused: BTreeSet<usize>,
 }
 
 impl Lowering<'_, '_> {
@@ -51,6 +53,17 @@ impl Lowering<'_, '_> {
                 }
             }
         }
+        for (function, signature) in &self.plan.lifted.signatures {
+            let parameters = &self.graph.scope(*function).inputs;
+            gone.extend(
+                signature.unused.iter().filter_map(|at| parameters.get(*at)).map(|v| (*function, self.graph.value(*v).name)),
+            );
+            for call in &signature.calls {
+                changes.entry(*call).or_default().unused.extend(&signature.unused);
+            }
+            let added = settlement.parameters.get(function).map_or(&[][..], |names| names);
+            self.signature(*function, &signature.unused, added)?;
+        }
         for node in draft.operators.keys().chain(draft.dropped.keys()) {
             changes.entry(*node).or_default();
         }
@@ -59,6 +72,7 @@ impl Lowering<'_, '_> {
         }
         let mut removed: BTreeSet<NodeId> = draft.folds.iter().map(|fold| fold.site).collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
+        removed.extend(&settlement.replaced);
         for node in removed {
             let at = self.graph.node(node);
             self.remove(self.graph.scope(at.scope).span, &at.span.span);
@@ -133,6 +147,22 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
+    /// The parameters of a function: those that go, and new ones behind the others.
+    fn signature(&mut self, function: ScopeId, unused: &[usize], added: &[String]) -> Result<()> {
+        let parent = self.graph.scope(function).span.last_piece();
+        let all = message::fields(self.graph.model, &parent)?;
+        let old: Vec<&Field> = all.iter().filter(|f| f.number == 4).collect();
+        for field in unused.iter().filter_map(|position| old.get(*position)) {
+            self.out.edits.push(Edit { parent: parent.clone(), at: field.range.clone(), with: vec![] });
+        }
+        let end = old.last().map_or(parent.end, |f| f.range.end);
+        let new: Vec<u8> = added.iter().flat_map(|name| message::text_field(4, name)).collect();
+        if !new.is_empty() {
+            self.out.edits.push(Edit { parent, at: end..end, with: vec![Piece::Bytes(new)] });
+        }
+        Ok(())
+    }
+
     fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {
         let parent = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &parent)?;
@@ -146,15 +176,19 @@ impl Lowering<'_, '_> {
         let mut next = inputs.len();
         for (input, name) in &change.inputs {
             match inputs.get(*input) {
+                Some(_) if change.unused.contains(input) => {}
                 Some(field) => edit(field.range.clone(), message::text_field(1, name)),
                 None => {
-                    for _ in next..*input {
+                    for _ in (next..*input).filter(|input| !change.unused.contains(input)) {
                         added.extend(message::text_field(1, ""));
                     }
                     added.extend(message::text_field(1, name));
                     next = input + 1;
                 }
             }
+        }
+        for field in change.unused.iter().filter_map(|input| inputs.get(*input)) {
+            edit(field.range.clone(), vec![]);
         }
         if !added.is_empty() {
             let at = inputs.last().map_or(parent.start, |f| f.range.end);

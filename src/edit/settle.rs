@@ -23,8 +23,8 @@ pub(super) enum Place {
         name: String,
         /// The graph that gets it.
         scope: ScopeId,
-        /// The first node that reads it.
-        reader: NodeId,
+        /// The node before which it must stand: the first that reads it.
+        before: NodeId,
     },
 }
 
@@ -54,8 +54,12 @@ pub(super) struct Settlement<'p> {
     pub reads: BTreeMap<(NodeId, usize), String>,
     /// Constants that nobody reads any more.
     pub dead: BTreeSet<ValueId>,
+    /// Nodes whose result is a stored constant now, under the same name.
+    pub replaced: BTreeSet<NodeId>,
     /// New names of values that are something else than before.
     pub renamed: BTreeMap<ValueId, String>,
+    /// Names of new parameters of functions.
+    pub parameters: BTreeMap<ScopeId, Vec<String>>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -63,6 +67,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     let graph = plan.view.graph;
     let mut settler =
         Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    settler.signatures();
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
         settler.in_place_or(content, readers, &mut fresh);
@@ -80,21 +85,37 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
 fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
     let (graph, draft) = (plan.view.graph, &plan.view.draft);
     let mut groups: Vec<Group<'p>> = Vec::new();
-    let mut by_base: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
-    for (&(node, input), content) in draft.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
+    let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (&(node, input), content) in plan.lifted.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
         let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let same = base.and_then(|b| by_base.get(&b)).into_iter().flatten();
+        // Calls may share what they did not give before, too, where all of them see it.
+        let key = base.map_or_else(|| shared(plan, (node, input)).map(Key::Parameter), |base| Some(Key::Stored(base)));
+        let same = key.and_then(|key| by_key.get(&key)).into_iter().flatten();
         match same.copied().find(|g| groups[*g].1 == content) {
             Some(group) => groups[group].2.push((node, input)),
             None => {
-                if let Some(base) = base {
-                    by_base.entry(base).or_default().push(groups.len());
+                if let Some(key) = key {
+                    by_key.entry(key).or_default().push(groups.len());
                 }
                 groups.push((base, content, vec![(node, input)]));
             }
         }
     }
     groups.into_iter().map(|(_, content, readers)| (content, readers)).collect()
+}
+
+/// What changed inputs must have in common to share a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The stored constant.
+    Stored(TensorId),
+    /// Where a function's body reads it, and the graph of the calls.
+    Parameter((Reader, ScopeId)),
+}
+
+fn shared(plan: &Plan<'_>, reader: Reader) -> Option<(Reader, ScopeId)> {
+    let inside = plan.lifted.inside.get(&reader)?;
+    Some((inside.reader, plan.view.graph.node(reader.0).scope))
 }
 
 /// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
@@ -134,6 +155,25 @@ impl<'p> Settler<'p, '_> {
         }
     }
 
+    /// New parameters get names, and what parameters that go were given loses a reader in each call.
+    fn signatures(&mut self) {
+        let plan = self.plan;
+        for (function, signature) in &plan.lifted.signatures {
+            for port in &signature.added {
+                let name = self.new_name(*port);
+                self.out.reads.insert(*port, name.clone());
+                self.out.parameters.entry(*function).or_default().push(name);
+            }
+            for call in &signature.calls {
+                for position in &signature.unused {
+                    if let Some(value) = self.draft().input(self.graph(), *call, *position) {
+                        self.forget(value, Use::Node(*call, *position));
+                    }
+                }
+            }
+        }
+    }
+
     fn forget(&mut self, value: ValueId, user: Use) {
         let now: Vec<Use> = self.uses(value).iter().filter(|u| **u != user).copied().collect();
         self.uses.insert(value, now);
@@ -151,8 +191,13 @@ impl<'p> Settler<'p, '_> {
                 DraftTensor::Dense { value, .. } => value.dims == stored.dims,
             };
             if let (true, Some(element)) = (same_shape, stored.element()) {
-                let (place, dims) = (Place::Message(*tensor), stored.dims.clone());
-                let store = Store { content, base: Some(*tensor), element, dims, place, reader: readers[0] };
+                let dims = stored.dims.clone();
+                let place = match stored.home {
+                    Home::Computed { node } => self.replace(node, &stored.name),
+                    _ => Place::Message(*tensor),
+                };
+                let reader = self.plan.lifted.reader(readers[0]);
+                let store = Store { content, base: Some(*tensor), element, dims, place, reader };
                 self.out.stores.push(store);
                 return;
             }
@@ -163,6 +208,18 @@ impl<'p> Settler<'p, '_> {
             }
         }
         fresh.push((content, readers));
+    }
+
+    /// The place of a constant that a node computes, which is not needed any more.
+    fn replace(&mut self, node: NodeId, name: &str) -> Place {
+        let graph = self.graph();
+        for (input, from) in graph.node(node).inputs.iter().enumerate() {
+            if let Some(from) = from {
+                self.forget(*from, Use::Node(node, input));
+            }
+        }
+        self.out.replaced.insert(node);
+        Place::New { name: name.to_owned(), scope: graph.node(node).scope, before: node }
     }
 
     /// Whether the constants on the way from an input to its source have no readers but these and each other.
@@ -183,7 +240,11 @@ impl<'p> Settler<'p, '_> {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let Some(element) = self.plan.view.input_element(first.0, first.1) else { return };
+        let element = match self.plan.lifted.inside.get(&first) {
+            Some(inside) => inside.element,
+            None => self.plan.view.input_element(first.0, first.1),
+        };
+        let Some(element) = element else { return };
         let dims = match content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
             DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
@@ -199,13 +260,13 @@ impl<'p> Settler<'p, '_> {
             }
             None => {
                 let name = self.new_name(first);
-                (Place::New { name: name.clone(), scope, reader: first.0 }, name)
+                (Place::New { name: name.clone(), scope, before: first.0 }, name)
             }
         };
         for reader in readers {
             self.out.reads.insert(*reader, name.clone());
         }
-        self.out.stores.push(Store { content, base, element, dims, place, reader: first });
+        self.out.stores.push(Store { content, base, element, dims, place, reader: self.plan.lifted.reader(first) });
     }
 
     /// Whether a constant that the fold leaves without readers can hold the numbers: an initializer in sight, of their shape and type.
@@ -295,7 +356,7 @@ pub(super) fn dead_initializer(graph: &Graph<'_>, value: ValueId) -> Option<(Sco
     match graph.value(value).origin {
         Origin::Initializer(tensor) => match graph.tensor(tensor).home {
             Home::Initializer { scope, index } => Some((scope, index)),
-            Home::Constant { .. } => None,
+            Home::Constant { .. } | Home::Computed { .. } => None,
         },
         _ => None,
     }

@@ -37,14 +37,11 @@ impl Lowering<'_, '_> {
                 if let Payload::Bytes { file, range } = &tensor.payload {
                     return Ok(self.scaled(*file, range.clone(), factored));
                 }
-                let mut numbers = tensor.floats(self.graph.model)?;
-                for (index, number) in numbers.iter_mut().enumerate() {
-                    let coefficient = factored.rescale.coefficient(index as u64);
-                    *number = if coefficient == 1.0 { *number } else { *number * coefficient };
-                }
                 let mut bytes = Vec::new();
-                store.element.encode(&numbers, &mut bytes);
-                self.out.held.push(factored);
+                store.element.encode(&tensor.floats(self.graph.model)?, &mut bytes);
+                if factored.rescale.apply(0, &mut bytes).any() {
+                    self.out.held.push(factored);
+                }
                 Ok(Piece::Bytes(bytes))
             }
         }
@@ -144,12 +141,12 @@ impl Lowering<'_, '_> {
     }
 
     fn store_new(&mut self, store: &Store<'_>, name: &str, payload: Piece) -> Result<()> {
-        let Place::New { scope, reader, .. } = &store.place else { return Ok(()) };
+        let Place::New { scope, before, .. } = &store.place else { return Ok(()) };
         let (number, data_type) = (5, message::data_type(store.element));
         let at = self.graph.scope(*scope);
         let piece = at.span.last_piece();
         if let ScopeKind::Function(_) = at.kind {
-            let span = &self.graph.node(*reader).span.span;
+            let span = &self.graph.node(*before).span.span;
             let tensor = message::tensor_field(5, "", data_type, &store.dims, payload);
             let with = message::constant_node(7, name, tensor);
             let start = span.field.start;
@@ -176,6 +173,7 @@ impl Lowering<'_, '_> {
                 let nested = self.graph.node(node).span.nested.iter().find(|(at, _)| *at == attribute);
                 nested.and_then(|(_, n)| if let Nested::Tensor(span) = n { Some(span.clone()) } else { None })
             }
+            Home::Computed { .. } => None,
         };
         found.ok_or_else(|| self.lost(&format!("constant `{}`", tensor.name)))
     }

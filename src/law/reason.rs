@@ -38,12 +38,13 @@ reasons! {
     Underflow = "underflow", "folded weights lose their digits in their type's smallest numbers", "convert the model to a wider type first";
     NotConstant = "not-constant", "a parameter is computed or an input of the graph", "export with parameters as initializers";
     Overridable = "overridable", "a parameter is an initializer that is also an input, so a caller may override it", "remove it from the graph's inputs if nobody does";
+    FunctionParameter = "function-parameter", "a parameter of the function around it is not a constant in every call, or not one that lets it be folded alike", "--inline replaces calls by the function's body";
     ConstantForm = "constant-form", "a parameter is stored in a form that is not folded (sparse, text, or given twice)", "store it as a plain tensor";
     NotFloat = "not-float", "a parameter is not of type float, double, float16 or bfloat16", "nothing; whole numbers are not folded";
     PerElement = "per-element", "the constant is not one number per channel", "nothing; the map is not one per channel";
     NotAffine = "not-affine", "the operation is not affine in its input (c / x)", "nothing";
     UnknownShape = "unknown-shape", "a shape that decides how the constants align is not known", "run shape inference on the model";
-    AttributeReference = "attribute-reference", "an attribute is a parameter of the function around it", "inline the function";
+    AttributeReference = "attribute-reference", "an attribute is a parameter of the function around it and not known", "--inline replaces calls by the function's body";
     Attribute = "attribute", "an attribute is missing, of another type, or out of its range", "correct the model; it is not valid";
     Opset = "opset", "the operator has a version that is not known here", "use a newer bnfold, or an older opset";
     UnknownOperator = "unknown-operator", "the neighbour is an operator that cannot take the map", "nothing";

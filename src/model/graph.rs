@@ -83,6 +83,8 @@ pub struct Node<'m> {
     pub constant: Option<TensorId>,
     /// Whether its operator is ONNX's own: the standard domain, and no function of the model takes its place.
     pub standard: bool,
+    /// The function of the model that it calls.
+    pub calls: Option<usize>,
 }
 
 /// Where a value comes from.
@@ -140,6 +142,9 @@ pub struct Graph<'m> {
     pub values: Vec<Value<'m>>,
     /// Constants.
     pub tensors: Vec<Tensor>,
+    /// Values that nodes compute from constants alone, as far as somebody knows how ([`Graph::compute`]); or why they are no
+    /// constants all the same.
+    pub computed: BTreeMap<ValueId, std::result::Result<TensorId, NotConstant>>,
     /// Whether initializers that a caller may override are taken for constants, because the user says that nobody does.
     pub frozen: bool,
 }
@@ -182,6 +187,15 @@ impl<'m> Graph<'m> {
         &self.tensors[id.0]
     }
 
+    /// The main graph or the function that a scope stands in.
+    pub fn root(&self, id: ScopeId) -> ScopeId {
+        let mut at = id;
+        while let Some(parent) = self.scope(at).parent {
+            at = parent;
+        }
+        at
+    }
+
     /// The value that a name means in a scope, looked up from the inside out.
     pub fn lookup(&self, scope: ScopeId, name: &str) -> Option<ValueId> {
         let mut at = Some(scope);
@@ -194,7 +208,8 @@ impl<'m> Graph<'m> {
         None
     }
 
-    /// The constant behind a value: an initializer that no caller can override, a Constant node, or Identity of one of them.
+    /// The constant behind a value: an initializer that no caller can override, a Constant node, Identity of one of them, or
+    /// what [`Graph::compute`] found to be computed from such.
     /// With it come the values passed on the way, this one first.
     ///
     /// # Errors
@@ -206,7 +221,10 @@ impl<'m> Graph<'m> {
             let node = match self.value(at).origin {
                 Origin::Initializer(tensor) => return Ok((tensor, way)),
                 Origin::Input { default: Some(_) } => return Err(NotConstant::Overridable),
-                Origin::Input { default: None } => return Err(NotConstant::Input),
+                Origin::Input { default: None } => {
+                    let is_function = matches!(self.scope(self.value(at).scope).kind, ScopeKind::Function(_));
+                    return Err(if is_function { NotConstant::Argument } else { NotConstant::Input });
+                }
                 Origin::Opaque => return Err(NotConstant::Form),
                 Origin::Node(node, _) => self.node(node),
             };
@@ -214,7 +232,10 @@ impl<'m> Graph<'m> {
                 (Some(tensor), ..) => return Ok((tensor, way)),
                 (None, "Constant", _) if node.standard => return Err(NotConstant::Form),
                 (None, "Identity", Some(Some(value))) if node.standard => way.push(*value),
-                _ => return Err(NotConstant::Computed),
+                _ => {
+                    let computed = self.computed.get(&at).copied().unwrap_or(Err(NotConstant::Computed));
+                    return computed.map(|tensor| (tensor, way));
+                }
             }
         }
     }
@@ -226,7 +247,10 @@ impl<'m> Graph<'m> {
             Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => {
                 Some(Shape::known(&self.tensor(tensor).dims))
             }
-            _ => value.declared.and_then(Shape::declared),
+            _ => match self.computed.get(&id) {
+                Some(Ok(tensor)) => Some(Shape::known(&self.tensor(*tensor).dims)),
+                _ => value.declared.and_then(Shape::declared),
+            },
         }
     }
 

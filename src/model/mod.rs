@@ -2,8 +2,11 @@
 //!
 //! Everything here is immutable. It knows ONNX's format and names; it knows nothing of maps, laws and folding.
 
+pub mod computed;
 pub mod external;
+pub mod functions;
 pub mod graph;
+mod inline;
 pub mod node_view;
 pub mod number;
 mod open;
@@ -12,6 +15,7 @@ pub mod shape;
 pub mod tensor;
 pub mod text;
 
+pub use functions::Functions;
 pub use graph::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId};
 pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unreadable};
 pub use number::Element;

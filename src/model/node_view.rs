@@ -2,6 +2,7 @@
 //!
 //! An operator asks here and nowhere else, so that it sees what a plan has changed already and nothing of the graph around it.
 
+use crate::model::functions::{Argument, Arguments};
 use crate::model::{Element, Shape};
 use crate::onnx::NodeProto;
 use crate::onnx::attribute_proto::AttributeType;
@@ -9,8 +10,10 @@ use crate::onnx::attribute_proto::AttributeType;
 /// Why a value is not a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotConstant {
-    /// It is an input of the graph or function.
+    /// It is an input of the graph.
     Input,
+    /// It is an input of a function.
+    Argument,
     /// It is an initializer that is an input as well, so a caller may override it.
     Overridable,
     /// It is a constant in a form that is not read.
@@ -92,6 +95,8 @@ pub struct NodeView<'a> {
     pub opset: i64,
     /// Its message.
     pub proto: &'a NodeProto,
+    /// The attributes that the function around it is called with, where a call is being looked at.
+    pub arguments: Option<&'a Arguments<'a>>,
     /// Attributes that the plan has removed, so that their defaults hold.
     pub dropped: &'a [&'static str],
     /// Its inputs; `None` is not connected.
@@ -116,9 +121,11 @@ impl NodeView<'_> {
             let none = self.proto.attribute.iter().all(|a| a.name() != name);
             return if none { Ok(None) } else { Err(Unreadable::AttributeType(name.into())) };
         };
-        if !attribute.ref_attr_name().is_empty() {
-            return Err(Unreadable::AttributeReference(name.into()));
-        }
+        let attribute = match self.referred(attribute) {
+            Argument::Given(attribute) => attribute,
+            Argument::Absent => return Ok(None),
+            Argument::Unknown => return Err(Unreadable::AttributeReference(name.into())),
+        };
         // Files of IR 1 leave the type out.
         if attribute.r#type() != expected && attribute.r#type() != AttributeType::Undefined {
             return Err(Unreadable::AttributeType(name.into()));
@@ -126,9 +133,19 @@ impl NodeView<'_> {
         Ok(Some(attribute))
     }
 
+    /// The attribute itself, or what the call around gives for it.
+    fn referred<'s>(&'s self, attribute: &'s crate::onnx::AttributeProto) -> Argument<'s> {
+        match (attribute.ref_attr_name(), self.arguments) {
+            ("", _) => Argument::Given(attribute),
+            (name, Some(arguments)) => arguments.get(name),
+            (_, None) => Argument::Unknown,
+        }
+    }
+
     /// Whether the node has an attribute.
     pub fn has(&self, name: &str) -> bool {
-        !self.dropped.contains(&name) && self.proto.attribute.iter().any(|a| a.name() == name)
+        let is = |a: &crate::onnx::AttributeProto| a.name() == name && self.referred(a) != Argument::Absent;
+        !self.dropped.contains(&name) && self.proto.attribute.iter().any(is)
     }
 
     /// An integer attribute.

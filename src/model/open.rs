@@ -8,9 +8,10 @@ use prost::Message as _;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::external::{self, SideFile};
+use crate::model::inline;
 use crate::model::scan::{self, Scan};
 use crate::onnx::{ModelProto, TensorProto};
-use crate::wire::{FileSource, Source, Window};
+use crate::wire::{FileSource, Source, Spliced, Window};
 
 /// A model as read: messages without the elements of tensors, and where everything is.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Model {
 enum Bytes {
     File(FileSource),
     Memory(Vec<u8>),
+    Spliced(Box<Spliced<Bytes>>),
 }
 
 impl std::fmt::Debug for Bytes {
@@ -42,7 +44,27 @@ impl Bytes {
         match self {
             Bytes::File(file) => file,
             Bytes::Memory(bytes) => bytes,
+            Bytes::Spliced(spliced) => &**spliced,
         }
+    }
+
+    /// The file that was opened, if there is one.
+    fn file(&self) -> Option<&FileSource> {
+        match self {
+            Bytes::File(file) => Some(file),
+            Bytes::Memory(_) => None,
+            Bytes::Spliced(spliced) => spliced.source().file(),
+        }
+    }
+}
+
+impl Source for Bytes {
+    fn len(&self) -> u64 {
+        self.source().len()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.source().read_exact_at(buffer, offset)
     }
 }
 
@@ -80,6 +102,13 @@ impl Model {
     }
 
     fn read(source: Bytes, path: Option<&Path>, moved: &[(String, PathBuf)]) -> Result<Model> {
+        let mut model = Model::parse(source, path)?;
+        model.open_sides(moved)?;
+        Ok(model)
+    }
+
+    /// A model without its side files.
+    fn parse(source: Bytes, path: Option<&Path>) -> Result<Model> {
         let len = source.source().len();
         let scan = {
             let mut window = Window::new(source.source());
@@ -95,10 +124,33 @@ impl Model {
             foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}")))
         })?;
         drop(skeleton);
-        let mut model =
-            Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() };
-        model.open_sides(moved)?;
-        Ok(model)
+        Ok(Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() })
+    }
+
+    /// The model with calls of its functions replaced by their bodies: as if the file had been written that way. What cannot be
+    /// replaced, because a function imports another version of an operator set, is given a graph, or grows too large, stays.
+    ///
+    /// # Errors
+    /// Functions that call themselves, a file that cannot be read.
+    pub fn inlined(self) -> Result<Model> {
+        let Some(pieces) = inline::pieces(&self)? else { return Ok(self) };
+        let Model { path, source, sides, side_index, .. } = self;
+        let too_large = || Error::new(ErrorKind::Graph, "with its functions inlined it is too large");
+        let source = Bytes::Spliced(Box::new(Spliced::new(source, pieces).ok_or_else(too_large)?));
+        Ok(Model { sides, side_index, ..Model::parse(source, path.as_deref())? })
+    }
+
+    /// By function: whether [`Model::inlined`] replaces its calls.
+    ///
+    /// # Errors
+    /// Functions that call themselves.
+    pub fn inlinable(&self) -> Result<Vec<bool>> {
+        Ok(inline::inlined(&self.proto, &crate::model::Functions::of(&self.proto)?).0)
+    }
+
+    /// Whether calls of functions were replaced, so that this is not what the file says.
+    pub fn is_inlined(&self) -> bool {
+        matches!(self.source, Bytes::Spliced(_))
     }
 
     /// Bytes of file `index`: 0 is the model itself, others are side files.
@@ -129,10 +181,7 @@ impl Model {
     /// # Errors
     /// One of them is not, or cannot be looked at.
     pub fn check_unchanged(&self) -> Result<()> {
-        let own = match &self.source {
-            Bytes::File(file) => Some((file, self.path.clone().unwrap_or_default())),
-            Bytes::Memory(_) => None,
-        };
+        let own = self.source.file().map(|file| (file, self.path.clone().unwrap_or_default()));
         let sides = self.sides.iter().map(|s| (&s.source, s.path.clone()));
         for (file, path) in own.into_iter().chain(sides) {
             match file.unchanged() {

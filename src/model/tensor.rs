@@ -3,8 +3,10 @@
 //! Elements stay in the file until someone asks, and large tensors are read in blocks.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::computed::{Numbers, Recipe};
 use crate::model::scan::TensorSpan;
 use crate::model::{Element, Model, NodeId, ScopeId};
 use crate::onnx::tensor_proto::DataType;
@@ -31,6 +33,11 @@ pub enum Home {
         /// The attribute's position in the node.
         attribute: usize,
     },
+    /// None: a node computes it.
+    Computed {
+        /// The node, whose first output it is.
+        node: NodeId,
+    },
 }
 
 /// Where the elements are.
@@ -47,6 +54,8 @@ pub enum Payload {
     Fields(TensorSpan),
     /// Numbers that stood in the message itself.
     Inline(Vec<f64>),
+    /// They are computed from other constants.
+    Computed(Arc<Recipe>),
     /// A form that is not read: strings, segments, unknown types, payload given twice.
     Opaque,
 }
@@ -171,6 +180,11 @@ impl Tensor {
         element(self.data_type)
     }
 
+    /// How it is computed, if it is.
+    pub fn recipe(&self) -> Option<&Recipe> {
+        if let Payload::Computed(recipe) = &self.payload { Some(recipe) } else { None }
+    }
+
     /// Calls `each` with consecutive blocks of elements, widened exactly, and the index of each block's first element.
     ///
     /// # Errors
@@ -210,6 +224,10 @@ impl Tensor {
         let mut numbers = Vec::new();
         match (&self.payload, self.element()) {
             (Payload::Inline(values), _) => numbers.clone_from(values),
+            (Payload::Computed(recipe), Some(_)) => match Arc::unwrap_or_clone(recipe.numbers(model)?) {
+                Numbers::Floats(values) => numbers = values,
+                _ => return Err(self.broken("the elements are not floats")),
+            },
             (Payload::Bytes { .. }, Some(_)) => self.blocks(model, &mut |_, block| numbers.extend_from_slice(block))?,
             (Payload::Fields(span), Some(element)) => {
                 for bits in self.fields(model, span)? {
@@ -235,6 +253,10 @@ impl Tensor {
     /// The file cannot be read, or the tensor is of another type.
     pub fn integers(&self, model: &Model) -> Result<Vec<i64>> {
         let numbers: Vec<i64> = match (&self.payload, self.data_type) {
+            (Payload::Computed(recipe), 6 | 7) => match &*recipe.numbers(model)? {
+                Numbers::Integers(values) => values.clone(),
+                _ => return Err(self.broken("the elements are not integers")),
+            },
             (Payload::Inline(values), 6 | 7) => values.iter().map(|v| *v as i64).collect(),
             (Payload::Bytes { file, range }, 6 | 7) => {
                 let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
@@ -257,6 +279,10 @@ impl Tensor {
     /// The file cannot be read, or the tensor is of another type.
     pub fn booleans(&self, model: &Model) -> Result<Vec<bool>> {
         match (&self.payload, self.data_type) {
+            (Payload::Computed(recipe), 9) => match &*recipe.numbers(model)? {
+                Numbers::Booleans(values) => Ok(values.clone()),
+                _ => Err(self.broken("the elements are not truth values")),
+            },
             (Payload::Bytes { file, range }, 9) => {
                 let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
                 model.file(*file).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;

@@ -141,6 +141,7 @@ pub fn reason(unreadable: &Unreadable) -> Reason {
         Unreadable::AttributeType(_) | Unreadable::Missing(_) => Reason::Attribute,
         Unreadable::NotConstant(_, NotConstant::Overridable) => Reason::Overridable,
         Unreadable::NotConstant(_, NotConstant::Form) => Reason::ConstantForm,
+        Unreadable::NotConstant(_, NotConstant::Argument) => Reason::FunctionParameter,
         Unreadable::NotConstant(..) => Reason::NotConstant,
         Unreadable::NotFloat(_) => Reason::NotFloat,
         Unreadable::Shape(_) => Reason::UnknownShape,

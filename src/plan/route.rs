@@ -168,6 +168,7 @@ fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason>
                 }
             }
             Parameter::Scale { factor, .. } if factor.iter().any(|f| !f.is_finite()) => return Err(Reason::NonFinite),
+            Parameter::Scale { input, .. } => view.computes(node, *input)?,
             _ => {}
         }
     }

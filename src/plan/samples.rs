@@ -92,20 +92,48 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("constant-form"),
     },
     Sample {
-        name: "an attribute that the function's caller gives",
+        name: "an attribute that the function's caller does not know itself",
         text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
             g (float[1,2,2,2] x) => (float[1,3,2,2] y)
-            { y = local.f <e = 0.5> (x) }
+            { y = local.h <e = 0.5> (x) }
+            <opset_import: ["" : 17, "local" : 1], domain: "local">
+            h <e> (x) => (y) { y = local.f <e: float = @e> (x) }
             <opset_import: ["" : 17], domain: "local">
             f <e> (x) => (y)
             { w = Constant <value = float[3,2,1,1] {1, 2, 3, 4, 5, 6}> ()
               s = Constant <value_floats = [1.0, 2.0, 3.0]> ()
-              b = Constant <value_floats = [1.0, 2.0, 3.0]> ()
               m = Constant <value_floats = [1.0, 2.0, 3.0]> ()
               v = Constant <value_floats = [1.0, 4.0, 4.0]> ()
               c = Conv (x, w)
-              y = BatchNormalization <epsilon: float = @e> (c, s, b, m, v) }"#,
+              y = BatchNormalization <epsilon: float = @e> (c, s, m, m, v) }"#,
         expect: Expect::Kept("attribute-reference"),
+    },
+    Sample {
+        name: "a parameter of a function that one of two calls computes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+            g (float[1,2,2,2] x, float[3] t) => (float[1,3,2,2] y, float[1,3,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { y = local.f (x, w, s, b, m, v)
+              k = Relu (t)
+              z = local.f (x, w, k, b, m, v) }
+            <opset_import: ["" : 17], domain: "local">
+            f (x, w, s, b, m, v) => (y)
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("function-parameter"),
+    },
+    Sample {
+        name: "parameters of a function that every call gives",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3] t = dyadic(6)>
+            { y = local.f (x, w, s, b, m, v)
+              z = local.f (x, w, t, b, m, v) }
+            <opset_import: ["" : 17], domain: "local">
+            f (x, w, s, b, m, v) => (y)
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["f", "f"] },
     },
     Sample {
         name: "a folded weight is too large for half precision",

@@ -3,11 +3,15 @@
 
 use std::cell::RefCell;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
-use crate::model::{ConstantFact, Fault, Graph, InputFact, NodeId, NodeView, NotConstant, Shape, Unreadable, ValueId, tensor};
+use crate::model::{
+    ConstantFact, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable, ValueId,
+    tensor,
+};
 use crate::ops::{self, Stop};
+use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
 use crate::plan::draft::{Draft, DraftTensor};
 
@@ -20,16 +24,19 @@ pub struct View<'a> {
     /// The shapes of values; folding does not change them.
     shapes: Vec<Option<Shape>>,
     assume_inference: bool,
+    /// What stands for the parameters of functions.
+    binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
     failure: RefCell<Option<Error>>,
 }
 
 impl<'a> View<'a> {
     /// The graph with an empty draft, its shapes inferred.
-    pub fn new(graph: &'a Graph<'a>, assume_inference: bool) -> View<'a> {
+    pub fn new(graph: &'a Graph<'a>, assume_inference: bool, binding: Binding<'a>) -> View<'a> {
         let shapes = (0..graph.values.len()).map(|v| graph.declared_shape(ValueId(v))).collect();
-        let mut view = View { graph, draft: Draft::new(graph), shapes, assume_inference, failure: RefCell::new(None) };
+        let mut view = View { graph, draft: Draft::new(graph), shapes, assume_inference, binding, failure: RefCell::new(None) };
         for (id, node) in graph.nodes.iter().enumerate() {
+            view.hand_over_shapes(node);
             let Some(Some(output)) = node.outputs.first() else { continue };
             if !node.standard {
                 continue;
@@ -50,6 +57,25 @@ impl<'a> View<'a> {
             }
         }
         view
+    }
+
+    /// Parameters of a function that a node reads have the shapes of the call's arguments.
+    fn hand_over_shapes(&mut self, node: &Node<'_>) {
+        for value in node.inputs.iter().flatten() {
+            let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).cloned());
+            if let (Some(known @ None), Some(shape)) = (self.shapes.get_mut(value.0), shape) {
+                *known = Some(shape);
+            }
+        }
+    }
+
+    /// The constant behind a value, with the call's arguments in the place of parameters.
+    fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
+        let found = match (self.graph.constant(value), self.binding.argument(value)) {
+            (Err(NotConstant::Argument), Some(argument)) => self.graph.constant(argument),
+            (found, _) => found,
+        };
+        found.map(|(tensor, _)| tensor)
     }
 
     /// The shape of a value, if its rank is known.
@@ -77,6 +103,7 @@ impl<'a> View<'a> {
             op_type: self.draft.operators.get(&id).copied().unwrap_or_else(|| node.proto.op_type()),
             opset: self.graph.scope(node.scope).opset?,
             proto: node.proto,
+            arguments: self.binding.attributes(self.graph, node.scope),
             dropped: self.draft.dropped.get(&id).map_or(&[], |d| d),
             inputs: (0..connected).map(|input| self.input_fact(id, input)).collect(),
             outputs: node.outputs.iter().map(Option::is_some).collect(),
@@ -99,7 +126,7 @@ impl<'a> View<'a> {
     }
 
     fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
-        let tensor = self.graph.tensor(self.graph.constant(value)?.0);
+        let tensor = self.graph.tensor(self.constant(value)?);
         Ok(ConstantFact { dims: tensor.dims.clone(), element: tensor.element(), data_type: tensor.data_type })
     }
 
@@ -136,6 +163,18 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Whether a constant that is computed has a value.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn computes(&self, node: NodeId, input: usize) -> std::result::Result<(), Reason> {
+        let elements = NodeElements { view: self, node };
+        let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
+        let Some(recipe) = tensor.recipe() else { return Ok(()) };
+        let failed = |error| elements.reason(fault(tensor, input, error));
+        recipe.check(self.graph.model).map_err(failed)
+    }
+
     /// The constants of a node, for a law.
     pub fn constants(&self, node: NodeId) -> impl Constants + '_ {
         NodeElements { view: self, node }
@@ -157,8 +196,23 @@ impl NodeElements<'_, '_> {
     fn tensor(&self, input: usize) -> std::result::Result<&crate::model::Tensor, Fault> {
         let graph = self.view.graph;
         let value = self.view.draft.input(graph, self.node, input).ok_or(Fault::Unreadable(Unreadable::Missing(input)))?;
-        let constant = graph.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
-        Ok(graph.tensor(constant.0))
+        let constant = self.view.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
+        Ok(graph.tensor(constant))
+    }
+
+    fn reason(&self, fault: Fault) -> Reason {
+        match fault {
+            Fault::Unreadable(unreadable) => ops::reason(&unreadable),
+            Fault::Failed(error) => self.view.fail(error),
+        }
+    }
+}
+
+/// A computed constant may turn out to have no value, as where an index is outside of the data; that is no fault of the file.
+fn fault(tensor: &crate::model::Tensor, input: usize, error: Error) -> Fault {
+    match (&tensor.payload, error.kind) {
+        (Payload::Computed(_), ErrorKind::Tensor) => Fault::Unreadable(Unreadable::NotConstant(input, NotConstant::Form)),
+        _ => Fault::Failed(error),
     }
 }
 
@@ -171,7 +225,7 @@ impl Elements for NodeElements<'_, '_> {
         if tensor.element().is_none() {
             return Err(Fault::Unreadable(Unreadable::NotFloat(input)));
         }
-        tensor.floats(self.view.graph.model).map_err(Fault::Failed)
+        tensor.floats(self.view.graph.model).map_err(|error| fault(tensor, input, error))
     }
 
     fn integers(&self, input: usize) -> std::result::Result<Vec<i64>, Fault> {
@@ -188,12 +242,8 @@ impl Constants for NodeElements<'_, '_> {
         if let Some(DraftTensor::Dense { value, .. }) = self.view.draft.tensors.get(&(self.node, input)) {
             return Ok(value.clone());
         }
-        let reason = |fault: Fault| match fault {
-            Fault::Unreadable(unreadable) => ops::reason(&unreadable),
-            Fault::Failed(error) => self.view.fail(error),
-        };
-        let dims = self.tensor(input).map_err(reason)?.dims.clone();
-        Ok(Array { dims, values: self.floats(input).map_err(reason)? })
+        let dims = self.tensor(input).map_err(|fault| self.reason(fault))?.dims.clone();
+        Ok(Array { dims, values: self.floats(input).map_err(|fault| self.reason(fault))? })
     }
 
     fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[f64]) -> std::result::Result<Vec<f64>, Reason> {
@@ -219,7 +269,7 @@ impl Constants for NodeElements<'_, '_> {
                 }
             }
         });
-        read.map_err(|error| self.view.fail(error))?;
+        read.map_err(|error| self.reason(fault(tensor, input, error)))?;
         let sums = sums.iter().enumerate().map(|(o, s)| s * out.get(o).copied().unwrap_or(1.0)).collect();
         Ok(sums)
     }

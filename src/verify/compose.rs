@@ -101,11 +101,12 @@ pub(super) fn certified(site: &mut Site, found: &Certified) {
 pub(super) fn executed(
     verdict: &mut Verdict,
     graphs: (&Graph<'_>, &Graph<'_>),
-    sites: &[Evidence],
+    sites: &mut [Evidence],
     _: (&Path, &Path),
     _: &VerifyOptions,
-) {
+) -> crate::Result<()> {
     not_run(verdict, graphs, sites, "this program was built without tract");
+    Ok(())
 }
 
 fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], reason: &str) {
@@ -123,6 +124,7 @@ pub(super) use run::executed;
 mod run {
     use super::alone;
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Site, Verdict, VerifyOptions, not_run, plain};
+    use crate::verify::certify::certify;
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
         VERB,
@@ -133,15 +135,22 @@ mod run {
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
         graphs: (&Graph<'_>, &Graph<'_>),
-        sites: &[Evidence],
+        sites: &mut [Evidence],
         paths: (&Path, &Path),
         options: &VerifyOptions,
-    ) {
-        let relay = relay(graphs, sites, paths, options);
+    ) -> crate::Result<()> {
+        let mut relay = relay(graphs, sites, paths, options);
+        let report = match run(Job::Relay(relay.clone()), graphs, options) {
+            Ok(execute::Outcome::Relay(report)) => Ok(report),
+            Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
+            Err(reason) => Err(reason),
+        };
+        if let Ok(report) = &report {
+            shaped(&mut relay, graphs, sites, report, options)?;
+        }
         let alone = alone::run(&relay, graphs, options);
-        let report = match run(Job::Relay(relay), graphs, options) {
-            Ok(execute::Outcome::Relay(report)) => report,
-            Ok(_) => return not_run(verdict, graphs, sites, "the process that ran it answered another question"),
+        let report = match report {
+            Ok(report) => report,
             Err(reason) => {
                 not_run(verdict, graphs, sites, &reason.to_string());
                 let whole = sites.len();
@@ -149,7 +158,7 @@ mod run {
                 for (index, (site, evidence)) in own {
                     alone::enter(site, evidence, &alone, index, true);
                 }
-                return;
+                return Ok(());
             }
         };
         let mut once = true;
@@ -186,6 +195,28 @@ mod run {
             assumptions: assumptions(&report),
             outputs_equal: report.outputs_equal,
         };
+        Ok(())
+    }
+
+    /// Takes in the shapes that a run has found: some sites can be tested by their constants, and alone, only with them.
+    fn shaped(
+        relay: &mut Relay,
+        graphs: (&Graph<'_>, &Graph<'_>),
+        sites: &mut [Evidence],
+        report: &RelayReport,
+        options: &VerifyOptions,
+    ) -> crate::Result<()> {
+        for found in &report.sites {
+            let (Some(plan), Some((site, certified))) = (relay.sites.get_mut(found.plan), sites.get_mut(found.plan)) else {
+                continue;
+            };
+            plan.shapes.clone_from(&found.shapes);
+            site.shapes.clone_from(&found.shapes);
+            if matches!(certified, Certified::OtherForm(_)) {
+                *certified = certify(graphs.0, graphs.1, site, options.tier)?;
+            }
+        }
+        Ok(())
     }
 
     fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
@@ -205,6 +236,7 @@ mod run {
             roundings: site.roundings,
             smallest: site.smallest,
             lost: site.lost,
+            shapes: site.shapes.clone(),
         };
         let sizes =
             execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
@@ -212,6 +244,7 @@ mod run {
             before: paths.0.to_owned(),
             after: paths.1.to_owned(),
             moved_sides: options.moved_sides.clone(),
+            freeze: options.freeze,
             sites: sites.iter().map(plan).collect(),
             units: options.tier.units(),
             units_once: Tier::Own.units(),

@@ -4,6 +4,7 @@
 pub mod align;
 pub mod certify;
 mod compose;
+pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
@@ -69,9 +70,19 @@ pub enum Runner {
 
 impl VerifyOptions {
     /// The graph of a model as these options read it.
-    fn graph<'m>(&self, model: &'m crate::model::Model) -> crate::Result<Graph<'m>> {
-        if self.freeze { Graph::build_frozen(model) } else { Graph::build(model) }
+    fn graph<'m>(&self, model: &'m Model) -> crate::Result<Graph<'m>> {
+        graph(model, self.freeze)
     }
+}
+
+/// The graph of a model as the judge reads it: what is computed from constants is a constant.
+///
+/// # Errors
+/// As [`Graph::build`].
+pub fn graph(model: &Model, freeze: bool) -> crate::Result<Graph<'_>> {
+    let mut graph = if freeze { Graph::build_frozen(model) } else { Graph::build(model) }?;
+    graph.compute(computed::evaluate);
+    Ok(graph)
 }
 
 impl Default for VerifyOptions {
@@ -100,7 +111,9 @@ impl Default for VerifyOptions {
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    let (a, b) = (Model::open(before)?, Model::open_moved(after, &options.moved_sides)?);
+    // Functions are a way of writing a model down: what is compared is what they stand for.
+    let (a, b) = (Model::open(before)?.inlined(), Model::open_moved(after, &options.moved_sides)?.inlined());
+    let (a, b) = (a.map_err(|e| e.file(before))?, b.map_err(|e| e.file(after))?);
     let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
     taps::check(&options.taps, &a, &b)?;
     let alignment = align::align(&a, &b)?;
@@ -129,7 +142,7 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     match reason {
         Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((&a, &b), s, reason))),
         None if sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (&a, &b), &sites, (before, after), options),
+        None => compose::executed(&mut verdict, (&a, &b), &mut sites, (before, after), options)?,
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;

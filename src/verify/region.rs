@@ -31,7 +31,12 @@ pub struct Site {
     pub smallest: f64,
     /// How many constants lost digits because they are among the smallest numbers.
     pub lost: u64,
+    /// The shapes of what it reads, by name in the first file, where a run has found them.
+    pub shapes: Shapes,
 }
+
+/// Shapes by the names of values.
+pub type Shapes = std::collections::BTreeMap<String, Vec<usize>>;
 
 /// What is said of the regions before anything is run.
 #[derive(Debug, Default)]
@@ -177,6 +182,7 @@ impl Judge<'_, '_> {
             smallest: element.smallest_subnormal(),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             forms: (before, after),
+            shapes: Shapes::new(),
         })))
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod field;
 mod source;
 pub mod splice;
+mod spliced;
 pub mod varint;
 mod window;
 
@@ -18,6 +19,7 @@ pub use field::{Field, Fields, WireType};
 #[cfg(unix)]
 pub use source::FileSource;
 pub use source::Source;
+pub use spliced::Spliced;
 pub use window::Window;
 
 /// How deep messages or groups may be nested, the limit of the reference parsers.

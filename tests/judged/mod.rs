@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bnfold::model::Model;
 use bnfold::model::tensor::element;
-use bnfold::model::{Graph, Model};
 use bnfold::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 use bnfold::verify::{Execution, Outcome, Runner, Tier, Verdict, VerifyOptions, verify};
 use prost::Message as _;
@@ -73,7 +73,7 @@ pub fn inexact(text: &str) -> Vec<u8> {
 /// Folds a model in memory.
 pub fn fold(bytes: &[u8]) -> Vec<u8> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
-    let graph = Graph::build(&model).unwrap();
+    let graph = bnfold::constants::build(&model).unwrap();
     let mut out = Vec::new();
     bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut out).unwrap();
     out

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
 use bnfold::verify::reference::{Array, Data};
 use prost::Message as _;
@@ -19,7 +19,7 @@ pub fn fold(bytes: &[u8]) -> Vec<u8> {
 
 pub fn fold_with(bytes: &[u8], options: &bnfold::plan::Options) -> Vec<u8> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
-    let graph = Graph::build(&model).unwrap();
+    let graph = bnfold::constants::build(&model).unwrap();
     let mut out = Vec::new();
     bnfold::fold::write_to(&graph, options, &mut out).unwrap();
     out

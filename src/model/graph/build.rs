@@ -1,17 +1,25 @@
 //! Resolves the names of a model, from the inside out and in the order of the nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId, is_standard_domain};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Model;
 use crate::model::scan::{GraphSpan, Nested, NodeSpan};
 use crate::model::tensor::{Home, Tensor};
+use crate::model::{Functions, Model};
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, NodeProto, ValueInfoProto};
 
 pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {
-    let graph = Graph { model, scopes: Vec::new(), nodes: Vec::new(), values: Vec::new(), tensors: Vec::new(), frozen };
-    let mut builder = Builder { graph, functions: function_names(model) };
+    let graph = Graph {
+        model,
+        scopes: Vec::new(),
+        nodes: Vec::new(),
+        values: Vec::new(),
+        tensors: Vec::new(),
+        computed: BTreeMap::new(),
+        frozen,
+    };
+    let mut builder = Builder { graph, functions: Functions::of(&model.proto)? };
     let main = model.proto.graph.as_ref().ok_or_else(|| Error::new(ErrorKind::Graph, "the model has no graph"))?;
     builder.graph_scope(main, &model.scan.graph, ScopeKind::Main, None, model_opset(model))?;
     for (index, function) in model.proto.functions.iter().enumerate() {
@@ -28,13 +36,9 @@ fn model_opset(model: &Model) -> Option<i64> {
     import.map(|o| o.version()).or_else(|| (model.proto.ir_version() < 3).then_some(1))
 }
 
-fn function_names(model: &Model) -> BTreeSet<(&str, &str)> {
-    model.proto.functions.iter().map(|f| (if is_standard_domain(f.domain()) { "" } else { f.domain() }, f.name())).collect()
-}
-
 struct Builder<'m> {
     graph: Graph<'m>,
-    functions: BTreeSet<(&'m str, &'m str)>,
+    functions: Functions<'m>,
 }
 
 impl<'m> Builder<'m> {
@@ -180,10 +184,10 @@ impl<'m> Builder<'m> {
                 }
                 inputs.push(value);
             }
-            let domain = if is_standard_domain(proto.domain()) { "" } else { proto.domain() };
-            let standard = domain.is_empty() && !self.functions.contains(&(domain, proto.op_type()));
+            let standard = is_standard_domain(proto.domain()) && !self.functions.names(proto);
             let constant = if standard && proto.op_type() == "Constant" { self.constant(id, proto, at)? } else { None };
-            let node = Node { scope, index, proto, span: at, inputs, outputs: Vec::new(), standard, constant };
+            let calls = self.functions.called(proto);
+            let node = Node { scope, index, proto, span: at, inputs, outputs: Vec::new(), standard, constant, calls };
             self.graph.nodes.push(node);
             self.graph.scopes[scope.0].nodes.push(id);
             for (position, attribute) in proto.attribute.iter().enumerate() {

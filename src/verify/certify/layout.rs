@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::fact::{Axis, Fact, Mix, Read, read};
 use super::side::way;
 use crate::error::Result;
-use crate::model::{Graph, ValueId};
-use crate::verify::region::Form;
+use crate::model::{Dim, Graph, Shape, ValueId};
+use crate::verify::region::{Form, Shapes};
 
 /// What is fed into a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +26,16 @@ pub(crate) struct Layout {
     pub summed: usize,
 }
 
-/// The layouts of a region's inputs, by name, and whether the region is linear.
+/// The layouts of a region's inputs, by name, and whether the region is linear. `shapes` are those that a run has found.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn layouts(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
+pub(crate) fn layouts(
+    graph: &Graph<'_>,
+    forms: &[Form],
+    outputs: &[String],
+    shapes: &Shapes,
+) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
         "Add" => !form.constants.is_empty(),
         operator => LINEAR.contains(&operator),
@@ -38,9 +43,12 @@ pub(crate) fn layouts(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> 
     let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
     if forms.iter().all(known) {
         let linear = forms.iter().all(linear);
-        return Ok(smallest(graph, forms, outputs)?.map(|layouts| (layouts, linear)));
+        return Ok(match smallest(graph, forms, outputs)? {
+            Ok(layouts) => Ok((layouts, linear)),
+            Err(why) => declared(graph, forms, shapes).map(|layouts| (layouts, linear)).map_err(|also| format!("{why}; {also}")),
+        });
     }
-    Ok(declared(graph, forms).map(|layouts| (layouts, false)))
+    Ok(declared(graph, forms, shapes).map(|layouts| (layouts, false)))
 }
 
 const LINEAR: &[&str] =
@@ -52,33 +60,39 @@ const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
-/// The shapes that the file declares, spatial axes made small where that cannot matter.
-fn declared(graph: &Graph<'_>, forms: &[Form]) -> Read<BTreeMap<String, Layout>> {
+/// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
+fn declared(graph: &Graph<'_>, forms: &[Form], shapes: &Shapes) -> Read<BTreeMap<String, Layout>> {
     let shaped = |form: &Form| matches!(form.operator.as_str(), "Reshape" | "Gemm" | "MatMul" | "Flatten");
     let keeps = forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
-    let mut found = BTreeMap::new();
+    let mut layouts = BTreeMap::new();
     for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {
         if made.contains(value) || graph.constant(*value).is_ok() {
             continue;
         }
         let name = graph.value(*value).name;
-        let shape = graph.declared_shape(*value).ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
+        let declared = |shape: Shape| {
+            let size = |dim: &Dim| dim.known().and_then(|size| usize::try_from(size).ok());
+            shape.0.iter().map(size).collect::<Vec<Option<usize>>>()
+        };
+        let found = shapes.get(name).map(|dims| dims.iter().copied().map(Some).collect());
+        let shape: Option<Vec<Option<usize>>> = found.or_else(|| graph.declared_shape(*value).map(declared));
+        let shape = shape.ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
+        let rank = shape.len();
         let mut dims = Vec::new();
-        for (axis, dim) in shape.0.iter().enumerate() {
-            let size = dim.known().and_then(|size| usize::try_from(size).ok());
+        for (axis, size) in shape.into_iter().enumerate() {
             dims.push(match (axis, size) {
                 (0, None) => 1,
                 (2.., None) if !keeps => SPATIAL,
-                (2.., Some(size)) if !keeps && shape.rank() > 2 => size.min(SPATIAL),
+                (2.., Some(size)) if !keeps && rank > 2 => size.min(SPATIAL),
                 (_, Some(size)) => size,
                 (_, None) => return Err(format!("the shape of `{name}` is not declared")),
             });
         }
         let channels = (dims.len() > 1).then_some(1);
-        found.insert(name.to_owned(), Layout { dims, stack: None, channels, groups: 1, phases: vec![], summed: 1 << 12 });
+        layouts.insert(name.to_owned(), Layout { dims, stack: None, channels, groups: 1, phases: vec![], summed: 1 << 12 });
     }
-    Ok(found)
+    Ok(layouts)
 }
 
 fn smallest(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<BTreeMap<String, Layout>>> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::CouldNotRun;
-use crate::model::external;
+use crate::model::{Model, external};
 use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::wire::Source;
@@ -26,9 +26,14 @@ pub fn load(path: &Path) -> Result<ModelProto, CouldNotRun> {
 /// As [`load`].
 pub fn load_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<ModelProto, CouldNotRun> {
     let bytes = fs::read(path).map_err(|error| CouldNotRun::file(path, error))?;
-    let mut model = ModelProto::decode(bytes.as_slice())
-        .map_err(|error| CouldNotRun::file(path, format_args!("it is no ONNX model: {error}")))?;
+    let decoded = |bytes: &[u8]| {
+        ModelProto::decode(bytes).map_err(|error| CouldNotRun::file(path, format_args!("it is no ONNX model: {error}")))
+    };
+    let mut model = decoded(&bytes)?;
     drop(bytes);
+    if !model.functions.is_empty() {
+        model = decoded(&inlined(path, moved)?)?;
+    }
     let folder = Folder { path: path.parent().unwrap_or(Path::new("")), moved };
     if let Some(graph) = model.graph.as_mut() {
         read_graph(graph, &folder)?;
@@ -36,6 +41,14 @@ pub fn load_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<ModelProto
     let functions = model.functions.iter_mut();
     functions.flat_map(|function| &mut function.node).try_for_each(|node| read_node(node, &folder))?;
     Ok(model)
+}
+
+/// The bytes of a model with its functions inlined, as it is aligned and judged.
+fn inlined(path: &Path, moved: &[(String, PathBuf)]) -> Result<Vec<u8>, CouldNotRun> {
+    let model = Model::open_moved(path, moved).and_then(Model::inlined).map_err(|e| CouldNotRun::Model(e.to_string()))?;
+    let mut bytes = vec![0; usize::try_from(model.len()).map_err(|error| CouldNotRun::file(path, error))?];
+    model.file(0).read_exact_at(&mut bytes, 0).map_err(|error| CouldNotRun::file(path, error))?;
+    Ok(bytes)
 }
 
 /// Where side files are.

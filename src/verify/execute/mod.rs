@@ -10,6 +10,7 @@
 mod array;
 mod bind;
 mod check;
+mod computed;
 mod convert;
 mod engine;
 mod error;

@@ -25,8 +25,9 @@ use super::job::{Job, Whole};
 use super::load::load_moved;
 use super::prepare::{Prepared, prepare_edited};
 use super::run::Loaded;
-use super::{CouldNotRun, array};
+use super::{CouldNotRun, array, computed};
 use crate::onnx::tensor_proto::DataType;
+use crate::verify::region::Shapes;
 use edit::FlatSite;
 pub(super) use judge::index as position;
 
@@ -39,6 +40,8 @@ pub struct Relay {
     pub after: PathBuf,
     /// Side files of the second model that are under other names: location in the model, and path.
     pub moved_sides: Vec<(String, PathBuf)>,
+    /// Whether initializers that are also inputs are taken for constants.
+    pub freeze: bool,
     /// Where the models differ.
     pub sites: Vec<SitePlan>,
     /// How many units of roundoff a constant may be off.
@@ -76,6 +79,8 @@ pub struct SitePlan {
     pub smallest: f64,
     /// How many of its constants lost digits because they are that small.
     pub lost: u64,
+    /// The shapes of what it reads, by name in the first model, where they are known from a run.
+    pub shapes: Shapes,
 }
 
 /// A node of a site.
@@ -126,7 +131,7 @@ pub struct TapReport {
 }
 
 /// What came of a site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SiteReport {
     /// Its position among the sites that were asked for.
     pub plan: usize,
@@ -142,6 +147,8 @@ pub struct SiteReport {
     pub apart: Option<String>,
     /// Why nothing can be said of it.
     pub unjudged: Option<String>,
+    /// The shapes of what it reads, by name in its graph.
+    pub shapes: Shapes,
 }
 
 /// What the second model gave.
@@ -222,6 +229,7 @@ impl Relay {
     fn lead(&self, branch: Branch, seed: u64, given: &Given) -> Result<Leader, CouldNotRun> {
         let mut model = load_moved(&self.after, &self.moved_sides)?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
+        computed::settle(&mut model, &self.after, &self.moved_sides, self.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::AFTER)?;
@@ -264,6 +272,7 @@ impl Relay {
     fn follow(&self, branch: Branch, leader: Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
         let mut model = load_moved(&self.before, &[])?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.before[..]))?;
+        computed::settle(&mut model, &self.before, &[], self.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::BEFORE)?;

@@ -104,10 +104,10 @@ impl Regions {
     /// A file that cannot be read or is another than before. That a site cannot be run is part of its report.
     pub fn perform(&self) -> Result<Vec<RegionReport>, CouldNotRun> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
-        let models =
-            (Model::open(&self.before).map_err(failed)?, Model::open_moved(&self.after, &self.moved_sides).map_err(failed)?);
-        let build = if self.freeze { Graph::build_frozen } else { Graph::build };
-        let graphs = (build(&models.0).map_err(failed)?, build(&models.1).map_err(failed)?);
+        let open = |path, moved| Model::open_moved(path, moved).and_then(Model::inlined).map_err(failed);
+        let models = (open(&self.before, &[])?, open(&self.after, &self.moved_sides)?);
+        let build = |model| crate::verify::graph(model, self.freeze).map_err(failed);
+        let graphs = (build(&models.0)?, build(&models.1)?);
         let task = Task { regions: self, graphs: (&graphs.0, &graphs.1), controls: Mutex::default() };
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(self.sites.len()).min(8);
@@ -153,7 +153,8 @@ impl Task<'_, '_> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
         let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
-        let (layouts, linear) = layouts(self.graphs.0, &before, &ours).map_err(failed)?.map_err(CouldNotRun::Model)?;
+        let (layouts, linear) =
+            layouts(self.graphs.0, &before, &ours, &plan.shapes).map_err(failed)?.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();

@@ -27,6 +27,13 @@ pub(super) struct FlatSite {
     nodes: Vec<(usize, usize)>,
 }
 
+impl FlatSite {
+    /// What a value that it reads is called in its own graph.
+    pub fn local<'n>(&self, name: &'n str) -> &'n str {
+        name.strip_prefix(self.prefix.as_str()).unwrap_or(name)
+    }
+}
+
 /// A value that a site makes.
 #[derive(Debug)]
 pub(super) struct FlatOutput {

@@ -91,13 +91,14 @@ pub(super) fn site(
 ) -> Result<SiteReport, CouldNotRun> {
     let plan = relay.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
     let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
-    let mut report = SiteReport { plan: site.plan, value, worst: 0.0, worst_once: 0.0, place: None, apart: None, unjudged: None };
+    let mut report = SiteReport { plan: site.plan, value, ..SiteReport::default() };
     let mut largest = 0.0_f64;
     for name in &site.inputs {
         let ours = found.get(name).ok_or_else(|| gone(name))?;
         if leader.read.get(name) != Some(&fingerprint(ours)) {
             report.apart = Some(format!("its input `{name}` is not the same in both models"));
         }
+        report.shapes.insert(site.local(name).to_owned(), ours.dims.clone());
         if let Data::Float(all) = &ours.data {
             largest = all.iter().filter(|x| x.is_finite()).fold(largest, |most, x| most.max(x.abs()));
         }
@@ -196,8 +197,7 @@ mod tests {
 
     fn compared(found: &[f64], expected: &[f64], scale: &[f64]) -> SiteReport {
         let limits = Limits { slope: 0.25, once: 0.125, lost: 0.0 };
-        let mut report =
-            SiteReport { plan: 0, value: String::new(), worst: 0.0, worst_once: 0.0, place: None, apart: None, unjudged: None };
+        let mut report = SiteReport::default();
         limits.compare("v", &floats(found), &floats(expected), &floats(scale), &mut report);
         report
     }

@@ -1,0 +1,282 @@
+//! Constants that the file computes from constants: known by type and shape, evaluated when somebody asks.
+//!
+//! What an operator computes is not known here: who attaches an evaluator says it, and the judge has another one than the
+//! folder. What is large is computed anew for everybody who asks and never kept.
+
+mod header;
+
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::scan::Nested;
+use crate::model::tensor::element;
+use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Shape, Tensor, TensorId, ValueId};
+use crate::onnx::{NodeProto, type_proto};
+
+/// Elements beyond which a constant is not computed: 256 MiB of f64.
+const MOST_ELEMENTS: u64 = 1 << 25;
+
+/// How many elements may be computed for one constant, all that it is made of counted as often as it is needed.
+const MOST_WORK: u64 = 1 << 28;
+
+/// How many operators may follow one another in a constant.
+const DEEPEST: usize = 64;
+
+/// Elements up to which a result is kept.
+const KEPT: u64 = 1 << 16;
+
+/// The elements of a constant, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// One of the four float types, widened.
+    Floats(Vec<f64>),
+    /// int32 or int64.
+    Integers(Vec<i64>),
+    /// Truth values.
+    Booleans(Vec<bool>),
+}
+
+impl Numbers {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Numbers::Floats(values) => values.len(),
+            Numbers::Integers(values) => values.len(),
+            Numbers::Booleans(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A constant that an operator reads.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// ONNX's number of the element type.
+    pub data_type: i32,
+    /// The shape.
+    pub dims: Vec<u64>,
+    /// The elements.
+    pub numbers: Arc<Numbers>,
+}
+
+/// One operator on constants.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The node; elements of tensors in its attributes are not there.
+    pub node: &'a NodeProto,
+    /// The version of the standard operator set.
+    pub opset: i64,
+    /// Its inputs; `None` is not connected, or read for its type alone.
+    pub inputs: &'a [Option<Operand>],
+    /// The tensor in its attribute `value`.
+    pub value: Option<&'a Operand>,
+    /// The type of the result.
+    pub data_type: i32,
+    /// The shape of the result.
+    pub dims: &'a [u64],
+}
+
+/// What computes the elements of a result, rounded to its type, or says why it does not.
+pub type Evaluate = fn(&Call<'_>) -> std::result::Result<Numbers, String>;
+
+/// How a constant is computed.
+#[derive(Debug)]
+pub struct Recipe {
+    /// The operator and its attributes.
+    pub node: NodeProto,
+    /// The version of the standard operator set.
+    pub opset: i64,
+    /// What it reads.
+    pub inputs: Vec<Option<Tensor>>,
+    /// The tensor in its attribute `value`.
+    pub value: Option<Tensor>,
+    data_type: i32,
+    dims: Vec<u64>,
+    evaluate: Evaluate,
+    depth: usize,
+    work: u64,
+    done: OnceLock<Arc<Numbers>>,
+    /// Set once the elements were computed without a fault.
+    proven: OnceLock<()>,
+}
+
+impl Recipe {
+    /// The elements.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or an operator that has no result for these numbers.
+    pub fn numbers(&self, model: &Model) -> Result<Arc<Numbers>> {
+        if let Some(done) = self.done.get() {
+            return Ok(done.clone());
+        }
+        let operand = |tensor: &Option<Tensor>| tensor.as_ref().map(|t| read(t, model)).transpose();
+        let inputs = self.inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
+        let value = operand(&self.value)?;
+        let call = Call {
+            node: &self.node,
+            opset: self.opset,
+            inputs: &inputs,
+            value: value.as_ref(),
+            data_type: self.data_type,
+            dims: &self.dims,
+        };
+        let place = || format!("constant `{}`", self.node.output.first().map_or("", String::as_str));
+        let failed = |why: String| Error::new(ErrorKind::Tensor, format!("{}: {why}", self.node.op_type())).at(place());
+        let found = (self.evaluate)(&call).map_err(failed)?;
+        let wanted = self.dims.iter().product::<u64>();
+        let fits = matches!(
+            (&found, element(self.data_type), self.data_type),
+            (Numbers::Floats(_), Some(_), _) | (Numbers::Integers(_), None, 6 | 7) | (Numbers::Booleans(_), None, 9)
+        );
+        if !fits || found.len() as u64 != wanted {
+            return Err(failed("the result is of another type or shape".into()));
+        }
+        let found = Arc::new(found);
+        if wanted <= KEPT {
+            let _ = self.done.set(found.clone());
+        }
+        let _ = self.proven.set(());
+        Ok(found)
+    }
+
+    /// Whether the elements can be computed, which is tried once.
+    ///
+    /// # Errors
+    /// As [`Recipe::numbers`].
+    pub fn check(&self, model: &Model) -> Result<()> {
+        if self.proven.get().is_some() { Ok(()) } else { self.numbers(model).map(|_| ()) }
+    }
+}
+
+/// The elements of a constant with its type and shape.
+fn read(tensor: &Tensor, model: &Model) -> Result<Operand> {
+    let numbers = match (&tensor.payload, tensor.element(), tensor.data_type) {
+        (Payload::Computed(recipe), ..) => recipe.numbers(model)?,
+        (_, Some(_), _) => Arc::new(Numbers::Floats(tensor.floats(model)?)),
+        (_, None, 9) => Arc::new(Numbers::Booleans(tensor.booleans(model)?)),
+        _ => Arc::new(Numbers::Integers(tensor.integers(model)?)),
+    };
+    if numbers.len() as u64 != tensor.elements() {
+        return Err(Error::new(ErrorKind::Tensor, "has not as many elements as its shape says").at(tensor.name.clone()));
+    }
+    Ok(Operand { data_type: tensor.data_type, dims: tensor.dims.clone(), numbers })
+}
+
+/// The operators whose results may be constants.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    header::ROWS.iter().map(|row| row.name)
+}
+
+impl Graph<'_> {
+    /// Makes a constant of every value that is computed from constants alone by operators that are known to be pure. Types and
+    /// shapes are found now; elements are computed by `evaluate` when they are asked for.
+    pub fn compute(&mut self, evaluate: Evaluate) {
+        for index in 0..self.nodes.len() {
+            let node = &self.nodes[index];
+            let [Some(value)] = node.outputs[..] else { continue };
+            if self.constant(value).is_ok() {
+                continue;
+            }
+            if self.is_overridable(NodeId(index)) {
+                self.computed.insert(value, Err(NotConstant::Overridable));
+                continue;
+            }
+            let Some(recipe) = self.recipe(NodeId(index), evaluate) else { continue };
+            let tensor = Tensor {
+                name: self.value(value).name.to_owned(),
+                data_type: recipe.data_type,
+                dims: recipe.dims.clone(),
+                payload: Payload::Computed(Arc::new(recipe)),
+                home: Home::Computed { node: NodeId(index) },
+            };
+            self.tensors.push(tensor);
+            self.computed.insert(value, Ok(TensorId(self.tensors.len() - 1)));
+        }
+    }
+
+    /// Whether a node would compute a constant if nobody overrode what it is made of.
+    fn is_overridable(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        let mut inputs = node.inputs.iter().flatten().map(|value| self.constant(*value).map(|_| ()));
+        let known = header::find(node.proto.op_type()).is_some() && node.standard;
+        known && inputs.clone().any(|i| i.is_err()) && inputs.all(|i| matches!(i, Ok(()) | Err(NotConstant::Overridable)))
+    }
+
+    fn recipe(&self, id: NodeId, evaluate: Evaluate) -> Option<Recipe> {
+        let node = self.node(id);
+        let row = header::find(node.proto.op_type()).filter(|_| node.standard)?;
+        let opset = self.scope(node.scope).opset.filter(|opset| *opset >= row.since)?;
+        if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
+            return None;
+        }
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for (port, input) in node.inputs.iter().enumerate() {
+            inputs.push(match input {
+                // Only its type or shape counts, which need not be a constant's.
+                Some(_) if row.reads_no_elements(port) => None,
+                Some(value) => Some(self.tensor(self.constant(*value).ok()?.0).clone()),
+                None => None,
+            });
+        }
+        let known = node.inputs.iter().flatten().last().filter(|_| matches!(row.name, "Shape" | "Size" | "CastLike"));
+        let facts = header::Facts {
+            node: node.proto,
+            opset,
+            inputs: &inputs,
+            value: self.attribute_tensor(id),
+            shape: known.and_then(|value| self.certain_shape(*value)),
+            like: known.and_then(|value| self.certain_type(*value)),
+            model: self.model,
+        };
+        let (data_type, dims) = (row.header)(&facts)?;
+        let elements = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).filter(|n| *n <= MOST_ELEMENTS)?;
+        let before: Vec<&Recipe> = inputs.iter().flatten().filter_map(Tensor::recipe).collect();
+        let depth = 1 + before.iter().map(|r| r.depth).max().unwrap_or(0);
+        let read = inputs.iter().flatten().try_fold(elements, |n, t| n.checked_add(t.elements()))?;
+        let own = (row.work)(&facts).and_then(|work| work.checked_add(read))?;
+        let work = before.iter().try_fold(own, |n, r| n.checked_add(r.work)).filter(|work| *work <= MOST_WORK)?;
+        let value = facts.value;
+        let done = match facts.shape.filter(|_| row.name != "CastLike") {
+            Some(shape) => OnceLock::from(Arc::new(header::described(node.proto, &shape)?)),
+            None => OnceLock::new(),
+        };
+        let fits = depth <= DEEPEST && header::is_computed(data_type);
+        let (node, proven) = (node.proto.clone(), OnceLock::new());
+        fits.then(|| Recipe { node, opset, inputs, value, data_type, dims, evaluate, depth, work, done, proven })
+    }
+
+    /// The tensor in the attribute `value` of a node.
+    fn attribute_tensor(&self, id: NodeId) -> Option<Tensor> {
+        let node = self.node(id);
+        let (attribute, span) = node.span.nested.iter().find_map(|(attribute, nested)| match nested {
+            Nested::Tensor(span) => Some((*attribute, span)),
+            _ => None,
+        })?;
+        let proto = node.proto.attribute.get(attribute).filter(|a| a.name() == "value")?.t.as_ref()?;
+        Tensor::new(self.model, proto, span, Home::Constant { node: id, attribute }).ok()
+    }
+
+    /// The extents of a value where nothing but the file's constants and the types of its inputs say so.
+    fn certain_shape(&self, value: ValueId) -> Option<Vec<u64>> {
+        let shape = match (self.constant(value), self.value(value).origin) {
+            (Ok((tensor, _)), _) => return Some(self.tensor(tensor).dims.clone()),
+            (_, Origin::Input { default: None }) => self.value(value).declared.and_then(Shape::declared)?,
+            _ => return None,
+        };
+        shape.0.iter().map(|dim| dim.known()).collect()
+    }
+
+    fn certain_type(&self, value: ValueId) -> Option<i32> {
+        match (self.constant(value), self.value(value).declared.and_then(|d| d.value.as_ref())) {
+            (Ok((tensor, _)), _) => Some(self.tensor(tensor).data_type),
+            (_, Some(type_proto::Value::TensorType(tensor))) => Some(tensor.elem_type()),
+            _ => None,
+        }
+    }
+}
