@@ -15,6 +15,9 @@ const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
     { c = Conv <pads = [1, 1, 1, 1]> (x, W, B)  n = BatchNormalization (c, s, b, m, v)  r = Relu (n)  p = GlobalAveragePool (r)
       f = Flatten (p)  q = BatchNormalization (f, s1, b1, m, v)  y = Gemm <transB = 1> (q, k, c5) }"#;
 
+/// A word of what is said about a change, and the change.
+type Change = (&'static str, fn(&mut Value));
+
 fn folded() -> Folder {
     let folder = Folder::new(&[("a.onnx", NET)]);
     folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--certificate", "c.json"]).expect(0);
@@ -78,7 +81,7 @@ fn a_certificate_holds_and_says_what_it_is_about() {
 #[test]
 fn a_certificate_that_says_too_much_does_not_hold() {
     let folder = folded();
-    let changes: [(&str, fn(&mut Value)); 7] = [
+    let changes: [Change; 7] = [
         ("a hash", |c| c["after"]["model"]["sha256"] = "0".repeat(64).into()),
         ("a limit of the tier", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
         ("a limit of a constant", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
@@ -118,6 +121,7 @@ fn the_published_schema_describes_it() {
 }
 
 /// The independent checker, if a Python with onnx is named.
+#[allow(clippy::print_stderr)]
 fn checked(folder: &Folder, arguments: &[&str]) -> Option<Answer> {
     let Some(python) = std::env::var_os("BNFOLD_PYTHON") else {
         eprintln!("skipped: BNFOLD_PYTHON is not set");
@@ -133,7 +137,7 @@ fn an_independent_checker_accepts_ours_and_refuses_what_was_changed() {
     let folder = folded();
     let Some(answer) = checked(&folder, &["c.json"]) else { return };
     assert!(answer.expect(0).out.starts_with("holds: 2 of 2 folds recomputed"));
-    let changes: [(&str, fn(&mut Value)); 5] = [
+    let changes: [Change; 5] = [
         ("another hash", |c| c["before"]["model"]["sha256"] = "0".repeat(64).into()),
         ("limits", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
         ("the limit", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
