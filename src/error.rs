@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Changed,
     /// The result cannot be written in this form or at this place.
     Target,
+    /// What the user named does not exist.
+    Choice,
 }
 
 impl Error {

@@ -36,7 +36,7 @@ fn what_every_operator_folds_is_certified() {
     let mut count = [0, 0];
     let walked = bnfold::plan::SAMPLES.iter().chain(bnfold::constants::SAMPLES);
     for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
-        if !matches!(sample.expect, Expect::Folded { .. }) {
+        if !matches!(sample.expect, Expect::Folded { .. } | Expect::Partly { .. }) {
             continue;
         }
         let bytes = inexact(sample.text);

@@ -1,10 +1,10 @@
 //! What the user may say.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::input::Input;
+pub use super::planning::Planning;
 use super::status;
 use bnfold::verify::{Tier, VerifyOptions};
 
@@ -192,53 +192,6 @@ pub struct Selftest {
     pub planning: Planning,
     #[command(flatten)]
     pub runs: Runs,
-}
-
-/// What decides what is folded.
-#[derive(Args, Debug)]
-pub struct Planning {
-    /// Take BatchNormalization of opset 6 and older without `is_test` for inference
-    #[arg(long)]
-    pub assume_inference: bool,
-    /// Take initializers that are also inputs for constants, and off the list of inputs
-    #[arg(long)]
-    pub freeze_initializers: bool,
-    /// Replace calls of the model's own functions by the functions' bodies
-    #[arg(long)]
-    pub inline: bool,
-}
-
-impl Planning {
-    /// Opens a model as these options read it.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not a model.
-    pub fn open(&self, path: &Path) -> bnfold::Result<Input> {
-        let input = Input::open(path)?;
-        if self.inline { input.inlined() } else { Ok(input) }
-    }
-
-    /// The graph of a model as these options read it.
-    ///
-    /// # Errors
-    /// The graph is not well-formed.
-    pub fn graph<'m>(&self, model: &'m bnfold::model::Model) -> bnfold::Result<bnfold::model::Graph<'m>> {
-        if self.freeze_initializers { bnfold::constants::build_frozen(model) } else { bnfold::constants::build(model) }
-    }
-
-    /// The options that were given, as words of a command.
-    pub fn words(&self) -> Vec<&'static str> {
-        let words = [
-            (self.assume_inference, "--assume-inference"),
-            (self.freeze_initializers, "--freeze-initializers"),
-            (self.inline, "--inline"),
-        ];
-        words.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
-    }
-
-    pub fn options(&self) -> bnfold::plan::Options {
-        bnfold::plan::Options { assume_inference: self.assume_inference, excluded: vec![] }
-    }
 }
 
 /// How models are run to verify them.

@@ -25,8 +25,8 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
                 status = status.max(Status::Finding);
                 file.findings = findings;
                 let path = files::quoted(&found.path);
-                let words = [vec!["bnfold", "fold", "--in-place"], arguments.planning.words(), vec![&path]];
-                file.command = Some(words.concat().join(" "));
+                let words = ["bnfold", "fold", "--in-place"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());
+                file.command = Some(words.chain([path]).collect::<Vec<_>>().join(" "));
             }
             Err(error) => {
                 status = Status::CouldNot;
@@ -54,7 +54,7 @@ fn findings(found: &Found, planning: &Planning, console: &Console) -> Result<Vec
     let graph = planning.graph(&input.model).map_err(named)?;
     let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
     let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(named)?;
-    Ok(report::sites(&prepared.plan).into_iter().filter(SiteReport::is_folded).collect())
+    Ok(report::sites(&prepared.plan).into_iter().filter(SiteReport::changes).collect())
 }
 
 fn say(file: &CheckedFile, console: &Console) -> Result<()> {

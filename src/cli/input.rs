@@ -23,7 +23,7 @@ pub struct Input {
     pub model: Model,
     /// Its name in messages.
     pub name: PathBuf,
-    /// The file in numbers, where the model is no longer what the file says.
+    /// The model in numbers with the size of its file, where it is no longer what the file says.
     before: Option<Census>,
 }
 
@@ -52,12 +52,14 @@ impl Input {
     /// # Errors
     /// The functions call themselves, or the result is too large.
     pub fn inlined(self) -> Result<Input> {
-        let before = Some(self.census());
+        let bytes = self.census().bytes;
         let Input { model, name, .. } = self;
-        Ok(Input { model: model.inlined().map_err(|e| e.file(&name))?, name, before })
+        let inlined = Input { model: model.inlined().map_err(|e| e.file(&name))?, name, before: None };
+        let before = Some(Census { bytes, ..inlined.census() });
+        Ok(Input { before, ..inlined })
     }
 
-    /// The model as it is in the file, in numbers.
+    /// The model in numbers.
     pub fn census(&self) -> Census {
         if let Some(before) = self.before {
             return before;

@@ -32,7 +32,8 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
         sites,
     };
     let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
-    let command = [vec!["bnfold", "fold", &model, "-o", "OUT"], arguments.planning.words()].concat().join(" ");
+    let words = ["bnfold", "fold", &model, "-o", "OUT"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());
+    let command = words.collect::<Vec<_>>().join(" ");
     match console.format {
         Format::Json => console.json(&report)?,
         Format::Text => console.text(&text::inspect(&report, &command, console.verbose))?,

@@ -72,6 +72,24 @@ pub(super) fn constant_node(number: u32, output: &str, tensor: Vec<Piece>) -> Ve
     wrap(number, std::iter::once(Piece::Bytes(head)).chain(value_attribute(tensor)).collect())
 }
 
+/// A node of ONNX's own operator set with two inputs as a field of a graph or function.
+pub(super) fn node_field(number: u32, operator: &str, inputs: [&str; 2], output: &str) -> Vec<u8> {
+    let mut content: Vec<u8> = inputs.iter().flat_map(|name| text_field(1, name)).collect();
+    content.extend(text_field(2, output));
+    content.extend(text_field(4, operator));
+    field(number, &content)
+}
+
+/// An attribute that is a whole number as a field of a node.
+pub(super) fn int_attribute(name: &str, value: u64) -> Vec<u8> {
+    let mut content = text_field(1, name);
+    content.push(3 << 3);
+    varint::encode(value, &mut content);
+    // type = INT
+    content.extend([0xa0, 0x01, 0x02]);
+    field(5, &content)
+}
+
 /// Pieces as the content of a field.
 pub(super) fn wrap(number: u32, content: Vec<Piece>) -> Vec<Piece> {
     let len = content.iter().map(Piece::len).sum();

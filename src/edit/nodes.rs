@@ -7,13 +7,15 @@ use crate::edit::{Lowering, message};
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, Span};
 use crate::model::{NodeId, ScopeId, ScopeKind, Use};
+use crate::plan::{DraftTensor, Substitute};
 use crate::wire::Field;
 use crate::wire::splice::{Edit, Piece};
 
 /// What changes in one node.
 #[derive(Default)]
 struct NodeChange {
-    inputs: BTreeMap<usize, String>,
+    /// By input, what it reads; nothing: the input goes, and with it all behind it.
+    inputs: BTreeMap<usize, Option<String>>,
     outputs: BTreeMap<usize, String>,
     /// Inputs that are taken out, so that the ones behind move up.
     unused: BTreeSet<usize>,
@@ -25,11 +27,11 @@ impl Lowering<'_, '_> {
         let draft = &self.plan.view.draft;
         let mut changes: BTreeMap<NodeId, NodeChange> = BTreeMap::new();
         for (node, input, value) in draft.changed_inputs() {
-            let name = value.map_or("", |v| self.graph.value(v).name);
-            changes.entry(node).or_default().inputs.insert(input, name.to_owned());
+            let name = value.map(|v| self.graph.value(v).name.to_owned());
+            changes.entry(node).or_default().inputs.insert(input, name);
         }
         for ((node, input), name) in &settlement.reads {
-            changes.entry(*node).or_default().inputs.insert(*input, name.clone());
+            changes.entry(*node).or_default().inputs.insert(*input, Some(name.clone()));
         }
         let mut gone = BTreeSet::new();
         for (value, producer) in draft.changed_producers() {
@@ -49,7 +51,7 @@ impl Lowering<'_, '_> {
             }
             for user in draft.uses(self.graph, *value) {
                 if let Use::Node(node, input) = user {
-                    changes.entry(*node).or_default().inputs.insert(*input, name.clone());
+                    changes.entry(*node).or_default().inputs.insert(*input, Some(name.clone()));
                 }
             }
         }
@@ -67,10 +69,14 @@ impl Lowering<'_, '_> {
         for node in draft.operators.keys().chain(draft.dropped.keys()) {
             changes.entry(*node).or_default();
         }
+        for (node, between) in &settlement.between {
+            self.divide(*node, between, changes.entry(*node).or_default());
+        }
         for (node, change) in changes.iter().filter(|(node, _)| !draft.is_removed(**node)) {
             self.change_node(*node, change)?;
         }
-        let mut removed: BTreeSet<NodeId> = draft.folds.iter().map(|fold| fold.site).collect();
+        let mut removed: BTreeSet<NodeId> =
+            draft.folds.iter().map(|fold| fold.site).filter(|site| draft.is_removed(*site)).collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
         removed.extend(&settlement.replaced);
         for node in removed {
@@ -115,7 +121,7 @@ impl Lowering<'_, '_> {
     fn freeze(&mut self) {
         let main = self.graph.scope(ScopeId(0));
         let Some(graph) = main.graph.filter(|_| self.graph.frozen && self.graph.model.proto.ir_version() >= 4) else { return };
-        if self.plan.folds().is_empty() {
+        if self.plan.folds().is_empty() && self.plan.view.draft.substituted.is_empty() {
             return;
         }
         let names: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
@@ -166,6 +172,7 @@ impl Lowering<'_, '_> {
     fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {
         let parent = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &parent)?;
+        let group = self.group(node);
         let mut edit = |at: std::ops::Range<u64>, with: Vec<u8>| {
             let with = if with.is_empty() { vec![] } else { vec![Piece::Bytes(with)] };
             self.out.edits.push(Edit { parent: parent.clone(), at, with });
@@ -175,10 +182,12 @@ impl Lowering<'_, '_> {
         let mut added = Vec::new();
         let mut next = inputs.len();
         for (input, name) in &change.inputs {
-            match inputs.get(*input) {
-                Some(_) if change.unused.contains(input) => {}
-                Some(field) => edit(field.range.clone(), message::text_field(1, name)),
-                None => {
+            match (inputs.get(*input), name) {
+                (Some(_), _) if change.unused.contains(input) => {}
+                (Some(field), Some(name)) => edit(field.range.clone(), message::text_field(1, name)),
+                (Some(field), None) => edit(field.range.clone(), vec![]),
+                (None, None) => {}
+                (None, Some(name)) => {
                     for _ in (next..*input).filter(|input| !change.unused.contains(input)) {
                         added.extend(message::text_field(1, ""));
                     }
@@ -204,6 +213,11 @@ impl Lowering<'_, '_> {
             && let Some(field) = numbered(4).last()
         {
             edit(field.range.clone(), message::text_field(4, operator));
+            // A BatchNormalization may name outputs that it has not; other operators may not.
+            outputs.iter().skip(1).for_each(|field| edit(field.range.clone(), vec![]));
+        }
+        if let Some(group) = group {
+            edit(parent.end..parent.end, message::int_attribute("group", group));
         }
         let dropped = self.plan.view.draft.dropped.get(&node);
         for (attribute, field) in self.graph.node(node).proto.attribute.iter().zip(numbered(5)) {
@@ -212,5 +226,31 @@ impl Lowering<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// The channels of a BatchNormalization that becomes a Conv with a group for each.
+    fn group(&self, node: NodeId) -> Option<u64> {
+        let draft = &self.plan.view.draft;
+        draft.substituted.get(&node).filter(|form| **form == Substitute::DepthwiseConv)?;
+        match draft.tensors.get(&(node, 1)) {
+            Some(DraftTensor::Dense { value, .. }) => value.dims.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// Puts a Mul before a node that was a BatchNormalization and becomes an Add: it takes over what is read and the scale.
+    fn divide(&mut self, node: NodeId, between: &str, change: &mut NodeChange) {
+        let at = self.graph.node(node);
+        let read = |input: usize| {
+            let now = change.inputs.get(&input).cloned().flatten();
+            now.or_else(|| at.inputs.get(input).copied().flatten().map(|v| self.graph.value(v).name.to_owned()))
+        };
+        let (Some(value), Some(scale), Some(shift)) = (read(0), read(1), read(2)) else { return };
+        let number = if matches!(self.graph.scope(at.scope).kind, ScopeKind::Function(_)) { 7 } else { 1 };
+        let with = vec![Piece::Bytes(message::node_field(number, "Mul", [&value, &scale], between))];
+        let start = at.span.span.field.start;
+        let parent = self.graph.scope(at.scope).span.piece_of(&at.span.span);
+        self.out.edits.push(Edit { parent, at: start..start, with });
+        change.inputs.extend([(0, Some(between.to_owned())), (1, Some(shift)), (2, None)]);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
-use crate::plan::{Draft, DraftTensor, Plan};
+use crate::plan::{Draft, DraftTensor, Plan, Substitute};
 
 /// An input of a node.
 type Reader = (NodeId, usize);
@@ -60,6 +60,8 @@ pub(super) struct Settlement<'p> {
     pub renamed: BTreeMap<ValueId, String>,
     /// Names of new parameters of functions.
     pub parameters: BTreeMap<ScopeId, Vec<String>>,
+    /// By node that becomes two: the name of the value between them.
+    pub between: BTreeMap<NodeId, String>,
 }
 
 /// Decides for every constant that a plan changes.
@@ -78,6 +80,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     }
     settler.bury();
     settler.rename();
+    settler.divide();
     settler.out
 }
 
@@ -299,7 +302,8 @@ impl<'p> Settler<'p, '_> {
     }
 
     fn unlike_any(&self, wanted: &str) -> String {
-        let new = |name: &str| self.out.reads.values().chain(self.out.renamed.values()).any(|n| n == name);
+        let taken = self.out.reads.values().chain(self.out.renamed.values());
+        let new = |name: &str| taken.clone().chain(self.out.between.values()).any(|n| n == name);
         let mut name = wanted.to_owned();
         let mut count = 1u64;
         while self.names.contains(name.as_str()) || new(&name) {
@@ -315,6 +319,16 @@ impl<'p> Settler<'p, '_> {
             if self.draft().producer(self.graph(), *value).is_some_and(|(_, output)| output == 0) {
                 let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
                 self.out.renamed.insert(*value, name);
+            }
+        }
+    }
+
+    /// What a Mul hands to the Add that was one BatchNormalization with it.
+    fn divide(&mut self) {
+        for (node, form) in &self.draft().substituted {
+            if let (Substitute::MulAdd, Some(made)) = (form, self.draft().output(self.graph(), *node)) {
+                let name = self.unlike_any(&format!("{}_scaled", self.graph().value(made).name));
+                self.out.between.insert(*node, name);
             }
         }
     }

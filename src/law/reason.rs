@@ -64,6 +64,7 @@ reasons! {
     CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
     PartOfValue = "part-of-value", "the map would reach only a part of a sum or concatenation", "nothing";
     Unverified = "unverified", "the folded model was not shown to be right with this fold, which --drop-failing leaves out", "please report it; this is a fault of bnfold, or of the engine";
+    LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }
 

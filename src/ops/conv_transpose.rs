@@ -98,9 +98,9 @@ const SAMPLES: &[Sample] = &[
         name: "before, borders see fewer taps",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,3,3] x) => (float[1,3,7,7] y)
-            <float[2,3,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            <float[2,3,3,3] w = dyadic(1), float[2] s = {2, -0.5}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = {1, 4}>
             { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
               y = ConvTranspose <strides = [2,2]> (n, w) }"#,
-        expect: Expect::Kept("border-taps"),
+        expect: Expect::Partly { reason: "border-taps", left: &["Add", "ConvTranspose"] },
     },
 ];

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::law::{Array, Parameter, Role};
 use crate::model::{Graph, NodeId, Use, ValueId};
+use crate::plan::choice::Substitute;
 use crate::plan::route::{Route, Way};
 
 /// A constant input as the draft has it.
@@ -40,6 +41,8 @@ pub struct Fold {
     pub into: Vec<NodeId>,
     /// The nodes that handed it on unchanged.
     pub through: Vec<NodeId>,
+    /// Whether only the scale moved, so that the node is still there, as an Add.
+    pub partial: bool,
 }
 
 /// The state after some folds.
@@ -65,6 +68,8 @@ pub struct Draft {
     pub changed: BTreeSet<ValueId>,
     /// Attributes that are removed.
     pub dropped: BTreeMap<NodeId, Vec<&'static str>>,
+    /// BatchNormalizations that stay as other operators.
+    pub substituted: BTreeMap<NodeId, Substitute>,
 }
 
 impl Draft {
@@ -115,10 +120,12 @@ impl Draft {
         self.producers.iter().map(|(value, producer)| (*value, *producer))
     }
 
-    /// The draft after one more fold. Every fold removes one node, so planning ends.
+    /// The draft after one more fold. Every fold removes one node or makes an Add of a BatchNormalization, so planning ends.
     #[must_use]
     pub fn with(mut self, graph: &Graph<'_>, route: Route) -> Draft {
         debug_assert!(!self.is_removed(route.site), "a site is folded once");
+        let turned = route.rest.is_none() || !self.operators.contains_key(&route.site);
+        debug_assert!(turned, "a site becomes an Add once");
         let node = graph.node(route.site);
         let donor = (node.proto.op_type() == "BatchNormalization").then(|| self.input(graph, route.site, 2)).flatten();
         for (at, parameters) in &route.changes {
@@ -127,17 +134,50 @@ impl Draft {
             }
         }
         self.changed.extend(route.changed);
-        let (read, made) = (self.input(graph, route.site, route.data), self.output(graph, route.site));
-        if let Some(removed) = self.removed.get_mut(route.site.0) {
+        let partial = route.rest.is_some();
+        match route.rest {
+            Some(rest) => self.remain(graph, (route.site, 2), &rest, donor),
+            None => self.remove(graph, (route.site, route.data), route.way),
+        }
+        self.folds.push(Fold { site: route.site, way: route.way, into: route.into, through: route.through, partial });
+        self
+    }
+
+    /// Records that a BatchNormalization which stays becomes another operator.
+    pub fn substitute(&mut self, graph: &Graph<'_>, site: NodeId, form: Substitute, parameters: &[Parameter]) {
+        self.substituted.insert(site, form);
+        self.remain(graph, (site, 3), parameters, None);
+    }
+
+    /// Makes of a BatchNormalization what `rest` says, which reads the first inputs alone and has none of its attributes.
+    fn remain(&mut self, graph: &Graph<'_>, (site, inputs): (NodeId, usize), rest: &[Parameter], donor: Option<ValueId>) {
+        for parameter in rest {
+            self.record(site, parameter, donor);
+        }
+        let attributes = ["consumed_inputs", "epsilon", "is_test", "momentum", "spatial", "training_mode"];
+        self.dropped.entry(site).or_default().extend(attributes);
+        for input in inputs..graph.node(site).inputs.len() {
+            if let Some(value) = self.input(graph, site, input) {
+                self.forget(graph, value, Use::Node(site, input));
+            }
+            self.inputs.insert((site, input), None);
+            self.tensors.remove(&(site, input));
+        }
+    }
+
+    /// Takes a node out; what it read from `data` and what it made become one value.
+    fn remove(&mut self, graph: &Graph<'_>, (site, data): (NodeId, usize), way: Way) {
+        let (read, made) = (self.input(graph, site, data), self.output(graph, site));
+        if let Some(removed) = self.removed.get_mut(site.0) {
             *removed = true;
         }
-        for input in 0..node.inputs.len() {
-            if let Some(value) = self.input(graph, route.site, input) {
-                self.forget(graph, value, Use::Node(route.site, input));
+        for input in 0..graph.node(site).inputs.len() {
+            if let Some(value) = self.input(graph, site, input) {
+                self.forget(graph, value, Use::Node(site, input));
             }
         }
         if let (Some(read), Some(made)) = (read, made) {
-            match route.way {
+            match way {
                 // The value behind the site keeps its name: the producer of the value before makes it now.
                 Way::Back => {
                     let producer = self.producer(graph, read);
@@ -160,8 +200,6 @@ impl Draft {
                 }
             }
         }
-        self.folds.push(Fold { site: route.site, way: route.way, into: route.into, through: route.through });
-        self
     }
 
     fn forget(&mut self, graph: &Graph<'_>, value: ValueId, user: Use) {

@@ -2,15 +2,18 @@
 
 mod calls;
 mod channels;
+mod choice;
 mod draft;
 mod lift;
 mod route;
 mod samples;
+mod substitute;
 mod view;
 
 use std::collections::BTreeMap;
 
 pub use channels::{Channels, Run};
+pub use choice::{Options, Partial, Substitute};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use lift::{Lifted, Signature};
 pub use route::{Kept, Route, Way};
@@ -19,19 +22,11 @@ pub use view::View;
 
 use crate::error::Result;
 use crate::law::{Law, Reason};
-use crate::model::{Graph, NodeId, ScopeId};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
+use choice::Choice;
 use lift::Elements;
-
-/// What the user may choose.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// BatchNormalizations of opset 6 and older without `is_test` are meant for inference.
-    pub assume_inference: bool,
-    /// Nodes that are not folded, by number, with the reason.
-    pub excluded: Vec<(NodeId, Reason)>,
-}
 
 /// A node with a map that stays.
 #[derive(Clone, Debug)]
@@ -73,79 +68,132 @@ impl Plan<'_> {
     pub fn folds(&self) -> &[Fold] {
         &self.view.draft.folds
     }
+
+    /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
+    fn substitute(&mut self, choice: &Choice, form: Substitute) {
+        let (graph, view) = (self.view.graph, &mut self.view);
+        for stay in self.kept.iter().filter(|stay| choice.folds(stay.site) && !is_in_function(graph, stay.site)) {
+            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
+                view.draft.substitute(graph, stay.site, form, &parameters);
+            }
+        }
+    }
 }
 
-/// Decides what is folded. Back is tried before ahead, nodes in the order of the graph, until nothing more moves.
+/// Decides what is folded: whole maps first, back before ahead, nodes in the order of the graph, until nothing more moves;
+/// then scales alone, which may let whole maps move again.
 ///
 /// # Errors
-/// A file that cannot be read. What cannot be folded is no error.
+/// A file that cannot be read, or an option that names what is not there. What cannot be folded is no error.
 pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let calls = Calls::of(graph)?;
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
-    let mut excluded: BTreeMap<NodeId, Reason> = options.excluded.iter().rev().copied().collect();
+    let excluded = options.excluded.iter().rev().copied().collect();
+    let mut search = Search { choice: Choice::of(graph, options)?, partial: options.partial, excluded };
     loop {
         let mut view = View::new(graph, options.assume_inference, calls.binding(graph, None));
-        settle(&mut view, &candidates, &excluded)?;
+        search.settle(&mut view, &candidates)?;
         let mut planned = |function: ScopeId, call: usize| {
             let mut other = View::new(graph, options.assume_inference, calls.binding(graph, Some((function, call))));
             let within = |node: &&NodeId| graph.root(graph.node(**node).scope) == function;
-            settle(&mut other, &candidates.iter().filter(within).copied().collect::<Vec<_>>(), &excluded)?;
+            search.settle(&mut other, &candidates.iter().filter(within).copied().collect::<Vec<_>>())?;
             let elements = Elements::of_function(&other, function);
             Ok((other.draft, elements))
         };
         match lift::lift(&view, &calls, &mut planned)? {
             Ok(lifted) => {
-                let kept = kept(&view, &candidates, &excluded);
-                view.check()?;
-                return Ok(Plan { view, kept, lifted });
+                let left = candidates.into_iter().filter(|site| !view.draft.is_removed(*site));
+                let kept = left.filter_map(|site| search.stay(&view, site)).collect();
+                let mut plan = Plan { view, kept, lifted };
+                if let Some(form) = options.substitute {
+                    plan.substitute(&search.choice, form);
+                }
+                plan.view.check()?;
+                return Ok(plan);
             }
             // Each time there are more of them, so this ends.
-            Err(sites) => excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
+            Err(sites) => search.excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
         }
     }
 }
 
-/// Records folds until nothing more moves.
-fn settle(view: &mut View<'_>, candidates: &[NodeId], excluded: &BTreeMap<NodeId, Reason>) -> Result<()> {
-    let graph = view.graph;
-    loop {
-        let before = view.draft.folds.len();
+/// What decides where maps move.
+struct Search {
+    choice: Choice,
+    partial: Partial,
+    /// Nodes that stay, with the reason.
+    excluded: BTreeMap<NodeId, Reason>,
+}
+
+impl Search {
+    /// Records folds until nothing more moves.
+    fn settle(&self, view: &mut View<'_>, candidates: &[NodeId]) -> Result<()> {
+        let graph = view.graph;
         // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
         let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
-        let (first, then): (Vec<_>, Vec<_>) = candidates.iter().copied().partition(normalises);
-        for site in first.into_iter().chain(then).filter(|site| !excluded.contains_key(site)) {
-            if view.draft.is_removed(site) {
+        let movable = candidates.iter().copied().filter(|site| !self.excluded.contains_key(site) && self.choice.folds(*site));
+        let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
+        loop {
+            let before = view.draft.folds.len();
+            for site in first.iter().chain(&then).copied() {
+                if view.draft.is_removed(site) {
+                    continue;
+                }
+                let whole = |way| route::route(view, &self.choice, site, way).ok();
+                if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
+                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
+                }
+                view.check()?;
+            }
+            if view.draft.folds.len() > before {
                 continue;
             }
-            if let Ok(route) = route::route(view, site, Way::Back).or_else(|_| route::route(view, site, Way::Ahead)) {
-                view.draft = std::mem::take(&mut view.draft).with(graph, route);
+            for site in first.iter().copied() {
+                if let Some(route) = self.scale_alone(view, site) {
+                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
+                }
+                view.check()?;
             }
-            view.check()?;
-        }
-        if view.draft.folds.len() == before {
-            return Ok(());
+            if view.draft.folds.len() == before {
+                return Ok(());
+            }
         }
     }
-}
 
-/// The nodes with a map that stay, with what was said of them.
-fn kept(view: &View<'_>, candidates: &[NodeId], excluded: &BTreeMap<NodeId, Reason>) -> Vec<Stay> {
-    let mut kept = Vec::new();
-    for site in candidates.iter().copied().filter(|site| !view.draft.is_removed(*site)) {
-        if let Some(reason) = excluded.get(&site) {
-            let own = Kept { reason: *reason, node: site };
-            kept.push(Stay { site, back: own, ahead: own });
-            continue;
+    /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
+    /// constant should be stored twice for it.
+    fn scale_alone(&self, view: &View<'_>, site: NodeId) -> Option<Route> {
+        if self.partial == Partial::Never || view.draft.is_removed(site) || is_in_function(view.graph, site) {
+            return None;
+        }
+        let pays = |route: &Route| self.partial == Partial::Always || !route::copies(view, route);
+        let part = |way| route::part(view, &self.choice, site, way).ok().filter(pays);
+        part(Way::Back).or_else(|| part(Way::Ahead))
+    }
+
+    /// Why a node with a map stays; `None` if it has none.
+    fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
+        let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
+        if let Some(reason) = self.excluded.get(&site) {
+            return both(*reason);
         }
         let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);
         if !listed && !matches!(view.law(site), Ok(Law::Map(_))) {
-            continue;
+            return None;
         }
-        if let (Err(back), Err(ahead)) = (route::route(view, site, Way::Back), route::route(view, site, Way::Ahead)) {
-            kept.push(Stay { site, back, ahead });
+        if !self.choice.folds(site) {
+            return both(Reason::LeftOut);
+        }
+        match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
+            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead }),
+            _ => None,
         }
     }
-    kept
+}
+
+/// Whether a node stands in the body of a function, whose constants may be another call's as well.
+fn is_in_function(graph: &Graph<'_>, node: NodeId) -> bool {
+    matches!(graph.scope(graph.root(graph.node(node).scope)).kind, ScopeKind::Function(_))
 }
 
 /// Whether a node's operator may be a map; the law decides.

@@ -2,9 +2,10 @@
 //!
 //! The walker checks what the graph must satisfy (readers, graph outputs, captures, scopes); laws check what operators must.
 
-use crate::law::{Law, Parameter, Port, Reason, Step, push};
-use crate::map::Placed;
+use crate::law::{Array, Host, Law, Parameter, Port, Reason, Step, push};
+use crate::map::{Affine, Placed};
 use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::plan::choice::Choice;
 use crate::plan::view::View;
 
 /// The direction in which a map leaves its node.
@@ -33,6 +34,8 @@ pub struct Route {
     pub through: Vec<NodeId>,
     /// Values on the way that are something else afterwards.
     pub changed: Vec<ValueId>,
+    /// What the site becomes, where only its scale moves; `None`: nothing of it stays.
+    pub rest: Option<Vec<Parameter>>,
 }
 
 /// Why a map stays, and which node refused.
@@ -56,15 +59,78 @@ enum Travel {
 ///
 /// # Errors
 /// The refusal that stops it.
-pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
+pub(super) fn route(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> Result<Route, Kept> {
+    let own = |reason| Kept { reason, node: site };
+    match view.law(site).map_err(own)? {
+        Law::Map(_) if !choice.goes(way) => Err(own(Reason::LeftOut)),
+        Law::Map(map) => walk(view, choice, (site, map.data), way, map.placed),
+        _ => Err(own(Reason::NotAffine)),
+    }
+}
+
+/// The way of the scale alone of a BatchNormalization, which then adds what is left of the shift: `s·x + t` is
+/// `s·(x + t/s)` where the scale goes ahead, and itself where `s·x` comes from behind.
+///
+/// # Errors
+/// The refusal that stops the scale, or keeps the node from becoming an Add.
+pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> Result<Route, Kept> {
     let own = |reason| Kept { reason, node: site };
     let Law::Map(map) = view.law(site).map_err(own)? else { return Err(own(Reason::NotAffine)) };
+    if !matches!(map.host, Host::Statistics { .. }) || map.placed.map.has_no_scale() {
+        return Err(own(Reason::NotAffine));
+    }
+    if !choice.goes(way) {
+        return Err(own(Reason::LeftOut));
+    }
+    let rest = remainder(view, site, &map.placed, way).map_err(own)?;
+    let scale = Placed { axis: map.placed.axis, map: Affine::new(map.placed.map.scale, vec![0.0]) };
+    let mut route = walk(view, choice, (site, map.data), way, scale)?;
+    // An Add has one type, a BatchNormalization may have several; what takes the scale in tells which the values have.
+    let element = view.input_element(site, 1);
+    let casts = |node: &NodeId| view.graph.node(*node).proto.op_type() == "Cast";
+    if route.into.iter().any(|node| view.weight_element(*node) != element) || route.through.iter().any(casts) {
+        return Err(own(Reason::NotFloat));
+    }
+    // A whole map takes the value beside it away; here it stays and is something else.
+    route.changed.extend(match way {
+        Way::Back => view.draft.input(view.graph, site, map.data),
+        Way::Ahead => view.draft.output(view.graph, site),
+    });
+    route.rest = Some(rest);
+    Ok(route)
+}
+
+/// What makes an Add of a BatchNormalization: the term that stays, spelt out so that it aligns with the channels.
+fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result<Vec<Parameter>, Reason> {
+    let node = view.graph.node(site);
+    // Before opset 7 an Add aligns by attributes that a BatchNormalization has not.
+    if view.graph.scope(node.scope).opset.is_none_or(|opset| opset < 7) {
+        return Err(Reason::Opset);
+    }
+    let Affine { scale, shift } = &placed.map;
+    let terms: Vec<f64> = match way {
+        Way::Back => shift.clone(),
+        Way::Ahead if scale.contains(&0.0) => return Err(Reason::ZeroScale),
+        Way::Ahead => shift.iter().zip(scale).map(|(t, s)| t / s).collect(),
+    };
+    let known = |value: Option<ValueId>| value.and_then(|v| view.shape(v)).map(crate::model::Shape::rank);
+    let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site)));
+    let mut dims = vec![terms.len() as u64];
+    dims.resize(rank.and_then(|rank| rank.checked_sub(placed.axis.unwrap_or(0))).ok_or(Reason::UnknownShape)?, 1);
+    let rest = vec![Parameter::Become("Add"), Parameter::Replace { input: 1, value: Array { dims, values: terms } }];
+    check_types(view, site, &Step { parameters: rest.clone(), moves: vec![] })?;
+    Ok(rest)
+}
+
+/// The way of a map that begins at `site`, whose input number `data` it maps.
+fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Way, placed: Placed) -> Result<Route, Kept> {
+    let own = |reason| Kept { reason, node: site };
     let first = match way {
-        Way::Back => view.draft.input(view.graph, site, map.data).map(|v| Travel::Back(v, map.placed.clone(), site)),
-        Way::Ahead => view.draft.output(view.graph, site).map(|v| Travel::Ahead(v, map.placed.clone(), site)),
+        Way::Back => view.draft.input(view.graph, site, data).map(|v| Travel::Back(v, placed, site)),
+        Way::Ahead => view.draft.output(view.graph, site).map(|v| Travel::Ahead(v, placed, site)),
     };
     let first = first.ok_or_else(|| own(Reason::NoReader))?;
-    let mut route = Route { site, data: map.data, way, changes: vec![], into: vec![], through: vec![], changed: vec![] };
+    let mut route = Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], rest: None };
     let mut work = vec![first];
     let mut visited = vec![site];
     while let Some(travel) = work.pop() {
@@ -79,6 +145,9 @@ pub fn route(view: &View<'_>, site: NodeId, way: Way) -> Result<Route, Kept> {
                 return Err(refused(Reason::SeveralReaders));
             }
             visited.push(arrived);
+            if !choice.permits(view.graph, arrived) {
+                return Err(refused(Reason::LeftOut));
+            }
             let law = view.law(arrived).map_err(refused)?;
             let step = push(&law, &view.constants(arrived), port, placed).map_err(refused)?;
             check_types(view, arrived, &step).map_err(refused)?;
@@ -155,7 +224,7 @@ fn readers(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Vec<(NodeId,
 }
 
 /// Numbers that a step puts into constants must be numbers of the constants' type.
-fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason> {
+pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason> {
     for parameter in &step.parameters {
         match parameter {
             Parameter::Replace { input, value } => {
@@ -173,4 +242,15 @@ fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason>
         }
     }
     Ok(())
+}
+
+/// Whether a way changes a constant that others read, too, so that the file would hold it twice.
+pub(super) fn copies(view: &View<'_>, route: &Route) -> bool {
+    route.changes.iter().any(|(node, parameters)| {
+        parameters.iter().any(|parameter| {
+            let (Parameter::Scale { input, .. } | Parameter::Replace { input, .. }) = parameter else { return false };
+            let value = view.draft.input(view.graph, *node, *input);
+            value.is_some_and(|value| view.draft.uses(view.graph, value).len() > 1)
+        })
+    })
 }

@@ -219,4 +219,85 @@ pub const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Folded { left: &["Conv"] },
     },
+    Sample {
+        name: "the scale passes an activation and enters a padded convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,2,3,3] y, float[1,3,3,3] z)
+            <float[3] s = {2, 0.5, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 4, 0.25}, float[2,3,3,3] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              r = Relu (n)
+              y = Conv <pads = [1,1,1,1]> (r, w)
+              z = Sigmoid (x) }"#,
+        expect: Expect::Partly { reason: "shift-through-activation", left: &["Add", "Relu", "Conv", "Sigmoid"] },
+    },
+    Sample {
+        name: "the scale enters two readers, one of them padded",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,2,3,3] y, float[1,2,3,3] z)
+            <float[3] s = {2, -0.5, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 4, 0.25}, float[2,3,3,3] w = dyadic(1), float[2,3,1,1] u = dyadic(6)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w)
+              z = Conv (n, u) }"#,
+        expect: Expect::Partly { reason: "padding", left: &["Add", "Conv", "Conv"] },
+    },
+    Sample {
+        name: "a scale of zero does not enter a padded convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,2,3,3] y)
+            <float[3] s = {2, 0, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 4, 0.25}, float[2,3,3,3] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w) }"#,
+        expect: Expect::Kept("padding"),
+    },
+    Sample {
+        name: "a product behind three axes, carried through a transposition",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[2,3,4] y)
+            <float[5,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              t = Transpose <perm = [0,2,1]> (c)
+              n = BatchNormalization <epsilon = 0.0> (t, s, b, m, v)
+              y = Relu (n) }"#,
+        expect: Expect::Partly { reason: "no-bias", left: &["MatMul", "Transpose", "Add", "Relu"] },
+    },
+    Sample {
+        name: "between an activation and a padded convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,2,3,3] y)
+            <float[3] s = {2, 0.5, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 4, 0.25}, float[3,3,1,1] u = dyadic(7), float[2,3,3,3] w = dyadic(1)>
+            { c = Conv (x, u)
+              r = Relu (c)
+              n = BatchNormalization <epsilon = 0.0> (r, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w) }"#,
+        expect: Expect::Partly { reason: "padding", left: &["Conv", "Relu", "Add", "Conv"] },
+    },
+    Sample {
+        name: "an activation that a falling scale does not pass, even alone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,2,3,3] y)
+            <float[3] s = {2, -0.5, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 4, 0.25}, float[2,3,3,3] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              r = Relu (n)
+              y = Conv <pads = [1,1,1,1]> (r, w) }"#,
+        expect: Expect::Kept("falling-scale"),
+    },
+    Sample {
+        name: "before opset 7 an Add has attributes that a BatchNormalization has not",
+        text: r#"<ir_version: 3, opset_import: ["" : 6]>
+            g (float[1,2,3,3] x, float[2] s, float[2] b, float[2] m, float[2] v, float[2,2,3,3] w) => (float[1,2,3,3] y)
+            <float[2] s = {2, -0.5}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = {1, 4}, float[2,2,3,3] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0, is_test = 1> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w) }"#,
+        expect: Expect::Kept("padding"),
+    },
+    Sample {
+        name: "a weight that others read is not stored twice for an Add",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,2,3,3] y, float[1,2,3,3] z)
+            <float[2] s = {2, -0.5}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = {1, 4}, float[2,2,3,3] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w)
+              z = Conv <pads = [1,1,1,1]> (x, w) }"#,
+        expect: Expect::Kept("padding"),
+    },
 ];

@@ -56,6 +56,7 @@ impl<'a> View<'a> {
                 };
             }
         }
+        view.ranks_of_readers();
         view
     }
 
@@ -65,6 +66,18 @@ impl<'a> View<'a> {
             let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).cloned());
             if let (Some(known @ None), Some(shape)) = (self.shapes.get_mut(value.0), shape) {
                 *known = Some(shape);
+            }
+        }
+    }
+
+    /// What a convolution says of the value that it reads: its rank and channels.
+    fn ranks_of_readers(&mut self) {
+        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
+            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
+            if self.shape(value).is_none()
+                && let Some(weight) = self.shape(weight)
+            {
+                self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
             }
         }
     }
@@ -140,6 +153,32 @@ impl<'a> View<'a> {
     pub fn input_element(&self, node: NodeId, input: usize) -> Option<crate::model::Element> {
         let stored = self.draft.input(self.graph, node, input).and_then(|v| self.stored(v).ok());
         stored.and_then(|fact| fact.element).or_else(|| self.weight_element(node))
+    }
+
+    /// The float type of a value, as far as declarations and the operators that make it tell.
+    pub fn value_element(&self, value: ValueId) -> Option<crate::model::Element> {
+        use crate::onnx::type_proto::Value;
+        let mut at = value;
+        for _ in 0..self.graph.nodes.len() {
+            if let Some(Value::TensorType(declared)) = self.graph.value(at).declared.and_then(|t| t.value.as_ref()) {
+                return tensor::element(declared.elem_type());
+            }
+            let (node, _) = self.draft.producer(self.graph, at)?;
+            let made = self.graph.node(node);
+            match made.proto.op_type() {
+                _ if !made.standard => return None,
+                "Conv" | "ConvTranspose" | "Gemm" | "MatMul" => return self.weight_element(node),
+                "Cast" => return None,
+                // What has a law makes values of the type of those it reads.
+                operator => drop(ops::find(operator)?),
+            }
+            let data = |input: &usize| {
+                let value = self.draft.input(self.graph, node, *input)?;
+                self.graph.constant(value).is_err().then_some(value)
+            };
+            at = (0..made.inputs.len()).find_map(|input| data(&input))?;
+        }
+        None
     }
 
     /// The law of a node.

@@ -1,6 +1,6 @@
 //! The report of a fold.
 
-use crate::report::{Census, SiteReport};
+use crate::report::{Census, Fate, SiteReport};
 use crate::verify::Verdict;
 
 /// How many nodes were folded.
@@ -11,6 +11,12 @@ pub struct Folded {
     pub batch_normalizations: u64,
     /// Other nodes that are affine maps.
     pub other: u64,
+    /// BatchNormalization nodes of which an Add is left.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub partly: u64,
+    /// BatchNormalization nodes that stay as other operators.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub replaced: u64,
 }
 
 /// Nodes that stay for one reason.
@@ -70,7 +76,13 @@ impl Folded {
     pub fn of(sites: &[SiteReport]) -> Folded {
         let folded = || sites.iter().filter(|s| s.is_folded());
         let batch_normalizations = folded().filter(|s| s.is_batch_normalization()).count() as u64;
-        Folded { batch_normalizations, other: folded().count() as u64 - batch_normalizations }
+        let count = |is: fn(&SiteReport) -> bool| sites.iter().filter(|s| is(s)).count() as u64;
+        Folded {
+            batch_normalizations,
+            other: folded().count() as u64 - batch_normalizations,
+            partly: count(SiteReport::is_partly_folded),
+            replaced: count(|s| matches!(s.fate, Fate::Replaced { .. })),
+        }
     }
 
     /// All of them.

@@ -1,7 +1,9 @@
 //! A node with a map, and what becomes of it.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Graph, NodeId};
-use crate::plan::{Kept, Plan, Way};
+use crate::plan::{Kept, Plan, Stay, Substitute, Way};
 
 /// A node as a person looks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,28 @@ pub enum Fate {
         /// The nodes that hand it on.
         through: Vec<NodeName>,
     },
+    /// Its scale is folded, and an Add of what is left of its shift stays.
+    Partly {
+        /// Where the scale goes.
+        direction: Direction,
+        /// The nodes whose constants take it in.
+        into: Vec<NodeName>,
+        /// The nodes that hand it on.
+        through: Vec<NodeName>,
+        /// Why the shift cannot go back.
+        back: Refusal,
+        /// Why it cannot go ahead.
+        ahead: Refusal,
+    },
+    /// The node stays, as another operator.
+    Replaced {
+        /// The operators in its place.
+        operators: Vec<String>,
+        /// Why it cannot go back.
+        back: Refusal,
+        /// Why it cannot go ahead.
+        ahead: Refusal,
+    },
     /// The node stays.
     Kept {
         /// The direction that got further.
@@ -84,10 +108,20 @@ impl SiteReport {
         matches!(self.fate, Fate::Folded { .. })
     }
 
+    /// Whether only its scale goes.
+    pub fn is_partly_folded(&self) -> bool {
+        matches!(self.fate, Fate::Partly { .. })
+    }
+
+    /// Whether a fold does something with it.
+    pub fn changes(&self) -> bool {
+        !matches!(self.fate, Fate::Kept { .. })
+    }
+
     /// The refusal that got further, if the node stays.
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.fate {
-            Fate::Folded { .. } => None,
+            Fate::Folded { .. } | Fate::Partly { .. } | Fate::Replaced { .. } => None,
             Fate::Kept { main: Direction::Back, back, .. } => Some(back),
             Fate::Kept { main: Direction::Ahead, ahead, .. } => Some(ahead),
         }
@@ -97,21 +131,40 @@ impl SiteReport {
 /// Every node of a plan that has a map, in the order of the graph.
 pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
     let graph = plan.view.graph;
-    let mut sites: Vec<(NodeId, Fate)> = Vec::new();
+    let stays: BTreeMap<NodeId, &Stay> = plan.kept.iter().map(|stay| (stay.site, stay)).collect();
+    let mut sites: BTreeMap<NodeId, Fate> = stays.values().map(|stay| (stay.site, kept(plan, stay))).collect();
+    // A node whose scale was folded first and whose shift followed has two folds; the later one says more.
     for fold in plan.folds() {
         let direction = match fold.way {
             Way::Back => Direction::Back,
             Way::Ahead => Direction::Ahead,
         };
         let names = |nodes: &[NodeId]| nodes.iter().map(|n| name(graph, *n)).collect();
-        sites.push((fold.site, Fate::Folded { direction, into: names(&fold.into), through: names(&fold.through) }));
+        let (into, through) = (names(&fold.into), names(&fold.through));
+        let stay = stays.get(&fold.site).filter(|_| fold.partial);
+        sites.insert(
+            fold.site,
+            match stay {
+                Some(stay) => {
+                    let (back, ahead) = (refusal(graph, stay.back), refusal(graph, stay.ahead));
+                    Fate::Partly { direction, into, through, back, ahead }
+                }
+                None => Fate::Folded { direction, into, through },
+            },
+        );
     }
-    for stay in &plan.kept {
-        let main = if stay.main() == stay.back { Direction::Back } else { Direction::Ahead };
-        sites.push((stay.site, Fate::Kept { main, back: refusal(graph, stay.back), ahead: refusal(graph, stay.ahead) }));
-    }
-    sites.sort_by_key(|(node, _)| *node);
     sites.into_iter().map(|(node, fate)| SiteReport { node: name(graph, node), fate }).collect()
+}
+
+fn kept(plan: &Plan<'_>, stay: &Stay) -> Fate {
+    let graph = plan.view.graph;
+    let (back, ahead) = (refusal(graph, stay.back), refusal(graph, stay.ahead));
+    let words = |operators: &[&str]| operators.iter().map(|o| (*o).to_owned()).collect();
+    match plan.view.draft.substituted.get(&stay.site) {
+        Some(Substitute::MulAdd) => Fate::Replaced { operators: words(&["Mul", "Add"]), back, ahead },
+        Some(Substitute::DepthwiseConv) => Fate::Replaced { operators: words(&["Conv"]), back, ahead },
+        None => Fate::Kept { main: if stay.main() == stay.back { Direction::Back } else { Direction::Ahead }, back, ahead },
+    }
 }
 
 fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {

@@ -35,6 +35,13 @@ pub enum Expect {
         /// The operator types of the nodes that are left, in order.
         left: &'static [&'static str],
     },
+    /// The scale of a BatchNormalization folds and an Add stays; the values are equal bit for bit in f64.
+    Partly {
+        /// The code of the reason why the shift does not follow.
+        reason: &'static str,
+        /// The operator types of the nodes that are left, in order.
+        left: &'static [&'static str],
+    },
     /// The BatchNormalization stays, for the reason with this code.
     Kept(&'static str),
 }

@@ -41,7 +41,8 @@ pub fn save(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOpti
     let legal = region::judge(&a, &b, &align::align(&a, &b)?)?.sites.into_iter().find(|legal| is(legal, site));
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
     let Some(legal) = legal else { return Err(refuse("it was not found again".to_owned())) };
-    let shapes = layouts(&a, &legal.forms.0, &legal.region.outputs, &BTreeMap::new())?.map_err(refuse)?.0;
+    let other = (&b, &legal.forms.1[..]);
+    let shapes = layouts(&a, &legal.forms.0, &legal.region.outputs, &BTreeMap::new(), other)?.map_err(refuse)?.0;
     let shapes: BTreeMap<String, Vec<usize>> = shapes.into_iter().map(|(name, layout)| (name, layout.dims)).collect();
     let element = first_type(&a, &legal.forms.0).ok_or_else(|| refuse("it has no constants".to_owned()))?;
     let same = legal.region.outputs_after.iter().cloned().zip(legal.region.outputs.iter().cloned()).collect();

@@ -1,5 +1,5 @@
-//! Which of the aligned regions may be a fold: linear operators with constant, finite parameters on both sides, and fewer
-//! affine ones on the second.
+//! Which of the aligned regions may be a fold: linear operators with constant, finite parameters on both sides, and fewer or
+//! simpler affine ones on the second.
 //!
 //! Whether the constants are right is not decided here, that is measured. What is no possible fold is a difference.
 
@@ -156,7 +156,7 @@ impl Judge<'_, '_> {
         if let Some(difference) = self.kept_operators(&before, &after) {
             return Ok(Found::Differs(difference));
         }
-        let affine = |forms: &[Form]| forms.iter().filter(|form| form.affine).count();
+        let affine = |forms: &[Form]| forms.iter().map(|form| form.affine).sum::<u8>();
         if affine(&after) >= affine(&before) {
             let kinds = |forms: &[Form]| forms.iter().map(|f| f.operator.as_str()).collect::<Vec<_>>().join(", ");
             let what = format!("[{}] became [{}], which is no fold", kinds(&before), kinds(&after));
@@ -219,7 +219,7 @@ impl Judge<'_, '_> {
     /// A fold removes maps and what hands its input on; every other operator stays, with its attributes. `None` if they do.
     fn kept_operators(&self, before: &[Form], after: &[Form]) -> Option<Difference> {
         let kinds = |graph: &Graph<'_>, forms: &[Form]| {
-            let stays = |f: &&Form| !f.affine && !matches!(f.operator.as_str(), "Identity" | "Dropout");
+            let stays = |f: &&Form| f.affine == 0 && !matches!(f.operator.as_str(), "Identity" | "Dropout");
             let mut found = BTreeMap::<_, Vec<NodeId>>::new();
             for form in forms.iter().filter(stays) {
                 let kind = match form.operator.as_str() {

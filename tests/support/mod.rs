@@ -30,6 +30,15 @@ pub fn evaluate(bytes: &[u8], inputs: &BTreeMap<String, Array>) -> BTreeMap<Stri
     bnfold::verify::reference::evaluate(&model_of(bytes), inputs).unwrap()
 }
 
+/// Whether every value of the folded model that the original has, too, is the same in both.
+pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, after: &BTreeMap<String, Array>, place: &str) {
+    for name in model_of(folded).graph.unwrap().node.iter().flat_map(|n| &n.output) {
+        if let (Some(one), Some(two)) = (before.get(name), after.get(name)) {
+            assert!(one == two, "`{name}` is something else in the folded model: {place}");
+        }
+    }
+}
+
 /// A seeded sequence of small integers over four.
 pub fn dyadic(state: &mut u64) -> f64 {
     *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

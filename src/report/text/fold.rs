@@ -17,8 +17,15 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     }
     let (before, after) = (report.before, report.after);
     text.push_str(&row("nodes", change(before.nodes, after.nodes)));
-    let folded = format!("{} of {} folded", report.folded.batch_normalizations, before.batch_normalizations);
-    let style = if report.folded.batch_normalizations == before.batch_normalizations { WELL } else { STAYS };
+    let counts = report.folded;
+    let mut folded = format!("{} of {} folded", counts.batch_normalizations, before.batch_normalizations);
+    for (count, into) in [(counts.partly, "in part, to an Add"), (counts.replaced, "replaced")] {
+        if count > 0 {
+            folded.push_str(&format!(", {count} {into}"));
+        }
+    }
+    let gone = counts.batch_normalizations + counts.partly + counts.replaced;
+    let style = if gone == before.batch_normalizations { WELL } else { STAYS };
     text.push_str(&row("BatchNormalization", styled(style, folded)));
     let stay: usize = report.kept.iter().map(|g| g.other.len()).sum();
     if report.folded.other > 0 || verbose && stay > 0 {

@@ -76,9 +76,13 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// `before -> after`, or the one number if nothing changed.
+/// `before -> after`, or the one number if nothing changed; growth is told apart.
 fn change(before: u64, after: u64) -> String {
-    if before == after { grouped(before) } else { format!("{} -> {}", grouped(before), grouped(after)) }
+    match after.checked_sub(before) {
+        Some(0) => grouped(before),
+        Some(more) => format!("{} -> {} (+{})", grouped(before), grouped(after), grouped(more)),
+        None => format!("{} -> {}", grouped(before), grouped(after)),
+    }
 }
 
 fn seconds(seconds: f64) -> String {

@@ -13,7 +13,7 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
         census.batch_normalizations,
         counted(census.parameters, "parameter")
     );
-    let listed = |s: &&SiteReport| verbose || s.is_batch_normalization() || s.is_folded();
+    let listed = |s: &&SiteReport| verbose || s.is_batch_normalization() || s.changes();
     for site in report.sites.iter().filter(listed) {
         text.push_str(&self::site(site));
     }
@@ -22,7 +22,7 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
         let verb = if hidden == 1 { "stays" } else { "stay" };
         text.push_str(&format!("{} {verb}, too (-v lists them)\n", counted(hidden, "other affine operator")));
     }
-    let folded = report.sites.iter().filter(|s| s.is_folded()).count();
+    let folded = report.sites.iter().filter(|s| s.changes()).count();
     match folded {
         0 => text.push_str("nothing can be folded\n"),
         count => text.push_str(&format!("{count} can be folded: {command}\n")),
@@ -34,20 +34,31 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
 pub(super) fn site(site: &SiteReport) -> String {
     match &site.fate {
         Fate::Folded { direction, into, through } => {
-            let mut line = format!("  {} {} {} {}", node(&site.node), styled(WELL, "folds"), way(*direction), nodes(into));
-            if !through.is_empty() {
-                line.push_str(&format!(", through {}", nodes(through)));
-            }
-            line + "\n"
+            let line = format!("  {} {} {} {}", node(&site.node), styled(WELL, "folds"), way(*direction), nodes(into));
+            line + &passing(through) + "\n"
+        }
+        Fate::Partly { direction, into, through, back, ahead } => {
+            let folds = styled(WELL, "folds in part");
+            let line = format!("  {} {folds} {} {}", node(&site.node), way(*direction), nodes(into));
+            line + &passing(through) + ", an Add stays\n" + &refusals(back, ahead)
+        }
+        Fate::Replaced { operators, back, ahead } => {
+            let head = format!("  {} {} {}\n", node(&site.node), styled(STAYS, "becomes"), operators.join(" and "));
+            head + &refusals(back, ahead)
         }
         Fate::Kept { back, ahead, .. } => {
             let head = format!("  {} {}\n", node(&site.node), styled(STAYS, "stays"));
-            if back == ahead {
-                return head + &refusal("both ways", back);
-            }
-            head + &refusal("back", back) + &refusal("ahead", ahead)
+            head + &refusals(back, ahead)
         }
     }
+}
+
+fn passing(through: &[NodeName]) -> String {
+    if through.is_empty() { String::new() } else { format!(", through {}", nodes(through)) }
+}
+
+fn refusals(back: &Refusal, ahead: &Refusal) -> String {
+    if back == ahead { refusal("both ways", back) } else { refusal("back", back) + &refusal("ahead", ahead) }
 }
 
 /// Who refused, and under it why and what could be done.
@@ -65,6 +76,8 @@ fn refusal(label: &str, refusal: &Refusal) -> String {
 pub fn finding(file: &CheckedFile, finding: &SiteReport) -> String {
     let into = match &finding.fate {
         Fate::Folded { direction, into, .. } => format!("folds {} {}", way(*direction), nodes(into)),
+        Fate::Partly { direction, into, .. } => format!("folds in part {} {}", way(*direction), nodes(into)),
+        Fate::Replaced { operators, .. } => format!("becomes {}", operators.join(" and ")),
         Fate::Kept { .. } => "stays".to_owned(),
     };
     let command = file.command.as_deref().unwrap_or("");

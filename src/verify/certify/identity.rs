@@ -30,7 +30,7 @@ type Values = BTreeMap<String, Array>;
 /// A file that cannot be read.
 pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Read<Certificate>> {
     let outputs = &site.region.outputs;
-    let layouts = match layouts(a, &site.forms.0, outputs, &site.shapes)? {
+    let layouts = match layouts(a, &site.forms.0, outputs, &site.shapes, (b, &site.forms.1))? {
         Ok((layouts, _)) => layouts,
         Err(why) => return Ok(Err(why)),
     };

@@ -26,7 +26,8 @@ pub(crate) struct Layout {
     pub summed: usize,
 }
 
-/// The layouts of a region's inputs, by name, and whether the region is linear. `shapes` are those that a run has found.
+/// The layouts of a region's inputs, by name, and whether the region is linear. `shapes` are those that a run has found; `other`
+/// is the region's other side, whose constants may tell how many axes the values have where nothing else does.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -35,6 +36,7 @@ pub(crate) fn layouts(
     forms: &[Form],
     outputs: &[String],
     shapes: &Shapes,
+    other: (&Graph<'_>, &[Form]),
 ) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
         "Add" => !form.constants.is_empty(),
@@ -43,7 +45,7 @@ pub(crate) fn layouts(
     let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
     if forms.iter().all(known) {
         let linear = forms.iter().all(linear);
-        return Ok(match smallest(graph, forms, outputs)? {
+        return Ok(match smallest(graph, forms, outputs, axes_beside(other))? {
             Ok(layouts) => Ok((layouts, linear)),
             Err(why) => declared(graph, forms, shapes).map(|layouts| (layouts, linear)).map_err(|also| format!("{why}; {also}")),
         });
@@ -95,14 +97,36 @@ fn declared(graph: &Graph<'_>, forms: &[Form], shapes: &Shapes) -> Read<BTreeMap
     Ok(layouts)
 }
 
-fn smallest(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<Read<BTreeMap<String, Layout>>> {
+/// How many axes values have in which these nodes work along axis 1: a convolution has as many as its weight, and a constant
+/// along an axis that is counted from the last one says how many there are behind it.
+fn axes_beside((graph, forms): (&Graph<'_>, &[Form])) -> Option<usize> {
+    let axes = |form: &Form| {
+        let dims = &graph.tensor(form.constants.first()?.1).dims;
+        match form.operator.as_str() {
+            "Conv" | "ConvTranspose" => Some(dims.len()),
+            "Mul" | "Add" | "Sub" | "Div" => {
+                let channels = dims.iter().position(|size| *size != 1).unwrap_or(0);
+                Some(dims.len() - channels + 1)
+            }
+            _ => None,
+        }
+    };
+    forms.iter().filter_map(axes).max()
+}
+
+fn smallest(
+    graph: &Graph<'_>,
+    forms: &[Form],
+    outputs: &[String],
+    beside: Option<usize>,
+) -> Result<Read<BTreeMap<String, Layout>>> {
     let mut found: BTreeMap<String, Layout> = BTreeMap::new();
     for output in outputs {
         let way = match way(graph, forms, output) {
             Ok(way) => way,
             Err(why) => return Ok(Err(why)),
         };
-        let layout = match layout(graph, forms, &way.nodes, way.rank)? {
+        let layout = match layout(graph, forms, &way.nodes, (way.rank, beside))? {
             Ok(layout) => layout,
             Err(why) => return Ok(Err(why)),
         };
@@ -160,7 +184,12 @@ impl Sizes {
     }
 }
 
-fn layout(graph: &Graph<'_>, forms: &[Form], nodes: &[usize], rank: Option<usize>) -> Result<Read<Layout>> {
+fn layout(
+    graph: &Graph<'_>,
+    forms: &[Form],
+    nodes: &[usize],
+    (rank, beside): (Option<usize>, Option<usize>),
+) -> Result<Read<Layout>> {
     let (mut before, mut behind, mut mix) = (Sizes::default(), Sizes::default(), None);
     for index in nodes {
         let Some(form) = forms.get(*index) else { continue };
@@ -177,6 +206,7 @@ fn layout(graph: &Graph<'_>, forms: &[Form], nodes: &[usize], rank: Option<usize
     Ok(match mix {
         Some((mix, form)) if mix.rank.is_some() && form.operator != "Gemm" => convolution(graph, form, &mix, &before),
         Some((mix, form)) => product(graph, form, &mix, (before, behind), rank),
+        None if before.back.is_empty() => maps(before, rank.or(beside)),
         None => maps(before, rank),
     })
 }

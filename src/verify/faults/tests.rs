@@ -48,7 +48,8 @@ fn pair() -> (Vec<u8>, Vec<u8>) {
     let bytes = model.encode_to_vec();
     let model = Model::from_bytes(bytes.clone()).unwrap();
     let mut folded = Vec::new();
-    crate::fold::write_to(&Graph::build(&model).unwrap(), &crate::plan::Options::default(), &mut folded).unwrap();
+    let whole = crate::plan::Options { partial: crate::plan::Partial::Never, ..Default::default() };
+    crate::fold::write_to(&Graph::build(&model).unwrap(), &whole, &mut folded).unwrap();
     (bytes, folded)
 }
 

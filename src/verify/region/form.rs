@@ -10,8 +10,9 @@ pub struct Form {
     pub node: NodeId,
     /// Its operator.
     pub operator: String,
-    /// Whether it is an affine map by itself, as a fold removes them.
-    pub affine: bool,
+    /// How much of an affine map it is by itself, as a fold removes or simplifies them: a BatchNormalization is more than the
+    /// product and the sum that can stand for it; 0 is none.
+    pub affine: u8,
     /// Its parameters: input and constant.
     pub constants: Vec<(usize, TensorId)>,
     /// Whether its map is NaN or infinite although its constants are not: a variance that has no root.
@@ -53,8 +54,8 @@ fn connected(node: &Node<'_>, input: usize) -> bool {
     node.inputs.get(input).copied().flatten().is_some()
 }
 
-/// Whether the operator is affine, and its parameters.
-fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, TensorId)>)> {
+/// How much of an affine map the operator is, and its parameters.
+fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, TensorId)>)> {
     if !node.standard {
         return Err("is an operator of another domain".into());
     }
@@ -74,32 +75,33 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
     };
     let (affine, found) = match node.proto.op_type() {
         "Conv" | "ConvTranspose" => {
-            let mut found = vec![parameter(1)?];
+            let weight = parameter(1)?;
+            let mut found = vec![weight];
             if connected(node, 2) {
                 found.push(parameter(2)?);
             }
-            (false, found)
+            (u8::from(is_map(node, &graph.tensor(weight.1).dims)), found)
         }
         "Gemm" => {
             let mut found = vec![one_of_two()?];
             if connected(node, 2) {
                 found.push(parameter(2)?);
             }
-            (false, found)
+            (0, found)
         }
-        "MatMul" => (false, vec![one_of_two()?]),
+        "MatMul" => (0, vec![one_of_two()?]),
         "BatchNormalization" => {
             inference(graph, node)?;
-            (true, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
+            (3, (1..5).map(parameter).collect::<Read<Vec<_>>>()?)
         }
         // A sum of values is no map, but maps pass it.
-        "Add" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (false, vec![]),
-        "Mul" | "Add" | "Sub" => (true, vec![one_of_two()?]),
-        "Div" => (true, vec![parameter(1)?]),
-        "PRelu" => (false, vec![parameter(1)?]),
+        "Add" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (0, vec![]),
+        "Mul" | "Add" | "Sub" => (1, vec![one_of_two()?]),
+        "Div" => (1, vec![parameter(1)?]),
+        "PRelu" => (0, vec![parameter(1)?]),
         "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
         | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
-        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (false, vec![]),
+        | "Concat" | "Pad" | "DepthToSpace" | "Sum" => (0, vec![]),
         other => return Err(format!("is a {other}")),
     };
     let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, 0).is_some();
@@ -114,6 +116,19 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(bool, Vec<(usize, Ten
 
 fn int(node: &Node<'_>, name: &str) -> Option<i64> {
     node.proto.attribute.iter().find(|a| a.name() == name).map(|a| a.i())
+}
+
+/// Whether a Conv with a weight of this shape does no more than scale and shift each channel.
+fn is_map(node: &Node<'_>, weight: &[u64]) -> bool {
+    let list = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map_or(&[][..], |a| &a.ints);
+    let automatic = node.proto.attribute.iter().any(|a| a.name() == "auto_pad" && !matches!(a.s(), b"NOTSET" | b"VALID"));
+    let [channels, ones @ ..] = weight else { return false };
+    node.proto.op_type() == "Conv"
+        && i64::try_from(*channels).ok() == Some(int(node, "group").unwrap_or(1))
+        && ones.iter().all(|size| *size == 1)
+        && list("strides").iter().all(|stride| *stride == 1)
+        && list("pads").iter().all(|pad| *pad == 0)
+        && !automatic
 }
 
 /// Which form of BatchNormalization uses its stored statistics, by operator set.

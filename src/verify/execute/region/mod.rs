@@ -153,8 +153,8 @@ impl Task<'_, '_> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
         let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
-        let (layouts, linear) =
-            layouts(self.graphs.0, &before, &ours, &plan.shapes).map_err(failed)?.map_err(CouldNotRun::Model)?;
+        let found = layouts(self.graphs.0, &before, &ours, &plan.shapes, (self.graphs.1, &after)).map_err(failed)?;
+        let (layouts, linear) = found.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
@@ -336,7 +336,7 @@ fn forms(graph: &Graph<'_>, members: &[Member]) -> Result<Vec<Form>, CouldNotRun
         };
         let constants = member.parameters.iter().map(constant).collect::<Option<Vec<_>>>().ok_or_else(|| changed(member))?;
         let operator = node.proto.op_type().to_owned();
-        Ok(Form { node: NodeId(member.node), operator, affine: false, constants, broken: false })
+        Ok(Form { node: NodeId(member.node), operator, affine: 0, constants, broken: false })
     };
     members.iter().map(form).collect()
 }

@@ -1,0 +1,198 @@
+//! What the user may choose, and which nodes of a graph that concerns.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::law::Reason;
+use crate::model::{Graph, NodeId};
+use crate::ops;
+use crate::plan::route::Way;
+
+/// What the user may choose.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// BatchNormalizations of opset 6 and older without `is_test` are meant for inference.
+    pub assume_inference: bool,
+    /// Nodes that are not folded, by number, with the reason.
+    pub excluded: Vec<(NodeId, Reason)>,
+    /// Whether a scale moves without its shift.
+    pub partial: Partial,
+    /// Nodes that stay as they are, by name or by an output: neither folded nor changed.
+    pub skip: Vec<String>,
+    /// The nodes that are folded, by patterns of their names with `*` and `?`; empty means all.
+    pub only: Vec<String>,
+    /// The only direction in which maps move; `None` means both.
+    pub way: Option<Way>,
+    /// The operators that take maps in or hand them on; empty means all.
+    pub rules: Vec<String>,
+    /// What becomes of BatchNormalizations that stay.
+    pub substitute: Option<Substitute>,
+}
+
+/// Whether a BatchNormalization of which only the scale can move becomes an Add.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partial {
+    /// It stays.
+    Never,
+    /// Where no constant must be stored twice for it.
+    #[default]
+    Auto,
+    /// Wherever it is exact.
+    Always,
+}
+
+/// What a target without BatchNormalization has in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Substitute {
+    /// A Mul and an Add.
+    MulAdd,
+    /// A Conv with a group for each channel and a kernel of one tap.
+    DepthwiseConv,
+}
+
+/// The options of a graph, by number.
+pub(super) struct Choice {
+    skipped: BTreeSet<NodeId>,
+    only: Option<BTreeSet<NodeId>>,
+    rules: Option<BTreeSet<&'static str>>,
+    way: Option<Way>,
+}
+
+impl Choice {
+    /// Looks the names up.
+    ///
+    /// # Errors
+    /// A name that the graph has not, or an operator that takes no part in folds; with the nearest one.
+    pub(super) fn of(graph: &Graph<'_>, options: &Options) -> Result<Choice> {
+        let mut skipped = BTreeSet::new();
+        for wanted in &options.skip {
+            let found = matching(graph, |name| name == wanted);
+            if found.is_empty() {
+                return Err(unknown("node", wanted, all_names(graph)));
+            }
+            skipped.extend(found);
+        }
+        let mut only = BTreeSet::new();
+        for pattern in &options.only {
+            let found = matching(graph, |name| fits(pattern, name));
+            if found.is_empty() {
+                return Err(unknown("node", pattern, all_names(graph)));
+            }
+            only.extend(found);
+        }
+        let mut rules = BTreeSet::new();
+        for rule in &options.rules {
+            match ops::OPERATORS.iter().find(|o| o.name.eq_ignore_ascii_case(rule)) {
+                Some(operator) => rules.insert(operator.name),
+                None => return Err(unknown("operator", rule, ops::OPERATORS.iter().map(|o| o.name.to_owned()).collect())),
+            };
+        }
+        let chosen = |given: bool, set| given.then_some(set);
+        let only = chosen(!options.only.is_empty(), only);
+        Ok(Choice { skipped, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
+    }
+
+    /// Whether the map of a node may move.
+    pub(super) fn folds(&self, site: NodeId) -> bool {
+        !self.skipped.contains(&site) && self.only.as_ref().is_none_or(|only| only.contains(&site))
+    }
+
+    /// Whether a node may take a map in or hand it on.
+    pub(super) fn permits(&self, graph: &Graph<'_>, node: NodeId) -> bool {
+        let operator = graph.node(node).proto.op_type();
+        !self.skipped.contains(&node) && self.rules.as_ref().is_none_or(|rules| rules.contains(operator))
+    }
+
+    /// Whether maps may move this way.
+    pub(super) fn goes(&self, way: Way) -> bool {
+        self.way.is_none_or(|only| only == way)
+    }
+}
+
+/// The names by which a user may call a node.
+fn names<'g>(graph: &'g Graph<'_>, id: NodeId) -> impl Iterator<Item = String> + 'g {
+    let proto = graph.node(id).proto;
+    let own = std::iter::once(proto.name()).chain(proto.output.iter().map(String::as_str));
+    own.filter(|name| !name.is_empty()).map(str::to_owned).chain(std::iter::once(graph.describe(id)))
+}
+
+fn matching(graph: &Graph<'_>, fits: impl Fn(&str) -> bool) -> Vec<NodeId> {
+    (0..graph.nodes.len()).map(NodeId).filter(|id| names(graph, *id).any(|name| fits(&name))).collect()
+}
+
+fn all_names(graph: &Graph<'_>) -> Vec<String> {
+    (0..graph.nodes.len()).flat_map(|id| names(graph, NodeId(id))).collect()
+}
+
+fn unknown(what: &str, wanted: &str, known: Vec<String>) -> Error {
+    let error = Error::new(ErrorKind::Choice, format!("there is no {what} `{wanted}`"));
+    let nearest = known.into_iter().map(|name| (distance(wanted, &name), name)).min();
+    match nearest.filter(|(distance, _)| *distance <= 2 + wanted.chars().count() / 3) {
+        Some((_, name)) => error.remedy(format!("the nearest is `{name}`")),
+        None => error.remedy("`bnfold inspect -v` lists the names"),
+    }
+}
+
+/// How many characters must be put in, taken out or replaced to make one text of the other (Levenshtein 1966), whatever their
+/// case.
+fn distance(one: &str, two: &str) -> usize {
+    let (one, two) = (one.to_lowercase(), two.to_lowercase());
+    let mut row: Vec<usize> = (0..=two.chars().count()).collect();
+    for (at, a) in one.chars().enumerate() {
+        let mut corner = at;
+        let mut left = at + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (b, cell) in two.chars().zip(row.iter_mut().skip(1)) {
+            let replaced = corner + usize::from(a != b);
+            corner = *cell;
+            left = replaced.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
+fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    // By position in the name: whether what was read of the pattern fits that much of it.
+    let mut reached = vec![false; name.len() + 1];
+    if let Some(first) = reached.first_mut() {
+        *first = true;
+    }
+    for sign in pattern {
+        let mut before = false;
+        for (at, here) in reached.iter_mut().enumerate() {
+            let was = *here;
+            let one = || before && (sign == '?' || at.checked_sub(1).and_then(|at| name.get(at)) == Some(&sign));
+            *here = if sign == '*' { was || before } else { one() };
+            before = if sign == '*' { *here } else { was };
+        }
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_have_stars_and_question_marks() {
+        let yes =
+            [("a*", "abc"), ("*", ""), ("a?c", "abc"), ("*b*", "abc"), ("abc", "abc"), ("a**c", "abc"), ("/l*/b?", "/layer/b1")];
+        assert!(yes.iter().all(|(pattern, name)| fits(pattern, name)));
+        let no = [("a", "abc"), ("?", ""), ("a?", "abc"), ("b*", "abc"), ("", "a"), ("a*d", "abc")];
+        assert!(no.iter().all(|(pattern, name)| !fits(pattern, name)));
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_with_the_fewest_changes() {
+        let pairs = [("", "abc", 3), ("kitten", "sitting", 3), ("conv1", "Conv1", 0), ("abc", "abc", 0), ("bn_1", "bn1", 1)];
+        for (one, two, expected) in pairs {
+            assert_eq!(distance(one, two), expected, "{one}, {two}");
+            assert_eq!(distance(two, one), expected, "{two}, {one}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! BatchNormalizations that stay, as operators that every target has. Their constants stay where they were: the scale at input
+//! 1, the shift at input 2.
+
+use crate::law::{Array, Host, Law, Parameter, Reason, Step};
+use crate::map::Affine;
+use crate::model::{Element, NodeId, Shape};
+use crate::plan::choice::Substitute;
+use crate::plan::route::check_types;
+use crate::plan::view::View;
+
+/// What changes in a BatchNormalization that becomes another operator.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Result<Vec<Parameter>, Reason> {
+    let Law::Map(map) = view.law(site)? else { return Err(Reason::NotAffine) };
+    if !matches!(map.host, Host::Statistics { .. }) {
+        return Err(Reason::NotAffine);
+    }
+    let opset = view.graph.scope(view.graph.node(site).scope).opset.unwrap_or(0);
+    let element = view.input_element(site, 1).ok_or(Reason::NotFloat)?;
+    let value = view.draft.input(view.graph, site, 0).ok_or(Reason::UnknownShape)?;
+    let made = view.draft.output(view.graph, site).ok_or(Reason::NoReader)?;
+    // From opset 15 on the constants may have another type than the value.
+    if opset >= 15 && view.value_element(made) != Some(element) {
+        return Err(Reason::NotFloat);
+    }
+    let shape = view.shape(value).or_else(|| view.shape(made));
+    let rank = shape.map(Shape::rank).ok_or(Reason::UnknownShape)?;
+    let mut parameters = match form {
+        Substitute::MulAdd if opset < 7 => return Err(Reason::Opset),
+        Substitute::MulAdd => aligned(&map.placed.map, rank.saturating_sub(map.placed.axis.unwrap_or(0))),
+        Substitute::DepthwiseConv if rank < 3 => return Err(Reason::UnknownShape),
+        Substitute::DepthwiseConv if element == Element::BF16 && opset < 22 => return Err(Reason::Opset),
+        Substitute::DepthwiseConv => {
+            let mut parameters = aligned(&map.placed.map, rank);
+            if let Some(Parameter::Replace { value, .. }) = parameters.last_mut() {
+                value.dims.truncate(1);
+            }
+            parameters
+        }
+    };
+    check_types(view, site, &Step { parameters: parameters.clone(), moves: vec![] })?;
+    let operator = if form == Substitute::MulAdd { "Add" } else { "Conv" };
+    parameters.push(Parameter::Become(operator));
+    Ok(parameters)
+}
+
+/// Scale and shift, each with ones behind its channels up to `rank` axes.
+fn aligned(map: &Affine, rank: usize) -> Vec<Parameter> {
+    let constant = |(input, values): (usize, &Vec<f64>)| {
+        let mut dims = vec![values.len() as u64];
+        dims.resize(rank.max(1), 1);
+        Parameter::Replace { input, value: Array { dims, values: values.clone() } }
+    };
+    [(1, &map.scale), (2, &map.shift)].map(constant).to_vec()
+}
