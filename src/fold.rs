@@ -191,6 +191,36 @@ pub fn stage<'a>(
     }
 }
 
+/// What says which places of a staged fold are not right: it returns the numbers of their nodes in the original.
+pub type Judge<'j, 'a> = dyn FnMut(&Prepared<'a>, &Staged) -> Result<Vec<usize>> + 'j;
+
+/// As [`stage`], but stages the fold anew without the nodes that a judge refuses, until it refuses none that was folded.
+/// Returns those nodes, too.
+///
+/// # Errors
+/// As [`stage`], and those of the judge.
+pub fn stage_judged<'a>(
+    graph: &'a Graph<'a>,
+    options: &Options,
+    target: &Path,
+    progress: &mut dyn FnMut(u64),
+    judge: &mut Judge<'_, 'a>,
+) -> Result<(Prepared<'a>, Staged, Vec<NodeId>)> {
+    let mut options = options.clone();
+    let mut dropped = Vec::new();
+    loop {
+        let (prepared, staged) = stage(graph, &options, target, progress)?;
+        let refused = judge(&prepared, &staged)?;
+        let folds = prepared.plan.folds().iter().map(|fold| fold.site);
+        let folds: Vec<NodeId> = folds.filter(|site| refused.contains(&site.0)).collect();
+        if folds.is_empty() {
+            return Ok((prepared, staged, dropped));
+        }
+        options.excluded.extend(folds.iter().map(|site| (*site, Reason::Unverified)));
+        dropped.extend(folds);
+    }
+}
+
 impl Staged {
     /// Puts the new model in its place, side files first.
     ///

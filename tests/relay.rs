@@ -44,6 +44,8 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         units_once: 1.0,
         sizes: Default::default(),
         inputs: None,
+        data_sets: vec![],
+        taps: vec!["y".to_owned()],
         seed: 3,
         samples: 1,
     });
@@ -59,6 +61,7 @@ fn equal_models_are_equal() {
     let report = relayed(&model, &model, "n").unwrap();
     assert_eq!((report.outputs_equal, report.outputs_apart.len(), report.sites.len()), (2, 0, 1));
     assert_eq!((report.sites[0].worst, &report.sites[0].apart, &report.sites[0].unjudged), (0.0, &None, &None));
+    assert_eq!((report.taps.len(), report.taps[0].largest), (1, Some(0.0)));
 }
 
 #[test]

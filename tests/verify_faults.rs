@@ -202,7 +202,7 @@ fn renamed(how: impl FnOnce(&mut GraphProto, &ModelProto)) -> bnfold::verify::Ve
 fn readers_may_know_a_folded_value_by_another_name() {
     let verdict = renamed(|_, _| {});
     right("renamed", &verdict);
-    assert!(verdict.sites.iter().all(|s| s.after.iter().all(|o| o == "Conv" || o == "Gemm")), "{verdict:#?}");
+    assert!(verdict.sites.iter().all(|s| s.after.iter().all(|o| o.operator == "Conv" || o.operator == "Gemm")), "{verdict:#?}");
     wrong_at("a weight", &renamed(|graph, _| change(graph, "h", 1, |w| w[0] *= 1.001)), "h");
     let rewired = renamed(|graph, _| maker(graph, "a").input[1] = "n".to_owned());
     assert_eq!(rewired.outcome, Outcome::Differs, "{rewired:#?}");

@@ -94,6 +94,15 @@ pub struct Fold {
     /// Write the result also if it could not be verified; never if it differs
     #[arg(long)]
     pub allow_unverified: bool,
+    /// Leave out folds that fail the verdict, say so, and end with 1
+    #[arg(long, conflicts_with = "no_verify")]
+    pub drop_failing: bool,
+    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_verify")]
+    pub save_failure: Option<PathBuf>,
+    /// Write what was shown about the result, bound to both files by their hashes, to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_verify")]
+    pub certificate: Option<PathBuf>,
     /// Wait until the result is on the disk
     #[arg(long)]
     pub fsync: bool,
@@ -107,9 +116,11 @@ pub struct Fold {
 #[derive(Args, Debug)]
 pub struct Verify {
     /// The model as it was
-    pub before: PathBuf,
+    #[arg(required_unless_present = "recheck")]
+    pub before: Option<PathBuf>,
     /// The model as it is now
-    pub after: PathBuf,
+    #[arg(required_unless_present = "recheck")]
+    pub after: Option<PathBuf>,
     /// Demand that each folded constant was computed in double precision and rounded once
     #[arg(long)]
     pub exact: bool,
@@ -119,6 +130,15 @@ pub struct Verify {
     /// Take initializers that are also inputs for constants
     #[arg(long)]
     pub freeze_initializers: bool,
+    /// Write what was shown, bound to both files by their hashes, to this file
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    #[arg(long, value_name = "FOLDER")]
+    pub save_failure: Option<PathBuf>,
+    /// Judge again what a certificate says, under its conditions; models that are named stand for its own
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "save_failure", "exact", "strict", "freeze_initializers"])]
+    pub recheck: Option<PathBuf>,
     #[command(flatten)]
     pub runs: Runs,
 }
@@ -180,11 +200,11 @@ pub struct Runs {
     /// The size of a symbolic dimension
     #[arg(long, value_name = "NAME=SIZE", value_parser = dim, help_heading = "Verification")]
     pub dim: Vec<(String, usize)>,
-    /// The shape of an input, for example data:1,3,224,224
+    /// The shape of an input, for example data:1,3,224,224 or data:1x3x224x224
     #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
     pub input_shape: Vec<(String, Vec<usize>)>,
-    /// Inputs to run with (npz), instead of synthetic ones
-    #[arg(long, value_name = "FILE", help_heading = "Verification")]
+    /// Inputs to run with instead of synthetic ones: npz, npy, pb, or a folder of them
+    #[arg(long, value_name = "PATH", help_heading = "Verification")]
     pub inputs: Option<PathBuf>,
     /// The seed of synthetic inputs
     #[arg(long, default_value_t = 0, help_heading = "Verification")]
@@ -192,6 +212,9 @@ pub struct Runs {
     /// How many sets of synthetic inputs
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Verification")]
     pub samples: u16,
+    /// Report how far this value of the second model is from the first's
+    #[arg(long, value_name = "NAME", help_heading = "Verification")]
+    pub tap: Vec<String>,
     /// Do not run each fold alone, only the whole models
     #[arg(long, help_heading = "Verification")]
     pub quick: bool,
@@ -207,6 +230,7 @@ impl Runs {
             dims: self.dim.clone(),
             shapes: self.input_shape.clone(),
             inputs: self.inputs.clone(),
+            taps: self.tap.clone(),
             seed: self.seed,
             samples: usize::from(self.samples),
             timeout: self.timeout,
@@ -225,6 +249,7 @@ impl Runs {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             arguments.push(format!("--input-shape={name}:{}", dims.join(",")).into());
         }
+        arguments.extend(self.tap.iter().map(|name| format!("--tap={name}").into()));
         if self.quick {
             arguments.push("--quick".into());
         }
@@ -256,7 +281,10 @@ fn dim(text: &str) -> Result<(String, usize), String> {
 fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     match text.rsplit_once(':') {
         Some((name, "")) if !name.is_empty() => Ok((name.to_owned(), vec![])),
-        Some((name, dims)) if !name.is_empty() => Ok((name.to_owned(), dims.split(',').map(size).collect::<Result<_, _>>()?)),
+        Some((name, dims)) if !name.is_empty() => {
+            let between = if dims.contains(',') { ',' } else { 'x' };
+            Ok((name.to_owned(), dims.split(between).map(size).collect::<Result<_, _>>()?))
+        }
         _ => Err("give the input's name and its shape, for example data:1,3,224,224".to_owned()),
     }
 }
@@ -275,6 +303,7 @@ mod tests {
     fn dims_and_shapes_are_split_at_the_last_sign() {
         assert_eq!(dim("a=b=3"), Ok(("a=b".to_owned(), 3)));
         assert_eq!(shape("input:0:1,3,2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
+        assert_eq!(shape("input:0:1x3x2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
         assert_eq!(shape("x:"), Ok(("x".to_owned(), vec![])));
         assert!(dim("=3").is_err() && dim("a=0").is_err() && dim("a").is_err());
         assert!(shape("x").is_err() && shape("x:1,,2").is_err() && shape("x:-1").is_err());
@@ -282,7 +311,21 @@ mod tests {
 
     #[test]
     fn runs_can_be_handed_to_another_process() {
-        let given = ["bnfold", "sweep", "m", "--dim", "n=2", "--input-shape", "x:1,2", "--inputs", "i.npz", "--samples", "3"];
+        let given = [
+            "bnfold",
+            "sweep",
+            "m",
+            "--dim",
+            "n=2",
+            "--input-shape",
+            "x:1,2",
+            "--inputs",
+            "i.npz",
+            "--samples",
+            "3",
+            "--tap",
+            "t",
+        ];
         let Verb::Sweep(sweep) = Arguments::parse_from(given).verb else { panic!() };
         let again = ["bnfold", "sweep", "m"].map(std::ffi::OsString::from).into_iter().chain(sweep.runs.arguments());
         let Verb::Sweep(same) = Arguments::parse_from(again).verb else { panic!() };

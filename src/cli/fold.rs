@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bnfold::fold::{self, Prepared, Staged};
+use bnfold::model::{Graph, Model, ScopeId};
+use bnfold::report::certificate::Certificate;
 use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
-use bnfold::verify::{Outcome, Tier, Verdict};
+use bnfold::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
 use super::arguments::{Fold, Format};
+use super::certificate;
 use super::console::{self, Console};
+use super::failure;
 use super::files;
 use super::input::{self, Input};
-use super::scratch::Scratch;
 use super::status::Status;
 
 /// Where the result goes.
@@ -42,25 +45,41 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
         Target::File(path) => path.clone(),
         Target::Stream => input::folder(&mut scratch)?.join("output.onnx"),
     };
-    let (prepared, staged) = {
+    let before = input.file(&mut scratch)?;
+    let (mut verdict, mut saved) = (None, None);
+    let (prepared, staged, dropped) = {
         let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
-        fold::stage(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done)).map_err(named)?
-    };
-    let verdict = match arguments.no_verify || prepared.is_unchanged() {
-        true => None,
-        false => Some(judge(arguments, &input, &staged, &mut scratch, console)?),
+        let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
+            // Without a change there is nothing to judge, unless somebody wants it in writing.
+            let idle = prepared.is_unchanged() && arguments.certificate.is_none();
+            verdict = if arguments.no_verify || idle { None } else { Some(judged(arguments, &before, staged, console)?) };
+            if let (Some(folder), Some(verdict), None) = (&arguments.save_failure, &verdict, &saved)
+                && verdict.outcome == Outcome::Differs
+            {
+                saved = Some(failure::save(folder, (&before, &staged.model), verdict, &options(arguments, staged))?);
+            }
+            Ok(verdict.as_ref().map(|verdict| failing(&graph, verdict, arguments)).unwrap_or_default())
+        };
+        fold::stage_judged(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done), &mut judge)
+            .map_err(named)?
     };
     let refusal = verdict.as_ref().and_then(|v| refusal(v, arguments.allow_unverified)).map(named);
     let after = if prepared.is_unchanged() { input.census() } else { input::census(&staged.model, side_bytes(&staged))? };
     let mut report = describe(&input, &target, &prepared, after);
+    report.dropped = dropped.iter().map(|node| graph.describe(*node)).collect();
     report.verdict = verdict;
+    report.saved = saved;
     report.written = refusal.is_none();
     if refusal.is_none() {
+        let certificate = certified(arguments, &input, (&before, &staged, &target), report.verdict.as_ref()).map_err(named)?;
         match &target {
             Target::Stream => copy_out(&staged.model)?,
             // What is already there need not be replaced by itself.
             Target::File(_) if arguments.in_place && report.unchanged => {}
             Target::File(_) => staged.publish(arguments.fsync)?,
+        }
+        if let (Some(path), Some(certificate)) = (&arguments.certificate, certificate) {
+            certificate::write(path, &certificate)?;
         }
     }
     report.seconds = started.elapsed().as_secs_f64();
@@ -69,7 +88,7 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
         console.error(&error);
         return Ok(Status::Finding);
     }
-    Ok(Status::Well)
+    Ok(if dropped.is_empty() { Status::Well } else { Status::Finding })
 }
 
 /// Where the result goes; what is certainly a mistake is refused before anything is read.
@@ -93,13 +112,55 @@ fn target(arguments: &Fold) -> Result<Target> {
     Ok(Target::File(output.clone()))
 }
 
-fn judge(arguments: &Fold, input: &Input, staged: &Staged, scratch: &mut Option<Scratch>, console: &Console) -> Result<Verdict> {
-    let before = input.file(scratch)?;
+fn options(arguments: &Fold, staged: &Staged) -> VerifyOptions {
     let mut options = arguments.runs.options(Tier::Own);
     options.moved_sides.clone_from(&staged.sides);
     options.freeze = arguments.planning.freeze_initializers;
+    options
+}
+
+fn judged(arguments: &Fold, before: &Path, staged: &Staged, console: &Console) -> Result<Verdict> {
     let _shown = Activity::begin(console, "verifying", None);
-    bnfold::verify::verify(&before, &staged.model, &options)
+    bnfold::verify::verify(before, &staged.model, &options(arguments, staged))
+}
+
+/// The nodes of places to leave out, by number: those that fail, and those that could not be judged unless that is allowed.
+fn failing(graph: &Graph<'_>, verdict: &Verdict, arguments: &Fold) -> Vec<usize> {
+    let least = if arguments.allow_unverified { Outcome::Differs } else { Outcome::NotJudged };
+    let sites = verdict.sites.iter().filter(|site| arguments.drop_failing && site.outcome >= least);
+    let nodes: Vec<&SiteNode> = sites.flat_map(|site| &site.before).collect();
+    if graph.model.is_inlined() || graph.model.proto.functions.is_empty() {
+        return nodes.iter().map(|node| node.index).collect();
+    }
+    // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
+    let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
+    (0..graph.nodes.len())
+        .filter(|at| made(*at).is_some_and(|name| nodes.iter().any(|n| n.outputs.first() == Some(name))))
+        .collect()
+}
+
+/// What is written about the result, if that is asked for: bound to the files as they are before they get their names.
+fn certified(
+    arguments: &Fold,
+    input: &Input,
+    (file, staged, target): (&Path, &Staged, &Target),
+    verdict: Option<&Verdict>,
+) -> Result<Option<Certificate>> {
+    let (Some(_), Some(verdict)) = (&arguments.certificate, verdict) else { return Ok(None) };
+    let name = match target {
+        Target::File(path) => path.clone(),
+        Target::Stream => PathBuf::from("standard output"),
+    };
+    let mut after = certificate::subject(&name, &Model::open_moved(&staged.model, &staged.sides)?)?;
+    for side in &mut after.sides {
+        // They have other names until they are published.
+        let known = staged.sides.iter().find(|(_, path)| path.file_name() == Path::new(&side.file).file_name());
+        side.file = known.map_or_else(|| side.file.clone(), |(name, _)| name.clone());
+    }
+    let before = certificate::subject(&input.name, &Model::open(file)?)?;
+    input.model.check_unchanged()?;
+    let conditions = certificate::conditions(&options(arguments, staged))?;
+    Ok(Some(Certificate::new(before, after, conditions, verdict.clone())))
 }
 
 /// Why a result is not written, if a verdict forbids it.
@@ -136,8 +197,10 @@ fn describe(input: &Input, target: &Target, prepared: &Prepared<'_>, after: Cens
         after,
         folded: Folded::of(&sites),
         kept: KeptGroup::of(&sites),
+        dropped: vec![],
         sites,
         verdict: None,
+        saved: None,
         seconds: 0.0,
     }
 }

@@ -4,8 +4,10 @@
 
 mod activity;
 mod arguments;
+mod certificate;
 mod check;
 mod console;
+mod failure;
 mod files;
 mod fold;
 mod input;

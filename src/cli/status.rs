@@ -32,14 +32,14 @@ Interrupted by a signal, the program removes its temporary files and ends with 1
 pub const FOLD: &str = "\
 Exit status:
   0  the result was written (a BatchNormalization that cannot be folded is no error)
-  1  the result could not be verified, or differs; nothing was written
+  1  the result could not be verified, or differs; nothing was written, unless --drop-failing left that out
   2  could not: bad input, bad usage, the system refused; nothing was written";
 
 /// The exit status of `verify`.
 pub const VERIFY: &str = "\
 Exit status:
   0  equal, or equal within rounding
-  1  the models differ
+  1  the models differ; with --recheck, the certificate does not hold
   2  could not: not judged, bad input, bad usage; with --strict also if the models were not run";
 
 /// The exit status of `inspect`.

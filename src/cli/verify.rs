@@ -1,14 +1,19 @@
 //! `bnfold verify`: the judge of two files.
 
+use std::path::Path;
 use std::time::Instant;
 
+use bnfold::model::Model;
+use bnfold::report::certificate::Certificate;
 use bnfold::report::{self, VerifyReport, text};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind};
 
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
+use super::certificate;
 use super::console::Console;
+use super::failure;
 use super::input;
 use super::status::Status;
 
@@ -17,25 +22,41 @@ use super::status::Status;
 /// # Errors
 /// A model cannot be read.
 pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
+    if let Some(path) = &arguments.recheck {
+        return certificate::recheck(path, arguments, console);
+    }
+    let (Some(before), Some(after)) = (&arguments.before, &arguments.after) else { return Ok(Status::CouldNot) };
     let started = Instant::now();
-    for path in [&arguments.before, &arguments.after] {
+    for path in [before, after] {
         if input::is_stream(path) {
             return Err(Error::new(ErrorKind::Target, "verify reads files, not standard input").remedy("name a file").into());
         }
     }
     let tier = if arguments.exact { Tier::Own } else { Tier::Foreign };
+    let options = VerifyOptions { freeze: arguments.freeze_initializers, ..arguments.runs.options(tier) };
     let verdict = {
         let _shown = Activity::begin(console, "verifying", None);
-        let options = VerifyOptions { freeze: arguments.freeze_initializers, ..arguments.runs.options(tier) };
-        bnfold::verify::verify(&arguments.before, &arguments.after, &options)?
+        bnfold::verify::verify(before, after, &options)?
     };
+    if let Some(path) = &arguments.certificate {
+        let subject = |path: &Path| certificate::subject(path, &Model::open(path)?);
+        let conditions = certificate::conditions(&options)?;
+        certificate::write(path, &Certificate::new(subject(before)?, subject(after)?, conditions, verdict.clone()))?;
+    }
+    let saved = match &arguments.save_failure {
+        Some(folder) if verdict.outcome == Outcome::Differs => Some(failure::save(folder, (before, after), &verdict, &options)?),
+        _ => None,
+    };
+    let again = (verdict.outcome >= Outcome::NotJudged).then(|| again(arguments, before, after));
     let status = status(&verdict, arguments.strict);
     let report = VerifyReport {
         schema: report::schema("verify"),
         version: report::VERSION.to_owned(),
-        before: arguments.before.display().to_string(),
-        after: arguments.after.display().to_string(),
+        before: before.display().to_string(),
+        after: after.display().to_string(),
         verdict,
+        again,
+        saved,
         seconds: started.elapsed().as_secs_f64(),
     };
     match console.format {
@@ -44,6 +65,15 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         Format::Text => console.text(&text::verdict(&report, console.verbose))?,
     }
     Ok(status)
+}
+
+/// The command of this verification, with its seed.
+fn again(arguments: &Verify, before: &Path, after: &Path) -> String {
+    let flags =
+        [(arguments.exact, "--exact"), (arguments.strict, "--strict"), (arguments.freeze_initializers, "--freeze-initializers")];
+    let flags = flags.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.into());
+    let files = [before, after].map(|path| path.as_os_str().to_owned());
+    failure::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))
 }
 
 fn status(verdict: &Verdict, strict: bool) -> Status {

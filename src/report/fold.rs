@@ -59,10 +59,14 @@ pub struct FoldReport {
     pub folded: Folded,
     /// Nodes that stay, by reason; the reason of most BatchNormalization nodes first.
     pub kept: Vec<KeptGroup>,
+    /// Nodes that were not folded because the result was not shown to be right with them, by name.
+    pub dropped: Vec<String>,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
     /// What was shown about the result; absent if it was not verified.
     pub verdict: Option<Verdict>,
+    /// What was saved of a failure, and where.
+    pub saved: Option<String>,
     /// Seconds of all of it.
     pub seconds: f64,
 }

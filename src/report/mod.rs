@@ -4,6 +4,7 @@
 //! judges the result; what is printed where is the command line's concern.
 
 mod census;
+pub mod certificate;
 mod fold;
 mod inspect;
 mod site;

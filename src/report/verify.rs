@@ -16,6 +16,10 @@ pub struct VerifyReport {
     pub after: String,
     /// What was shown.
     pub verdict: Verdict,
+    /// The command that shows it again, where models differ or were not judged.
+    pub again: Option<String>,
+    /// What was saved of a failure, and where.
+    pub saved: Option<String>,
     /// Seconds of all of it.
     pub seconds: f64,
 }

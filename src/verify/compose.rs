@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::model::{Graph, NodeId};
+use crate::model::{Graph, NodeId, TensorId};
 use crate::verify::align::Region;
 use crate::verify::certify::Certified;
 use crate::verify::region::Site as Legal;
-use crate::verify::{Certificate, Execution, Outcome, Site, Verdict, VerifyOptions};
+use crate::verify::{Certificate, Execution, Outcome, Rounding, Site, SiteNode, Verdict, VerifyOptions, constants};
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
 pub(super) fn outcome(verdict: &Verdict) -> Outcome {
@@ -32,12 +32,17 @@ pub(super) fn unjudged(a: &Graph<'_>, b: &Graph<'_>, region: &Region, why: &str)
 }
 
 fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
-    let operators = |g: &Graph<'_>, nodes: &[NodeId]| nodes.iter().map(|n| g.node(*n).proto.op_type().to_owned()).collect();
+    let node = |g: &Graph<'_>, id: NodeId| {
+        let proto = g.node(id).proto;
+        let outputs = proto.output.clone();
+        SiteNode { index: id.0, operator: proto.op_type().to_owned(), name: g.describe(id), outputs }
+    };
     Site {
         value,
-        before: operators(a, &region.before),
-        after: operators(b, &region.after),
-        node: region.before.first().map(|node| a.describe(*node)).unwrap_or_default(),
+        before: region.before.iter().map(|id| node(a, *id)).collect(),
+        after: region.after.iter().map(|id| node(b, *id)).collect(),
+        changed: vec![],
+        rounding: None,
         worst: None,
         place: None,
         certificate: None,
@@ -47,9 +52,26 @@ fn plain(a: &Graph<'_>, b: &Graph<'_>, region: &Region, value: String) -> Site {
     }
 }
 
+/// Enters what a site's constants are: those that are new, and what their rounding may do.
+fn described(site: &mut Site, (a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal) {
+    let known: Vec<TensorId> = legal.forms.0.iter().flat_map(|form| &form.constants).map(|(_, tensor)| *tensor).collect();
+    for form in &legal.forms.1 {
+        for (input, tensor) in &form.constants {
+            // What cannot be read again is told apart by nobody; the certificate has read it before.
+            let is_known = known.iter().any(|old| constants::same((a, *old), (b, *tensor)).unwrap_or(false));
+            let name = b.node(form.node).proto.input.get(*input).cloned().unwrap_or_default();
+            if !is_known && !site.changed.contains(&name) {
+                site.changed.push(name);
+            }
+        }
+    }
+    site.rounding = Some(Rounding { unit: legal.unit, roundings: legal.roundings, lost: legal.lost });
+}
+
 /// A site that was not run within the whole: its constants, and what it makes alone, are all that is known.
 pub(super) fn not_executed((a, b): (&Graph<'_>, &Graph<'_>), (legal, found): &Evidence, why: &str) -> Site {
     let mut site = unjudged(a, b, &legal.region, why);
+    described(&mut site, (a, b), legal);
     certified(&mut site, found);
     site
 }
@@ -115,10 +137,11 @@ mod run {
     };
     use crate::verify::certify::certify;
     use crate::verify::execute::{
-        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, VERB,
+        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
+        VERB,
     };
     use crate::verify::region::Form;
-    use crate::verify::{Difference, Runner, Tier};
+    use crate::verify::{Difference, Runner, Tap, Tier};
 
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
@@ -178,6 +201,8 @@ mod run {
             engine: ENGINE.to_owned(),
             samples: report.samples,
             seed: report.seeded.then_some(options.seed),
+            data_sets: report.data_sets.clone(),
+            taps: report.taps.iter().map(tap).collect(),
             inputs: report.inputs.iter().map(input).collect(),
             assumptions: assumptions(&report),
             outputs_equal: report.outputs_equal,
@@ -237,6 +262,9 @@ mod run {
             units_once: Tier::Own.units(),
             sizes,
             inputs: options.inputs.clone(),
+            // Who gives inputs wants those, and who is in a hurry no further runs.
+            data_sets: if options.inputs.is_none() && options.regions { execute::data_sets(paths.0) } else { vec![] },
+            taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,
         }
@@ -271,6 +299,7 @@ mod run {
 
     fn judged((a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal, found: &SiteReport) -> Site {
         let mut site = plain(a, b, &legal.region, found.value.clone());
+        super::described(&mut site, (a, b), legal);
         site.worst = Some(found.worst);
         site.place.clone_from(&found.place);
         (site.outcome, site.reason) = match (&found.apart, found.worst > 1.0, &found.unjudged) {
@@ -280,6 +309,11 @@ mod run {
             (None, false, None) => (Outcome::EqualWithinRounding, None),
         };
         site
+    }
+
+    fn tap(found: &TapReport) -> Tap {
+        let TapReport { value, largest, magnitude, place } = found.clone();
+        Tap { value, largest, magnitude, place }
     }
 
     fn input(spec: &InputSpec) -> String {

@@ -8,15 +8,18 @@ pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
 pub mod execute;
+#[cfg(feature = "tract")]
+pub mod failure;
 pub mod faults;
 pub mod reference;
 pub mod region;
+mod taps;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Site, Tier, Verdict};
+pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Rounding, Site, SiteNode, Tap, Tier, Verdict};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]
@@ -28,8 +31,10 @@ pub struct VerifyOptions {
     pub dims: Vec<(String, usize)>,
     /// Shapes of inputs, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
-    /// A file of inputs (npz).
+    /// A file of inputs (npz, npy, pb) or a folder with them.
     pub inputs: Option<PathBuf>,
+    /// Values whose difference is wanted, by name.
+    pub taps: Vec<String>,
     /// The seed of synthetic inputs.
     pub seed: u64,
     /// How many sets of synthetic inputs.
@@ -87,6 +92,7 @@ impl Default for VerifyOptions {
             dims: vec![],
             shapes: vec![],
             inputs: None,
+            taps: vec![],
             seed: 0,
             samples: 1,
             timeout: 600,
@@ -109,6 +115,7 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     let (a, b) = (Model::open(before)?.inlined(), Model::open_moved(after, &options.moved_sides)?.inlined());
     let (a, b) = (a.map_err(|e| e.file(before))?, b.map_err(|e| e.file(after))?);
     let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
+    taps::check(&options.taps, &a, &b)?;
     let alignment = align::align(&a, &b)?;
     let mut judged = region::judge(&a, &b, &alignment)?;
     let mut differences = alignment.differences;

@@ -149,18 +149,46 @@ impl std::fmt::Display for Deviation {
     }
 }
 
+/// A node of a place where two models differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SiteNode {
+    /// Its number: nodes are counted as they stand in the file, nested graphs right after their node, functions last.
+    pub index: usize,
+    /// Its operator type.
+    pub operator: String,
+    /// Its name, or else operator and first output; with the way to its graph unless that is the main one.
+    pub name: String,
+    /// What it produces, by name in its graph.
+    pub outputs: Vec<String>,
+}
+
+/// What the rounding of a site's constants may do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Rounding {
+    /// The unit roundoff of their type; of the coarsest if there are several.
+    pub unit: f64,
+    /// How many rounded constants a contribution to an output passes one after the other, at most.
+    pub roundings: usize,
+    /// How many lost digits because they are among the smallest numbers of their type.
+    pub lost: u64,
+}
+
 /// A place where the two models differ and what was found there.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Site {
     /// The value at which both models agree again.
     pub value: String,
-    /// The nodes of the first model, as operator types in order.
-    pub before: Vec<String>,
+    /// The nodes of the first model, in order.
+    pub before: Vec<SiteNode>,
     /// The nodes of the second model.
-    pub after: Vec<String>,
-    /// The first node of the first model, by name.
-    pub node: String,
+    pub after: Vec<SiteNode>,
+    /// The constants of the second model that the first has not, by name.
+    pub changed: Vec<String>,
+    /// What their rounding may do; absent where the place is no fold by its form.
+    pub rounding: Option<Rounding>,
     /// The largest difference in units of its limit (1.0 is the limit); absent if it was not run.
     pub worst: Option<f64>,
     /// Where that was: index in the value, found and expected.
@@ -175,6 +203,13 @@ pub struct Site {
     pub reason: Option<String>,
 }
 
+impl Site {
+    /// The first node of the first model, by name.
+    pub fn node(&self) -> &str {
+        self.before.first().map_or("", |node| node.name.as_str())
+    }
+}
+
 /// A difference between the files that is no fold.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -183,6 +218,21 @@ pub struct Difference {
     pub place: String,
     /// What differs.
     pub what: String,
+}
+
+/// How far a value of the second model is from the first's, both computed in f64, where everything before the last fold is
+/// equal: information, no judgement.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Tap {
+    /// The value.
+    pub value: String,
+    /// The largest difference of an element; absent if the values cannot be compared.
+    pub largest: Option<f64>,
+    /// The largest magnitude in the first model.
+    pub magnitude: f64,
+    /// Where the largest difference is.
+    pub place: Option<String>,
 }
 
 /// Whether both models were run whole, and with what.
@@ -197,6 +247,10 @@ pub enum Execution {
         samples: usize,
         /// The seed of synthetic inputs; absent if the user gave them.
         seed: Option<u64>,
+        /// Sets of test data found beside the first model that were run, too.
+        data_sets: Vec<String>,
+        /// Differences of values that were asked for.
+        taps: Vec<Tap>,
         /// Inputs with the shapes that were used.
         inputs: Vec<String>,
         /// What was assumed to be able to run: sizes of symbolic dimensions, branches, iterations.

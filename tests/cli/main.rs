@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod certificate;
 mod fold;
 mod inspect;
 mod messages;

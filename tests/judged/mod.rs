@@ -148,6 +148,11 @@ pub fn initializer(model: &ModelProto, name: &str) -> Vec<f64> {
     numbers(model.graph.as_ref().unwrap().initializer.iter().find(|t| t.name() == name).unwrap())
 }
 
+/// The operators of nodes that a verdict names.
+pub fn operators(nodes: &[bnfold::verify::SiteNode]) -> Vec<&str> {
+    nodes.iter().map(|node| node.operator.as_str()).collect()
+}
+
 /// The largest shares of the limits of what sites make alone: zeros, dense numbers, impulses, control; and how many were run.
 pub fn alone(verdict: &Verdict) -> ([f64; 4], usize) {
     let mut worst = [0.0_f64; 4];

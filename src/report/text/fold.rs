@@ -35,6 +35,16 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     text.push_str(&row("parameters", change(before.parameters, after.parameters)));
     text.push_str(&row("bytes", change(before.bytes, after.bytes)));
     text.push_str(&row("verdict", verdict(report)));
+    if !report.dropped.is_empty() {
+        text.push_str(&row(
+            "left out",
+            styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " that failed the verdict"),
+        ));
+        text.push_str(&row("", some_names(report.dropped.iter(), NAMES)));
+    }
+    if let Some(saved) = &report.saved {
+        text.push_str(&row("saved", crate::error::printable(saved)));
+    }
     if !report.written {
         text.push_str(&row("written", styled(text::WRONG, "no")));
     }

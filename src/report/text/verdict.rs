@@ -2,7 +2,7 @@
 
 use super::{STAYS, WELL, WRONG, counted, name, row, seconds, styled};
 use crate::report::VerifyReport;
-use crate::verify::{Execution, Outcome, Site, Tier, Verdict};
+use crate::verify::{Execution, Outcome, Site, SiteNode, Tap, Tier, Verdict};
 
 /// Places and differences that are shown without being asked for all.
 const SHOWN: usize = 10;
@@ -71,6 +71,9 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
     text.push_str(&runs(&verdict.execution));
+    for (label, said) in [("again", &report.again), ("saved", &report.saved)] {
+        text.extend(said.iter().map(|said| row(label, crate::error::printable(said))));
+    }
     text.push_str(&row("time", seconds(report.seconds)));
     text
 }
@@ -96,8 +99,9 @@ fn place(site: &Site) -> String {
         Outcome::NotJudged => STAYS,
         Outcome::Differs => WRONG,
     };
-    let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(&site.node), name(&site.value));
-    line.push_str(&format!(" ({} | {})", site.before.join(", "), site.after.join(", ")));
+    let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(site.node()), name(&site.value));
+    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
+    line.push_str(&format!(" ({} | {})", operators(&site.before), operators(&site.after)));
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
@@ -121,11 +125,13 @@ fn place(site: &Site) -> String {
 
 fn runs(execution: &Execution) -> String {
     match execution {
-        Execution::Ran { engine, samples, seed, inputs, assumptions, outputs_equal } => {
+        Execution::Ran { engine, samples, seed, data_sets, taps, inputs, assumptions, outputs_equal } => {
             let from = seed.map_or_else(|| "inputs as given".to_owned(), |s| format!("seed {s}"));
             let equal = counted(*outputs_equal as u64, "output");
             let mut text =
                 row("run", format!("{}, {}, {from}: {equal} bit-equal", name(engine), counted(*samples as u64, "sample")));
+            data_sets.iter().for_each(|set| text.push_str(&row("test data", name(set))));
+            taps.iter().for_each(|found| text.push_str(&row("tap", tap(found))));
             inputs.iter().for_each(|i| text.push_str(&row("input", name(i))));
             assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
             text
@@ -135,17 +141,30 @@ fn runs(execution: &Execution) -> String {
     }
 }
 
+fn tap(found: &Tap) -> String {
+    let place = found.place.as_ref().map(|place| format!(" {}", crate::error::printable(place))).unwrap_or_default();
+    match found.largest {
+        Some(0.0) => format!("{}: equal bit for bit", name(&found.value)),
+        Some(largest) => {
+            format!("{}: differs by at most {largest:.3e}, of at most {:.3e}{place}", name(&found.value), found.magnitude)
+        }
+        None => format!("{}: cannot be compared{place}", name(&found.value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::verify::Difference;
 
     fn sample() -> Verdict {
+        let node = |operator: &str| SiteNode { index: 0, operator: operator.into(), name: "conv1".into(), outputs: vec![] };
         let site = Site {
             value: "y".into(),
-            before: vec!["Conv".into(), "BatchNormalization".into()],
-            after: vec!["Conv".into()],
-            node: "conv1".into(),
+            before: vec![node("Conv"), node("BatchNormalization")],
+            after: vec![node("Conv")],
+            changed: vec!["W".into()],
+            rounding: None,
             worst: Some(0.42),
             place: Some("[0,1]: 1 for 1.5".into()),
             certificate: None,
@@ -157,6 +176,8 @@ mod tests {
             engine: "tract 0".into(),
             samples: 1,
             seed: Some(3),
+            data_sets: vec![],
+            taps: vec![],
             inputs: vec!["x float[1,2]".into()],
             assumptions: vec!["N = 1".into()],
             outputs_equal: 1,
@@ -167,7 +188,7 @@ mod tests {
 
     fn report(verdict: Verdict) -> VerifyReport {
         let (schema, version) = (crate::report::schema("verify"), "0".to_owned());
-        VerifyReport { schema, version, before: "a".into(), after: "b".into(), verdict, seconds: 0.5 }
+        VerifyReport { schema, version, before: "a".into(), after: "b".into(), verdict, again: None, saved: None, seconds: 0.5 }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use crate::model::Element;
 
 /// Half a place, and a little for the arithmetic of the judge.
-pub(super) const ONCE: f64 = 0.5001;
+pub const ONCE: f64 = 0.5001;
 /// What f64 itself may do to a product of a few factors, relative to it.
 pub(super) const PRODUCT: f64 = 1.0 / (1_u64 << 50) as f64;
 /// What f64 itself may do to a sum, relative to its magnitudes.
-pub(super) const SUM: f64 = 1.0 / (1_u64 << 49) as f64;
+pub const SUM: f64 = 1.0 / (1_u64 << 49) as f64;
 /// Units of roundoff that arithmetic in the model's own type may lose.
-pub(super) const FOREIGN: f64 = 8.0;
+pub const FOREIGN: f64 = 8.0;
 
 /// The distances between neighbours of a floating point type.
 #[derive(Clone, Copy, Debug)]

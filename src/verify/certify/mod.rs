@@ -20,6 +20,7 @@ use crate::verify::Tier;
 use crate::verify::region::Site;
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
+pub use limit::{FOREIGN, ONCE, SUM};
 use tally::{Place, Spot, Tally};
 
 /// What the constants of a site say.

@@ -140,7 +140,7 @@ pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Array>, CouldNotRun> {
     Ok(arrays)
 }
 
-fn read_npy<R: Read>(file: NpyFile<R>) -> std::io::Result<Array> {
+pub(super) fn read_npy<R: Read>(file: NpyFile<R>) -> std::io::Result<Array> {
     let invalid = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned());
     let columns_first = file.order() != npyz::Order::C && file.shape().len() > 1;
     let dims: Option<Vec<usize>> = file.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();

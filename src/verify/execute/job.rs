@@ -1,6 +1,5 @@
 //! What the process that runs models can be asked: a job in, a report out, no tensors.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -10,7 +9,8 @@ use super::CouldNotRun;
 use super::array::{Array, Data};
 use super::bind::{InputSpec, Sizes};
 use super::flatten::Branch;
-use super::inputs::{read_npz, seeded_inputs};
+use super::given::Given;
+use super::inputs::seeded_inputs;
 use super::load::load;
 use super::prepare::prepare;
 use super::region::{RegionReport, Regions};
@@ -48,7 +48,7 @@ pub struct Whole {
     pub model: PathBuf,
     /// What the user says about sizes.
     pub sizes: Sizes,
-    /// A `.npz` file with values for some or all inputs.
+    /// A file or folder with values for some or all inputs, as [`super::Given`] reads it.
     pub inputs: Option<PathBuf>,
     /// The seed of the values for the others.
     pub seed: u64,
@@ -102,7 +102,7 @@ impl Job {
 
 impl Whole {
     fn run(&self) -> Result<Vec<WholeReport>, CouldNotRun> {
-        let given = self.inputs.as_deref().map(read_npz).transpose()?.unwrap_or_default();
+        let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
         let (first, branches) = self.branch(Branch::Then, &given)?;
         let mut reports = vec![first];
         if branches {
@@ -111,20 +111,21 @@ impl Whole {
         Ok(reports)
     }
 
-    fn branch(&self, branch: Branch, given: &BTreeMap<String, Array>) -> Result<(WholeReport, bool), CouldNotRun> {
+    fn branch(&self, branch: Branch, given: &Given) -> Result<(WholeReport, bool), CouldNotRun> {
         let start = Instant::now();
         let prepared = prepare(load(&self.model)?, branch)?;
         let (assumptions, branches) = (prepared.assumptions.clone(), prepared.branches);
         let narrow = prepared.narrow.clone();
         let mut sizes = self.sizes.clone();
         let loaded = Loaded::parse(prepared, &[])?;
+        let given = given.by_name(&loaded.inputs())?;
         for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
             if let Some(value) = given.get(input.name()) {
                 sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
             }
         }
         let (inputs, run) = loaded.fit(&sizes)?;
-        let values = seeded_inputs(&inputs, self.seed, given)?;
+        let values = seeded_inputs(&inputs, self.seed, &given)?;
         let load_seconds = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let outputs = run.run(&values)?;

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use super::array::Array;
 use super::bind::{InputSpec, Sizes};
 use super::flatten::Branch;
-use super::inputs::{read_npz, seeded_inputs};
+use super::given::Given;
+use super::inputs::seeded_inputs;
 use super::job::{Job, Whole};
 use super::load::load_moved;
 use super::prepare::{Prepared, prepare_edited};
@@ -50,8 +51,12 @@ pub struct Relay {
     pub units_once: f64,
     /// What the user says about sizes.
     pub sizes: Sizes,
-    /// A `.npz` file with values for some or all inputs.
+    /// A file or folder with values for some or all inputs, as [`Given`] reads it.
     pub inputs: Option<PathBuf>,
+    /// Folders of the same kind, each for a run more; those that do not fit are left out.
+    pub data_sets: Vec<PathBuf>,
+    /// Values of both main graphs whose difference is wanted.
+    pub taps: Vec<String>,
     /// The seed of the values for the others.
     pub seed: u64,
     /// How many runs with different seeds.
@@ -99,14 +104,31 @@ pub struct RelayReport {
     pub samples: usize,
     /// Whether values were drawn for any input.
     pub seeded: bool,
+    /// The sets of test data that were run, by name.
+    pub data_sets: Vec<String>,
     /// What was taken for granted, one sentence each.
     pub assumptions: Vec<String>,
+    /// The differences of values that were asked for.
+    pub taps: Vec<TapReport>,
     /// Every site that was run; one in a function that is called twice is there twice.
     pub sites: Vec<SiteReport>,
     /// How many outputs were equal bit for bit in all runs.
     pub outputs_equal: usize,
     /// Outputs that were not, each with where.
     pub outputs_apart: Vec<(String, String)>,
+}
+
+/// How far a value of the second model is from the first's, where all before the last site is equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TapReport {
+    /// The value.
+    pub value: String,
+    /// The largest difference of an element; absent if the values cannot be compared.
+    pub largest: Option<f64>,
+    /// The largest magnitude in the first model.
+    pub magnitude: f64,
+    /// Where the largest difference is.
+    pub place: Option<String>,
 }
 
 /// What came of a site.
@@ -136,6 +158,8 @@ struct Leader {
     values: BTreeMap<String, Array>,
     /// What its sites make and what its outputs are.
     kept: BTreeMap<String, Array>,
+    /// Values that were asked for and are neither.
+    tapped: BTreeMap<String, Array>,
     /// Fingerprints of what its sites read.
     read: BTreeMap<String, u64>,
     sites: Vec<FlatSite>,
@@ -152,28 +176,41 @@ impl Relay {
     /// # Errors
     /// Why one of them could not be run.
     pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
-        let given = self.inputs.as_deref().map(read_npz).transpose()?.unwrap_or_default();
+        let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
         let mut gathered = Gathered::default();
         let mut samples = 0;
         for sample in 0..self.samples.max(1) {
             let seed = self.seed.wrapping_add(sample as u64);
-            let leader = self.lead(Branch::Then, seed, &given).map_err(|error| self.alone(error))?;
-            let (branches, seeded) = (leader.branches, leader.seeded);
-            self.follow(Branch::Then, leader, &mut gathered)?;
-            if branches {
-                let leader = self.lead(Branch::Else, seed, &given)?;
-                self.follow(Branch::Else, leader, &mut gathered)?;
-            }
+            let seeded = self.sample(seed, &given, &mut gathered).map_err(|error| self.alone(error))?;
             samples += 1;
             if !seeded {
                 // Nothing would change.
                 break;
             }
         }
+        for set in &self.data_sets {
+            let name = set.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match Given::read(set).and_then(|given| self.sample(self.seed, &given, &mut gathered)) {
+                Ok(_) => gathered.report.data_sets.push(name),
+                Err(error) => gathered.report.assumptions.push(format!("{name} does not belong to the model: {error}")),
+            }
+        }
         let mut report = gathered.report(samples);
         report.assumptions.sort_unstable();
         report.assumptions.dedup();
         Ok(report)
+    }
+
+    /// Both models on one set of inputs, with each branch of every If. Returns whether any value was drawn.
+    fn sample(&self, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<bool, CouldNotRun> {
+        let leader = self.lead(Branch::Then, seed, given)?;
+        let (branches, seeded) = (leader.branches, leader.seeded);
+        self.follow(Branch::Then, leader, gathered)?;
+        if branches {
+            let leader = self.lead(Branch::Else, seed, given)?;
+            self.follow(Branch::Else, leader, gathered)?;
+        }
+        Ok(seeded)
     }
 
     /// What is said if the second model does not run: more if the first would.
@@ -190,7 +227,7 @@ impl Relay {
     }
 
     /// The second model, as it is.
-    fn lead(&self, branch: Branch, seed: u64, given: &BTreeMap<String, Array>) -> Result<Leader, CouldNotRun> {
+    fn lead(&self, branch: Branch, seed: u64, given: &Given) -> Result<Leader, CouldNotRun> {
         let mut model = load_moved(&self.after, &self.moved_sides)?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
         computed::settle(&mut model, &self.after, &self.moved_sides, self.freeze)?;
@@ -202,12 +239,13 @@ impl Relay {
         let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
         let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
         let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).collect();
-        let taps: Vec<String> = outputs.iter().chain(&inputs).cloned().collect();
+        let taps: Vec<String> = outputs.iter().chain(&inputs).chain(&self.taps).cloned().collect();
         let Prepared { branches, ref assumptions, .. } = prepared;
         let assumptions = assumptions.clone();
         let loaded = Loaded::parse(prepared, &taps)?;
         let mut sizes = self.sizes.clone();
         let results: Vec<String> = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
+        let given = given.by_name(&loaded.inputs())?;
         for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
             if let Some(value) = given.get(input.name()) {
                 sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
@@ -215,18 +253,20 @@ impl Relay {
         }
         let (specs, run) = loaded.fit(&sizes)?;
         drop(loaded);
-        let values = seeded_inputs(&specs, seed, given)?;
+        let values = seeded_inputs(&specs, seed, &given)?;
         let seeded = specs.iter().any(|spec| !given.contains_key(&spec.name));
         let (mut kept, mut read) = (BTreeMap::new(), BTreeMap::new());
         run.each(&values, &mut |name, value| {
             if inputs.iter().any(|input| input == name) {
                 read.insert(name.to_owned(), judge::fingerprint(&value));
             }
-            if outputs.iter().chain(&results).any(|output| output == name) {
+            if outputs.iter().chain(&results).chain(&self.taps).any(|output| output == name) {
                 kept.insert(name.to_owned(), value);
             }
         })?;
-        Ok(Leader { specs, values, kept, read, sites, narrow, branches, assumptions, seeded })
+        let wanted = |name: &&String| !outputs.contains(name) && !results.contains(name);
+        let tapped = self.taps.iter().filter(wanted).filter_map(|name| kept.remove_entry(name)).collect();
+        Ok(Leader { specs, values, kept, tapped, read, sites, narrow, branches, assumptions, seeded })
     }
 
     /// The first model, with the results of the sites put in place of its own.
@@ -244,7 +284,8 @@ impl Relay {
             sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
         narrow.iter_mut().zip(&leader.narrow).for_each(|(ours, theirs)| *ours |= theirs);
         let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
-        let taps: Vec<String> = own.chain(sites.iter().flat_map(|site| site.inputs.clone())).collect();
+        let taps = own.chain(sites.iter().flat_map(|site| site.inputs.clone()));
+        let taps: Vec<String> = taps.chain(self.taps.iter().cloned()).collect();
         let loaded = Loaded::parse(prepared, &taps)?;
         let (mut specs, mut values) = (leader.specs.clone(), leader.values.clone());
         let theirs = leader.sites.iter().flat_map(|site| &site.outputs);
@@ -258,6 +299,7 @@ impl Relay {
         drop(loaded);
         let mut found = run.run(&values)?;
         drop((run, values));
+        self.tapped(&sites, &leader, &found, gathered);
         for ((site, theirs), narrow) in sites.iter().zip(&leader.sites).zip(narrow) {
             let report = judge::site(self, (site, theirs), &leader, &mut found, narrow)?;
             gathered.site(report);
@@ -269,6 +311,20 @@ impl Relay {
         }
         gathered.context(&leader);
         Ok(())
+    }
+}
+
+impl Relay {
+    /// The differences that were asked for. Where a site's result was forced, its own is what is compared.
+    fn tapped(&self, sites: &[FlatSite], leader: &Leader, found: &BTreeMap<String, Array>, gathered: &mut Gathered) {
+        for name in &self.taps {
+            let own = sites.iter().flat_map(|site| &site.outputs).find(|output| output.name == *name);
+            let ours = found.get(own.map_or(name, |output| &output.own));
+            let theirs = leader.kept.get(name).or_else(|| leader.tapped.get(name));
+            if let (Some(ours), Some(theirs)) = (ours, theirs) {
+                gathered.tap(judge::tap(name, theirs, ours));
+            }
+        }
     }
 }
 
@@ -300,6 +356,14 @@ impl Gathered {
                 old.apart = old.apart.take().or(report.apart);
                 old.unjudged = old.unjudged.take().or(report.unjudged);
             }
+        }
+    }
+
+    fn tap(&mut self, found: TapReport) {
+        match self.report.taps.iter_mut().find(|tap| tap.value == found.value) {
+            Some(tap) if tap.largest.is_some_and(|old| found.largest.is_none_or(|new| new > old)) => *tap = found,
+            Some(_) => {}
+            None => self.report.taps.push(found),
         }
     }
 

@@ -61,6 +61,11 @@ impl Loaded {
         &self.signature
     }
 
+    /// The names of the inputs, in order.
+    pub fn inputs(&self) -> Vec<&str> {
+        self.signature.graph.iter().flat_map(|graph| &graph.input).map(|input| input.name()).collect()
+    }
+
     /// Analyses the model for inputs of these sizes.
     ///
     /// # Errors

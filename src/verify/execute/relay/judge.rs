@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::CouldNotRun;
 use super::edit::FlatSite;
-use super::{Array, Leader, Relay, SiteReport, array::Data, gone};
+use super::{Array, Leader, Relay, SiteReport, TapReport, array::Data, gone};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -42,6 +42,32 @@ pub(super) fn apart(found: &Array, expected: &Array) -> Option<String> {
         (Data::Bool(f), Data::Bool(e)) => first(f.iter().zip(e).position(|(a, b)| a != b)).map(|at| format!("at {at}")),
         _ => Some("its type is another".to_owned()),
     }
+}
+
+/// How far two values are from each other, plainly.
+pub(super) fn tap(name: &str, found: &Array, expected: &Array) -> TapReport {
+    let mut report = TapReport { value: name.to_owned(), largest: None, magnitude: 0.0, place: None };
+    let (Data::Float(f), Data::Float(e)) = (&found.data, &expected.data) else {
+        let same = apart(found, expected).is_none();
+        return TapReport { largest: same.then_some(0.0), place: apart(found, expected), ..report };
+    };
+    if found.dims != expected.dims {
+        return TapReport { place: apart(found, expected), ..report };
+    }
+    report.magnitude = e.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| x.abs().max(most));
+    let mut largest = 0.0;
+    for (at, (f, e)) in f.iter().zip(e).enumerate().filter(|(_, (f, e))| bits(**f) != bits(**e)) {
+        let distance = (f - e).abs();
+        if !distance.is_finite() {
+            let place = format!("at {}: found {f:e}, expected {e:e}", index(&found.dims, at));
+            return TapReport { place: Some(place), ..report };
+        }
+        if distance > largest {
+            largest = distance;
+            report.place = Some(format!("at {}: found {f:e}, expected {e:e}", index(&found.dims, at)));
+        }
+    }
+    TapReport { largest: Some(largest), ..report }
 }
 
 /// The position of an element.

@@ -1,0 +1,299 @@
+//! The certificate file: what was shown about two files, bound to their bytes, so that anybody can show it again.
+//!
+//! A statement, not a proof: whoever doubts it judges the files again, with this program or another. Nothing is read or judged
+//! here; `docs/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
+
+use crate::verify::certify::{FOREIGN, ONCE, SUM};
+use crate::verify::{Execution, Outcome, Site, Tier, Verdict};
+
+/// The name of the layout.
+pub const SCHEMA: &str = "bnfold.certificate/1";
+
+/// How far a share of a limit may be from the one that is stated: other processors add up in another order.
+const SHARE: f64 = 1e-3;
+/// The same, relative, for what is computed from constants without an engine.
+const COMPUTED: f64 = 1e-9;
+
+/// What was shown about two files.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Certificate {
+    /// The name of this layout.
+    pub schema: String,
+    /// The version of the program that judged.
+    pub bnfold: String,
+    /// The first model.
+    pub before: Subject,
+    /// The second model.
+    pub after: Subject,
+    /// How it was judged.
+    pub conditions: Conditions,
+    /// How far constants may be off.
+    pub limits: Limits,
+    /// What the verdict rests on.
+    pub layers: Vec<Layer>,
+    /// What was found.
+    pub verdict: Verdict,
+}
+
+/// A model with all its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Subject {
+    /// The model file.
+    pub model: HashedFile,
+    /// Its side files, by their locations in the model.
+    pub sides: Vec<HashedFile>,
+}
+
+/// A file and its content, as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HashedFile {
+    /// Its path, as it was named.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// How two models were judged, as far as it decides what is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Conditions {
+    /// Whether initializers that are also inputs were taken for constants.
+    pub freeze_initializers: bool,
+    /// Sizes of symbolic dimensions, by name.
+    pub dims: Vec<(String, usize)>,
+    /// Shapes of inputs, by name.
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// Files with values of inputs.
+    pub inputs: Vec<HashedFile>,
+    /// The seed of synthetic values.
+    pub seed: u64,
+    /// How many sets of synthetic inputs.
+    pub samples: usize,
+    /// Whether sites were not run alone.
+    pub quick: bool,
+}
+
+/// How far folded constants may be off, by tier. `ulp` is the distance to the next number of the constant's type, a unit its
+/// unit roundoff; biases are measured on the scale of the magnitudes that they are the sum of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case", tag = "tier"))]
+pub enum Limits {
+    /// Computed in f64 and rounded once.
+    Own {
+        /// Of a weight, in ulp.
+        weight_ulp: f64,
+        /// Of a bias, in ulp.
+        bias_ulp: f64,
+        /// Added for a bias, times the magnitudes.
+        bias_magnitude: f64,
+        /// In runs, in units.
+        run_units: f64,
+    },
+    /// Computed by any sane arithmetic in the model's type.
+    Foreign {
+        /// Of a weight, in units relative to it.
+        weight_units: f64,
+        /// Of a bias, in units of the magnitudes; where a map went forward, 2√n more for sums of n.
+        bias_units: f64,
+        /// Added for a bias, times the magnitudes.
+        bias_magnitude: f64,
+        /// In runs, in units.
+        run_units: f64,
+    },
+}
+
+/// A part of the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Layer {
+    /// `structure`, `constants`, `alone` or `whole`.
+    pub name: String,
+    /// How many sites it says something about; for `whole` and `structure`, whether it ran, as 1 or 0.
+    pub count: usize,
+    /// Why it is not complete, if it is not.
+    pub missing: Option<String>,
+}
+
+impl Certificate {
+    /// States a verdict about two files.
+    pub fn new(before: Subject, after: Subject, conditions: Conditions, verdict: Verdict) -> Certificate {
+        let limits = Limits::of(verdict.tier);
+        let layers = layers(&verdict, conditions.quick);
+        let (schema, bnfold) = (SCHEMA.to_owned(), super::VERSION.to_owned());
+        Certificate { schema, bnfold, before, after, conditions, limits, layers, verdict }
+    }
+
+    /// What another judgement of the same files does not bear out. Empty if all that is stated holds.
+    pub fn refuted_by(&self, found: &Certificate) -> Vec<String> {
+        let mut refuted = Vec::new();
+        if self.schema != SCHEMA {
+            refuted.push(format!("the layout is {}, which is not known here", self.schema));
+        }
+        let (stated, now) = (&self.verdict, &found.verdict);
+        if now.outcome > stated.outcome {
+            refuted.push(format!("it says `{}`, found: {}", stated.outcome.words(), now.outcome.words()));
+        }
+        if self.limits != found.limits || stated.tier != now.tier {
+            refuted.push("its limits are not those of its tier".to_owned());
+        }
+        if stated.rounded_once == Some(true) && now.rounded_once != Some(true) {
+            refuted.push("it says that every constant was rounded once".to_owned());
+        }
+        for layer in &self.layers {
+            let again = found.layers.iter().find(|other| other.name == layer.name);
+            if again.is_none_or(|again| again.count < layer.count || again.missing.is_some() && layer.missing.is_none()) {
+                let now = again.map_or(0, |again| again.count);
+                refuted.push(format!("it rests on {} of {}, found: {now}", layer.name, layer.count));
+            }
+        }
+        if stated.differences != now.differences {
+            refuted.push("the differences that are no folds are others".to_owned());
+        }
+        for site in &now.sites {
+            match stated.sites.iter().find(|other| other.value == site.value && other.before == site.before) {
+                Some(other) => refuted.extend(worse(other, site).map(|what| format!("`{}`: {what}", site.value))),
+                None => refuted.push(format!("it says nothing of the fold at `{}`", site.value)),
+            }
+        }
+        if stated.sites.len() != now.sites.len() {
+            refuted.push(format!("it lists {} folds, found: {}", stated.sites.len(), now.sites.len()));
+        }
+        refuted
+    }
+
+    /// Whether what is stated is that the models are equal.
+    pub fn is_favourable(&self) -> bool {
+        matches!(self.verdict.outcome, Outcome::Equal | Outcome::EqualWithinRounding)
+    }
+}
+
+impl Limits {
+    /// The limits of a tier.
+    pub fn of(tier: Tier) -> Limits {
+        let run_units = tier.units();
+        match tier {
+            Tier::Own => Limits::Own { weight_ulp: ONCE, bias_ulp: ONCE, bias_magnitude: SUM, run_units },
+            Tier::Foreign => Limits::Foreign { weight_units: FOREIGN, bias_units: FOREIGN, bias_magnitude: SUM, run_units },
+        }
+    }
+}
+
+fn layers(verdict: &Verdict, quick: bool) -> Vec<Layer> {
+    let layer = |name: &str, count, missing| Layer { name: name.to_owned(), count, missing };
+    let all = verdict.sites.len();
+    let constants = verdict.sites.iter().filter(|site| site.certificate.is_some()).count();
+    let alone = verdict.sites.iter().filter_map(|site| site.alone.as_ref());
+    let skipped = alone.clone().find_map(|alone| alone.skipped.clone());
+    let alone = alone.filter(|alone| alone.skipped.is_none()).count();
+    let short = |count: usize, why: &str| (count < all).then(|| why.to_owned());
+    let alone_missing = if quick { Some("not asked for".to_owned()) } else { skipped.or(short(alone, "not run")) };
+    let whole = match &verdict.execution {
+        Execution::Ran { .. } => layer("whole", 1, None),
+        Execution::NotRun { reason } => layer("whole", 0, Some(reason.clone())),
+        Execution::NotNeeded => layer("whole", 0, Some("not needed".to_owned())),
+    };
+    vec![
+        layer("structure", 1, None),
+        layer("constants", constants, short(constants, "constants of another form")),
+        layer("alone", alone, alone_missing.filter(|_| all > 0)),
+        whole,
+    ]
+}
+
+/// What is worse at a site than stated, or otherwise than stated.
+fn worse(stated: &Site, found: &Site) -> Option<String> {
+    if (&stated.after, &stated.changed, &stated.rounding) != (&found.after, &found.changed, &found.rounding) {
+        return Some("its nodes or constants are others than stated".to_owned());
+    }
+    if found.outcome > stated.outcome {
+        return Some(format!("stated as {}, found: {}", stated.outcome.words(), found.outcome.words()));
+    }
+    let above = |what: &str, stated: f64, found: f64, slack: f64| {
+        // A number that is none is no statement.
+        (!stated.is_finite() || found > stated + slack).then(|| format!("the {what} is {found:.6}, stated as {stated:.6}"))
+    };
+    let computed = |what, stated: f64, found: f64| above(what, stated, found, stated.abs() * COMPUTED);
+    if let (Some(s), Some(f)) = (&stated.certificate, &found.certificate) {
+        let shares = computed("share of the limit of its constants", s.worst, f.worst)
+            .or_else(|| computed("share of the limit for constants that were rounded once", s.once, f.once))
+            .or_else(|| computed("distance in ulp", s.ulp, f.ulp))
+            .or_else(|| computed("distance in units", s.units, f.units))
+            .or_else(|| computed("distance of its biases in units", s.shift_units, f.shift_units));
+        let place = (s.place != f.place && shares.is_none()).then(|| "the place of the largest share is another".to_owned());
+        if let Some(what) = shares.or(place) {
+            return Some(what);
+        }
+    }
+    if let (Some(s), Some(f)) = (&stated.alone, &found.alone) {
+        let shares = above("share of the limit with zeros", s.zeros, f.zeros, SHARE)
+            .or_else(|| above("share of the limit with dense numbers", s.dense, f.dense, SHARE))
+            .or_else(|| above("share of the limit with impulses", s.impulses, f.impulses, SHARE))
+            .or_else(|| above("share of the limit of the control", s.control, f.control, 1.0));
+        if shares.is_some() {
+            return shares;
+        }
+    }
+    match (stated.worst, found.worst) {
+        (Some(stated), Some(found)) => above("share of the limit in the run of the whole", stated, found, SHARE),
+        (Some(_), None) => Some("no run came by it".to_owned()),
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{Alone, Certificate as Constants};
+
+    fn stated() -> Certificate {
+        let site = Site {
+            value: "y".into(),
+            before: vec![],
+            after: vec![],
+            changed: vec![],
+            rounding: None,
+            worst: Some(0.5),
+            place: None,
+            certificate: Some(Constants { worst: 0.5, ulp: 0.4, ..Constants::default() }),
+            alone: Some(Alone { dense: 0.25, ..Alone::default() }),
+            outcome: Outcome::EqualWithinRounding,
+            reason: None,
+        };
+        let execution = Execution::NotRun { reason: "r".into() };
+        let outcome = Outcome::EqualWithinRounding;
+        let verdict =
+            Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites: vec![site], differences: vec![], execution };
+        let file = HashedFile { file: "m".into(), bytes: 1, sha256: "0".into() };
+        let subject = Subject { model: file, sides: vec![] };
+        Certificate::new(subject.clone(), subject, Conditions::default(), verdict)
+    }
+
+    #[test]
+    fn each_statement_that_is_too_good_is_refuted() {
+        let found = stated();
+        assert_eq!(stated().refuted_by(&found), Vec::<String>::new());
+        let changes: [fn(&mut Certificate); 8] = [
+            |c| c.verdict.sites[0].worst = Some(0.4),
+            |c| c.verdict.sites[0].certificate.as_mut().unwrap().ulp = 0.39,
+            |c| c.verdict.sites[0].certificate.as_mut().unwrap().worst = f64::NAN,
+            |c| c.verdict.sites[0].alone.as_mut().unwrap().dense = 0.2,
+            |c| c.verdict.outcome = Outcome::Equal,
+            |c| c.verdict.sites.clear(),
+            |c| c.limits = Limits::of(Tier::Foreign),
+            |c| c.layers[3] = Layer { name: "whole".into(), count: 1, missing: None },
+        ];
+        for (index, change) in changes.into_iter().enumerate() {
+            let mut changed = stated();
+            change(&mut changed);
+            assert_ne!(changed.refuted_by(&found), Vec::<String>::new(), "{index}");
+        }
+        let mut modest = stated();
+        modest.verdict.sites[0].worst = Some(0.6);
+        assert_eq!(modest.refuted_by(&found), Vec::<String>::new());
+    }
+}

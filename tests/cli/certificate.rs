@@ -1,0 +1,214 @@
+//! Certificate files: written, judged again, checked by an independent program, refused when anything was changed; and
+//! failures that are saved.
+
+use prost::Message as _;
+use serde_json::Value;
+
+use super::{Answer, Folder};
+
+/// Two convolutions, one behind a BatchNormalization that goes forward, and a product.
+const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,2,4,4] x) => (float[1,5] y)
+    <float[3,2,3,3] W = dyadic(1), float[3] B = dyadic(9), float[3] s = dyadic(2), float[3] b = dyadic(3),
+     float[3] m = {1, -0.5, 0.25}, float[3] v = {0.3, 1.1, 4.7}, float[5,3] k = dyadic(4), float[5] c5 = dyadic(6),
+     float[3] s1 = dyadic(12), float[3] b1 = dyadic(13)>
+    { c = Conv <pads = [1, 1, 1, 1]> (x, W, B)  n = BatchNormalization (c, s, b, m, v)  r = Relu (n)  p = GlobalAveragePool (r)
+      f = Flatten (p)  q = BatchNormalization (f, s1, b1, m, v)  y = Gemm <transB = 1> (q, k, c5) }"#;
+
+/// A word of what is said about a change, and the change.
+type Change = (&'static str, fn(&mut Value));
+
+fn folded() -> Folder {
+    let folder = Folder::new(&[("a.onnx", NET)]);
+    folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--certificate", "c.json"]).expect(0);
+    folder
+}
+
+fn stated(folder: &Folder) -> Value {
+    serde_json::from_slice(&folder.read("c.json")).unwrap()
+}
+
+/// A certificate with a change.
+fn changed(folder: &Folder, change: impl FnOnce(&mut Value)) {
+    let mut certificate = stated(folder);
+    change(&mut certificate);
+    folder.write("changed.json", &serde_json::to_vec(&certificate).unwrap());
+}
+
+fn number(value: &mut Value, factor: f64) {
+    *value = (value.as_f64().unwrap() * factor).into();
+}
+
+/// Multiplies the first weight of the folded convolution.
+fn tampered(folder: &Folder, factor: f32) {
+    let mut model = bnfold::onnx::ModelProto::decode(&folder.read("b.onnx")[..]).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    let name = graph.node[0].input[1].clone();
+    let weight = graph.initializer.iter_mut().find(|t| t.name() == name).unwrap();
+    let bytes = weight.raw_data.as_mut().unwrap();
+    let first = f32::from_le_bytes(bytes[..4].try_into().unwrap());
+    bytes[..4].copy_from_slice(&(first * factor).to_le_bytes());
+    folder.write("wrong.onnx", &model.encode_to_vec());
+}
+
+/// What a certificate would be if the tampered model were the one that it speaks of.
+fn rehashed(folder: &Folder) {
+    let wrong = folder.run(&["verify", "a.onnx", "wrong.onnx", "--certificate", "wrong.json"]);
+    assert_eq!(wrong.code, Some(1));
+    let wrong: Value = serde_json::from_slice(&folder.read("wrong.json")).unwrap();
+    changed(folder, |certificate| certificate["after"] = wrong["after"].clone());
+}
+
+#[test]
+fn a_certificate_holds_and_says_what_it_is_about() {
+    let folder = folded();
+    let certificate = stated(&folder);
+    assert_eq!(certificate["schema"], "bnfold.certificate/1");
+    assert_eq!(certificate["after"]["model"]["file"], "b.onnx");
+    assert_eq!(certificate["verdict"]["sites"].as_array().unwrap().len(), 2);
+    let answer = folder.run(&["verify", "--recheck", "c.json", "--format", "json"]).expect(0);
+    assert_eq!(answer.json()["holds"], true);
+    folder.run(&["verify", "--recheck", "c.json", "a.onnx", "b.onnx"]).expect(0);
+    // The models may have moved with it.
+    for name in ["a.onnx", "b.onnx", "c.json"] {
+        folder.write(&format!("other/{name}"), &folder.read(name));
+        std::fs::remove_file(folder.path(name)).unwrap();
+    }
+    folder.run(&["verify", "--recheck", "other/c.json"]).expect(0);
+    folder.run(&["verify", "--recheck", "other/a.onnx"]).expect(2);
+}
+
+#[test]
+fn a_certificate_that_says_too_much_does_not_hold() {
+    let folder = folded();
+    let changes: [Change; 7] = [
+        ("a hash", |c| c["after"]["model"]["sha256"] = "0".repeat(64).into()),
+        ("a limit of the tier", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
+        ("a limit of a constant", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
+        ("a share", |c| number(&mut c["verdict"]["sites"][0]["worst"], 0.5)),
+        ("a distance", |c| number(&mut c["verdict"]["sites"][1]["certificate"]["ulp"], 0.99)),
+        ("a site less", |c| drop(c["verdict"]["sites"].as_array_mut().unwrap().pop())),
+        ("another constant", |c| c["verdict"]["sites"][0]["changed"][0] = "k".into()),
+    ];
+    for (what, change) in changes {
+        changed(&folder, change);
+        let answer = folder.run(&["verify", "--recheck", "changed.json"]).expect(1);
+        assert!(answer.out.contains("does not hold"), "{what}: {answer:?}");
+    }
+    tampered(&folder, 1.0001);
+    folder.run(&["verify", "--recheck", "c.json", "a.onnx", "wrong.onnx"]).expect(1);
+    rehashed(&folder);
+    folder.run(&["verify", "--recheck", "changed.json", "a.onnx", "wrong.onnx"]).expect(1);
+    // What says that models differ is no reason to be content.
+    folder.run(&["verify", "--recheck", "wrong.json"]).expect(1);
+}
+
+#[test]
+fn the_published_schema_describes_it() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/certificate.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let folder = folded();
+    tampered(&folder, 1.0001);
+    rehashed(&folder);
+    folder.run(&["verify", "a.onnx", "a.onnx", "--certificate", "same.json"]).expect(0);
+    for name in ["c.json", "wrong.json", "changed.json", "same.json"] {
+        let certificate: Value = serde_json::from_slice(&folder.read(name)).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&certificate).map(|e| format!("{e} at {}", e.instance_path)).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+    }
+    changed(&folder, |certificate| drop(certificate["before"].as_object_mut().unwrap().remove("model")));
+    assert!(!schema.is_valid(&serde_json::from_slice(&folder.read("changed.json")).unwrap()));
+}
+
+/// The independent checker, if a Python with onnx is named.
+#[allow(clippy::print_stderr)]
+fn checked(folder: &Folder, arguments: &[&str]) -> Option<Answer> {
+    let Some(python) = std::env::var_os("BNFOLD_PYTHON") else {
+        eprintln!("skipped: BNFOLD_PYTHON is not set");
+        return None;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/check_certificate.py");
+    let mut command = std::process::Command::new(python);
+    Some(Answer::of(command.current_dir(folder.path("")).arg(script).args(arguments).output().unwrap()))
+}
+
+#[test]
+fn an_independent_checker_accepts_ours_and_refuses_what_was_changed() {
+    let folder = folded();
+    let Some(answer) = checked(&folder, &["c.json"]) else { return };
+    assert!(answer.expect(0).out.starts_with("holds: 2 of 2 folds recomputed"));
+    let changes: [Change; 5] = [
+        ("another hash", |c| c["before"]["model"]["sha256"] = "0".repeat(64).into()),
+        ("limits", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
+        ("the limit", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
+        ("ulp", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["ulp"], 0.5)),
+        // A fold that is not listed is a difference elsewhere.
+        ("nodes outside", |c| drop(c["verdict"]["sites"].as_array_mut().unwrap().pop())),
+    ];
+    for (what, change) in changes {
+        changed(&folder, change);
+        let answer = checked(&folder, &["changed.json"]).unwrap().expect(1);
+        assert!(answer.out.contains(what), "{what}: {answer:?}");
+    }
+    tampered(&folder, 1.000_001);
+    assert!(checked(&folder, &["c.json", "a.onnx", "wrong.onnx"]).unwrap().expect(1).out.contains("another hash"));
+    rehashed(&folder);
+    let answer = checked(&folder, &["changed.json", "a.onnx", "wrong.onnx"]).unwrap().expect(1);
+    assert!(answer.out.contains("beyond their limits"), "{answer:?}");
+}
+
+#[test]
+fn a_failure_is_saved_as_a_pair_that_fails_again() {
+    let folder = folded();
+    tampered(&folder, 1.001);
+    let answer = folder.run(&["verify", "a.onnx", "wrong.onnx", "--save-failure", "failure", "--seed", "7"]).expect(1);
+    assert!(answer.out.contains("bnfold verify a.onnx wrong.onnx --seed=7"), "{answer:?}");
+    assert!(answer.out.contains("cd failure && bnfold verify before.onnx after.onnx --inputs input.npz"), "{answer:?}");
+    assert!(!answer.out.contains("not refused"), "{answer:?}");
+    let inputs = ["--inputs", "failure/input.npz"];
+    let again = folder.run(&[&["verify", "failure/before.onnx", "failure/after.onnx"][..], &inputs].concat()).expect(1);
+    assert!(again.out.contains("inputs as given"), "{again:?}");
+    assert_eq!(super::operators(&folder.path("failure/before.onnx")), ["Conv", "BatchNormalization"]);
+    folder.run(&["fold", "failure/before.onnx", "-o", "right.onnx"]).expect(0);
+    folder.run(&[&["verify", "failure/before.onnx", "right.onnx", "--exact"][..], &inputs].concat()).expect(0);
+}
+
+#[test]
+fn inputs_come_from_files_folders_and_test_data_beside_the_model() {
+    let folder = Folder::new(&[("m/a.onnx", NET)]);
+    folder.run(&["fold", "m/a.onnx", "-o", "b.onnx"]).expect(0);
+    let values: Vec<f32> = (0..32).map(|i| i as f32 / 8.0 - 2.0).collect();
+    let tensor =
+        |dims: Vec<i64>| bnfold::onnx::TensorProto { dims, data_type: Some(1), float_data: values.clone(), ..Default::default() };
+    folder.write("input.pb", &tensor(vec![1, 2, 4, 4]).encode_to_vec());
+    let mut npy = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 4, 4), }".to_vec();
+    npy.resize(79, b' ');
+    npy.push(b'\n');
+    npy.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    folder.write("x.npy", &npy);
+    folder.write("set/x.npy", &npy);
+    let verify = ["verify", "m/a.onnx", "b.onnx"];
+    for inputs in ["input.pb", "x.npy", "set"] {
+        let answer = folder.run(&[&verify[..], &["--inputs", inputs, "--certificate", "c.json"]].concat()).expect(0);
+        assert!(answer.out.contains("1 sample, inputs as given"), "{inputs}: {answer:?}");
+        folder.run(&["verify", "--recheck", "c.json"]).expect(0);
+    }
+    // Other values, another certificate.
+    folder.write("set/x.npy", &[&npy[..207], &[9]].concat());
+    folder.run(&["verify", "--recheck", "c.json"]).expect(1);
+    folder.write("m/test_data_set_0/input_0.pb", &tensor(vec![1, 2, 4, 4]).encode_to_vec());
+    folder.write("m/test_data_set_1/input_0.pb", &tensor(vec![1, 2, 2, 8]).encode_to_vec());
+    let answer = folder.run(&verify).expect(0);
+    assert!(answer.out.contains("test_data_set_0\n"), "{answer:?}");
+    assert!(answer.out.contains("test_data_set_1 does not belong to the model: "), "{answer:?}");
+}
+
+#[test]
+fn values_in_between_can_be_asked_for() {
+    let folder = folded();
+    let tapped = |name: &str| folder.run(&["verify", "a.onnx", "b.onnx", "--tap", name]);
+    assert!(tapped("p").expect(0).out.contains("p: equal bit for bit"));
+    assert!(tapped("n").expect(0).out.contains("n: differs by at most "));
+    assert!(tapped("pp").expect(2).err.contains("`p`"));
+    assert!(tapped("q").expect(2).err.contains("folded away"));
+}
