@@ -13,7 +13,7 @@ use prost::Message as _;
 
 #[test]
 fn what_every_operator_folds_is_right() {
-    let (mut count, mut largest, mut ran) = (0, 0.0_f64, 0);
+    let (mut count, mut largest, mut ran, mut open) = (0, 0.0_f64, 0, 0);
     let walked = bnfold::plan::SAMPLES.iter().chain(bnfold::constants::SAMPLES);
     for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(walked) {
         if !matches!(sample.expect, Expect::Folded { .. } | Expect::Partly { .. }) {
@@ -26,8 +26,14 @@ fn what_every_operator_folds_is_right() {
             continue;
         }
         let verdict = judge_with(&bytes, &folded, &VerifyOptions { samples: 3, ..options() });
-        if matches!(&verdict.execution, Execution::NotRun { reason } if reason.contains("opset 6 broadcasting")) {
-            assert_eq!(verdict.outcome, Outcome::NotJudged);
+        if verdict.outcome == Outcome::NotJudged {
+            // Only what the engine is known not to run, or to run in f32 alone, may stay open.
+            let known = ["opset 6 broadcasting", "the engine (tract) panicked", "DeformConv", "the direction", "24 bits of f32"];
+            let beyond = |why: &str| known.iter().any(|part| why.contains(part));
+            let run = matches!(&verdict.execution, Execution::NotRun { reason } if beyond(reason));
+            let site = verdict.sites.iter().any(|site| site.reason.as_deref().is_some_and(beyond));
+            assert!(run || site, "{}: {verdict:#?}", sample.text);
+            open += 1;
             continue;
         }
         largest = largest.max(right(&format!("{} in {}", sample.name, sample.text), &verdict));
@@ -42,6 +48,7 @@ fn what_every_operator_folds_is_right() {
         ran += alone;
         count += 1;
     }
+    assert!(open < 10, "{open} samples are not judged");
     assert!(count > 30, "only {count} samples fold");
     eprintln!("{ran} sites run alone");
     assert!(ran > 30, "only {ran} sites were run alone");

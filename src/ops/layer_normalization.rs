@@ -47,7 +47,7 @@ const SAMPLES: &[Sample] = &[
             { a = Clip (x, half, half)
               c = Neg (a)
               d = Concat <axis = 2> (a, c)
-              n = LayerNormalization <epsilon = 0.0, axis = 1> (d, gamma)
+              n = LayerNormalization <epsilon = 0.0, axis = -2> (d, gamma)
               p = Mul (n, k)
               y = Add (p, j) }"#,
         expect: Expect::Folded { left: &["Clip", "Neg", "Concat", "LayerNormalization"] },

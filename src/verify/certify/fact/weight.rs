@@ -70,9 +70,15 @@ impl Reader<'_, '_> {
         if !transposed {
             return padded;
         }
-        // Outputs of a transposed convolution see as many taps as there are only if each sees one.
-        let several = kernel.iter().any(|taps| *taps != 1) || given("strides").iter().any(|stride| *stride != 1);
-        several || padded || given("output_padding").iter().any(|pad| *pad != 0) || self.ints("output_shape").is_some()
+        // Outputs of a transposed convolution see all taps at stride 1, but for those as near to the border as a kernel is
+        // wide, unless they are cut off.
+        let (pads, dilations) = (self.pads(kernel), given("dilations"));
+        let all = kernel.iter().enumerate().all(|(axis, taps)| {
+            let reach = dilations.get(axis).copied().unwrap_or(1).saturating_mul(*taps as i64 - 1);
+            [axis, axis + kernel.len()].iter().all(|at| pads.get(*at).is_some_and(|pad| *pad >= reach))
+        });
+        let moved = given("strides").iter().any(|stride| *stride != 1) || given("output_padding").iter().any(|pad| *pad != 0);
+        !all || moved || self.ints("output_shape").is_some()
     }
 
     fn geometry(&self, kernel: &[usize]) -> Vec<(&'static str, Vec<i64>)> {
