@@ -13,7 +13,8 @@ use prost::Message as _;
 
 /// The certificates of all sites, by the first value that each makes.
 fn certified(before: &[u8], after: &[u8], tier: Tier) -> Vec<(String, Certified)> {
-    let (a, b) = (Model::from_bytes(before.to_vec()).unwrap(), Model::from_bytes(after.to_vec()).unwrap());
+    let open = |bytes: &[u8]| Model::from_bytes(bytes.to_vec()).and_then(Model::inlined).unwrap();
+    let (a, b) = (open(before), open(after));
     let (a, b) = (verify::graph(&a, false).unwrap(), verify::graph(&b, false).unwrap());
     let alignment = align::align(&a, &b).unwrap();
     assert!(alignment.differences.is_empty(), "{:?}", alignment.differences);

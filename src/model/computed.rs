@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::scan::Nested;
 use crate::model::tensor::element;
-use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Shape, Tensor, TensorId, ValueId};
+use crate::model::{Graph, Home, Model, NodeId, NotConstant, Payload, Tensor, TensorId, ValueId};
 use crate::onnx::{NodeProto, type_proto};
 
 /// Elements beyond which a constant is not computed: 256 MiB of f64.
@@ -262,14 +262,10 @@ impl Graph<'_> {
         Tensor::new(self.model, proto, span, Home::Constant { node: id, attribute }).ok()
     }
 
-    /// The extents of a value where nothing but the file's constants and the types of its inputs say so.
+    /// The extents of a constant. Those of a value that is computed at run time are none here even where they are declared: a
+    /// fold may change which value a Shape reads, and both files must have the same constants.
     fn certain_shape(&self, value: ValueId) -> Option<Vec<u64>> {
-        let shape = match (self.constant(value), self.value(value).origin) {
-            (Ok((tensor, _)), _) => return Some(self.tensor(tensor).dims.clone()),
-            (_, Origin::Input { default: None }) => self.value(value).declared.and_then(Shape::declared)?,
-            _ => return None,
-        };
-        shape.0.iter().map(|dim| dim.known()).collect()
+        self.constant(value).ok().map(|(tensor, _)| self.tensor(tensor).dims.clone())
     }
 
     fn certain_type(&self, value: ValueId) -> Option<i32> {

@@ -105,10 +105,10 @@ const SAMPLES: &[Sample] = &[
         name: "before, borders cut off on one side alone",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,4] x) => (float[1,3,4] y)
-            <float[2,3,3] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            <float[2,3,3] w = dyadic(1), float[2] s = {2, -0.5}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = {1, 4}>
             { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
               y = ConvTranspose <pads = [2,0]> (n, w) }"#,
-        expect: Expect::Kept("border-taps"),
+        expect: Expect::Partly { reason: "border-taps", left: &["Add", "ConvTranspose"] },
     },
     Sample {
         name: "before, a scale alone",

@@ -122,11 +122,10 @@ impl Maker {
         if self.spatial.iter().any(|extent| *extent > 4) {
             return self.plain(x);
         }
-        let by = self.constant(&[self.spatial.len() + 2], &[2.0]);
         // Batch and channels stay.
-        if let Some(text) = self.constants.last_mut() {
-            *text = text.replacen("2.0, 2.0", "1.0, 1.0", 1);
-        }
+        let by = format!("k{}", self.constants.len());
+        let factors = vec!["2.0"; self.spatial.len()].join(", ");
+        self.constants.push(format!("double[{}] {by} = {{1.0, 1.0, {factors}}}", self.spatial.len() + 2));
         let nearest = "mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"";
         let linear = self.pick(2) == 0;
         let text = match self.opset {
