@@ -139,7 +139,12 @@ fn rule(kind: &'static str) -> &'static dyn Fn(u64) -> Option<&'static str> {
             13 => Some("leaf"),
             _ => None,
         },
-        "function" => &|n| (n == 7).then_some("node"),
+        // The parameters that every call gives, and the nodes.
+        "function" => &|n| match n {
+            4 => Some("new"),
+            7 => Some("node"),
+            _ => None,
+        },
         // Inputs, outputs, the operator; attributes only with what they nest.
         "node" => &|n| match n {
             1 | 2 | 4 => Some("new"),

@@ -60,12 +60,14 @@ pub struct FoldReport {
     /// Nodes that stay, by reason; the reason of most BatchNormalization nodes first.
     pub kept: Vec<KeptGroup>,
     /// Nodes that were not folded because the result was not shown to be right with them, by name.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub dropped: Vec<String>,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
     /// What was shown about the result; absent if it was not verified.
     pub verdict: Option<Verdict>,
     /// What was saved of a failure, and where.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub saved: Option<String>,
     /// Seconds of all of it.
     pub seconds: f64,

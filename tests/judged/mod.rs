@@ -72,10 +72,15 @@ pub fn inexact(text: &str) -> Vec<u8> {
 
 /// Folds a model in memory.
 pub fn fold(bytes: &[u8]) -> Vec<u8> {
+    fold_with(bytes, &bnfold::plan::Options::default())
+}
+
+/// Folds a model in memory as the options say.
+pub fn fold_with(bytes: &[u8], options: &bnfold::plan::Options) -> Vec<u8> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
     let graph = bnfold::constants::build(&model).unwrap();
     let mut out = Vec::new();
-    bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut out).unwrap();
+    bnfold::fold::write_to(&graph, options, &mut out).unwrap();
     out
 }
 
