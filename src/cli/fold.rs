@@ -88,7 +88,8 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
         console.error(&error);
         return Ok(Status::Finding);
     }
-    Ok(if dropped.is_empty() { Status::Well } else { Status::Finding })
+    // What could not be judged stays, as what cannot be folded does; what failed is a finding even if the rest is right.
+    Ok(if dropped.is_empty() || !arguments.drop_failing { Status::Well } else { Status::Finding })
 }
 
 /// Where the result goes; what is certainly a mistake is refused before anything is read.
@@ -124,10 +125,15 @@ fn judged(arguments: &Fold, before: &Path, staged: &Staged, console: &Console) -
     bnfold::verify::verify(before, &staged.model, &options(arguments, staged))
 }
 
-/// The nodes of places to leave out, by number: those that fail, and those that could not be judged unless that is allowed.
+/// The nodes of places to leave out, by number: those that could not be judged, unless that is allowed, and on request those
+/// that fail.
 fn failing(graph: &Graph<'_>, verdict: &Verdict, arguments: &Fold) -> Vec<usize> {
-    let least = if arguments.allow_unverified { Outcome::Differs } else { Outcome::NotJudged };
-    let sites = verdict.sites.iter().filter(|site| arguments.drop_failing && site.outcome >= least);
+    let goes = |outcome| match outcome {
+        Outcome::Differs => arguments.drop_failing,
+        Outcome::NotJudged => !arguments.allow_unverified,
+        _ => false,
+    };
+    let sites = verdict.sites.iter().filter(|site| goes(site.outcome));
     let nodes: Vec<&SiteNode> = sites.flat_map(|site| &site.before).collect();
     if graph.model.is_inlined() || graph.model.proto.functions.is_empty() {
         return nodes.iter().map(|node| node.index).collect();

@@ -67,7 +67,7 @@ reasons! {
     Narrowing = "narrowing", "a conversion to a narrower type rounds, or the type before it is not known", "convert the whole model to one type";
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
-    Unverified = "unverified", "the folded model was not shown to be right with this fold, which --drop-failing leaves out", "please report it; this is a fault of bnfold, or of the engine";
+    Unverified = "unverified", "the folded model was not shown to be right with this fold, so it was left out", "--allow-unverified folds what could not be judged; please report what failed";
     LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";
 }

@@ -38,7 +38,7 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     if !report.dropped.is_empty() {
         text.push_str(&row(
             "left out",
-            styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " that failed the verdict"),
+            styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " that were not shown to be right"),
         ));
         text.push_str(&row("", some_names(report.dropped.iter(), NAMES)));
     }
