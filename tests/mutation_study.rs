@@ -139,7 +139,7 @@ impl Study {
 const FAULTS_A_NET: usize = 12;
 
 /// Faults in a real model, which takes much longer to run.
-const FAULTS_A_MODEL: usize = 8;
+const FAULTS_A_MODEL: usize = 2;
 
 #[test]
 fn every_seeded_fault_is_found_and_no_right_fold_refused() {

@@ -4,7 +4,7 @@
 
 mod judged;
 
-use bnfold::model::{Graph, Model};
+use bnfold::model::Model;
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
 use bnfold::verify::{Execution, Outcome, Runner, Tier, VerifyOptions, verify};
@@ -330,7 +330,7 @@ fn a_corpus_of_models_is_right() {
     let target = tempfile::tempdir().unwrap();
     for path in files {
         let model = Model::open(&path).unwrap();
-        let graph = Graph::build(&model).unwrap();
+        let graph = bnfold::constants::build(&model).unwrap();
         let target = target.path().join("folded.onnx");
         let (_, staged) = bnfold::fold::stage(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}).unwrap();
         let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
@@ -339,10 +339,15 @@ fn a_corpus_of_models_is_right() {
         eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
         let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
         eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
-        match &verdict.execution {
-            Execution::NotRun { reason } => eprintln!("  not run: {reason}"),
-            _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
+        if let Execution::NotRun { reason } = &verdict.execution {
+            eprintln!("  not run: {reason}");
+            continue;
         }
+        // What the engine can only run with 24 bits stays open if its constants say nothing one by one; `fold` leaves it out.
+        let narrow = |site: &bnfold::verify::Site| site.reason.as_ref().is_some_and(|why| why.contains("24 bits of f32"));
+        let open = verdict.sites.iter().filter(|site| site.outcome > Outcome::EqualWithinRounding).all(narrow);
+        assert!(open && verdict.differences.is_empty() && verdict.rounded_once != Some(false), "{verdict:#?}");
+        assert!(verdict.outcome < Outcome::Differs, "{verdict:#?}");
     }
 }
 
