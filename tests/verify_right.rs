@@ -4,7 +4,7 @@
 
 mod judged;
 
-use bnfold::model::Model;
+use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
 use bnfold::verify::{Execution, Outcome, Runner, Tier, VerifyOptions, verify};
