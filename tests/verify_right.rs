@@ -328,27 +328,34 @@ fn a_corpus_of_models_is_right() {
     files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
     files.sort();
     let target = tempfile::tempdir().unwrap();
+    // One addition before a recurrence that the engine runs in f32, and two normalizations before DeformConv, which it lacks.
+    let mut left_out = 0;
     for path in files {
         let model = Model::open(&path).unwrap();
         let graph = bnfold::constants::build(&model).unwrap();
         let target = target.path().join("folded.onnx");
-        let (_, staged) = bnfold::fold::stage(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}).unwrap();
-        let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
-        let verdict = judge_files(&path, &staged.model, &options);
+        let mut verdict = None;
+        let mut judge = |_: &bnfold::fold::Prepared<'_>, staged: &bnfold::fold::Staged| {
+            let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
+            let verdict = verdict.insert(judge_files(&path, &staged.model, &options));
+            // What cannot be judged is left out, as `fold` does.
+            let open = verdict.sites.iter().filter(|site| site.outcome == Outcome::NotJudged);
+            Ok(open.flat_map(|site| &site.before).map(|node| node.index).collect())
+        };
+        let (_, _, dropped) =
+            bnfold::fold::stage_judged(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}, &mut judge).unwrap();
+        let verdict = verdict.unwrap();
+        left_out += dropped.len();
         let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
         eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
         let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
         eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
-        if let Execution::NotRun { reason } = &verdict.execution {
-            eprintln!("  not run: {reason}");
-            continue;
+        match &verdict.execution {
+            Execution::NotRun { reason } => eprintln!("  not run: {reason}"),
+            _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
         }
-        // What the engine can only run with 24 bits stays open if its constants say nothing one by one; `fold` leaves it out.
-        let narrow = |site: &bnfold::verify::Site| site.reason.as_ref().is_some_and(|why| why.contains("24 bits of f32"));
-        let open = verdict.sites.iter().filter(|site| site.outcome > Outcome::EqualWithinRounding).all(narrow);
-        assert!(open && verdict.differences.is_empty() && verdict.rounded_once != Some(false), "{verdict:#?}");
-        assert!(verdict.outcome < Outcome::Differs, "{verdict:#?}");
     }
+    assert!(left_out <= 3, "{left_out} folds could not be judged");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let channels = node.shape(0)?.dim(1).known().and_then(|c| usize::try_from(c).ok()).ok_or(Reason::UnknownShape)?;
     let block = positive(node.int("blocksize", 0)?)?;
-    let block = usize::try_from(block * block).map_err(|_| Reason::Attribute)?;
+    let block = block.checked_mul(block).and_then(|b| usize::try_from(b).ok()).ok_or(Reason::Attribute)?;
     if channels % block != 0 {
         return Err(Reason::Attribute.into());
     }

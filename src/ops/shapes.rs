@@ -40,7 +40,7 @@ pub fn element(node: &NodeView<'_>, output: usize) -> Option<Element> {
         ("CastLike" | "Where", _) => of(1),
         ("QuantizeLinear" | "DequantizeLinear" | "Not" | "IsNaN" | "IsInf", _) => None,
         ("Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual", _) => None,
-        _ if infer(node, output).is_some() => of(0),
+        _ if find(node.op_type).is_some() || infer(node, output).is_some() => of(0),
         _ => None,
     }
 }

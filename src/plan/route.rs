@@ -4,7 +4,7 @@
 
 use crate::law::{Array, Host, Law, Parameter, Port, Reason, Step, push};
 use crate::map::{Affine, Placed};
-use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::model::{Element, NodeId, Origin, Use, ValueId};
 use crate::plan::choice::Choice;
 use crate::plan::view::View;
 
@@ -85,12 +85,6 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
     let rest = remainder(view, site, &map.placed, way).map_err(own)?;
     let scale = Placed { axis: map.placed.axis, map: Affine::new(map.placed.map.scale, vec![0.0]) };
     let mut route = walk(view, choice, (site, map.data), way, scale)?;
-    // An Add has one type, a BatchNormalization may have several; what takes the scale in tells which the values have.
-    let element = view.input_element(site, 1);
-    let casts = |node: &NodeId| view.graph.node(*node).proto.op_type() == "Cast";
-    if route.into.iter().any(|node| view.weight_element(*node) != element) || route.through.iter().any(casts) {
-        return Err(own(Reason::NotFloat));
-    }
     // A whole map takes the value beside it away; here it stays and is something else.
     route.changed.extend(match way {
         Way::Back => view.draft.input(view.graph, site, map.data),
@@ -107,6 +101,7 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     if view.graph.scope(node.scope).opset.is_none_or(|opset| opset < 7) {
         return Err(Reason::Opset);
     }
+    one_type(view, site)?;
     let Affine { scale, shift } = &placed.map;
     let terms: Vec<f64> = match way {
         Way::Back => shift.clone(),
@@ -140,9 +135,6 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
         };
         let (Travel::Back(_, placed, _) | Travel::Ahead(_, placed, _)) = &travel;
         for (arrived, port) in arrivals {
-            if looks_at_shape(view, arrived) {
-                continue;
-            }
             let refused = |reason| Kept { reason, node: arrived };
             if visited.contains(&arrived) {
                 return Err(refused(Reason::SeveralReaders));
@@ -165,8 +157,8 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
                 let value = value.ok_or_else(|| refused(Reason::NoReader))?;
                 route.changed.push(value);
                 let ahead = matches!(port, Port::Output(_));
-                if several && ahead && view.draft.uses(view.graph, value).is_empty() {
-                    // A piece that nobody reads.
+                if several && ahead && view.draft.uses(view.graph, value).iter().all(|user| looks_at_shape(view, *user)) {
+                    // A piece of which nobody reads the elements.
                     continue;
                 }
                 work.push(match port {
@@ -182,8 +174,9 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
     Ok(route)
 }
 
-/// Whether a node reads nothing but the shape of its input, which no map changes.
-fn looks_at_shape(view: &View<'_>, node: NodeId) -> bool {
+/// Whether a use asks for nothing but the shape of a value, which no map changes.
+fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
+    let Use::Node(node, _) = user else { return false };
     let node = view.graph.node(node);
     node.standard && matches!(node.proto.op_type(), "Shape" | "Size")
 }
@@ -206,8 +199,8 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
     for user in view.draft.uses(view.graph, value) {
         match user {
             Use::Node(reader, _) if *reader == from => readings += 1,
-            Use::Node(reader, _) if view.graph.node(*reader).scope == scope && looks_at_shape(view, *reader) => {}
             Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
+            Use::Node(..) if looks_at_shape(view, *user) => {}
             Use::Node(reader, _) => return keep(Reason::SeveralReaders, *reader),
             Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
             Use::Output(..) => return keep(Reason::CrossesScope, node),
@@ -220,14 +213,18 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Po
     Ok((node, Port::Output(output)))
 }
 
-/// All readers of a value, if they are nodes of the same graph.
+/// All readers of a value's elements, if they are nodes of the same graph.
 fn readers(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Vec<(NodeId, Port)>, Kept> {
     let keep = |reason, node| Err(Kept { reason, node });
     let scope = view.graph.node(from).scope;
     let mut found = Vec::new();
     for user in view.draft.uses(view.graph, value) {
         match user {
-            Use::Node(reader, input) if view.graph.node(*reader).scope == scope => found.push((*reader, Port::Input(*input))),
+            Use::Node(reader, input) if view.graph.node(*reader).scope == scope => {
+                if !looks_at_shape(view, *user) {
+                    found.push((*reader, Port::Input(*input)));
+                }
+            }
             Use::Node(reader, _) => return keep(Reason::CrossesScope, *reader),
             Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, from),
             Use::Output(..) => return keep(Reason::CrossesScope, from),
@@ -256,6 +253,15 @@ pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<
         }
     }
     Ok(())
+}
+
+/// The float type of a BatchNormalization's value and constants, which from opset 15 on may be several: what takes its place
+/// has one.
+pub(super) fn one_type(view: &View<'_>, site: NodeId) -> Result<Element, Reason> {
+    let opset = view.graph.scope(view.graph.node(site).scope).opset.unwrap_or(0);
+    let element = view.input_element(site, 1).ok_or(Reason::NotFloat)?;
+    let made = view.draft.output(view.graph, site, 0).ok_or(Reason::NoReader)?;
+    if opset < 15 || view.value_element(made) == Some(element) { Ok(element) } else { Err(Reason::NotFloat) }
 }
 
 /// Whether a way changes a constant that others read, too, so that the file would hold it twice.

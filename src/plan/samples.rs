@@ -97,6 +97,15 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["Shape", "Conv"] },
     },
     Sample {
+        name: "of which only the shape is read",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (int64[4] z)
+            <float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              z = Shape (n) }"#,
+        expect: Expect::Kept("graph-input"),
+    },
+    Sample {
         name: "behind an activation",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,2,2] x) => (float[1,3,2,2] y)

@@ -5,7 +5,7 @@ use crate::law::{Array, Host, Law, Parameter, Reason, Step};
 use crate::map::Affine;
 use crate::model::{Element, NodeId, Shape};
 use crate::plan::choice::Substitute;
-use crate::plan::route::check_types;
+use crate::plan::route::{check_types, one_type};
 use crate::plan::view::View;
 
 /// What changes in a BatchNormalization that becomes another operator.
@@ -18,13 +18,9 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
         return Err(Reason::NotAffine);
     }
     let opset = view.graph.scope(view.graph.node(site).scope).opset.unwrap_or(0);
-    let element = view.input_element(site, 1).ok_or(Reason::NotFloat)?;
+    let element = one_type(view, site)?;
     let value = view.draft.input(view.graph, site, 0).ok_or(Reason::UnknownShape)?;
     let made = view.draft.output(view.graph, site, 0).ok_or(Reason::NoReader)?;
-    // From opset 15 on the constants may have another type than the value.
-    if opset >= 15 && view.value_element(made) != Some(element) {
-        return Err(Reason::NotFloat);
-    }
     let shape = view.shape(value).or_else(|| view.shape(made));
     let rank = shape.map(Shape::rank).ok_or(Reason::UnknownShape)?;
     let mut parameters = match form {

@@ -148,8 +148,7 @@ impl<'a> View<'a> {
             return Some(InputFact { shape: Some(Shape::known(&array.dims)), element, constant });
         }
         let value = value?;
-        let element = self.types.get(value.0).copied().flatten();
-        Some(InputFact { shape: self.shape(value).cloned(), element, constant: self.stored(value) })
+        Some(InputFact { shape: self.shape(value).cloned(), element: self.value_element(value), constant: self.stored(value) })
     }
 
     fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
@@ -169,30 +168,9 @@ impl<'a> View<'a> {
         stored.and_then(|fact| fact.element).or_else(|| self.weight_element(node))
     }
 
-    /// The float type of a value, as far as declarations and the operators that make it tell.
-    pub fn value_element(&self, value: ValueId) -> Option<crate::model::Element> {
-        use crate::onnx::type_proto::Value;
-        let mut at = value;
-        for _ in 0..self.graph.nodes.len() {
-            if let Some(Value::TensorType(declared)) = self.graph.value(at).declared.and_then(|t| t.value.as_ref()) {
-                return tensor::element(declared.elem_type());
-            }
-            let (node, _) = self.draft.producer(self.graph, at)?;
-            let made = self.graph.node(node);
-            match made.proto.op_type() {
-                _ if !made.standard => return None,
-                "Conv" | "ConvTranspose" | "Gemm" | "MatMul" => return self.weight_element(node),
-                "Cast" => return None,
-                // What has a law makes values of the type of those it reads.
-                operator => drop(ops::find(operator)?),
-            }
-            let data = |input: &usize| {
-                let value = self.draft.input(self.graph, node, *input)?;
-                self.graph.constant(value).is_err().then_some(value)
-            };
-            at = (0..made.inputs.len()).find_map(|input| data(&input))?;
-        }
-        None
+    /// The float type of a value, as far as it is known.
+    pub fn value_element(&self, value: ValueId) -> Option<Element> {
+        self.types.get(value.0).copied().flatten()
     }
 
     /// The law of a node.
