@@ -102,6 +102,28 @@ fn one_wrong_weight_is_named() {
     }
 }
 
+#[test]
+fn a_wrong_constant_of_a_recurrence_is_not_hidden_by_its_activations() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,3,4] x) => (float[] y)
+        <float[1,8,3] w = dyadic(1), float[1,8,2] r = dyadic(2), float[1,16] bias = dyadic(3), float[3] s = dyadic(4),
+         float[3] b = dyadic(5), float[3] m = dyadic(6), float[3] v = square(7)>
+        { n = BatchNormalization (x, s, b, m, v)  t = Transpose <perm = [2, 0, 1]> (n)
+          y = LSTM <hidden_size = 2> (t, w, r, bias) }"#;
+    let bytes = inexact(text);
+    let folded = fold(&bytes);
+    assert_eq!(certificate(&bytes, &folded, Tier::Own).tier, Some(Tier::Own));
+    // Of the input, of the recurrence, and of both halves of the bias.
+    for (input, element) in [(1, 4), (2, 5), (3, 2), (3, 11)] {
+        let mut wrong = decode(&folded);
+        change(wrong.graph.as_mut().unwrap(), "y", input, |values| values[element] += 1e-4);
+        for tier in [Tier::Own, Tier::Foreign] {
+            let found = certificate(&bytes, &wrong.encode_to_vec(), tier);
+            assert!(found.tier.is_none() && found.worst > 1.0, "input {input}, element {element}: {found:?}");
+        }
+    }
+}
+
 /// `BNFOLD_CORPUS` names a folder of models: each is folded, and the constants of every fold are judged.
 #[test]
 fn a_corpus_of_models_is_certified() {

@@ -6,6 +6,7 @@
 
 mod compare;
 mod fact;
+mod gates;
 mod identity;
 pub(crate) mod layout;
 mod limit;

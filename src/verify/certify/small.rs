@@ -3,6 +3,7 @@
 //! Beside it stands the absolute model: every constant replaced by its magnitude, the mean of a BatchNormalization by its
 //! negative magnitude, so that it sums up what the region may lose by rounding.
 
+use super::gates::{is_recurrence, stand_in};
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
 use crate::onnx::attribute_proto::AttributeType;
@@ -12,6 +13,15 @@ use crate::onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto,
 };
 use crate::verify::region::Form;
+
+/// What stands for a recurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recurrence {
+    /// The operator.
+    Itself,
+    /// What enters its gates from the input.
+    Gates,
+}
 
 /// The side of a region in one file as a model.
 ///
@@ -23,12 +33,17 @@ pub(crate) fn model(
     inputs: &[String],
     outputs: &[String],
     absolute: bool,
+    recurrence: Recurrence,
 ) -> Result<ModelProto> {
     let mut body = GraphProto { name: Some("region".to_owned()), ..GraphProto::default() };
     let mut opset = None;
     for form in forms {
         let node = graph.node(form.node);
         opset = opset.or(graph.scope(node.scope).opset);
+        if recurrence == Recurrence::Gates && is_recurrence(&form.operator) {
+            stand_in(graph, form, absolute, &mut body)?;
+            continue;
+        }
         let mut copy = NodeProto { name: None, doc_string: None, ..node.proto.clone() };
         if copy.op_type() == "Dropout" {
             copy.op_type = Some("Identity".to_owned());
@@ -72,8 +87,8 @@ pub(crate) fn model(
         }
         if absolute {
             magnitudes(&mut copy);
-            if matches!(form.operator.as_str(), "LSTM" | "GRU" | "RNN") {
-                recurrence(&mut body, &mut copy);
+            if is_recurrence(&form.operator) {
+                bounded(&mut body, &mut copy);
                 continue;
             }
         }
@@ -86,7 +101,7 @@ pub(crate) fn model(
 }
 
 /// No name of a file has this character.
-fn fresh(body: &GraphProto) -> String {
+pub(super) fn fresh(body: &GraphProto) -> String {
     format!("\u{1}{}", body.initializer.len())
 }
 
@@ -120,7 +135,7 @@ fn value(name: &str) -> ValueInfoProto {
 
 /// Activations change nothing by more than it was changed before them. Sums before them are no more than the products of the
 /// norms of what is multiplied (Cauchy and Schwarz), which are added to each output.
-fn recurrence(body: &mut GraphProto, node: &mut NodeProto) {
+fn bounded(body: &mut GraphProto, node: &mut NodeProto) {
     let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
         op_type: Some(operator.to_owned()),
         input: inputs.iter().map(|&name| name.to_owned()).collect(),

@@ -169,7 +169,7 @@ impl Task<'_, '_> {
         }
         let magnitudes = values.iter().map(|(name, all)| (*name, all.iter().map(magnitude).collect())).collect();
         let build = |graph, forms: &[Form], outputs: &[String], absolute| {
-            small::model(graph, forms, &inputs, outputs, absolute).map_err(failed)
+            small::model(graph, forms, &inputs, outputs, absolute, small::Recurrence::Itself).map_err(failed)
         };
         let sides = [
             (build(self.graphs.0, &before, &ours, false)?, &values),

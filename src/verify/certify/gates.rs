@@ -1,0 +1,105 @@
+//! Recurrences as far as a fold may change them: what enters their gates from the input, `W·x + Wb` (ONNX LSTM, GRU and RNN,
+//! opset 7 to 22). It is linear, so that it tells a wrong constant where the activations behind it would hide one.
+
+use crate::error::Result;
+use crate::model::{Graph, TensorId};
+use crate::onnx::tensor_proto::DataType;
+use crate::onnx::{GraphProto, NodeProto, TensorProto};
+use crate::verify::constants;
+use crate::verify::region::{Form, Site};
+use crate::verify::verdict::Deviation;
+
+/// Whether an operator is one.
+pub(crate) fn is_recurrence(operator: &str) -> bool {
+    matches!(operator, "LSTM" | "GRU" | "RNN")
+}
+
+/// Puts the gates of a recurrence in place of its outputs. `magnitudes` is for the absolute model.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn stand_in(graph: &Graph<'_>, form: &Form, magnitudes: bool, body: &mut GraphProto) -> Result<()> {
+    let node = graph.node(form.node).proto;
+    let size = |value: f64| if magnitudes { value.abs() } else { value };
+    let Some(weight) = constant(form, 1) else { return Ok(()) };
+    // [directions, gates, channels] becomes [channels, directions and gates].
+    let channels = graph.tensor(weight).dims.last().map_or(0, |dim| usize::try_from(*dim).unwrap_or(0)).max(1);
+    let stored = graph.tensor(weight).floats(graph.model)?;
+    let rows = stored.len() / channels;
+    let turned = (0..channels).flat_map(|channel| stored.iter().skip(channel).step_by(channels)).map(|value| size(*value));
+    let weight = store(body, &[channels, rows], turned);
+    let (own, _) = halves(graph, form, rows)?;
+    let bias = store(body, &[rows], own.into_iter().map(size));
+    let name = node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
+    let (product, sum) = (format!("{name}\u{1}product"), format!("{name}\u{1}gates"));
+    let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: Some(operator.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    };
+    let x = node.input.first().map_or("", String::as_str);
+    body.node.push(plain("MatMul", &[x, &weight], &product));
+    body.node.push(plain("Add", &[&product, &bias], &sum));
+    let outputs = node.output.iter().filter(|name| !name.is_empty());
+    body.node.extend(outputs.map(|output| plain("Identity", &[&sum], output)));
+    Ok(())
+}
+
+/// What of the recurrences of a site no fold changes, and yet is another: recurrent weights, and their half of the bias.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<Deviation>> {
+    let of = |forms: &'_ [Form]| forms.iter().filter(|form| is_recurrence(&form.operator)).cloned().collect::<Vec<_>>();
+    for (ours, theirs) in of(&site.forms.0).iter().zip(&of(&site.forms.1)) {
+        let (Some(old), Some(new)) = (constant(ours, 2), constant(theirs, 2)) else { continue };
+        let rows = constant(ours, 1).map_or(0, |weight| {
+            let dims = &a.tensor(weight).dims;
+            dims.iter().take(dims.len().saturating_sub(1)).map(|dim| usize::try_from(*dim).unwrap_or(0)).product()
+        });
+        let at = |input: usize| Deviation {
+            node: b.describe(theirs.node),
+            constant: b.node(theirs.node).proto.input.get(input).cloned(),
+            value: None,
+            index: vec![],
+            found: f64::NAN,
+            expected: f64::NAN,
+            limit: 0.0,
+        };
+        if !constants::same((a, old), (b, new))? {
+            return Ok(Some(at(2)));
+        }
+        let ((_, old), (_, new)) = (halves(a, ours, rows)?, halves(b, theirs, rows)?);
+        if let Some((place, (expected, found))) = old.iter().zip(&new).enumerate().find(|(_, (old, new))| old != new) {
+            return Ok(Some(Deviation { index: vec![place as u64], found: *found, expected: *expected, ..at(3) }));
+        }
+    }
+    Ok(None)
+}
+
+fn constant(form: &Form, input: usize) -> Option<TensorId> {
+    form.constants.iter().find(|(at, _)| *at == input).map(|(_, tensor)| *tensor)
+}
+
+/// The two halves of the bias, `[directions, 2·gates]`: of the input and of the recurrence; zeros if there is none.
+fn halves(graph: &Graph<'_>, form: &Form, rows: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+    let Some(tensor) = constant(form, 3).map(|id| graph.tensor(id)) else { return Ok((vec![0.0; rows], vec![0.0; rows])) };
+    let directions = tensor.dims.first().map_or(1, |dim| usize::try_from(*dim).unwrap_or(1)).max(1);
+    let each = (rows / directions).max(1);
+    let stored = tensor.floats(graph.model)?;
+    let half = |first: usize| stored.chunks(each).skip(first).step_by(2).flatten().copied().collect();
+    Ok((half(0), half(1)))
+}
+
+fn store(body: &mut GraphProto, dims: &[usize], values: impl Iterator<Item = f64>) -> String {
+    let name = super::small::fresh(body);
+    body.initializer.push(TensorProto {
+        dims: dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect(),
+        data_type: Some(DataType::Double.into()),
+        name: Some(name.clone()),
+        raw_data: Some(values.flat_map(f64::to_le_bytes).collect()),
+        ..TensorProto::default()
+    });
+    name
+}
