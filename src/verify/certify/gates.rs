@@ -3,8 +3,9 @@
 
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
+use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
-use crate::onnx::{GraphProto, NodeProto, TensorProto};
+use crate::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::verify::constants;
 use crate::verify::region::{Form, Site};
 use crate::verify::verdict::Deviation;
@@ -32,18 +33,49 @@ pub(super) fn stand_in(graph: &Graph<'_>, form: &Form, magnitudes: bool, body: &
     let bias = store(body, &[rows], own.into_iter().map(size));
     let name = node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
     let (product, sum) = (format!("{name}\u{1}product"), format!("{name}\u{1}gates"));
-    let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
-        op_type: Some(operator.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..NodeProto::default()
-    };
     let x = node.input.first().map_or("", String::as_str);
     body.node.push(plain("MatMul", &[x, &weight], &product));
     body.node.push(plain("Add", &[&product, &bias], &sum));
     let outputs = node.output.iter().filter(|name| !name.is_empty());
     body.node.extend(outputs.map(|output| plain("Identity", &[&sum], output)));
     Ok(())
+}
+
+/// Nodes that say how large a difference of the constants of a recurrence may become in each output: `outputs` are what the node
+/// makes and the names for its bounds. Activations change nothing by more than it was changed before them; sums before them are
+/// no more than the products of the norms of what is multiplied (Cauchy and Schwarz).
+pub(crate) fn bounds(node: &NodeProto, outputs: &[(String, String)], fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
+    let mut added = Vec::new();
+    let mut sum = String::new();
+    for (index, name) in node.input.iter().take(4).filter(|name| !name.is_empty()).enumerate() {
+        let norm = fresh("norm");
+        let mut reduced = plain("ReduceL2", &[name], &norm);
+        let keep = AttributeProto { name: Some("keepdims".to_owned()), i: Some(0), ..AttributeProto::default() };
+        reduced.attribute.push(AttributeProto { r#type: Some(AttributeType::Int.into()), ..keep });
+        added.push(reduced);
+        if index == 0 {
+            sum = norm;
+            continue;
+        }
+        let next = fresh("sum");
+        added.push(plain(if index == 1 { "Mul" } else { "Add" }, &[&sum, &norm], &next));
+        sum = next;
+    }
+    for (made, bound) in outputs {
+        let size = fresh("size");
+        added.push(plain("Abs", &[made], &size));
+        added.push(plain("Add", &[&size, &sum], bound));
+    }
+    added
+}
+
+fn plain(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: Some(operator.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    }
 }
 
 /// What of the recurrences of a site no fold changes, and yet is another: recurrent weights, and their half of the bias.

@@ -6,7 +6,7 @@
 
 mod compare;
 mod fact;
-mod gates;
+pub(crate) mod gates;
 mod identity;
 pub(crate) mod layout;
 mod limit;

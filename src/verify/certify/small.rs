@@ -3,15 +3,12 @@
 //! Beside it stands the absolute model: every constant replaced by its magnitude, the mean of a BatchNormalization by its
 //! negative magnitude, so that it sums up what the region may lose by rounding.
 
-use super::gates::{is_recurrence, stand_in};
+use super::gates::{bounds, is_recurrence, stand_in};
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
-use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
-use crate::onnx::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto,
-};
+use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
 use crate::verify::region::Form;
 
 /// What stands for a recurrence.
@@ -88,7 +85,7 @@ pub(crate) fn model(
         if absolute {
             magnitudes(&mut copy);
             if is_recurrence(&form.operator) {
-                bounded(&mut body, &mut copy);
+                bounded(&mut body, copy);
                 continue;
             }
         }
@@ -133,39 +130,18 @@ fn value(name: &str) -> ValueInfoProto {
     }
 }
 
-/// Activations change nothing by more than it was changed before them. Sums before them are no more than the products of the
-/// norms of what is multiplied (Cauchy and Schwarz), which are added to each output.
-fn bounded(body: &mut GraphProto, node: &mut NodeProto) {
-    let plain = |operator: &str, inputs: &[&str], output: &str| NodeProto {
-        op_type: Some(operator.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..NodeProto::default()
-    };
-    let names = node.input.iter().take(4).filter(|name| !name.is_empty());
-    let own = node.output.first().cloned().unwrap_or_default();
-    let mut sum = String::new();
-    for (index, name) in names.enumerate() {
-        let norm = format!("{own}\u{1}norm{index}");
-        let mut reduced = plain("ReduceL2", &[name], &norm);
-        let keep = AttributeProto { name: Some("keepdims".to_owned()), i: Some(0), ..AttributeProto::default() };
-        reduced.attribute.push(AttributeProto { r#type: Some(AttributeType::Int.into()), ..keep });
-        body.node.push(reduced);
-        let next = format!("{own}\u{1}sum{index}");
-        match index {
-            0 => sum = norm,
-            _ => {
-                body.node.push(plain(if index == 1 { "Mul" } else { "Add" }, &[&sum, &norm], &next));
-                sum = next;
-            }
-        }
-    }
-    let outputs: Vec<String> = node.output.iter().filter(|name| !name.is_empty()).cloned().collect();
-    node.output.iter_mut().filter(|name| !name.is_empty()).for_each(|name| name.push('\u{1}'));
-    body.node.push(node.clone());
-    for output in outputs {
-        body.node.push(plain("Add", &[&format!("{output}\u{1}"), &sum], &output));
-    }
+/// A recurrence that makes, in place of its outputs, what a difference of its constants may do to them.
+fn bounded(body: &mut GraphProto, mut node: NodeProto) {
+    let made = |output: &String| (format!("{output}\u{1}"), output.clone());
+    let outputs: Vec<(String, String)> = node.output.iter().filter(|output| !output.is_empty()).map(made).collect();
+    node.output.iter_mut().filter(|output| !output.is_empty()).for_each(|output| output.push('\u{1}'));
+    let mut count = 0;
+    let added = bounds(&node, &outputs, &mut |what| {
+        count += 1;
+        format!("{}\u{1}{what}{count}", outputs.first().map_or("", |(_, output)| output))
+    });
+    body.node.push(node);
+    body.node.extend(added);
 }
 
 /// The operator that sums up where this one may take away.

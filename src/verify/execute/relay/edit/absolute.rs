@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{CouldNotRun, Forcing, Kind, lost, make};
-use crate::onnx::attribute_proto::AttributeType;
-use crate::onnx::{AttributeProto, NodeProto};
+use crate::onnx::NodeProto;
+use crate::verify::certify::gates::bounds;
 
 impl Forcing {
     /// What a normalisation makes of its input has no size of its own: its true result without bias, and the bias beside it.
@@ -40,41 +40,19 @@ impl Forcing {
         Ok(())
     }
 
-    /// Activations change nothing by more than it was changed before them. Sums before them are no more than the products of
-    /// the norms of what is multiplied (Cauchy and Schwarz).
+    /// What a recurrence makes, and beside it what a difference of its constants may do to it.
     pub(super) fn recurrence(
         &mut self,
         node: &NodeProto,
         absolute: &HashMap<String, String>,
         outputs: &[String],
     ) -> Result<(), CouldNotRun> {
-        let mut norms = Vec::new();
-        for name in node.input.iter().take(4).filter(|name| !name.is_empty()) {
-            let norm = self.names.fresh(&format!("{name}/norm"));
-            let mut reduced = make("ReduceL2", &[name], &norm);
-            reduced.attribute.push(AttributeProto {
-                name: Some("keepdims".to_owned()),
-                r#type: Some(AttributeType::Int.into()),
-                i: Some(0),
-                ..AttributeProto::default()
-            });
-            self.added.push(reduced);
-            norms.push(norm);
-        }
-        let [x, weight, rest @ ..] = &norms[..] else { return Err(lost("a recurrence")) };
-        let mut sum = self.names.fresh(&format!("{weight}/product"));
-        self.added.push(make("Mul", &[x, weight], &sum));
-        for term in rest {
-            let next = self.names.fresh(&format!("{term}/sum"));
-            self.added.push(make("Add", &[&sum, term], &next));
-            sum = next;
-        }
-        for (made, output) in node.output.iter().zip(outputs).filter(|(made, _)| !made.is_empty()) {
-            let Some(absolute) = absolute.get(output) else { return Err(lost(output)) };
-            let size = self.names.fresh(&format!("{output}/size"));
-            self.added.push(make("Abs", &[made], &size));
-            self.added.push(make("Add", &[&size, &sum], absolute));
-        }
+        let made = node.output.iter().zip(outputs).filter(|(made, _)| !made.is_empty());
+        let bounded = made.map(|(made, output)| Ok((made.clone(), absolute.get(output).ok_or_else(|| lost(output))?.clone())));
+        let bounded = bounded.collect::<Result<Vec<_>, CouldNotRun>>()?;
+        let first = node.output.first().cloned().unwrap_or_default();
+        let added = bounds(node, &bounded, &mut |what| self.names.fresh(&format!("{first}/{what}")));
+        self.added.extend(added);
         Ok(())
     }
 }
