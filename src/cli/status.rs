@@ -31,7 +31,7 @@ Interrupted by a signal, the program removes its temporary files and ends with 1
 /// The exit status of `fold`.
 pub const FOLD: &str = "\
 Exit status:
-  0  the result was written (a BatchNormalization that cannot be folded is no error)
+  0  the result was written (a BatchNormalization that cannot be folded or judged stays, which is no error)
   1  the result could not be verified, or differs; nothing was written, unless --drop-failing left that out
   2  could not: bad input, bad usage, the system refused; nothing was written";
 
