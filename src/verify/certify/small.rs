@@ -14,7 +14,8 @@ use crate::verify::region::Form;
 /// What stands for a recurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recurrence {
-    /// The operator.
+    /// The operator, as an engine runs it.
+    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "without an engine nothing runs the operator"))]
     Itself,
     /// What enters its gates from the input.
     Gates,
