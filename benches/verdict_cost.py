@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a verdict costs, in plain runs of the original by the same engine in f64, measured in the same minutes.
 
-    python benches/verdict_cost.py MODEL [FOLDED] [--program target/release/bnfold] [--rounds 3]
+    python benches/verdict_cost.py MODEL [FOLDED] [--dim NAME=SIZE ...] [--program target/release/bnfold] [--rounds 3]
 
 A plain run is one run of the whole original with its weights already in the engine. The files alone (alignment and constants)
 are timed by a verification whose inputs do not exist, so that nothing is run; the relay is what --quick takes beyond that, the
@@ -17,6 +17,7 @@ import time
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("model")
 parser.add_argument("folded", nargs="?")
+parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="the size of a symbolic dimension, everywhere")
 parser.add_argument("--program", default="target/release/bnfold")
 parser.add_argument("--rounds", type=int, default=3)
 arguments = parser.parse_args()
@@ -32,7 +33,8 @@ def timed(*words):
 
 
 def plain():
-    whole = {"model": os.path.abspath(arguments.model), "sizes": {"symbols": {}, "shapes": {}}, "inputs": None, "seed": 0}
+    symbols = {name: int(size) for name, size in (dim.split("=") for dim in arguments.dim)}
+    whole = {"model": os.path.abspath(arguments.model), "sizes": {"symbols": symbols, "shapes": {}}, "inputs": None, "seed": 0}
     request = {"limits": {"memory": 1 << 40, "seconds": 600}, "job": {"whole": whole}}
     best = {}
     for _ in range(arguments.rounds):
@@ -47,7 +49,7 @@ with tempfile.TemporaryDirectory() as folder:
     folded = arguments.folded or os.path.join(folder, "folded.onnx")
     if not arguments.folded:
         subprocess.run([arguments.program, "fold", arguments.model, "-o", folded, "--no-verify", "-q"], check=True)
-    pair = ("verify", arguments.model, folded)
+    pair = ("verify", arguments.model, folded, *(word for dim in arguments.dim for word in ("--dim", dim)))
     run = plain()
     files = timed(*pair, "--quick", "--inputs", os.path.join(folder, "missing.npz"))
     quick, default = timed(*pair, "--quick"), timed(*pair)

@@ -305,6 +305,18 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("padding"),
     },
     Sample {
+        name: "the shape of what the scale entered is read, too",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[2,4,3] y)
+            <float[5,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = MatMul (x, w)
+              f = Flatten <axis = 2> (c)
+              n = BatchNormalization <epsilon = 0.0> (f, s, b, m, v)
+              k = Shape (c)
+              y = Reshape (n, k) }"#,
+        expect: Expect::Partly { reason: "no-bias", left: &["MatMul", "Flatten", "Add", "Shape", "Reshape"] },
+    },
+    Sample {
         name: "a product behind three axes, carried through a transposition",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[2,4,5] x) => (float[2,3,4] y)
