@@ -10,21 +10,17 @@ mod tract;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::thread::{Builder, scope};
 
 use serde::{Deserialize, Serialize};
 
-use super::CouldNotRun;
 use super::array::Array;
 use super::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
 use super::flatten::Branch;
 use super::given::Given;
 use super::inputs::seeded_inputs;
+use super::{CouldNotRun, beside};
 use crate::onnx::ModelProto;
 use crate::verify::OwnOutput;
-
-/// The stack of a thread that runs a model, as large as that of a main thread.
-const STACK: usize = 8 << 20;
 
 /// What runs the models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +101,7 @@ impl OwnType {
             Engine::Onnxruntime(library) => {
                 report.engine = onnxruntime::load(library)?;
                 let open = |path: &Path, moved: &[(String, PathBuf)]| onnxruntime::Session::open(path, moved);
-                let (a, b) = both(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
+                let (a, b) = beside(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
                 let mut pair: Pair = (Box::new(a?), Box::new(of("second", b)?));
                 (self.sets(&mut pair, &mut report)?, false)
             }
@@ -122,7 +118,7 @@ impl OwnType {
 
     fn tract(&self, branch: Branch) -> Result<(Pair, bool, Vec<String>), CouldNotRun> {
         let open = |path: &Path, moved: &[(String, PathBuf)]| tract::Typed::open(path, moved, branch);
-        let (a, b) = both(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
+        let (a, b) = beside(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
         // What one engine lacks it lacks in both.
         let (a, b) = (a?, of("second", b)?);
         let (branches, assumptions) = (b.branches, b.assumptions.clone());
@@ -163,7 +159,7 @@ impl OwnType {
         for open in OPEN_SIZES {
             let specs = bind_inputs(&signature, &sizes, open)?;
             let values = seeded_inputs(&specs, seed, &given)?;
-            let error = match both(|| one.run(&specs, &values), || two.run(&specs, &values)) {
+            let error = match beside(|| one.run(&specs, &values), || two.run(&specs, &values)) {
                 (Ok(expected), Ok(found)) => {
                     compare::outputs(&signature, &found, &expected, &mut report.outputs);
                     let drawn = specs.iter().any(|spec| !given.contains_key(&spec.name));
@@ -189,18 +185,4 @@ impl OwnType {
 /// Says of which model it is that something cannot be done, which can be done with the other.
 fn of<T>(which: &str, found: Result<T, CouldNotRun>) -> Result<T, CouldNotRun> {
     found.map_err(|error| CouldNotRun::Model(format!("the {which} model: {error}")))
-}
-
-type Either<T> = Result<T, CouldNotRun>;
-
-/// Does two things at the same time.
-fn both<T: Send>(one: impl FnOnce() -> Either<T> + Send, two: impl FnOnce() -> Either<T>) -> (Either<T>, Either<T>) {
-    let panicked = || Err(CouldNotRun::Panic("in a thread".to_owned()));
-    scope(|scope| match Builder::new().stack_size(STACK).spawn_scoped(scope, one) {
-        Ok(thread) => {
-            let two = two();
-            (thread.join().unwrap_or_else(|_| panicked()), two)
-        }
-        Err(error) => (Err(CouldNotRun::Child(format!("a thread: {error}"))), two()),
-    })
 }
