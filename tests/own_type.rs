@@ -4,10 +4,8 @@
 
 mod judged;
 
-use std::path::{Path, PathBuf};
-
 use bnfold::verify::execute::{CouldNotRun, Engine, Job, Outcome as Done, OwnReport, OwnType, Sizes};
-use bnfold::verify::{Execution, Outcome, VerifyOptions};
+use bnfold::verify::{Outcome, VerifyOptions};
 use judged::{change, decode, fold, inexact, judge_with, options};
 use prost::Message as _;
 
@@ -158,8 +156,10 @@ fn a_model_that_does_not_run_is_named() {
 /// onnxruntime, as the library that `BNFOLD_ORT_LIB` names.
 #[cfg(feature = "ort")]
 mod onnxruntime {
+    use std::path::{Path, PathBuf};
+
     use super::*;
-    use bnfold::verify::Runner;
+    use bnfold::verify::{Execution, Runner};
 
     fn library() -> Option<PathBuf> {
         let library = std::env::var_os("BNFOLD_ORT_LIB").map(PathBuf::from);
