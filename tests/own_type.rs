@@ -5,7 +5,7 @@
 mod judged;
 
 use bnfold::verify::execute::{CouldNotRun, Engine, Job, Outcome as Done, OwnReport, OwnType, Sizes};
-use bnfold::verify::{Outcome, VerifyOptions};
+use bnfold::verify::{Execution, Outcome, VerifyOptions};
 use judged::{change, decode, fold, inexact, judge_with, options};
 use prost::Message as _;
 
@@ -37,6 +37,11 @@ fn the_difference_is_told_and_decides_nothing() {
     // f32 was run: a right fold is off there, and by a few of its roundings.
     assert!(p.largest > 0.0 && p.relative.is_some_and(|share| share < 1e-5), "{p:?}");
     assert!(p.place.is_some() && p.unlike == 0 && p.apart.is_none(), "{p:?}");
+    // The inputs are those of the relay: so is what they give, but for rounding.
+    let verdict = judge_with(&bytes, &folded, &VerifyOptions { taps: vec!["p".to_owned()], ..told() });
+    let Execution::Ran { taps, .. } = &verdict.execution else { panic!("{verdict:?}") };
+    let (wide, own) = (taps[0].magnitude, verdict.own_type[0].outputs[1].magnitude);
+    assert!((wide - own).abs() <= 1e-5 * wide, "{wide} {own}");
 }
 
 #[test]
@@ -159,7 +164,7 @@ mod onnxruntime {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use bnfold::verify::{Execution, Runner};
+    use bnfold::verify::Runner;
 
     fn library() -> Option<PathBuf> {
         let library = std::env::var_os("BNFOLD_ORT_LIB").map(PathBuf::from);

@@ -69,6 +69,8 @@ fn output(name: &str, element: String, found: &Array, expected: &Array) -> OwnOu
         }
         if class(f) != class(e) {
             output.unlike += 1;
+        }
+        if !f.is_finite() || !e.is_finite() {
             continue;
         }
         let distance = (f - e).abs().min(f64::MAX);
