@@ -20,5 +20,5 @@ pub use graph::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId
 pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unreadable};
 pub use number::Element;
 pub use open::Model;
-pub use shape::{Dim, Shape};
+pub use shape::{Dim, Extent, Shape};
 pub use tensor::{Home, Payload, Tensor};
