@@ -2,6 +2,8 @@
 //!
 //! The long form, with a folder of real models beside the generated nets:
 //! `BNFOLD_FAULTS=20000 BNFOLD_CORPUS=models cargo test --release --test mutation_study -- --nocapture`.
+//! With `BNFOLD_SAVE_FAULTS=FOLDER` each model, its right fold and its wrong ones are kept, one folder a model, for measurements
+//! by other programs (`benches/right_folds.py`).
 #![cfg(feature = "tract")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -21,7 +23,7 @@ use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use judged::{fold, fold_with, judge_files, options};
 use nets::{Draw, net};
 use prost::Message as _;
-use table::{Found, Table};
+use table::{Found, Layers, Table};
 
 /// Beyond so many units a foreign fold must be refused.
 const FOREIGN_UNITS: f64 = 8.0;
@@ -55,15 +57,31 @@ fn well_named(verdict: &Verdict, wrong: &Wrong) -> bool {
 
 struct Study {
     table: Table,
+    layers: (Layers, Layers),
+    /// Whether the layers are counted: nothing is wider than double, where runs see what is gross alone.
+    layered: bool,
     folder: tempfile::TempDir,
+    /// Where models are kept; absent if they are not.
+    kept: Option<PathBuf>,
     right: usize,
     seeded: usize,
     seconds: f64,
 }
 
 impl Study {
-    fn new() -> Study {
-        Study { table: Table::default(), folder: tempfile::tempdir().unwrap(), right: 0, seeded: 0, seconds: 0.0 }
+    /// A study of models of this sort.
+    fn new(sort: &str) -> Study {
+        let kept = std::env::var_os("BNFOLD_SAVE_FAULTS").map(|folder| Path::new(&folder).join(sort));
+        let (table, layers, folder) = (Table::default(), Default::default(), tempfile::tempdir().unwrap());
+        Study { table, layers, layered: true, folder, kept, right: 0, seeded: 0, seconds: 0.0 }
+    }
+
+    /// Keeps a model, if that is wanted, among those of the model that is studied.
+    fn keep(&self, name: &str, bytes: &[u8]) {
+        if let Some(folder) = self.kept.as_ref().map(|kept| kept.join(format!("{:05}", self.right))) {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -75,6 +93,7 @@ impl Study {
     fn report(&self) {
         let each = 1e3 * self.seconds / self.seeded.max(1) as f64;
         eprintln!("{}\n{} right folds, none refused; {each:.1} ms a fault", self.table, self.right);
+        eprintln!("without double, own tier: {}\nforeign tier: {}", self.layers.0, self.layers.1);
         self.table.missed.iter().take(40).for_each(|missed| eprintln!("missed, {missed}"));
     }
 
@@ -85,6 +104,8 @@ impl Study {
         assert_ne!(right.outcome, Outcome::Differs, "a false alarm in {name}: {}", table::summary(&right));
         assert_ne!(right.rounded_once, Some(false), "a false alarm in {name}: {}", table::summary(&right));
         self.right += 1;
+        self.keep("before.onnx", &std::fs::read(before).unwrap());
+        self.keep("right.onnx", folded);
         let (a, b) = (Model::open(before).unwrap(), Model::open(&after).unwrap());
         let (a, b) = (Graph::build(&a).unwrap(), Graph::build(&b).unwrap());
         let subject = Subject::new(&a, &b).unwrap();
@@ -111,7 +132,11 @@ impl Study {
     }
 
     fn fault(&mut self, place: &str, before: &Path, fault: Fault, wrong: &Wrong) {
-        let after = self.write("wrong.onnx", &wrong.model.encode_to_vec());
+        let bytes = wrong.model.encode_to_vec();
+        let after = self.write("wrong.onnx", &bytes);
+        // The tier that must refuse it is in the name: a fold by another tool may be so far off.
+        let tier = if wrong.units.is_none_or(|units| units > FOREIGN_UNITS) { "any" } else { "own" };
+        self.keep(&format!("wrong_{tier}_{}.onnx", fault.name().replace(' ', "-")), &bytes);
         let start = Instant::now();
         let own = judge_files(before, &after, &options());
         self.seconds += start.elapsed().as_secs_f64();
@@ -120,6 +145,9 @@ impl Study {
             self.table.misnamed.push(format!("{place}: expected {:?}, {}", wrong.values, table::summary(&own)));
         }
         self.table.row(fault).own(said);
+        if self.layered {
+            self.layers.0.count(&own);
+        }
         if said == Found::Nothing {
             self.table.missed_in_structure += usize::from(wrong.units.is_none());
             self.table.missed.push(format!("own: {place}, {:?} units, {}", wrong.units, table::summary(&own)));
@@ -128,6 +156,9 @@ impl Study {
             let foreign = judge_files(before, &after, &VerifyOptions { tier: Tier::Foreign, ..options() });
             let found = found(&foreign) != Found::Nothing;
             self.table.row(fault).foreign(found);
+            if self.layered {
+                self.layers.1.count(&foreign);
+            }
             if !found {
                 self.table.missed.push(format!("foreign: {place}, {:?} units, {}", wrong.units, table::summary(&foreign)));
             }
@@ -145,13 +176,14 @@ const FAULTS_A_MODEL_SHORT: usize = 2;
 
 #[test]
 fn every_seeded_fault_is_found_and_no_right_fold_refused() {
-    let mut study = Study::new();
+    let mut study = Study::new("nets");
     for index in 0.. {
         if study.seeded >= wanted() {
             break;
         }
         let made = net(index);
         let before = study.write("before.onnx", &made.bytes);
+        study.layered = made.element != "double";
         let name = format!("net {index} ({}, {})", made.family, made.element);
         // A BatchNormalization that stays is what some faults are about.
         let partial = if index / 10 % 2 == 0 { Partial::Auto } else { Partial::Never };
@@ -173,7 +205,7 @@ fn faults_in_real_models_are_found() {
     files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
     files.sort();
     let each = if std::env::var_os("BNFOLD_FAULTS").is_some() { FAULTS_A_MODEL } else { FAULTS_A_MODEL_SHORT };
-    let mut study = Study::new();
+    let mut study = Study::new("models");
     for (index, path) in files.iter().enumerate() {
         let bytes = std::fs::read(path).unwrap();
         let model = Model::open(path).unwrap();

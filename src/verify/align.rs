@@ -5,6 +5,7 @@
 //! where both files produce the same value. Nothing is run and nothing is computed here.
 
 mod attributes;
+mod declared;
 mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,12 +142,12 @@ impl Aligner<'_, '_> {
         if inputs(self.a, a) != inputs(self.b, b) {
             self.differs(place.clone(), "the inputs differ in name, order or type");
         }
-        let outputs = |g: &Graph<'_>, id: ScopeId| {
-            let declared = g.scope(id).graph.map_or(&[][..], |graph| &graph.output);
-            let names = g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
-            (names, declared.iter().map(|o| canonical_type(o.r#type.as_ref())).collect::<Vec<_>>())
-        };
-        if outputs(self.a, a) != outputs(self.b, b) {
+        let names =
+            |g: &Graph<'_>, id: ScopeId| g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
+        let (ours, theirs) = (declared::outputs(self.a, a), declared::outputs(self.b, b));
+        let fixed = declared::fixed_inputs(self.a, a);
+        let alike = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(x, y)| declared::alike(x, y, fixed));
+        if names(self.a, a) != names(self.b, b) || !alike {
             self.differs(place, "the outputs differ in name, order or type");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bnfold::verify::faults::Fault;
-use bnfold::verify::{Execution, Outcome, Verdict};
+use bnfold::verify::{Execution, Outcome, Site, Verdict};
 
 /// What a verdict makes of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,47 @@ impl Row {
 
     pub fn foreign(&mut self, found: bool) {
         if found { self.foreign_found += 1 } else { self.foreign_missed += 1 }
+    }
+}
+
+/// What each layer of the verdict sees of faults, by itself.
+#[derive(Default)]
+pub struct Layers {
+    seeded: usize,
+    structure: usize,
+    constants: usize,
+    alone: usize,
+    relay: usize,
+}
+
+impl Layers {
+    /// Counts a fault. What the files alone refuse is not run, and no layer beyond that is asked.
+    pub fn count(&mut self, verdict: &Verdict) {
+        self.seeded += 1;
+        let ran = matches!(verdict.execution, Execution::Ran { .. });
+        if !ran && !verdict.differences.is_empty() {
+            self.structure += 1;
+            return;
+        }
+        let any = |says: fn(&Site) -> bool| verdict.sites.iter().any(says);
+        let far = |worst: Option<f64>| worst.is_some_and(|worst| worst > 1.0);
+        self.constants += usize::from(any(|site| {
+            let refused = site.outcome == Outcome::Differs && site.certificate.is_none();
+            site.certificate.as_ref().is_some_and(|c| c.worst > 1.0) || (refused && site.worst.is_none_or(|w| w <= 1.0))
+        }));
+        self.alone += usize::from(verdict.sites.iter().any(|site| far(site.alone.as_ref().map(|alone| alone.worst()))));
+        self.relay += usize::from(verdict.sites.iter().any(|site| far(site.worst)) || !verdict.differences.is_empty());
+    }
+}
+
+impl fmt::Display for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.seeded - self.structure;
+        write!(
+            f,
+            "{} faults, {} refused by structure; of the other {rest} constants alone see {}, sites alone {}, the relay alone {}",
+            self.seeded, self.structure, self.constants, self.alone, self.relay
+        )
     }
 }
 

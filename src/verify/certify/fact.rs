@@ -103,6 +103,8 @@ pub(super) enum Fact {
     Map(Box<Map>),
     /// Sums of products.
     Mix(Box<Mix>),
+    /// Zeros around the value: how many before and behind, on each axis behind the second.
+    Zeros(Vec<i64>),
 }
 
 /// Reads node number `index` of a region.
@@ -118,6 +120,7 @@ pub(super) fn read(graph: &Graph<'_>, forms: &[Form], index: usize) -> Result<Re
         "Mul" | "Add" | "Sub" | "Div" => reader.operand(),
         "Conv" | "ConvTranspose" => reader.convolution(),
         "Gemm" | "MatMul" => reader.product(),
+        "Pad" => reader.zeros(),
         other => Ok(Err(format!("{other} has no certificate"))),
     }
 }
@@ -258,6 +261,23 @@ impl Map {
 }
 
 impl Mix {
+    /// Takes zeros that stand around the value that is read for pads of its own; `false` if that is not the same.
+    pub fn surround(&mut self, zeros: &[i64]) -> bool {
+        if zeros.is_empty() {
+            return true;
+        }
+        // A transposed convolution's pads cut off.
+        let own = self.geometry.iter_mut().find(|(what, _)| *what == "pads").filter(|_| self.made_first);
+        let Some((_, pads)) = own.filter(|(_, pads)| pads.len() == zeros.len() && pads.iter().all(|pad| *pad >= 0)) else {
+            return false;
+        };
+        for (pad, zeros) in pads.iter_mut().zip(zeros) {
+            *pad = pad.saturating_add(*zeros);
+        }
+        self.uneven |= zeros.iter().any(|zeros| *zeros != 0);
+        true
+    }
+
     /// The channels, read and made, that share taps: pair after pair as the weight stores them, from number `start` on.
     pub fn pairs(&self, start: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let [outer, inner, _] = self.extents;

@@ -18,7 +18,7 @@ mod tally;
 use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::verify::Tier;
-use crate::verify::region::Site;
+use crate::verify::region::{Form, Site};
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
 pub use limit::{FOREIGN, ONCE, SUM};
@@ -44,6 +44,10 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
     for output in site.region.outputs.iter().zip(&site.region.outputs_after) {
         match way(a, b, site, output, tier)? {
             Ok(Compared::Differs(why)) => return Ok(Certified::Differs(why)),
+            // A run shows one size of the borders: whether a Pad may go is said for all sizes, or not at all.
+            Err(why) if pads(&site.forms.0) != pads(&site.forms.1) => {
+                return Ok(Certified::Differs(format!("a Pad stands in one file only: {why}")));
+            }
             Err(why) => {
                 return Ok(match identity::test(a, b, site, tier)? {
                     Ok(certificate) => Certified::Certificate(Box::new(certificate)),
@@ -60,6 +64,10 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
         }
     }
     Ok(whole.map_or_else(|| Certified::OtherForm("a region without outputs".into()), |c| Certified::Certificate(Box::new(c))))
+}
+
+fn pads(forms: &[Form]) -> usize {
+    forms.iter().filter(|form| form.operator == "Pad").count()
 }
 
 fn way(

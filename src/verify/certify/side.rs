@@ -83,15 +83,32 @@ pub(super) struct Side {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn side(graph: &Graph<'_>, forms: &[Form], way: &Way) -> Result<Read<Side>> {
-    let (mut maps, mut mix) = ((Vec::new(), Vec::new()), None);
+    let (mut maps, mut mix, mut zeros) = ((Vec::new(), Vec::new()), None, Vec::new());
     for index in &way.nodes {
         match read(graph, forms, *index)? {
             Err(why) => return Ok(Err(why)),
             Ok(Fact::Pass) => {}
+            // A map before them would move the zeros, too.
+            Ok(Fact::Zeros(_)) if mix.is_some() || !maps.0.is_empty() || !zeros.is_empty() => {
+                return Ok(Err("a Pad that does not stand right before a convolution".into()));
+            }
+            Ok(Fact::Zeros(found)) => zeros = found,
+            Ok(Fact::Map(_)) if mix.is_none() && !zeros.is_empty() => {
+                return Ok(Err("a map between a Pad and a convolution".into()));
+            }
             Ok(Fact::Map(map)) => (if mix.is_none() { &mut maps.0 } else { &mut maps.1 }).push(map),
             Ok(Fact::Mix(_)) if mix.is_some() => return Ok(Err("two weights one after the other".into())),
-            Ok(Fact::Mix(found)) => mix = Some(found),
+            Ok(Fact::Mix(mut found)) => {
+                if !found.surround(&zeros) {
+                    return Ok(Err("a Pad whose zeros are none of a convolution's own".into()));
+                }
+                zeros.clear();
+                mix = Some(found);
+            }
         }
+    }
+    if !zeros.is_empty() {
+        return Ok(Err("a Pad before no convolution".into()));
     }
     Ok((|| Ok(Side { before: chain(&maps.0, way.rank)?, mix, behind: chain(&maps.1, way.rank)? }))())
 }

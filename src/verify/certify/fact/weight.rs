@@ -36,6 +36,38 @@ impl Reader<'_, '_> {
         Ok(Ok(Fact::Mix(Box::new(mix))))
     }
 
+    /// A Pad that puts zeros around samples and channels, none between them. What it says must stand in the file.
+    pub(super) fn zeros(&self) -> Result<Read<Fact>> {
+        let other = |what: &str| Ok(Err(format!("a Pad {what}")));
+        let opset = self.graph.scope(self.node.scope).opset.unwrap_or(1);
+        let mode = self.node.proto.attribute.iter().find(|a| a.name() == "mode");
+        if mode.is_some_and(|mode| mode.s() != b"constant") || self.node.inputs.get(3).copied().flatten().is_some() {
+            return other("in another mode or along chosen axes");
+        }
+        let value = match self.named(2) {
+            Some(named) => self.numbers(named)?,
+            None => vec![self.float("value", 0.0)],
+        };
+        if value != [0.0] {
+            return other("with something else than zeros");
+        }
+        let pads = match self.node.inputs.get(1).copied().flatten() {
+            Some(input) if opset >= 11 => match self.graph.constant(input) {
+                Ok((tensor, _)) => self.graph.tensor(tensor).integers(self.graph.model)?,
+                Err(_) => return other("that is computed"),
+            },
+            None if (2..11).contains(&opset) => self.ints("pads").unwrap_or_default(),
+            _ => return other("in another form"),
+        };
+        let (begins, ends) = pads.split_at(pads.len() / 2);
+        match (begins, ends) {
+            ([0, 0, begins @ ..], [0, 0, ends @ ..]) if begins.len() == ends.len() && pads.iter().all(|pad| *pad >= 0) => {
+                Ok(Ok(Fact::Zeros([begins, ends].concat())))
+            }
+            _ => other("of samples or channels, or one that cuts off"),
+        }
+    }
+
     /// A bias that has a number for each channel, or one for all.
     fn bias(&self, channels: usize, gain: f64, fits: impl Fn(&[u64]) -> bool) -> Result<Read<Option<Bias>>> {
         let Some(named) = self.named(2) else { return Ok(Ok(None)) };

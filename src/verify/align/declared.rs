@@ -1,0 +1,48 @@
+//! What files declare of their outputs. Shapes that follow from fixed inputs are remarks, which some tools add.
+
+use crate::model::{Graph, Origin, ScopeId};
+use crate::onnx::tensor_shape_proto::dimension::Value as Size;
+use crate::onnx::type_proto::{Tensor, Value as Kind};
+use crate::onnx::{TypeProto, ValueInfoProto};
+use prost::Message as _;
+
+/// What a graph declares of its outputs.
+pub(super) fn outputs<'m>(graph: &Graph<'m>, scope: ScopeId) -> &'m [ValueInfoProto] {
+    graph.scope(scope).graph.map_or(&[][..], |graph| &graph.output)
+}
+
+/// Whether each input that somebody outside gives has a fixed shape, so that all shapes are what they are.
+pub(super) fn fixed_inputs(graph: &Graph<'_>, scope: ScopeId) -> bool {
+    let mut inputs = graph.scope(scope).inputs.iter().map(|v| graph.value(*v));
+    inputs.all(|value| !matches!(value.origin, Origin::Input { .. }) || tensor(value.declared).is_some_and(is_fixed))
+}
+
+fn tensor(declared: Option<&TypeProto>) -> Option<&Tensor> {
+    match declared?.value.as_ref()? {
+        Kind::TensorType(tensor) => Some(tensor),
+        _ => None,
+    }
+}
+
+fn is_fixed(tensor: &Tensor) -> bool {
+    let size = |size: &Option<Size>| matches!(size, Some(Size::DimValue(_)));
+    tensor.shape.as_ref().is_some_and(|shape| shape.dim.iter().all(|dim| size(&dim.value)))
+}
+
+/// Whether two declarations say the same; where inputs are `fixed`, a size that one of them leaves open may stand in the other.
+pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool) -> bool {
+    let bytes = |value: &ValueInfoProto| value.r#type.as_ref().map(TypeProto::encode_to_vec).unwrap_or_default();
+    if bytes(one) == bytes(two) {
+        return true;
+    }
+    let (Some(one), Some(two)) = (tensor(one.r#type.as_ref()), tensor(two.r#type.as_ref())) else { return false };
+    let given = |size: &Option<Size>| if let Some(Size::DimValue(size)) = size { Some(*size) } else { None };
+    let shapes = match (&one.shape, &two.shape) {
+        (Some(one), Some(two)) => {
+            let sizes = one.dim.iter().zip(&two.dim).map(|(x, y)| (given(&x.value), given(&y.value)));
+            one.dim.len() == two.dim.len() && sizes.into_iter().all(|(x, y)| x.is_none() || y.is_none() || x == y)
+        }
+        _ => true,
+    };
+    fixed && one.elem_type == two.elem_type && shapes
+}
