@@ -206,3 +206,22 @@ fn a_weight_that_is_read_twice_is_dequantised_twice() {
     assert_eq!(graph(&after).node[0], graph(&decode(&bytes)).node[0]);
     right("read twice", &judge(&bytes, &folded));
 }
+
+#[test]
+fn values_that_are_quantised_on_the_way_do_not_matter() {
+    let text = CONV
+        .replace("int8 z = {3},", "int8 z = {3}, float j = {0.125}, uint8 o = {7},")
+        .replace(
+            "c = Conv <pads = [1,1,1,1]> (x, w)",
+            "p = QuantizeLinear (x, j, o)  d = DequantizeLinear (p, j, o)\n c = Conv <pads = [1,1,1,1]> (d, w)",
+        )
+        .replace(
+            "y = BatchNormalization (c, s, b, m, v)",
+            "n = BatchNormalization (c, s, b, m, v)  r = QuantizeLinear (n, j, o)  y = DequantizeLinear (r, j, o)",
+        );
+    let bytes = inexact(&text);
+    let folded = fold(&bytes);
+    let left = ["DequantizeLinear", "QuantizeLinear", "DequantizeLinear", "Conv", "QuantizeLinear", "DequantizeLinear"];
+    assert_eq!(operators(&decode(&folded)), left);
+    right("quantised values", &judge(&bytes, &folded));
+}

@@ -14,7 +14,7 @@ use crate::onnx::{ModelProto, NodeProto, TensorProto};
 /// What becomes of a node: a Constant, or nothing if only such nodes read it.
 type Change = Option<TensorProto>;
 
-/// Replaces the nodes of a model, which is the one of this file, that compute constants. Those that cannot be evaluated stay.
+/// Replaces the nodes of a model, which is the one of this file with its functions inlined, that compute constants. Those that cannot be evaluated stay.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -25,7 +25,8 @@ pub(super) fn settle(
     freeze: bool,
 ) -> std::result::Result<(), CouldNotRun> {
     let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
-    let file = Model::open_moved(path, moved).map_err(failed)?;
+    // Nodes are counted as they stand with functions inlined, as the model is.
+    let file = Model::open_moved(path, moved).and_then(Model::inlined).map_err(failed)?;
     let file_graph = crate::verify::graph(&file, freeze).map_err(failed)?;
     let changes = changes(&file_graph).map_err(failed)?;
     if changes.is_empty() {
