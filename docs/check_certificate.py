@@ -198,7 +198,7 @@ def check_site(site, tier, ours, theirs):
         limits = (1.0002 * unit * np.abs(weight) if shared else 0.5001 * ulp(weight), 0.5001 * ulp(bias) + 2.0**-49 * k)
     else:
         limits = (8 * unit * np.abs(weight) + tiny, (8 + forward) * unit * k + 2.0**-49 * k + tiny)
-    shares = [np.abs(found - weight) / limits[0], np.abs(shift - bias) / np.maximum(limits[1], 5e-324)]
+    shares = [np.abs(found - weight) / np.maximum(limits[0], 5e-324), np.abs(shift - bias) / np.maximum(limits[1], 5e-324)]
     demand(all(np.all(np.isfinite(s)) and s.max(initial=0) <= 1 + 1e-4 for s in shares), "constants are beyond their limits")
     stated = site["certificate"]
     demand(stated is not None, "no statement about its constants")
