@@ -296,7 +296,9 @@ fn convolution(graph: &Graph<'_>, form: &Form, mix: &Mix, before: &Sizes) -> Rea
             phases.push((size / 2, 1));
         } else {
             let more = (reach - 1).saturating_sub(begin + end);
-            dims.push(reach.saturating_add(stride - 1).max(3).saturating_add(more));
+            // One tap without padding has no border: two steps show its stride.
+            let least = if *taps == 1 && begin + end == 0 { stride.saturating_add(1) } else { 3 };
+            dims.push(reach.saturating_add(stride - 1).max(least).saturating_add(more));
             phases.push(((reach - 1).saturating_sub(begin), stride));
         }
     }

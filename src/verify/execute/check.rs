@@ -8,34 +8,44 @@ use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, Sum
 use super::CouldNotRun;
 use crate::onnx::GraphProto;
 
-/// The values that a BatchNormalization makes between the graph's inputs and its outputs. Those of constants alone the
-/// engine may compute beforehand, those of no use it may leave out.
-pub(super) fn normalised(graph: &GraphProto) -> Vec<String> {
-    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-    let inputs = graph.input.iter().map(|input| input.name()).filter(|name| !constants.contains(name));
-    let outputs = graph.output.iter().map(|output| output.name());
-    let (mut readers, mut makers) = (HashMap::<&str, Vec<&str>>::new(), HashMap::<&str, Vec<&str>>::new());
-    for node in &graph.node {
-        for (input, output) in node.input.iter().flat_map(|input| node.output.iter().map(move |output| (input, output))) {
-            readers.entry(input).or_default().push(output);
-            makers.entry(output).or_default().push(input);
-        }
-    }
-    let (below, above) = (reached(inputs, &readers), reached(outputs, &makers));
-    let nodes = graph.node.iter().filter(|node| node.op_type() == "BatchNormalization");
-    nodes
-        .filter_map(|node| node.output.first())
-        .filter(|name| below.contains(name.as_str()) && above.contains(name.as_str()))
-        .cloned()
-        .collect()
+/// The BatchNormalizations that read a graph's inputs, and what each value is made of. Those of constants alone the engine
+/// may compute beforehand.
+#[derive(Default)]
+pub(super) struct Normalised {
+    values: Vec<String>,
+    makers: HashMap<String, Vec<String>>,
 }
 
-fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &HashMap<&'g str, Vec<&'g str>>) -> HashSet<&'g str> {
+impl Normalised {
+    pub fn of(graph: &GraphProto) -> Normalised {
+        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+        let inputs = graph.input.iter().map(|input| input.name()).filter(|name| !constants.contains(name));
+        let (mut readers, mut makers) = (HashMap::<String, Vec<String>>::new(), HashMap::<String, Vec<String>>::new());
+        for node in &graph.node {
+            for (input, output) in node.input.iter().flat_map(|input| node.output.iter().map(move |output| (input, output))) {
+                readers.entry(input.clone()).or_default().push(output.clone());
+                makers.entry(output.clone()).or_default().push(input.clone());
+            }
+        }
+        let below = reached(inputs, &readers);
+        let nodes = graph.node.iter().filter(|node| node.op_type() == "BatchNormalization");
+        let values = nodes.filter_map(|node| node.output.first()).filter(|name| below.contains(name.as_str()));
+        Normalised { values: values.cloned().collect(), makers }
+    }
+
+    /// Those that some values are made of. What is of no use the engine may leave out.
+    pub fn before<'n>(&'n self, outputs: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+        let above = reached(outputs, &self.makers);
+        self.values.iter().map(String::as_str).filter(|name| above.contains(name)).collect()
+    }
+}
+
+fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &'g HashMap<String, Vec<String>>) -> HashSet<&'g str> {
     let mut open: Vec<&str> = start.collect();
     let mut seen = HashSet::new();
     while let Some(name) = open.pop() {
         if seen.insert(name) {
-            open.extend(edges.get(name).into_iter().flatten());
+            open.extend(edges.get(name).into_iter().flatten().map(String::as_str));
         }
     }
     seen
@@ -43,10 +53,10 @@ fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &HashMap<&'g str, Ve
 
 /// Every BatchNormalization that is computed at run time must still be a multiplication and an addition of its own: had
 /// the engine merged it, the run would prove nothing about it.
-pub(super) fn unmerged(typed: &TypedModel, normalised: &[String]) -> Result<(), CouldNotRun> {
+pub(super) fn unmerged(typed: &TypedModel, normalised: &[&str]) -> Result<(), CouldNotRun> {
     let nodes: HashMap<&str, _> = typed.nodes().iter().map(|node| (node.name.as_str(), node)).collect();
     for name in normalised {
-        let node = nodes.get(name.as_str());
+        let node = nodes.get(name);
         let constant = node.is_some_and(|node| node.outputs.iter().any(|output| output.fact.konst.is_some()));
         if !constant && (node.is_none() || !nodes.contains_key(format!("{name}.mul").as_str())) {
             return Err(CouldNotRun::Model(format!("the engine merged the BatchNormalization that makes `{name}`")));
@@ -110,7 +120,8 @@ mod tests {
             { c = Conv <pads = [1, 1, 1, 1]> (x, w)  y = BatchNormalization (c, s, b, m, v) }"#;
         let model = crate::onnx::ModelProto::decode(crate::sample::encode(text).unwrap().as_slice()).unwrap();
         let prepared = prepare(model, Branch::Then).unwrap();
-        let normalised = normalised(prepared.model.graph.as_ref().unwrap());
+        let normalised = Normalised::of(prepared.model.graph.as_ref().unwrap());
+        let normalised = normalised.before(["y"].into_iter());
         assert_eq!(normalised, ["y"]);
         let proto = convert::model(prepared.model);
         let mut model = engine::framework().model_for_proto_model(&proto).unwrap();

@@ -47,3 +47,15 @@ pub use region::{RegionReport, Regions, Units};
 pub(crate) use relay::NARROWED;
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
 pub use run::{Loaded, Run};
+
+/// Two things done at once, each in a thread. One that panics could not be run.
+fn beside<A: Send, B: Send>(
+    one: impl FnOnce() -> Result<A, CouldNotRun>,
+    two: impl FnOnce() -> Result<B, CouldNotRun> + Send,
+) -> (Result<A, CouldNotRun>, Result<B, CouldNotRun>) {
+    std::thread::scope(|scope| {
+        let two = scope.spawn(two);
+        let one = one();
+        (one, two.join().unwrap_or_else(|_| Err(CouldNotRun::Panic("in a thread".to_owned()))))
+    })
+}

@@ -8,7 +8,9 @@
 //! Knows sites as lists of nodes and numbers; it does not know what a fold is.
 
 mod edit;
+mod follow;
 mod judge;
+mod lead;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,21 +18,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::array::Array;
 use super::bind::{InputSpec, Sizes};
 use super::flatten::Branch;
 use super::given::Given;
-use super::inputs::seeded_inputs;
 use super::job::{Job, Whole};
-use super::load::load_moved;
-use super::prepare::{Prepared, prepare_edited};
-use super::run::Loaded;
-use super::{CouldNotRun, array, computed};
-use crate::onnx::tensor_proto::DataType;
+use super::{CouldNotRun, beside};
 use crate::verify::region::Shapes;
-use edit::FlatSite;
+use follow::Follower;
 pub(crate) use judge::NARROWED;
 pub(super) use judge::index as position;
+use lead::Leader;
 
 /// What is to be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,24 +149,6 @@ pub struct SiteReport {
     pub shapes: Shapes,
 }
 
-/// What the second model gave.
-struct Leader {
-    specs: Vec<InputSpec>,
-    values: BTreeMap<String, Array>,
-    /// What its sites make and what its outputs are.
-    kept: BTreeMap<String, Array>,
-    /// Values that were asked for and are neither.
-    tapped: BTreeMap<String, Array>,
-    /// Fingerprints of what its sites read.
-    read: BTreeMap<String, u64>,
-    sites: Vec<FlatSite>,
-    /// Sites in which an operator runs at less than f64.
-    narrow: Vec<bool>,
-    branches: bool,
-    assumptions: Vec<String>,
-    seeded: bool,
-}
-
 impl Relay {
     /// Runs both models, one after the other, on each set of inputs and with each branch of every If.
     ///
@@ -203,14 +182,19 @@ impl Relay {
 
     /// Both models on one set of inputs, with each branch of every If. Returns whether any value was drawn.
     fn sample(&self, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<bool, CouldNotRun> {
-        let leader = self.lead(Branch::Then, seed, given)?;
-        let (branches, seeded) = (leader.branches, leader.seeded);
-        self.follow(Branch::Then, leader, gathered)?;
-        if branches {
-            let leader = self.lead(Branch::Else, seed, given)?;
-            self.follow(Branch::Else, leader, gathered)?;
+        let leader = self.hand_in_hand(Branch::Then, seed, given, gathered)?;
+        if leader.branches {
+            self.hand_in_hand(Branch::Else, seed, given, gathered)?;
         }
-        Ok(seeded)
+        Ok(leader.seeded)
+    }
+
+    /// Both models, each If with one of its branches. The first is made ready while the second runs.
+    fn hand_in_hand(&self, branch: Branch, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<Leader, CouldNotRun> {
+        let (leader, follower) = beside(|| self.lead(branch, seed, given), || Follower::ready(self, branch));
+        let leader = leader?;
+        follower?.follow(self, &leader, gathered)?;
+        Ok(leader)
     }
 
     /// What is said if the second model does not run: more if the first would.
@@ -223,107 +207,6 @@ impl Relay {
         match Job::Whole(first).perform() {
             Ok(_) => CouldNotRun::Model(format!("the second model does not run, although the first does: {error}")),
             Err(_) => error,
-        }
-    }
-
-    /// The second model, as it is.
-    fn lead(&self, branch: Branch, seed: u64, given: &Given) -> Result<Leader, CouldNotRun> {
-        let mut model = load_moved(&self.after, &self.moved_sides)?;
-        edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
-        computed::settle(&mut model, &self.after, &self.moved_sides, self.freeze)?;
-        let mut sites = Vec::new();
-        let prepared = prepare_edited(model, branch, &mut |graph| {
-            sites = edit::find(graph, &self.sites, edit::AFTER)?;
-            Ok(())
-        })?;
-        let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
-        let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
-        let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).collect();
-        let taps: Vec<String> = outputs.iter().chain(&inputs).chain(&self.taps).cloned().collect();
-        let Prepared { branches, ref assumptions, .. } = prepared;
-        let assumptions = assumptions.clone();
-        let loaded = Loaded::parse(prepared, &taps)?;
-        let mut sizes = self.sizes.clone();
-        let results: Vec<String> = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
-        let given = given.by_name(&loaded.inputs())?;
-        for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
-            if let Some(value) = given.get(input.name()) {
-                sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
-            }
-        }
-        let (specs, run) = loaded.fit(&sizes)?;
-        drop(loaded);
-        let values = seeded_inputs(&specs, seed, &given)?;
-        let seeded = specs.iter().any(|spec| !given.contains_key(&spec.name));
-        let (mut kept, mut read) = (BTreeMap::new(), BTreeMap::new());
-        run.each(&values, &mut |name, value| {
-            if inputs.iter().any(|input| input == name) {
-                read.insert(name.to_owned(), judge::fingerprint(&value));
-            }
-            if outputs.iter().chain(&results).chain(&self.taps).any(|output| output == name) {
-                kept.insert(name.to_owned(), value);
-            }
-        })?;
-        let wanted = |name: &&String| !outputs.contains(name) && !results.contains(name);
-        let tapped = self.taps.iter().filter(wanted).filter_map(|name| kept.remove_entry(name)).collect();
-        Ok(Leader { specs, values, kept, tapped, read, sites, narrow, branches, assumptions, seeded })
-    }
-
-    /// The first model, with the results of the sites put in place of its own.
-    fn follow(&self, branch: Branch, leader: Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
-        let mut model = load_moved(&self.before, &[])?;
-        edit::tag(&mut model, self.sites.iter().map(|site| &site.before[..]))?;
-        computed::settle(&mut model, &self.before, &[], self.freeze)?;
-        let mut sites = Vec::new();
-        let prepared = prepare_edited(model, branch, &mut |graph| {
-            sites = edit::find(graph, &self.sites, edit::BEFORE)?;
-            edit::force(graph, &mut sites, &self.sites)
-        })?;
-        edit::paired(&sites, &leader.sites)?;
-        let mut narrow: Vec<bool> =
-            sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
-        narrow.iter_mut().zip(&leader.narrow).for_each(|(ours, theirs)| *ours |= theirs);
-        let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
-        let taps = own.chain(sites.iter().flat_map(|site| site.inputs.clone()));
-        let taps: Vec<String> = taps.chain(self.taps.iter().cloned()).collect();
-        let loaded = Loaded::parse(prepared, &taps)?;
-        let (mut specs, mut values) = (leader.specs.clone(), leader.values.clone());
-        let theirs = leader.sites.iter().flat_map(|site| &site.outputs);
-        for (output, theirs) in sites.iter().flat_map(|site| &site.outputs).zip(theirs) {
-            let value = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
-            let element = DataType::Double.into();
-            specs.push(InputSpec { name: output.name.clone(), element, dims: value.dims.clone(), assumed: vec![] });
-            values.insert(output.name.clone(), value.clone());
-        }
-        let run = loaded.bind(&specs)?;
-        drop(loaded);
-        let mut found = run.run(&values)?;
-        drop((run, values));
-        self.tapped(&sites, &leader, &found, gathered);
-        for ((site, theirs), narrow) in sites.iter().zip(&leader.sites).zip(narrow) {
-            let report = judge::site(self, (site, theirs), &leader, &mut found, narrow)?;
-            gathered.site(report);
-        }
-        let forced = |name: &str| leader.sites.iter().any(|site| site.outputs.iter().any(|output| output.name == name));
-        for (name, value) in leader.kept.iter().filter(|(name, _)| !forced(name)) {
-            let expected = found.get(name).ok_or_else(|| gone(name))?;
-            gathered.output(name, judge::apart(value, expected));
-        }
-        gathered.context(&leader);
-        Ok(())
-    }
-}
-
-impl Relay {
-    /// The differences that were asked for. Where a site's result was forced, its own is what is compared.
-    fn tapped(&self, sites: &[FlatSite], leader: &Leader, found: &BTreeMap<String, Array>, gathered: &mut Gathered) {
-        for name in &self.taps {
-            let own = sites.iter().flat_map(|site| &site.outputs).find(|output| output.name == *name);
-            let ours = found.get(own.map_or(name, |output| &output.own));
-            let theirs = leader.kept.get(name).or_else(|| leader.tapped.get(name));
-            if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                gathered.tap(judge::tap(name, theirs, ours));
-            }
         }
     }
 }

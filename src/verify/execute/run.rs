@@ -23,8 +23,7 @@ pub struct Loaded {
     model: InferenceModel,
     /// What can be asked for: the name of a value, and the name under which the engine has it.
     taps: BTreeMap<String, String>,
-    /// The values that a BatchNormalization makes.
-    normalised: Vec<String>,
+    normalised: check::Normalised,
     signature: ModelProto,
 }
 
@@ -47,7 +46,7 @@ impl Loaded {
         let mut model = prepared.model;
         let taps = tapped(&mut model, taps)?;
         let signature = prepared.signature;
-        let normalised = model.graph.as_ref().map(check::normalised).unwrap_or_default();
+        let normalised = model.graph.as_ref().map(check::Normalised::of).unwrap_or_default();
         let proto = convert::model(model);
         let parsed = guarded(|| engine::framework().parse(&proto, None))?;
         if let Some(name) = parsed.unresolved_inputs.first() {
@@ -71,6 +70,14 @@ impl Loaded {
     /// # Errors
     /// Sizes that the model does not accept, in the engine's words.
     pub fn bind(&self, specs: &[InputSpec]) -> Result<Run, CouldNotRun> {
+        self.bind_part(specs, &|_| true)
+    }
+
+    /// As [`Loaded::bind`], for a part of what can be asked for, by name: nothing is computed for the rest.
+    ///
+    /// # Errors
+    /// As [`Loaded::bind`].
+    pub fn bind_part(&self, specs: &[InputSpec], wanted: &dyn Fn(&str) -> bool) -> Result<Run, CouldNotRun> {
         let mut model = self.model.clone();
         let mut inputs = Vec::new();
         for index in 0..model.inputs.len() {
@@ -84,9 +91,9 @@ impl Loaded {
             guarded(|| model.set_input_fact(index, InferenceFact::dt_shape(element, &spec.dims)))?;
             inputs.push((name, element));
         }
-        let outlets: TractResult<Vec<OutletId>> = self
-            .taps
-            .values()
+        let (outputs, labels): (Vec<&String>, Vec<&String>) = self.taps.iter().filter(|(name, _)| wanted(name)).unzip();
+        let outlets: TractResult<Vec<OutletId>> = labels
+            .iter()
             .map(|name| {
                 let found = model.find_outlet_label(name);
                 found.ok_or_else(|| format_err!("no value {name}"))
@@ -97,10 +104,10 @@ impl Loaded {
             model.select_output_outlets(&outlets)?;
             SimplePlan::new(model.into_typed()?)
         })?;
-        check::unmerged(plan.model(), &self.normalised)?;
+        check::unmerged(plan.model(), &self.normalised.before(labels.iter().map(|label| label.as_str())))?;
         check::windows(plan.model())?;
         let narrow = check::narrow_values(plan.model());
-        Ok(Run { plan, inputs, outputs: self.taps.keys().cloned().collect(), narrow })
+        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect(), narrow })
     }
 
     /// Binds with the first open size that the model accepts.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::CouldNotRun;
+use super::super::array::{Array, Data};
 use super::edit::FlatSite;
-use super::{Array, Leader, Relay, SiteReport, TapReport, array::Data, gone};
+use super::lead::Leader;
+use super::{Relay, SiteReport, TapReport, gone};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
