@@ -23,5 +23,5 @@ pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unrea
 pub use number::Element;
 pub use open::Model;
 pub use quantised::Grain;
-pub use shape::{Dim, Shape};
+pub use shape::{Dim, Extent, Shape};
 pub use tensor::{Home, Payload, Tensor};

@@ -3,7 +3,7 @@
 //! An operator asks here and nowhere else, so that it sees what a plan has changed already and nothing of the graph around it.
 
 use crate::model::functions::{Argument, Arguments};
-use crate::model::{Element, Shape};
+use crate::model::{Element, Extent, Shape};
 use crate::onnx::NodeProto;
 use crate::onnx::attribute_proto::AttributeType;
 
@@ -68,6 +68,8 @@ pub struct InputFact {
     pub element: Option<Element>,
     /// What is known of the constant.
     pub constant: Result<ConstantFact, NotConstant>,
+    /// The numbers of an integer list that is computed from shapes, as far as they are known.
+    pub extents: Option<Vec<Extent>>,
 }
 
 /// Reads elements of a node's constant inputs.

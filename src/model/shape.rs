@@ -9,7 +9,20 @@ use crate::onnx::{TypeProto, tensor_shape_proto::dimension, type_proto};
 pub enum Dim {
     /// A number.
     Known(u64),
-    /// A symbol, or nothing is known.
+    /// A number that is not known, but the same wherever this symbol stands.
+    Symbol(u32),
+    /// Nothing is known.
+    Unknown,
+}
+
+/// A number of an integer list that is computed from shapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// A number, also one that no axis has, such as the −1 of Reshape.
+    Number(i64),
+    /// The extent of an axis with this symbol.
+    Symbol(u32),
+    /// Nothing is known.
     Unknown,
 }
 
@@ -18,8 +31,13 @@ impl Dim {
     pub fn known(self) -> Option<u64> {
         match self {
             Dim::Known(size) => Some(size),
-            Dim::Unknown => None,
+            Dim::Symbol(_) | Dim::Unknown => None,
         }
+    }
+
+    /// Whether two extents are certainly the same, and not zero.
+    pub fn same(self, other: Dim) -> bool {
+        self == other && !matches!(self, Dim::Unknown | Dim::Known(0))
     }
 }
 
@@ -36,6 +54,19 @@ impl Shape {
     /// A shape of which only the rank is known.
     pub fn of_rank(rank: usize) -> Self {
         Shape(vec![Dim::Unknown; rank])
+    }
+
+    /// Every extent of which nothing is known gets a symbol of its own, counted on from `next`.
+    pub fn name_open(&mut self, next: &mut u32) {
+        for dim in self.0.iter_mut().filter(|dim| **dim == Dim::Unknown) {
+            *dim = Dim::Symbol(*next);
+            *next = next.saturating_add(1);
+        }
+    }
+
+    /// The shape without what symbols say.
+    pub fn without_symbols(&self) -> Shape {
+        Shape(self.0.iter().map(|dim| dim.known().map_or(Dim::Unknown, Dim::Known)).collect())
     }
 
     /// The number of axes.
@@ -66,7 +97,8 @@ impl Shape {
         let both = self.0.iter().zip(&other.0).map(|pair| match pair {
             (Dim::Known(a), Dim::Known(b)) if a != b => None,
             (Dim::Known(a), _) | (_, Dim::Known(a)) => Some(Dim::Known(*a)),
-            _ => Some(Dim::Unknown),
+            (Dim::Symbol(a), _) | (_, Dim::Symbol(a)) => Some(Dim::Symbol(*a)),
+            (Dim::Unknown, Dim::Unknown) => Some(Dim::Unknown),
         });
         both.collect::<Option<Vec<Dim>>>().map(Shape)
     }
@@ -82,8 +114,8 @@ impl Shape {
         let dims = (0..rank).map(|axis| match (at(self, axis), at(other, axis)) {
             (Dim::Known(1), d) | (d, Dim::Known(1)) => Some(d),
             (Dim::Known(a), Dim::Known(b)) => (a == b).then_some(Dim::Known(a)),
-            (Dim::Known(a), Dim::Unknown) | (Dim::Unknown, Dim::Known(a)) => Some(Dim::Known(a)),
-            (Dim::Unknown, Dim::Unknown) => Some(Dim::Unknown),
+            (Dim::Known(a), _) | (_, Dim::Known(a)) => Some(Dim::Known(a)),
+            (a, b) => Some(if a == b { a } else { Dim::Unknown }),
         });
         dims.collect::<Option<Vec<Dim>>>().map(Shape)
     }
@@ -106,6 +138,19 @@ mod tests {
         assert_eq!(x.broadcast(&Shape::known(&[3, 1, 1])), Some(x.clone()));
         assert_eq!(x.broadcast(&Shape::known(&[4])), None);
         assert_eq!(x.broadcast(&Shape::known(&[2, 1, 1, 1, 1])).map(|s| s.rank()), Some(5));
+    }
+
+    #[test]
+    fn symbols_are_kept_where_they_are_certain() {
+        let (s, t) = (Dim::Symbol(1), Dim::Symbol(2));
+        let row = |dims: &[Dim]| Shape(dims.to_vec());
+        assert_eq!(row(&[s, Dim::Unknown]).meet(&row(&[t, t])), Some(row(&[s, t])));
+        assert_eq!(row(&[s, s]).meet(&Shape::known(&[3, 4])), Some(Shape::known(&[3, 4])));
+        assert_eq!(row(&[s, s, s]).broadcast(&row(&[s, t, Dim::Known(1)])), Some(row(&[s, Dim::Unknown, s])));
+        let mut named = row(&[Dim::Unknown, s, Dim::Unknown]);
+        named.name_open(&mut 7);
+        assert_eq!(named, row(&[Dim::Symbol(7), s, Dim::Symbol(8)]));
+        assert!(s.same(s) && !s.same(t) && !Dim::Unknown.same(Dim::Unknown) && !Dim::Known(0).same(Dim::Known(0)));
     }
 
     #[test]

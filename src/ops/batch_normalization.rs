@@ -3,7 +3,7 @@
 use super::{NEWEST_OPSET, Operator, Stop};
 use crate::law::{Host, Law, Map, Reason};
 use crate::map::{Affine, Placed};
-use crate::model::{Dim, NodeView, Shape};
+use crate::model::{NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -79,7 +79,7 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
         return Some(shape);
     }
     let count = node.input(1).and_then(|scale| scale.shape.as_ref()).filter(|s| s.rank() == 1)?.dim(0);
-    if let Some(channels) = shape.0.get_mut(1).filter(|c| **c == Dim::Unknown) {
+    if let Some(channels) = shape.0.get_mut(1).filter(|c| c.known().is_none()) {
         *channels = count;
     }
     Some(shape)

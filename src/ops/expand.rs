@@ -1,8 +1,8 @@
 //! Expand, opset 8 to 13: axes of extent one repeated, and new axes in front.
 
-use super::{NEWEST_OPSET, Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop, extents};
 use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
-use crate::model::{Dim, NodeView, Shape};
+use crate::model::{NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -35,9 +35,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let input = node.input(0)?.shape.as_ref()?;
-    let wanted = node.elements.integers(1).ok()?;
-    let dims = wanted.iter().map(|d| u64::try_from(*d).map_or(Dim::Unknown, Dim::Known));
-    input.broadcast(&Shape(dims.collect()))
+    input.broadcast(&extents::described(&extents::given(node, 1)?))
 }
 
 const SAMPLES: &[Sample] = &[

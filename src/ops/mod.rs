@@ -25,6 +25,7 @@ mod div;
 mod dropout;
 mod einsum;
 mod expand;
+pub mod extents;
 mod flatten;
 mod gather;
 mod gemm;

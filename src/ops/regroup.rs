@@ -8,14 +8,28 @@ use crate::model::{Dim, Shape};
 
 /// Which axes of the input correspond to which axes of the output. `copied` leading axes are known to be the same.
 pub(super) fn lanes(input: &Shape, output: &Shape, copied: usize) -> Vec<Lane> {
+    let equal = |pairs: &mut dyn Iterator<Item = (&Dim, &Dim)>| pairs.take_while(|(a, b)| a.same(**b)).count();
+    let copied = copied.max(equal(&mut input.0.iter().zip(&output.0)));
+    let open = (input.0.get(copied..).unwrap_or_default(), output.0.get(copied..).unwrap_or_default());
+    let last = equal(&mut open.0.iter().rev().zip(open.1.iter().rev()));
     let mut lanes: Vec<Lane> = (0..copied).map(Lane::same).collect();
+    lanes.extend(runs(&input.0[..input.rank() - last], &output.0[..output.rank() - last], copied));
+    let behind =
+        (1..=last).rev().map(|back| Lane { input: input.rank() - back, output: output.rank() - back, pairs: Pairs::Same });
+    lanes.extend(behind);
+    lanes
+}
+
+/// The lanes of axes from `copied` on, run by run.
+fn runs(input: &[Dim], output: &[Dim], copied: usize) -> Vec<Lane> {
     // With one open extent on each side and equal products of the others, the open ones are equal.
     let open = |dims: &[Dim]| dims.iter().filter(|d| d.known().is_none()).count();
     let product = |dims: &[Dim]| dims.iter().filter_map(|d| d.known()).try_fold(1u64, u64::checked_mul);
-    let (a, b) = (input.0.get(copied..).unwrap_or_default(), output.0.get(copied..).unwrap_or_default());
+    let (a, b) = (input.get(copied..).unwrap_or_default(), output.get(copied..).unwrap_or_default());
     let same_open = open(a) == 1 && open(b) == 1 && product(a) == product(b) && product(a) != Some(0);
+    let mut lanes = Vec::new();
     let mut at = (copied, copied);
-    while let Some((from, to)) = run(&input.0, &output.0, at, same_open) {
+    while let Some((from, to)) = run(input, output, at, same_open) {
         lanes.extend(between(input, output, at, (from, to)));
         at = (from, to);
     }
@@ -36,8 +50,8 @@ fn run(a: &[Dim], b: &[Dim], at: (usize, usize), same_open: bool) -> Option<(usi
         match dims.get(*position)? {
             Dim::Known(0) => return None,
             Dim::Known(size) => side.1 = side.1.checked_mul(*size)?,
-            Dim::Unknown if same_open => side.0 += 1,
-            Dim::Unknown => return None,
+            Dim::Symbol(_) | Dim::Unknown if same_open => side.0 += 1,
+            Dim::Symbol(_) | Dim::Unknown => return None,
         }
         *position += 1;
         if left == right && i > at.0 && j > at.1 {
@@ -47,11 +61,11 @@ fn run(a: &[Dim], b: &[Dim], at: (usize, usize), same_open: bool) -> Option<(usi
 }
 
 /// The lanes of one pair of runs.
-fn between(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
+fn between(input: &[Dim], output: &[Dim], at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
     if end.0 == at.0 + 1 && end.1 == at.1 + 1 {
         return vec![Lane { input: at.0, output: at.1, pairs: Pairs::Same }];
     }
-    let known = |shape: &Shape, from: usize, to: usize| shape.0[from..to].iter().map(|d| d.known()).collect::<Option<Vec<u64>>>();
+    let known = |dims: &[Dim], from: usize, to: usize| dims[from..to].iter().map(|d| d.known()).collect::<Option<Vec<u64>>>();
     let (Some(from), Some(to)) = (known(input, at.0, end.0), known(output, at.1, end.1)) else {
         return ones_aside(input, output, at, end);
     };
@@ -66,9 +80,8 @@ fn between(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize
 }
 
 /// Runs with an open extent: they correspond if everything else in them has extent one.
-fn ones_aside(input: &Shape, output: &Shape, at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
-    let long =
-        |shape: &Shape, from: usize, to: usize| (from..to).filter(|axis| shape.0[*axis] != Dim::Known(1)).collect::<Vec<_>>();
+fn ones_aside(input: &[Dim], output: &[Dim], at: (usize, usize), end: (usize, usize)) -> Vec<Lane> {
+    let long = |dims: &[Dim], from: usize, to: usize| (from..to).filter(|axis| dims[*axis] != Dim::Known(1)).collect::<Vec<_>>();
     match (&long(input, at.0, end.0)[..], &long(output, at.1, end.1)[..]) {
         ([i], [o]) => vec![Lane { input: *i, output: *o, pairs: Pairs::Same }],
         _ => vec![],
@@ -92,6 +105,10 @@ mod tests {
         assert_eq!(pairs(&[open, k(6)], &[open, k(6), k(1), k(1)], 0)[..2], [(0, 0), (1, 1)]);
         assert_eq!(pairs(&[open, k(6), open, open], &[open, k(6), open], 0), []);
         assert_eq!(pairs(&[open, k(6), open, open], &[open, k(6), open], 2), [(0, 0), (1, 1)]);
+        let (s, t) = (Dim::Symbol(1), Dim::Symbol(2));
+        assert_eq!(pairs(&[s, k(6), t, open], &[s, k(6), open], 0), [(0, 0), (1, 1)]);
+        assert_eq!(pairs(&[s, k(6), k(2)], &[t, k(6), open], 0), []);
+        assert_eq!(pairs(&[open, k(6)], &[open, k(5), k(6)], 0), [(1, 2)]);
         assert_eq!(pairs(&[k(2), k(3)], &[k(3), k(2)], 0), [(0, 0), (0, 1), (1, 0), (1, 1)]);
     }
 }

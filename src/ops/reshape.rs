@@ -23,6 +23,9 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let wanted = if copies { node.elements.integers(1).unwrap_or_default() } else { vec![] };
     let copied = wanted.iter().take(input.rank()).take_while(|extent| **extent == 0).count();
     let lanes = regroup::lanes(input, output, copied);
+    if lanes.is_empty() && output.0.iter().any(|extent| extent.known().is_none()) {
+        return Err(Reason::UnknownShape.into());
+    }
     Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
 }
 
@@ -46,6 +49,50 @@ const SAMPLES: &[Sample] = &[
               p = Reshape (n, shape)
               y = MatMul (p, w) }"#,
         expect: Expect::Folded { left: &["Reshape", "Gemm"] },
+    },
+    Sample {
+        name: "forward, the extent of the batch is read from the value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3,2,2] x) => (float[] y)
+            <float[5,12] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5),
+             int64[1] zero = {0}, int64[1] rest = {-1}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              k = Shape (x)
+              e = Gather (k, zero)
+              c = Concat <axis = 0> (e, rest)
+              p = Reshape (n, c)
+              y = Gemm <transB = 1> (p, w) }"#,
+        expect: Expect::Folded { left: &["Shape", "Gather", "Concat", "Reshape", "Gemm"] },
+    },
+    Sample {
+        name: "backward, rows put together and taken apart as they were",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,4,5] x) => (float[] y)
+            <float[5,3] w = dyadic(1), float[3] c = dyadic(6), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4),
+             float[3] v = square(5), int64[2] rows = {-1, 5}, int64[1] channels = {3}, int64[1] from = {0}, int64[1] to = {2}>
+            { a = Reshape (x, rows)
+              p = Gemm (a, w, c)
+              k = Shape (x)
+              f = Slice (k, from, to)
+              d = Concat <axis = 0> (f, channels)
+              q = Reshape (p, d)
+              t = Transpose <perm = [0,2,1]> (q)
+              y = BatchNormalization <epsilon = 0.0> (t, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Reshape", "Gemm", "Shape", "Slice", "Concat", "Reshape", "Transpose"] },
+    },
+    Sample {
+        name: "another value's extent may be another",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3,2,2] x, float[M,3] z) => (float[] y)
+            <float[12,2] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5),
+             int64[1] zero = {0}, int64[1] rest = {-1}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              k = Shape (z)
+              e = Gather (k, zero)
+              c = Concat <axis = 0> (e, rest)
+              p = Reshape (n, c)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("unknown-shape"),
     },
     Sample {
         name: "channels that are mixed",

@@ -2,9 +2,9 @@
 //!
 //! What is not certain is unknown.
 
-use super::{Stop, find, split};
+use super::{Stop, extents, find, split};
 use crate::law::{Carry, Passes, Reason};
-use crate::model::{Dim, Element, NodeView, Shape, tensor};
+use crate::model::{Dim, Element, Extent, NodeView, Shape, tensor};
 
 /// The shape of an output of a node, as far as its operator tells.
 pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
@@ -190,24 +190,43 @@ pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
     Some(shape)
 }
 
-/// The shape that a Reshape's constant asks for; 0 takes the extent over, −1 is what is left.
+/// The shape that a Reshape asks for; 0 takes the extent over, −1 is what is left.
 pub(super) fn reshaped(node: &NodeView<'_>) -> Option<Shape> {
-    let wanted = node.elements.integers(1).ok()?;
+    let Some(wanted) = extents::given(node, 1) else {
+        // A list of unknown numbers has a length.
+        let [Dim::Known(rank)] = node.input(1)?.shape.as_ref()?.0[..] else { return None };
+        return usize::try_from(rank).ok().filter(|rank| *rank <= 64).map(Shape::of_rank);
+    };
     let x = node.input(0)?.shape.as_ref();
     let zero_is_zero = node.int("allowzero", 0).ok()? != 0;
-    let mut dims: Vec<Dim> = Vec::with_capacity(wanted.len());
-    for (axis, extent) in wanted.iter().enumerate() {
-        dims.push(match extent {
-            0 if !zero_is_zero => x.map_or(Dim::Unknown, |x| x.dim(axis)),
-            extent => u64::try_from(*extent).map_or(Dim::Unknown, Dim::Known),
-        });
+    let mut shape = extents::described(&wanted);
+    for (axis, (dim, extent)) in shape.0.iter_mut().zip(&wanted).enumerate() {
+        if *extent == Extent::Number(0) && !zero_is_zero {
+            *dim = x.map_or(Dim::Unknown, |x| x.dim(axis));
+        }
     }
-    let known = |dims: &[Dim]| dims.iter().try_fold(1u64, |n, d| n.checked_mul(d.known()?));
-    if let (Some(open), Some(all)) = (wanted.iter().position(|e| *e == -1), x.and_then(|x| known(&x.0))) {
-        let rest: Vec<Dim> = dims.iter().enumerate().filter(|(axis, _)| *axis != open).map(|(_, d)| *d).collect();
-        dims[open] = known(&rest).and_then(|rest| all.checked_div(rest)).map_or(Dim::Unknown, Dim::Known);
+    if let (Some(open), Some(x)) = (wanted.iter().position(|extent| *extent == Extent::Number(-1)), x) {
+        let rest: Vec<Dim> = shape.0.iter().enumerate().filter(|(axis, _)| *axis != open).map(|(_, d)| *d).collect();
+        shape.0[open] = quotient(&x.0, &rest).unwrap_or(Dim::Unknown);
     }
-    Some(Shape(dims))
+    Some(shape)
+}
+
+/// The one extent that makes a product of others as large as another product.
+fn quotient(all: &[Dim], others: &[Dim]) -> Option<Dim> {
+    let known = |dims: &[Dim]| dims.iter().filter_map(|d| d.known()).try_fold(1u64, |n, d| n.checked_mul(d));
+    let mut symbols: Vec<Dim> = all.iter().filter(|d| d.known().is_none()).copied().collect();
+    for dim in others.iter().filter(|d| d.known().is_none()) {
+        let at = symbols.iter().position(|symbol| symbol.same(*dim))?;
+        symbols.swap_remove(at);
+    }
+    let (all, others) = (known(all)?, known(others)?);
+    let number = all.checked_div(others).filter(|number| number.checked_mul(others) == Some(all))?;
+    match (&symbols[..], number) {
+        ([], number) => Some(Dim::Known(number)),
+        ([symbol], 1) => Some(*symbol),
+        _ => None,
+    }
 }
 
 pub(super) fn concatenated(node: &NodeView<'_>) -> Option<Shape> {

@@ -2,6 +2,7 @@
 //! later fold sees the weights of an earlier one although nothing was changed.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
@@ -10,7 +11,7 @@ use crate::model::{
     ConstantFact, Element, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable,
     ValueId, tensor,
 };
-use crate::ops::{self, Stop};
+use crate::ops::{self, Stop, extents::Extents};
 use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
 use crate::plan::choice::Options;
@@ -27,12 +28,22 @@ pub struct View<'a> {
     shapes: Vec<Option<Shape>>,
     /// Their float types.
     types: Vec<Option<Element>>,
+    /// What integer lists are that are computed from shapes.
+    extents: BTreeMap<ValueId, Extents>,
     assume_inference: bool,
     negative_scales: bool,
     /// What stands for the parameters of functions.
     binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
     failure: RefCell<Option<Error>>,
+}
+
+/// What a node tells of an output, as far as it tells.
+#[derive(Default)]
+struct Inferred {
+    shape: Option<Shape>,
+    element: Option<Element>,
+    extents: Option<Extents>,
 }
 
 impl<'a> View<'a> {
@@ -42,16 +53,19 @@ impl<'a> View<'a> {
         let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
         let draft = Draft::new(graph);
         let Options { assume_inference, negative_scales, .. } = *options;
-        let failure = RefCell::new(None);
-        let mut view = View { graph, draft, shapes, types, assume_inference, negative_scales, binding, failure };
+        let (extents, failure) = (BTreeMap::new(), RefCell::new(None));
+        let mut symbols = 0;
+        let mut view = View { graph, draft, shapes, types, extents, assume_inference, negative_scales, binding, failure };
         for (id, node) in graph.nodes.iter().enumerate() {
             view.hand_over_shapes(node);
+            view.name_open(node.inputs.iter().flatten(), &mut symbols);
             if !node.standard {
                 continue;
             }
             for (index, output) in node.outputs.iter().enumerate() {
                 let Some(output) = output else { continue };
-                let (shape, element) = view.inferred(NodeId(id), index);
+                let Inferred { shape, element, extents } = view.inferred(NodeId(id), index);
+                view.extents.extend(extents.map(|list| (*output, list)));
                 if let Some(inferred) = shape {
                     let known = &mut view.shapes[output.0];
                     *known = match known.take() {
@@ -62,15 +76,26 @@ impl<'a> View<'a> {
                 let known = &mut view.types[output.0];
                 *known = known.or(element);
             }
+            view.name_open(node.outputs.iter().flatten(), &mut symbols);
         }
         view.ranks_of_readers();
         view
     }
 
-    /// Parameters of a function that a node reads have the shapes of the call's arguments.
+    /// Gives extents that are not known symbols, so that they can be told to be the same.
+    fn name_open<'n>(&mut self, values: impl Iterator<Item = &'n ValueId>, next: &mut u32) {
+        for value in values {
+            if let Some(Some(shape)) = self.shapes.get_mut(value.0) {
+                shape.name_open(next);
+            }
+        }
+    }
+
+    /// Parameters of a function that a node reads have the shapes of the call's arguments. What one call's symbols say may not
+    /// hold in another.
     fn hand_over_shapes(&mut self, node: &Node<'_>) {
         for value in node.inputs.iter().flatten() {
-            let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).cloned());
+            let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).map(Shape::without_symbols));
             if let (Some(known @ None), Some(shape)) = (self.shapes.get_mut(value.0), shape) {
                 *known = Some(shape);
             }
@@ -98,15 +123,16 @@ impl<'a> View<'a> {
         found.map(|(tensor, _)| tensor)
     }
 
-    /// Shape and float type of an output, as far as the node tells.
-    fn inferred(&self, id: NodeId, output: usize) -> (Option<Shape>, Option<Element>) {
+    /// What a node tells of an output.
+    fn inferred(&self, id: NodeId, output: usize) -> Inferred {
         if let Some(tensor) = self.graph.node(id).constant {
             let tensor = self.graph.tensor(tensor);
-            return (Some(Shape::known(&tensor.dims)), tensor.element());
+            return Inferred { shape: Some(Shape::known(&tensor.dims)), element: tensor.element(), extents: None };
         }
         let elements = NodeElements { view: self, node: id };
-        let Some(view) = self.node_view(id, &elements) else { return (None, None) };
-        (ops::shapes::infer(&view, output), ops::shapes::element(&view, output))
+        let Some(view) = self.node_view(id, &elements) else { return Inferred::default() };
+        let (shape, element) = (ops::shapes::infer(&view, output), ops::shapes::element(&view, output));
+        Inferred { shape, element, extents: (output == 0).then(|| ops::extents::infer(&view)).flatten() }
     }
 
     /// The shape of a value, if its rank is known.
@@ -150,10 +176,11 @@ impl<'a> View<'a> {
             let element = value.and_then(|v| self.stored(v).ok()).map_or_else(|| self.weight_element(node), |fact| fact.element);
             let data_type = element.map_or(0, tensor::data_type);
             let constant = Ok(ConstantFact { dims: array.dims.clone(), element, data_type });
-            return Some(InputFact { shape: Some(Shape::known(&array.dims)), element, constant });
+            return Some(InputFact { shape: Some(Shape::known(&array.dims)), element, constant, extents: None });
         }
         let value = value?;
-        Some(InputFact { shape: self.shape(value).cloned(), element: self.value_element(value), constant: self.stored(value) })
+        let (shape, element) = (self.shape(value).cloned(), self.value_element(value));
+        Some(InputFact { shape, element, constant: self.stored(value), extents: self.extents.get(&value).cloned() })
     }
 
     fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
