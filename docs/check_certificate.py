@@ -39,6 +39,19 @@ def attribute(node, name, default=None):
     found = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
     return found[0] if found else default
 
+class Dequantised:
+    """What DequantizeLinear makes of constants, exactly: (x - zero point) * scale."""
+    def __init__(self, node, constants):
+        x, scale, *zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+        self.data_type, self.dims, self.integers = constants[node.input[1]].data_type, x.shape, x.tobytes()
+        axis, block = attribute(node, "axis", 1), attribute(node, "block_size", 0)
+        def spread(array):
+            array = array.astype(np.float64)
+            if block:
+                return np.take(np.repeat(array, block, axis), np.arange(x.shape[axis]), axis)
+            return array.reshape([1] * x.ndim if array.size == 1 else [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+        self.values = (x.astype(np.float64) - (spread(zero[0]) if zero else 0.0)) * spread(scale)
+
 class Model:
     def __init__(self, path, frozen):
         self.proto = onnx.load(path)
@@ -49,14 +62,19 @@ class Model:
         for node in graph.node:
             if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and attribute(node, "value") is not None:
                 self.constants[node.output[0]] = attribute(node, "value")
+            elif node.op_type == "DequantizeLinear" and not node.domain and all(name in self.constants for name in node.input):
+                self.constants[node.output[0]] = Dequantised(node, self.constants)
             else:
                 self.nodes.append(node)
         self.inputs = [i.SerializeToString(deterministic=True) for i in graph.input if i.name not in self.constants]
         self.outputs = [o.SerializeToString(deterministic=True) for o in graph.output]
     def values(self, name):
-        return numpy_helper.to_array(self.constants[name]).astype(np.float64)
+        tensor = self.constants[name]
+        return tensor.values if isinstance(tensor, Dequantised) else numpy_helper.to_array(tensor).astype(np.float64)
     def content(self, name):
         tensor = self.constants.get(name) or self.overridable.get(name)
+        if isinstance(tensor, Dequantised):
+            return (tensor.data_type, tuple(tensor.dims), tensor.values.tobytes())
         return name if tensor is None else (tensor.data_type, tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes())
     def site(self, nodes):
         wanted = {tuple(node["outputs"]): node["operator"] for node in nodes}
@@ -171,11 +189,16 @@ def check_site(site, tier, ours, theirs):
     found, shift = theirs.weight, theirs.bias + theirs.behind[1]
     tiny, terms = 2.0 ** (lowest - digits), weight.size / max(len(bias), 1)
     forward = 2 * np.sqrt(terms) if np.any(ours.before[2]) else 0.0
+    stored = theirs.model.constants[theirs.weight_name]
+    shared = isinstance(stored, Dequantised)
+    if shared:
+        quantised = [c.integers for c in ours.model.constants.values() if isinstance(c, Dequantised)]
+        demand(stored.integers in quantised, "quantised numbers that the first model has not")
     if tier == "own":
-        limits = (0.5001 * ulp(weight), 0.5001 * ulp(bias) + 2.0**-49 * k)
+        limits = (1.0002 * unit * np.abs(weight) if shared else 0.5001 * ulp(weight), 0.5001 * ulp(bias) + 2.0**-49 * k)
     else:
         limits = (8 * unit * np.abs(weight) + tiny, (8 + forward) * unit * k + 2.0**-49 * k + tiny)
-    shares = [np.abs(found - weight) / limits[0], np.abs(shift - bias) / np.maximum(limits[1], 5e-324)]
+    shares = [np.abs(found - weight) / np.maximum(limits[0], 5e-324), np.abs(shift - bias) / np.maximum(limits[1], 5e-324)]
     demand(all(np.all(np.isfinite(s)) and s.max(initial=0) <= 1 + 1e-4 for s in shares), "constants are beyond their limits")
     stated = site["certificate"]
     demand(stated is not None, "no statement about its constants")

@@ -100,6 +100,14 @@ const CASES: &[(i64, &str, &str)] = &[
         "y = Gemm <transA = 1, transB = 1, alpha = 0.5, beta = 3.0> (a, b, c)",
     ),
     (17, "TYPE[3,4] a = dyadic(SEED), TYPE[4,2] b = dyadic(7)", "y = Gemm (a, b)"),
+    (10, "uint8[2,3] a = positive(SEED), TYPE[] k = dyadic(7), uint8[] o = {3}", "y = DequantizeLinear (a, k, o)"),
+    (13, "int8[2,3] a = dyadic(SEED), TYPE[3] k = dyadic(7), int8[3] o = dyadic(9)", "y = DequantizeLinear (a, k, o)"),
+    (17, "int32[2,3] a = dyadic(SEED), TYPE[2] k = {0.3, 0.1}", "d = DequantizeLinear <axis = -2> (a, k) y = Transpose (d)"),
+    (
+        21,
+        "int16[5,3] a = dyadic(SEED), TYPE[2,3] k = dyadic(7), int16[2,3] o = dyadic(9)",
+        "y = DequantizeLinear <axis = 0, block_size = 3> (a, k, o)",
+    ),
 ];
 
 #[test]

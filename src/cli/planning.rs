@@ -14,6 +14,9 @@ pub struct Planning {
     /// Take BatchNormalization of opset 6 and older without `is_test` for inference
     #[arg(long)]
     pub assume_inference: bool,
+    /// Let scales of quantised weights become negative: ONNX allows it, some runtimes do not
+    #[arg(long)]
+    pub allow_negative_scales: bool,
     /// Take initializers that are also inputs for constants, and off the list of inputs
     #[arg(long)]
     pub freeze_initializers: bool,
@@ -87,6 +90,7 @@ impl Planning {
     pub fn words(&self) -> Vec<String> {
         let switches = [
             (self.assume_inference, "--assume-inference"),
+            (self.allow_negative_scales, "--allow-negative-scales"),
             (self.freeze_initializers, "--freeze-initializers"),
             (self.inline, "--inline"),
         ];
@@ -115,6 +119,7 @@ impl Planning {
     pub fn options(&self) -> plan::Options {
         plan::Options {
             assume_inference: self.assume_inference,
+            negative_scales: self.allow_negative_scales,
             excluded: vec![],
             partial: match self.partial {
                 Partial::Never => plan::Partial::Never,

@@ -1,11 +1,13 @@
 //! What operators compute from constants, so that a fold can take the result for a weight.
 //!
 //! One row an operator. A result is rounded to its own type after every operator, as a runtime would; within one operator
-//! (a sum, a product of matrices) numbers are f64 and rounded once at the end. Nothing here knows maps or folding.
+//! (a sum, a product of matrices) numbers are f64 and rounded once at the end. A dequantised number is not rounded: it stands
+//! for integer times scale, which are what is stored. Nothing here knows maps or folding.
 
 mod elementwise;
 mod index;
 mod moving;
+mod quantised;
 mod reduce;
 mod samples;
 
@@ -47,6 +49,7 @@ static OPERATORS: &[(&str, Operator)] = &[
     ("Ceil", |call| elementwise::floats(call, f64::ceil)),
     ("Concat", moving::concat),
     ("ConstantOfShape", moving::constant_of_shape),
+    ("DequantizeLinear", quantised::dequantise),
     ("Div", elementwise::div),
     ("Equal", elementwise::equal),
     ("Exp", |call| elementwise::floats(call, f64::exp)),
@@ -99,6 +102,8 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
     let mut numbers = operator(call)?;
     match (&mut numbers, tensor::element(call.data_type)) {
         (_, Some(Element::F64)) => {}
+        // These round nothing: what they move is of the type already, or a dequantised number, which stands for its exact value.
+        (Numbers::Floats(_), _) if EXACT.contains(&call.node.op_type()) => {}
         (Numbers::Floats(values), Some(element)) => values.iter_mut().for_each(|value| *value = element.round(*value)),
         (Numbers::Integers(values), None)
             if call.data_type == INT32 && values.iter().any(|value| i32::try_from(*value).is_err()) =>
@@ -109,6 +114,21 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
     }
     Ok(numbers)
 }
+
+/// Operators whose results are not rounded.
+const EXACT: &[&str] = &[
+    "DequantizeLinear",
+    "Concat",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Reshape",
+    "Slice",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+];
 
 const INT32: i32 = 6;
 const OVERFLOW: &str = "an integer leaves its type";

@@ -1,9 +1,25 @@
 //! Models with constants that are computed: what becomes of them when a fold takes them in, and what is no constant.
 
+mod quantised;
+
 use crate::sample::{Expect, Sample};
+use quantised::QUANTISED;
 
 /// Samples of constants that are computed from constants.
-pub const SAMPLES: &[Sample] = &[
+pub const SAMPLES: &[Sample] = &joined::<{ COMPUTED.len() + QUANTISED.len() }>();
+
+/// Both lists.
+const fn joined<const COUNT: usize>() -> [Sample; COUNT] {
+    let mut all = [COMPUTED[0]; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = if at < COMPUTED.len() { COMPUTED[at] } else { QUANTISED[at - COMPUTED.len()] };
+        at += 1;
+    }
+    all
+}
+
+const COMPUTED: &[Sample] = &[
     Sample {
         name: "a transposed weight",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>

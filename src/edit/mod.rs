@@ -76,10 +76,13 @@ pub struct Lowered {
 /// # Errors
 /// A file that cannot be read.
 pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
-    let settlement = settle::settle(plan);
+    let settlement = settle::settle(plan)?;
     let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default() };
     for store in &settlement.stores {
         lowering.store(store)?;
+    }
+    for zeros in &settlement.zero_points {
+        lowering.zero_points(zeros)?;
     }
     lowering.nodes(&settlement)?;
     lowering.side_names(side_names, &settlement.dead)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::edit::settle::{self, Settlement};
+use crate::edit::settle::{self, Dequantiser, DequantiserCopy, Settlement};
 use crate::edit::{Lowering, message};
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, Span};
@@ -19,6 +19,8 @@ struct NodeChange {
     outputs: BTreeMap<usize, String>,
     /// Inputs that are taken out, so that the ones behind move up.
     unused: BTreeSet<usize>,
+    /// The axis along which it dequantises.
+    axis: Option<u64>,
 }
 
 impl Lowering<'_, '_> {
@@ -68,6 +70,12 @@ impl Lowering<'_, '_> {
         }
         for node in draft.operators.keys().chain(draft.dropped.keys()) {
             changes.entry(*node).or_default();
+        }
+        for dequantiser in &settlement.dequantisers {
+            match &dequantiser.copy {
+                None => changes.entry(dequantiser.node).or_default().axis = dequantiser.axis,
+                Some(copy) => self.copy_dequantiser(dequantiser, copy)?,
+            }
         }
         for (node, between) in &settlement.between {
             self.divide(*node, between, changes.entry(*node).or_default());
@@ -219,9 +227,13 @@ impl Lowering<'_, '_> {
         if let Some(group) = group {
             edit(parent.end..parent.end, message::int_attribute("group", group));
         }
+        if let Some(axis) = change.axis {
+            edit(parent.end..parent.end, message::int_attribute("axis", axis));
+        }
         let dropped = self.plan.view.draft.dropped.get(&node);
         for (attribute, field) in self.graph.node(node).proto.attribute.iter().zip(numbered(5)) {
-            if dropped.is_some_and(|d| d.contains(&attribute.name())) {
+            let replaced = attribute.name() == "axis" && change.axis.is_some();
+            if replaced || dropped.is_some_and(|d| d.contains(&attribute.name())) {
                 edit(field.range.clone(), vec![]);
             }
         }
@@ -252,5 +264,27 @@ impl Lowering<'_, '_> {
         let parent = self.graph.scope(at.scope).span.piece_of(&at.span.span);
         self.out.edits.push(Edit { parent, at: start..start, with });
         change.inputs.extend([(0, Some(between.to_owned())), (1, Some(shift)), (2, None)]);
+    }
+    /// A second node that dequantises the same integers, beside the first.
+    fn copy_dequantiser(&mut self, dequantiser: &Dequantiser, copy: &DequantiserCopy) -> Result<()> {
+        let at = self.graph.node(dequantiser.node);
+        let mut content: Vec<u8> = copy.inputs.iter().flat_map(|name| message::text_field(1, name)).collect();
+        content.extend(message::text_field(2, &copy.output));
+        let mut pieces = vec![Piece::Bytes(content)];
+        let mut attributes = at.proto.attribute.iter();
+        for field in message::fields(self.graph.model, &at.span.span.payload)? {
+            let replaced =
+                field.number == 5 && attributes.next().is_some_and(|a| a.name() == "axis") && dequantiser.axis.is_some();
+            // A node's name is its own, and what nobody knows may be, too.
+            if !replaced && matches!(field.number, 4..=8) {
+                pieces.push(Piece::Copy(field.range));
+            }
+        }
+        pieces.extend(dequantiser.axis.map(|axis| Piece::Bytes(message::int_attribute("axis", axis))));
+        let number = if matches!(self.graph.scope(at.scope).kind, ScopeKind::Function(_)) { 7 } else { 1 };
+        let end = at.span.span.field.end;
+        let parent = self.graph.scope(at.scope).span.piece_of(&at.span.span);
+        self.out.edits.push(Edit { parent, at: end..end, with: message::wrap(number, pieces) });
+        Ok(())
     }
 }

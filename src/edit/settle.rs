@@ -1,8 +1,14 @@
 //! Where changed constants go: in place if only the fold reads them, into a constant that the fold leaves without readers,
 //! else under a new name beside the old one. And which constants nobody reads any more.
 
+mod requantise;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use requantise::{Dequantiser, DequantiserCopy, ZeroPoints};
+
+use crate::error::Result;
 use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
 use crate::plan::{Draft, DraftTensor, Plan, Substitute};
 
@@ -11,6 +17,9 @@ type Reader = (NodeId, usize);
 
 /// Changed inputs that get one constant: the stored one, its change, and who reads the result.
 type Group<'p> = (Option<TensorId>, &'p DraftTensor, Vec<Reader>);
+
+/// What constants become, and who reads it, where a place is still to be found.
+type Fresh<'p> = Vec<(Cow<'p, DraftTensor>, Vec<Reader>)>;
 
 /// Where a changed constant is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +41,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug)]
 pub(super) struct Store<'p> {
     /// The numbers.
-    pub content: &'p DraftTensor,
+    pub content: Cow<'p, DraftTensor>,
     /// The stored constant that factors apply to.
     pub base: Option<TensorId>,
     /// The float type.
@@ -62,17 +71,33 @@ pub(super) struct Settlement<'p> {
     pub parameters: BTreeMap<ScopeId, Vec<String>>,
     /// By node that becomes two: the name of the value between them.
     pub between: BTreeMap<NodeId, String>,
+    /// Nodes that dequantise by other scales, or are copied to.
+    pub dequantisers: Vec<Dequantiser>,
+    /// New zero points.
+    pub zero_points: Vec<ZeroPoints>,
 }
 
 /// Decides for every constant that a plan changes.
-pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Result<Settlement<'p>> {
     let graph = plan.view.graph;
-    let mut settler =
-        Settler { plan, uses: BTreeMap::new(), names: names(graph), donated: BTreeSet::new(), out: Settlement::default() };
+    let mut settler = Settler {
+        plan,
+        uses: BTreeMap::new(),
+        names: names(graph),
+        given: BTreeSet::new(),
+        donated: BTreeSet::new(),
+        out: Settlement::default(),
+    };
     settler.signatures();
     let mut fresh = Vec::new();
     for (content, readers) in groups(plan) {
-        settler.in_place_or(content, readers, &mut fresh);
+        match settler.quantised(content, &readers) {
+            Some(weight) => settler.requantise(&weight, readers, &mut fresh)?,
+            None => settler.in_place_or(Cow::Borrowed(content), readers, &mut fresh),
+        }
     }
     // Donors are known only when every input has moved away from the constants that it does not read any more.
     for (content, readers) in fresh {
@@ -81,7 +106,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Settlement<'p> {
     settler.bury();
     settler.rename();
     settler.divide();
-    settler.out
+    Ok(settler.out)
 }
 
 /// Changed inputs that read the same stored constant and change it in the same way share one result.
@@ -138,6 +163,9 @@ struct Settler<'p, 'g> {
     /// Uses of values after inputs were pointed elsewhere here; the draft's where absent.
     uses: BTreeMap<ValueId, Vec<Use>>,
     names: BTreeSet<&'g str>,
+    /// Names that were made here.
+    given: BTreeSet<String>,
+    /// Constants that stay although the nodes of the file read them no more.
     donated: BTreeSet<ValueId>,
     out: Settlement<'p>,
 }
@@ -182,14 +210,19 @@ impl<'p> Settler<'p, '_> {
         self.uses.insert(value, now);
     }
 
-    fn in_place_or(&mut self, content: &'p DraftTensor, readers: Vec<Reader>, fresh: &mut Vec<(&'p DraftTensor, Vec<Reader>)>) {
+    /// The constant at inputs, if nobody else reads it.
+    fn owned(&self, readers: &[Reader]) -> Option<TensorId> {
         let value = |reader: &(NodeId, usize)| self.draft().input(self.graph(), reader.0, reader.1);
         let constants: Vec<_> = readers.iter().filter_map(value).filter_map(|v| self.graph().constant(v).ok()).collect();
         let owned = constants.len() == readers.len()
-            && constants.iter().all(|(tensor, way)| *tensor == constants[0].0 && self.only_read_by(way, &readers));
-        if let Some((tensor, _)) = constants.first().filter(|_| owned) {
-            let stored = self.graph().tensor(*tensor);
-            let same_shape = match content {
+            && constants.iter().all(|(tensor, way)| *tensor == constants[0].0 && self.only_read_by(way, readers));
+        constants.first().filter(|_| owned).map(|(tensor, _)| *tensor)
+    }
+
+    fn in_place_or(&mut self, content: Cow<'p, DraftTensor>, readers: Vec<Reader>, fresh: &mut Fresh<'p>) {
+        if let Some(tensor) = self.owned(&readers) {
+            let stored = self.graph().tensor(tensor);
+            let same_shape = match &*content {
                 DraftTensor::Factored { .. } => true,
                 DraftTensor::Dense { value, .. } => value.dims == stored.dims,
             };
@@ -197,20 +230,25 @@ impl<'p> Settler<'p, '_> {
                 let dims = stored.dims.clone();
                 let place = match stored.home {
                     Home::Computed { node } => self.replace(node, &stored.name),
-                    _ => Place::Message(*tensor),
+                    _ => Place::Message(tensor),
                 };
                 let reader = self.plan.lifted.reader(readers[0]);
-                let store = Store { content, base: Some(*tensor), element, dims, place, reader };
+                let store = Store { content, base: Some(tensor), element, dims, place, reader };
                 self.out.stores.push(store);
                 return;
             }
         }
-        for reader in &readers {
+        self.leave(&readers);
+        fresh.push((content, readers));
+    }
+
+    /// These inputs will read something else.
+    fn leave(&mut self, readers: &[Reader]) {
+        for reader in readers {
             if let Some(value) = self.draft().input(self.graph(), reader.0, reader.1) {
                 self.forget(value, Use::Node(reader.0, reader.1));
             }
         }
-        fresh.push((content, readers));
     }
 
     /// The place of a constant that a node computes, which is not needed any more.
@@ -239,7 +277,7 @@ impl<'p> Settler<'p, '_> {
         })
     }
 
-    fn donor_or_new(&mut self, content: &'p DraftTensor, readers: &[Reader]) {
+    fn donor_or_new(&mut self, content: Cow<'p, DraftTensor>, readers: &[Reader]) {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
@@ -248,11 +286,11 @@ impl<'p> Settler<'p, '_> {
             None => self.plan.view.input_element(first.0, first.1),
         };
         let Some(element) = element else { return };
-        let dims = match content {
+        let dims = match &*content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
             DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
         };
-        let donor = match content {
+        let donor = match &*content {
             DraftTensor::Dense { donor: Some(donor), .. } if readers.len() == 1 => self.accepts(*donor, scope, element, &dims),
             _ => None,
         };
@@ -302,7 +340,7 @@ impl<'p> Settler<'p, '_> {
     }
 
     fn unlike_any(&self, wanted: &str) -> String {
-        let taken = self.out.reads.values().chain(self.out.renamed.values());
+        let taken = self.out.reads.values().chain(&self.given).chain(self.out.renamed.values());
         let new = |name: &str| taken.clone().chain(self.out.between.values()).any(|n| n == name);
         let mut name = wanted.to_owned();
         let mut count = 1u64;

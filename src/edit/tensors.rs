@@ -2,11 +2,12 @@
 
 use crate::edit::message;
 use crate::edit::rescale::{Axis, Rescale};
-use crate::edit::settle::{Place, Store};
+use crate::edit::settle::{Place, Store, ZeroPoints};
 use crate::edit::{Factored, Lowering, Scaled, SideEdit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::integers::whole;
 use crate::model::scan::{DataSpan, Nested, TensorSpan};
-use crate::model::{Home, Payload, ScopeKind, Tensor, TensorId};
+use crate::model::{Home, NodeId, Payload, ScopeId, ScopeKind, Tensor, TensorId};
 use crate::plan::{Channels, DraftTensor};
 use crate::wire::splice::{Edit, Piece};
 
@@ -25,7 +26,7 @@ impl Lowering<'_, '_> {
 
     /// The new elements, little-endian: bytes, or a promise to scale stored ones.
     fn payload(&mut self, store: &Store<'_>) -> Result<Piece> {
-        match store.content {
+        match &*store.content {
             DraftTensor::Dense { value, .. } => {
                 let mut bytes = Vec::with_capacity(value.values.len() * store.element.size());
                 store.element.encode(&value.values, &mut bytes);
@@ -55,7 +56,7 @@ impl Lowering<'_, '_> {
 
     /// The factors of a weight along its axes.
     fn factored(&self, store: &Store<'_>) -> Result<Factored> {
-        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (store.content, store.base) else {
+        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (&*store.content, store.base) else {
             return Err(self.lost("a factor's weight"));
         };
         let mut factors = Vec::new();
@@ -109,13 +110,7 @@ impl Lowering<'_, '_> {
     }
 
     /// A Constant that was given by numbers gets a tensor in their place.
-    fn replace_number_attribute(
-        &mut self,
-        node: crate::model::NodeId,
-        tensor: &Tensor,
-        store: &Store<'_>,
-        payload: Piece,
-    ) -> Result<()> {
+    fn replace_number_attribute(&mut self, node: NodeId, tensor: &Tensor, store: &Store<'_>, payload: Piece) -> Result<()> {
         let span = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &span)?;
         let attribute = fields.iter().find(|f| f.number == 5).ok_or_else(|| self.lost("the attribute"))?;
@@ -142,12 +137,30 @@ impl Lowering<'_, '_> {
 
     fn store_new(&mut self, store: &Store<'_>, name: &str, payload: Piece) -> Result<()> {
         let Place::New { scope, before, .. } = &store.place else { return Ok(()) };
-        let (number, data_type) = (5, message::data_type(store.element));
-        let at = self.graph.scope(*scope);
+        self.constant((*scope, *before), name, message::data_type(store.element), &store.dims, payload)
+    }
+
+    /// Zero points that are all the same.
+    pub(super) fn zero_points(&mut self, zeros: &ZeroPoints) -> Result<()> {
+        let whole = whole(zeros.data_type).ok_or_else(|| self.lost("the type of a zero point"))?;
+        let payload = Piece::Bytes(whole.repeated(zeros.of.value, zeros.of.count));
+        self.constant(zeros.place, &zeros.name, zeros.data_type, &[zeros.of.count as u64], payload)
+    }
+
+    /// A new constant of a graph; in a function it stands before a node.
+    fn constant(
+        &mut self,
+        (scope, before): (ScopeId, NodeId),
+        name: &str,
+        data_type: i32,
+        dims: &[u64],
+        payload: Piece,
+    ) -> Result<()> {
+        let at = self.graph.scope(scope);
         let piece = at.span.last_piece();
         if let ScopeKind::Function(_) = at.kind {
-            let span = &self.graph.node(*before).span.span;
-            let tensor = message::tensor_field(5, "", data_type, &store.dims, payload);
+            let span = &self.graph.node(before).span.span;
+            let tensor = message::tensor_field(5, "", data_type, dims, payload);
             let with = message::constant_node(7, name, tensor);
             let start = span.field.start;
             self.out.edits.push(Edit { parent: piece, at: start..start, with });
@@ -155,11 +168,11 @@ impl Lowering<'_, '_> {
         }
         let inside = |span: &TensorSpan| piece.start <= span.span.field.start && span.span.field.end <= piece.end;
         let last = at.span.initializers.iter().rev().find(|s| inside(s)).map_or(piece.end, |s| s.span.field.end);
-        let with = message::tensor_field(number, name, data_type, &store.dims, payload);
+        let with = message::tensor_field(5, name, data_type, dims, payload);
         self.out.edits.push(Edit { parent: piece.clone(), at: last..last, with });
-        if self.lists_initializers_as_inputs(*scope) {
+        if self.lists_initializers_as_inputs(scope) {
             let end = at.span.inputs.last().filter(|s| s.field.end <= piece.end).map_or(piece.end, |s| s.field.end);
-            let with = vec![Piece::Bytes(message::input_field(name, data_type, &store.dims))];
+            let with = vec![Piece::Bytes(message::input_field(name, data_type, dims))];
             self.out.edits.push(Edit { parent: piece, at: end..end, with });
         }
         Ok(())

@@ -101,6 +101,8 @@ pub struct Recipe {
     evaluate: Evaluate,
     depth: usize,
     work: u64,
+    /// Whether DequantizeLinear has a part in it.
+    pub quantised: bool,
     done: OnceLock<Arc<Numbers>>,
     /// Set once the elements were computed without a fault.
     proven: OnceLock<()>,
@@ -143,6 +145,11 @@ impl Recipe {
         }
         let _ = self.proven.set(());
         Ok(found)
+    }
+
+    /// The shape of the result.
+    pub fn dims(&self) -> &[u64] {
+        &self.dims
     }
 
     /// Whether the elements can be computed, which is tried once.
@@ -246,9 +253,10 @@ impl Graph<'_> {
             Some(shape) => OnceLock::from(Arc::new(header::described(node.proto, &shape)?)),
             None => OnceLock::new(),
         };
+        let quantised = node.proto.op_type() == "DequantizeLinear" || before.iter().any(|r| r.quantised);
         let fits = depth <= DEEPEST && header::is_computed(data_type);
         let (node, proven) = (node.proto.clone(), OnceLock::new());
-        fits.then(|| Recipe { node, opset, inputs, value, data_type, dims, evaluate, depth, work, done, proven })
+        fits.then(|| Recipe { node, opset, inputs, value, data_type, dims, evaluate, depth, work, quantised, done, proven })
     }
 
     /// The tensor in the attribute `value` of a node.

@@ -7,9 +7,11 @@ pub mod external;
 pub mod functions;
 pub mod graph;
 mod inline;
+pub mod integers;
 pub mod node_view;
 pub mod number;
 mod open;
+pub mod quantised;
 pub mod scan;
 pub mod shape;
 pub mod tensor;
@@ -20,5 +22,6 @@ pub use graph::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId
 pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unreadable};
 pub use number::Element;
 pub use open::Model;
+pub use quantised::Grain;
 pub use shape::{Dim, Extent, Shape};
 pub use tensor::{Home, Payload, Tensor};

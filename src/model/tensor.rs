@@ -247,32 +247,6 @@ impl Tensor {
         Ok(numbers)
     }
 
-    /// All elements of an integer tensor (int32, int64, and the other integers that typed fields hold).
-    ///
-    /// # Errors
-    /// The file cannot be read, or the tensor is of another type.
-    pub fn integers(&self, model: &Model) -> Result<Vec<i64>> {
-        let numbers: Vec<i64> = match (&self.payload, self.data_type) {
-            (Payload::Computed(recipe), 6 | 7) => match &*recipe.numbers(model)? {
-                Numbers::Integers(values) => values.clone(),
-                _ => return Err(self.broken("the elements are not integers")),
-            },
-            (Payload::Inline(values), 6 | 7) => values.iter().map(|v| *v as i64).collect(),
-            (Payload::Bytes { file, range }, 6 | 7) => {
-                let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-                model.file(*file).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;
-                if self.data_type == 7 {
-                    bytes.chunks_exact(8).map(|c| i64::from_le_bytes(c.try_into().unwrap_or_default())).collect()
-                } else {
-                    bytes.chunks_exact(4).map(|c| i64::from(i32::from_le_bytes(c.try_into().unwrap_or_default()))).collect()
-                }
-            }
-            (Payload::Fields(span), 6 | 7) => self.fields(model, span)?.iter().map(|(bits, _)| *bits as i64).collect(),
-            _ => return Err(self.broken("the elements are not integers that are read")),
-        };
-        Ok(numbers)
-    }
-
     /// All elements of a boolean tensor.
     ///
     /// # Errors
@@ -294,7 +268,7 @@ impl Tensor {
     }
 
     /// The elements of typed fields as bit patterns, with the number of the field that held them.
-    fn fields(&self, model: &Model, span: &TensorSpan) -> Result<Vec<(u64, u32)>> {
+    pub(super) fn fields(&self, model: &Model, span: &TensorSpan) -> Result<Vec<(u64, u32)>> {
         let mut found = Vec::new();
         for data in &span.data {
             let range = &data.span.payload;
@@ -317,11 +291,11 @@ impl Tensor {
         Ok(found)
     }
 
-    fn broken(&self, what: &str) -> Error {
+    pub(super) fn broken(&self, what: &str) -> Error {
         Error::new(ErrorKind::Tensor, what).at(format!("tensor `{}`", self.name))
     }
 
-    fn unreadable(&self, error: std::io::Error) -> Error {
+    pub(super) fn unreadable(&self, error: std::io::Error) -> Error {
         Error::io("cannot read the elements", error).at(format!("tensor `{}`", self.name))
     }
 }

@@ -227,14 +227,18 @@ impl Draft {
                 let fresh = || DraftTensor::Factored { axes: axes.clone(), out: vec![], input: vec![] };
                 let tensor = self.tensors.entry((node, *input)).or_insert_with(fresh);
                 if let DraftTensor::Factored { out, input, .. } = tensor {
-                    let factors = if *label == Role::Out { out } else { input };
-                    if factors.is_empty() {
-                        factors.clone_from(factor);
-                    } else {
-                        factors.iter_mut().zip(factor).for_each(|(old, new)| *old *= new);
-                    }
+                    multiply(if *label == Role::Out { out } else { input }, factor);
                 }
             }
         }
+    }
+}
+
+/// Factors times more of them; an empty list means none.
+pub(super) fn multiply(factors: &mut Vec<f64>, more: &[f64]) {
+    if factors.is_empty() {
+        factors.extend(more);
+    } else {
+        factors.iter_mut().zip(more).for_each(|(old, new)| *old *= new);
     }
 }

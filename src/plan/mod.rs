@@ -5,6 +5,7 @@ mod channels;
 mod choice;
 mod draft;
 mod lift;
+mod quantised;
 mod route;
 mod samples;
 mod substitute;
@@ -16,6 +17,7 @@ pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use lift::{Lifted, Signature};
+pub use quantised::{Factors, Requantised, Zeros, requantised};
 pub use route::{Kept, Route, Way};
 pub use samples::SAMPLES;
 pub use view::View;
@@ -81,10 +83,10 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let excluded = options.excluded.iter().rev().copied().collect();
     let mut search = Search { choice: Choice::of(graph, options)?, partial: options.partial, excluded };
     loop {
-        let mut view = View::new(graph, options.assume_inference, calls.binding(graph, None));
+        let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
         let mut planned = |function: ScopeId, call: usize| {
-            let mut other = View::new(graph, options.assume_inference, calls.binding(graph, Some((function, call))));
+            let mut other = View::new(graph, options, calls.binding(graph, Some((function, call))));
             let within = |node: &&NodeId| graph.root(graph.node(**node).scope) == function;
             search.settle(&mut other, &candidates.iter().filter(within).copied().collect::<Vec<_>>())?;
             let elements = Elements::of_function(&other, function);

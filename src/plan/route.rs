@@ -248,7 +248,10 @@ pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<
                 }
             }
             Parameter::Scale { factor, .. } if factor.iter().any(|f| !f.is_finite()) => return Err(Reason::NonFinite),
-            Parameter::Scale { input, .. } => view.computes(node, *input)?,
+            Parameter::Scale { input, axes, label, factor } => {
+                view.computes(node, *input)?;
+                view.requantises((node, *input), axes, *label, factor)?;
+            }
             _ => {}
         }
     }

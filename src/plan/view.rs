@@ -14,7 +14,9 @@ use crate::model::{
 use crate::ops::{self, Stop, extents::Extents};
 use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
+use crate::plan::choice::Options;
 use crate::plan::draft::{Draft, DraftTensor};
+use crate::plan::quantised::{Factors, requantised};
 
 /// Graph and draft.
 pub struct View<'a> {
@@ -29,6 +31,7 @@ pub struct View<'a> {
     /// What integer lists are that are computed from shapes.
     extents: BTreeMap<ValueId, Extents>,
     assume_inference: bool,
+    negative_scales: bool,
     /// What stands for the parameters of functions.
     binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
@@ -45,13 +48,14 @@ struct Inferred {
 
 impl<'a> View<'a> {
     /// The graph with an empty draft, its shapes inferred.
-    pub fn new(graph: &'a Graph<'a>, assume_inference: bool, binding: Binding<'a>) -> View<'a> {
+    pub fn new(graph: &'a Graph<'a>, options: &Options, binding: Binding<'a>) -> View<'a> {
         let shapes = (0..graph.values.len()).map(|v| graph.declared_shape(ValueId(v))).collect();
         let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
         let draft = Draft::new(graph);
-        let extents = BTreeMap::new();
+        let Options { assume_inference, negative_scales, .. } = *options;
+        let (extents, failure) = (BTreeMap::new(), RefCell::new(None));
         let mut symbols = 0;
-        let mut view = View { graph, draft, shapes, types, extents, assume_inference, binding, failure: RefCell::new(None) };
+        let mut view = View { graph, draft, shapes, types, extents, assume_inference, negative_scales, binding, failure };
         for (id, node) in graph.nodes.iter().enumerate() {
             view.hand_over_shapes(node);
             view.name_open(node.inputs.iter().flatten(), &mut symbols);
@@ -232,6 +236,27 @@ impl<'a> View<'a> {
         let Some(recipe) = tensor.recipe() else { return Ok(()) };
         let failed = |error| elements.reason(fault(tensor, input, error));
         recipe.check(self.graph.model).map_err(failed)
+    }
+
+    /// Whether the scales of a quantised weight can take in one more factor; they can of one that is not quantised.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn requantises(
+        &self,
+        (node, input): (NodeId, usize),
+        axes: &[(Role, u64)],
+        label: Role,
+        factor: &[f64],
+    ) -> std::result::Result<(), Reason> {
+        let elements = NodeElements { view: self, node };
+        let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
+        let Some(recipe) = tensor.recipe().filter(|recipe| recipe.quantised) else { return Ok(()) };
+        let draft = self.draft.tensors.get(&(node, input));
+        let factors = Factors::of(axes, draft).and(label, factor);
+        let made = requantised(self.graph.model, recipe, &factors);
+        let made = made.map_err(|error| elements.reason(fault(tensor, input, error)))??;
+        if made.negative && !self.negative_scales { Err(Reason::NegativeScale) } else { Ok(()) }
     }
 
     /// The constants of a node, for a law.

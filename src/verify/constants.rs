@@ -18,6 +18,14 @@ pub fn same(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId)) -> Result<bool
     tensors((a.0.tensor(a.1), a.0.model), (b.0.tensor(b.1), b.0.model), &mut budget)
 }
 
+/// As [`same`], of tensors that stand in no graph.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn alike(one: (&Tensor, &Model), two: (&Tensor, &Model)) -> Result<bool> {
+    tensors(one, two, &mut { BUDGET })
+}
+
 /// Nodes that are compared before what they compute is.
 const BUDGET: usize = 1 << 10;
 

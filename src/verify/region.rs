@@ -5,6 +5,7 @@
 
 mod form;
 mod grow;
+mod integers;
 mod peel;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,6 +170,9 @@ impl Judge<'_, '_> {
             (true, false) => return differs("is NaN or infinite in the first model, but not in the second".into()),
             (false, true) => return differs("has constants in the second model that are NaN or infinite".into()),
             (false, false) => {}
+        }
+        if let Some(tensor) = integers::changed((self.a, &before), (self.b, &after))? {
+            return differs(format!("is made of quantised numbers that the first model has not (`{}`)", tensor.name));
         }
         let elements = after.iter().flat_map(|form| form.constants.iter()).filter_map(|(_, t)| self.b.tensor(*t).element());
         let coarsest = elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()));

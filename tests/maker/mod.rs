@@ -48,6 +48,27 @@ impl Maker {
         name
     }
 
+    /// A weight, which may be quantised.
+    fn weight(&mut self, dims: &[usize]) -> String {
+        if self.opset < 13 || self.pick(3) != 0 {
+            return self.constant(dims, &[]);
+        }
+        let name = format!("k{}", self.constants.len());
+        let axis = self.pick(dims.len() + 1);
+        let along = dims.get(axis).map_or(String::new(), |size| format!("[{size}]"));
+        let count = dims.get(axis).copied().unwrap_or(1);
+        let mut integers = |count: usize| (0..count).map(|_| self.pick(8).to_string()).collect::<Vec<_>>().join(", ");
+        let (numbers, zeros) = (integers(dims.iter().product()), integers(count));
+        let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.pick(4)])).collect();
+        let zero = if self.pick(2) == 0 { format!(", {name}z") } else { String::new() };
+        self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(dims)));
+        self.constants.push(format!("double{along} {name}s = {{{}}}", scales.join(", ")));
+        self.constants.push(format!("uint8{along} {name}z = {{{zeros}}}"));
+        let axis = if along.is_empty() { String::new() } else { format!(" <axis = {axis}>") };
+        writeln!(self.nodes, "{name} = DequantizeLinear{axis} ({name}q, {name}s{zero})").unwrap();
+        name
+    }
+
     /// A constant that nodes compute from another.
     fn computed(&mut self, name: &str, dims: &[usize], values: &[String]) -> String {
         let minus: Vec<String> = values.iter().map(|v| format!("{:?}", -v.parse::<f64>().unwrap())).collect();
@@ -180,11 +201,11 @@ impl Maker {
     fn product(&mut self, x: &str) {
         let (inward, out) = (self.channels, 1 + self.pick(4));
         if self.pick(3) == 0 {
-            let w = self.constant(&[inward, out], &[]);
+            let w = self.weight(&[inward, out]);
             self.node(&format!("MatMul ({x}, {w})"));
         } else {
             let transposed = self.pick(2);
-            let w = self.constant(&if transposed == 1 { [out, inward] } else { [inward, out] }, &[]);
+            let w = self.weight(&if transposed == 1 { [out, inward] } else { [inward, out] });
             let shapes: [&[usize]; 5] = [&[], &[out], &[1, out], &[2, 1], &[2, out]];
             let bias = match self.pick(7) {
                 at @ 0..=4 => self.constant(shapes[at], &[]),
@@ -205,7 +226,7 @@ impl Maker {
         let kernel = 1 + self.pick(2).min(smallest - 1);
         let pad = if transposed && kernel == 1 { 0 } else { self.pick(2) };
         let dims = if transposed { [self.channels, out / group] } else { [out, self.channels / group] };
-        let w = self.constant(&[&dims[..], &vec![kernel; self.spatial.len()]].concat(), &[]);
+        let w = self.weight(&[&dims[..], &vec![kernel; self.spatial.len()]].concat());
         let bias = if self.pick(2) == 0 { format!(", {}", self.constant(&[out], &[])) } else { String::new() };
         let pads = list(&vec![pad; 2 * self.spatial.len()]);
         let operator = if transposed { "ConvTranspose" } else { "Conv" };

@@ -2,6 +2,8 @@
 
 mod moving;
 
+use crate::model::integers::whole;
+use crate::model::quantised::grain;
 use crate::model::tensor::element;
 use crate::model::{Model, Tensor};
 use crate::onnx::{AttributeProto, NodeProto};
@@ -97,6 +99,7 @@ pub(super) static ROWS: &[Row] = &[
     row("Tile", 6, moving::tiled),
     row("Transpose", 1, moving::transposed),
     row("Unsqueeze", 1, moving::unsqueezed),
+    row("DequantizeLinear", 10, dequantised),
     row("ReduceL1", 1, moving::reduced),
     row("ReduceL2", 1, moving::reduced),
     row("ReduceMax", 1, moving::reduced),
@@ -208,6 +211,18 @@ fn choice(facts: &Facts<'_>) -> Option<(i32, Dims)> {
 fn cast(facts: &Facts<'_>) -> Option<(i32, Dims)> {
     let to = i32::try_from(facts.attribute("to")?.i()).ok()?;
     Some((to, facts.dims(0)?.to_vec()))
+}
+
+/// Integers times scales, of the scales' type.
+fn dequantised(facts: &Facts<'_>) -> Option<(i32, Dims)> {
+    let (x, scale) = (facts.input(0)?, facts.input(1)?);
+    let zero = facts.input(2);
+    whole(x.data_type).filter(|whole| whole.bits <= 32)?;
+    element(scale.data_type)?;
+    grain(facts.node, facts.opset, &x.dims, &scale.dims)?;
+    let fits = zero.is_none_or(|zero| zero.data_type == x.data_type && zero.elements() == scale.elements());
+    let stated = facts.int("output_dtype", 0);
+    (fits && (stated == 0 || stated == i64::from(scale.data_type))).then(|| (scale.data_type, x.dims.clone()))
 }
 
 fn cast_like(facts: &Facts<'_>) -> Option<(i32, Dims)> {

@@ -180,6 +180,7 @@ impl Pair<'_, '_> {
         let slack_of = |rounding, count| slack(unit, rounding, count);
         let mut gathered = Gathered { shift: vec![0.0; made], magnitude: vec![0.0; made] };
         let taps = mix.extents[2].max(1);
+        let shared = self.graphs.1.tensor(theirs.mix.weight.tensor).recipe().is_some_and(|recipe| recipe.quantised);
         let tensors = ((self.graphs.0, mix.weight.tensor), (self.graphs.1, theirs.mix.weight.tensor));
         let uniform = count == 0;
         let mut multipliers = Vec::new();
@@ -188,7 +189,7 @@ impl Pair<'_, '_> {
             multipliers.clear();
             let mut run = |from: usize, original: &[f64], found: &[f64], factors: &[f64], slack: (f64, f64)| {
                 let at = start + from as u64;
-                tally.factors(&Run { named: theirs.mix.weight, at, original, found, factors, slack });
+                tally.factors(&Run { named: theirs.mix.weight, at, original, found, factors, slack, shared });
             };
             for pair in mix.pairs(first / taps) {
                 let done = multipliers.len();

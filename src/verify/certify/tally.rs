@@ -56,6 +56,8 @@ pub(super) struct Run<'x> {
     pub factors: &'x [f64],
     /// What other constants of the second file may do, relative: rounded once, and otherwise.
     pub slack: (f64, f64),
+    /// Whether what was rounded once is a scale that many of them share, so that what it may do is relative to each.
+    pub shared: bool,
 }
 
 /// A sum to compare.
@@ -92,7 +94,8 @@ impl Tally {
                 continue;
             }
             let (place, size) = (self.spacing.at(expected), expected.abs());
-            let limits = (ONCE * place + run.slack.0 * size, foreign * size + tiny);
+            let once = if run.shared { 2.0 * ONCE * self.unit * size } else { ONCE * place };
+            let limits = (once + run.slack.0 * size, foreign * size + tiny);
             let shares = (share(distance, limits.0), share(distance, limits.1));
             ulp = ulp.max(share(distance, place));
             // Below the smallest distance of the type, what is relative means nothing.

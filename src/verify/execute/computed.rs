@@ -1,20 +1,20 @@
-//! What a model computes from constants replaced by its result, rounded to its own type after every operator as the judge
+//! What a model computes from constants replaced by its result, rounded after every operator as the judge
 //! defines it: the engine, which runs everything in f64, would leave those roundings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::CouldNotRun;
 use super::proto;
 use crate::error::{ErrorKind, Result};
-use crate::model::{Graph, Home, Model, NodeId, Tensor, Use, tensor};
+use crate::model::{Element, Graph, Home, Model, NodeId, Origin, Tensor, Use};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{ModelProto, NodeProto, TensorProto};
 
 /// What becomes of a node: a Constant, or nothing if only such nodes read it.
 type Change = Option<TensorProto>;
 
-/// Replaces the nodes of a model, which is the one of this file, that compute constants. Those that cannot be evaluated stay.
+/// Replaces the nodes of a model, which is the one of this file with its functions inlined, that compute constants. Those that cannot be evaluated stay.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -25,18 +25,29 @@ pub(super) fn settle(
     freeze: bool,
 ) -> std::result::Result<(), CouldNotRun> {
     let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
-    let file = Model::open_moved(path, moved).map_err(failed)?;
-    let graph = crate::verify::graph(&file, freeze).map_err(failed)?;
-    let changes = changes(&graph).map_err(failed)?;
+    // Nodes are counted as they stand with functions inlined, as the model is.
+    let file = Model::open_moved(path, moved).and_then(Model::inlined).map_err(failed)?;
+    let file_graph = crate::verify::graph(&file, freeze).map_err(failed)?;
+    let changes = changes(&file_graph).map_err(failed)?;
     if changes.is_empty() {
         return Ok(());
     }
     let mut count = 0;
     if let Some(graph) = model.graph.as_mut() {
         replace(&mut graph.node, &changes, &mut count);
+        let unread = unread(&file_graph, &changes);
+        graph.initializer.retain(|tensor| !unread.contains(tensor.name()));
+        graph.input.retain(|input| !unread.contains(input.name()));
     }
     model.functions.iter_mut().for_each(|function| replace(&mut function.node, &changes, &mut count));
     Ok(())
+}
+
+/// Initializers of the main graph that only replaced nodes read: the engine may not know their types.
+fn unread<'m>(graph: &Graph<'m>, changes: &BTreeMap<usize, Change>) -> BTreeSet<&'m str> {
+    let goes = |user: &Use| matches!(user, Use::Node(NodeId(reader), _) if changes.contains_key(reader));
+    let initializers = graph.values.iter().filter(|value| value.scope.0 == 0 && matches!(value.origin, Origin::Initializer(_)));
+    initializers.filter(|value| !value.uses.is_empty() && value.uses.iter().all(goes)).map(|value| value.name).collect()
 }
 
 fn changes(graph: &Graph<'_>) -> Result<BTreeMap<usize, Change>> {
@@ -63,9 +74,10 @@ fn changes(graph: &Graph<'_>) -> Result<BTreeMap<usize, Change>> {
 fn stored(constant: &Tensor, model: &Model) -> Result<TensorProto> {
     let mut bytes = Vec::new();
     let kind = match (constant.element(), constant.data_type) {
-        (Some(element), _) => {
-            element.encode(&constant.floats(model)?, &mut bytes);
-            tensor::data_type(element)
+        // Wide enough for dequantised numbers, too, which are not rounded; everything is widened to this.
+        (Some(_), _) => {
+            Element::F64.encode(&constant.floats(model)?, &mut bytes);
+            DataType::Double.into()
         }
         (None, 9) => {
             bytes.extend(constant.booleans(model)?.iter().map(|truth| u8::from(*truth)));
