@@ -215,9 +215,13 @@ pub struct Runs {
     /// Report how far this value of the second model is from the first's
     #[arg(long, value_name = "NAME", help_heading = "Verification")]
     pub tap: Vec<String>,
-    /// Do not run each fold alone, only the whole models
+    /// Leave out runs of each fold alone and in the models' own types
     #[arg(long, help_heading = "Verification")]
     pub quick: bool,
+    /// Run both models by this library of onnxruntime, too, and report how far they are from each other
+    #[cfg(feature = "ort")]
+    #[arg(long, value_name = "PATH", help_heading = "Verification")]
+    pub ort_lib: Option<PathBuf>,
     /// How long a run may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Verification")]
     pub timeout: u64,
@@ -235,6 +239,9 @@ impl Runs {
             samples: usize::from(self.samples),
             timeout: self.timeout,
             regions: !self.quick,
+            own_type: !self.quick,
+            #[cfg(feature = "ort")]
+            ort_library: self.ort_lib.clone(),
             ..VerifyOptions::default()
         }
     }
@@ -252,6 +259,10 @@ impl Runs {
         arguments.extend(self.tap.iter().map(|name| format!("--tap={name}").into()));
         if self.quick {
             arguments.push("--quick".into());
+        }
+        #[cfg(feature = "ort")]
+        if let Some(library) = &self.ort_lib {
+            arguments.extend(["--ort-lib".into(), library.clone().into_os_string()]);
         }
         if let Some(inputs) = &self.inputs {
             arguments.extend(["--inputs".into(), inputs.clone().into_os_string()]);

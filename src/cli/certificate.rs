@@ -183,6 +183,8 @@ fn options(stated: &Certificate, arguments: &Verify) -> VerifyOptions {
         samples: conditions.samples,
         freeze: conditions.freeze_initializers,
         regions: !conditions.quick,
+        // It is no part of what is judged.
+        own_type: false,
         ..arguments.runs.options(stated.verdict.tier)
     }
 }

@@ -37,6 +37,7 @@ pub fn save(folder: &Path, (before, after): (&Path, &Path), verdict: &Verdict, o
         inputs: Some(inputs),
         timeout: options.timeout,
         runner: options.runner.clone(),
+        own_type: false,
         ..VerifyOptions::default()
     };
     let again = verify(&first, &second, &alone)?;

@@ -113,7 +113,8 @@ fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console
         return Err(Error::new(ErrorKind::Target, what).remedy("bnfold inspect says why"));
     }
     staged.publish(false)?;
-    let options = VerifyOptions { freeze: arguments.planning.freeze_initializers, ..arguments.runs.options(Tier::Own) };
+    let freeze = arguments.planning.freeze_initializers;
+    let options = VerifyOptions { freeze, own_type: false, ..arguments.runs.options(Tier::Own) };
     let _shown = Activity::begin(console, "seeding faults", None);
     let right = verify(&before, &target, &options)?;
     if right.outcome == Outcome::Differs {

@@ -99,6 +99,7 @@ mod tests {
             sites: vec![],
             differences: vec![],
             execution,
+            own_type: vec![],
         };
         let not_run = || Execution::NotRun { reason: "r".into() };
         let table = [

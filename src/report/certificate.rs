@@ -266,8 +266,8 @@ mod tests {
         };
         let execution = Execution::NotRun { reason: "r".into() };
         let outcome = Outcome::EqualWithinRounding;
-        let verdict =
-            Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites: vec![site], differences: vec![], execution };
+        let (sites, differences, own_type) = (vec![site], vec![], vec![]);
+        let verdict = Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites, differences, execution, own_type };
         let file = HashedFile { file: "m".into(), bytes: 1, sha256: "0".into() };
         let subject = Subject { model: file, sides: vec![] };
         Certificate::new(subject.clone(), subject, Conditions::default(), verdict)

@@ -127,14 +127,16 @@ fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evi
 #[cfg(feature = "tract")]
 mod alone;
 #[cfg(feature = "tract")]
+mod own;
+#[cfg(feature = "tract")]
 pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
-    use super::alone;
     use super::{
         Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Region, Site, Verdict, VerifyOptions, not_run, plain,
     };
+    use super::{alone, own};
     use crate::verify::certify::certify;
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
@@ -160,6 +162,7 @@ mod run {
             shaped(&mut relay, graphs, sites, report, options)?;
         }
         let alone = alone::run(&relay, graphs, options);
+        verdict.own_type = own::run(&relay, report.as_ref().ok(), graphs, options);
         let report = match report {
             Ok(report) => report,
             Err(reason) => {
@@ -316,16 +319,20 @@ mod run {
         Tap { value, largest, magnitude, place }
     }
 
-    fn input(spec: &InputSpec) -> String {
+    pub(super) fn input(spec: &InputSpec) -> String {
         let dims: Vec<String> = spec.dims.iter().map(usize::to_string).collect();
         format!("{}: {}[{}]", spec.name, crate::model::tensor::type_name(spec.element), dims.join(","))
     }
 
-    fn assumptions(report: &RelayReport) -> Vec<String> {
-        let mut all = report.assumptions.clone();
-        for spec in &report.inputs {
+    pub(super) fn assumed(sentences: &[String], inputs: &[InputSpec]) -> Vec<String> {
+        let mut all = sentences.to_vec();
+        for spec in inputs {
             all.extend(spec.assumed.iter().map(|(name, size)| format!("{name} of input `{}` is {size}", spec.name)));
         }
         all
+    }
+
+    fn assumptions(report: &RelayReport) -> Vec<String> {
+        assumed(&report.assumptions, &report.inputs)
     }
 }

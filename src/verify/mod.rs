@@ -19,7 +19,10 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
-pub use verdict::{Alone, Certificate, Deviation, Difference, Execution, Outcome, Rounding, Site, SiteNode, Tap, Tier, Verdict};
+pub use verdict::{
+    Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,
+    Verdict,
+};
 
 /// How two models are judged.
 #[derive(Clone, Debug)]
@@ -51,6 +54,10 @@ pub struct VerifyOptions {
     pub run: bool,
     /// Whether each place where they differ is run alone, too.
     pub regions: bool,
+    /// Whether both models are also run in the types that they have, as information.
+    pub own_type: bool,
+    /// The library of onnxruntime that does the same, too; for programs that were built with the feature `ort`.
+    pub ort_library: Option<PathBuf>,
     /// The process that runs them.
     pub runner: Runner,
 }
@@ -101,6 +108,8 @@ impl Default for VerifyOptions {
             freeze: false,
             run: true,
             regions: true,
+            own_type: true,
+            ort_library: None,
             runner: Runner::Itself,
         }
     }
@@ -127,6 +136,7 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
         sites: judged.unjudged.iter().map(|(region, why)| compose::unjudged(&a, &b, region, why)).collect(),
         differences,
         execution: Execution::NotNeeded,
+        own_type: vec![],
     };
     let mut sites = Vec::with_capacity(judged.sites.len());
     for site in judged.sites {

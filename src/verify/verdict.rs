@@ -267,6 +267,47 @@ pub enum Execution {
     NotNeeded,
 }
 
+/// Both models run whole by an engine, each float in the type that it has in the files, on the inputs of the other runs:
+/// information, no judgement. Right models differ, too, as each rounds in its own way.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OwnType {
+    /// The engine and its version.
+    pub engine: String,
+    /// How many sets of inputs were run.
+    pub samples: usize,
+    /// Inputs with the shapes that were used.
+    pub inputs: Vec<String>,
+    /// What was assumed to be able to run.
+    pub assumptions: Vec<String>,
+    /// How far each output of the second model is from the first's.
+    pub outputs: Vec<OwnOutput>,
+    /// Why it was not run, if it was not.
+    pub missing: Option<String>,
+}
+
+/// How far an output of the second model is from the first's, both run in the types that they have.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OwnOutput {
+    /// The output.
+    pub value: String,
+    /// Its declared type.
+    pub element: String,
+    /// The largest difference of an element.
+    pub largest: f64,
+    /// The largest magnitude in the first model.
+    pub magnitude: f64,
+    /// The largest difference as a share of the largest magnitude; absent if that is zero.
+    pub relative: Option<f64>,
+    /// Where the largest difference is: index, the second model's number and the first's.
+    pub place: Option<String>,
+    /// How many elements are NaN or infinite in one model and not so in the other; they count in nothing else.
+    pub unlike: usize,
+    /// Why the numbers cannot be compared, if they cannot: shape or type.
+    pub apart: Option<String>,
+}
+
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -283,4 +324,7 @@ pub struct Verdict {
     pub differences: Vec<Difference>,
     /// The runs.
     pub execution: Execution,
+    /// Plain runs of both models beside the judgement, one for each engine.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub own_type: Vec<OwnType>,
 }

@@ -5,6 +5,8 @@
 mod certificate;
 mod fold;
 mod inspect;
+// The feature adds an option to the help.
+#[cfg(not(feature = "ort"))]
 mod messages;
 mod selftest;
 mod status;

@@ -86,7 +86,7 @@ pub fn fold_with(bytes: &[u8], options: &bnfold::plan::Options) -> Vec<u8> {
 
 /// The strict tier, without a child: the models are our own.
 pub fn options() -> VerifyOptions {
-    VerifyOptions { tier: Tier::Own, runner: Runner::InProcess, ..VerifyOptions::default() }
+    VerifyOptions { tier: Tier::Own, runner: Runner::InProcess, own_type: false, ..VerifyOptions::default() }
 }
 
 pub fn judge_files(before: &Path, after: &Path, options: &VerifyOptions) -> Verdict {

@@ -35,6 +35,9 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     text.push_str(&row("parameters", change(before.parameters, after.parameters)));
     text.push_str(&row("bytes", change(before.bytes, after.bytes)));
     text.push_str(&row("verdict", verdict(report)));
+    if let Some(verdict) = report.verdict.as_ref().filter(|_| verbose) {
+        text.push_str(&super::own::rows(verdict, verbose));
+    }
     if !report.dropped.is_empty() {
         text.push_str(&row(
             "left out",

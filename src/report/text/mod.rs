@@ -2,6 +2,7 @@
 //! bytes of a name that could move a cursor.
 
 mod fold;
+mod own;
 mod sites;
 mod sweep;
 mod verdict;

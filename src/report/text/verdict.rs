@@ -71,6 +71,7 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
     text.push_str(&runs(&verdict.execution));
+    text.push_str(&super::own::rows(verdict, verbose));
     for (label, said) in [("again", &report.again), ("saved", &report.saved)] {
         text.extend(said.iter().map(|said| row(label, crate::error::printable(said))));
     }
@@ -183,7 +184,8 @@ mod tests {
             outputs_equal: 1,
         };
         let outcome = Outcome::EqualWithinRounding;
-        Verdict { outcome, tier: Tier::Foreign, rounded_once: Some(true), sites: vec![site], differences: vec![], execution }
+        let (sites, differences, own_type) = (vec![site], vec![], vec![]);
+        Verdict { outcome, tier: Tier::Foreign, rounded_once: Some(true), sites, differences, execution, own_type }
     }
 
     fn report(verdict: Verdict) -> VerifyReport {

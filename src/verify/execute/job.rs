@@ -12,6 +12,7 @@ use super::flatten::Branch;
 use super::given::Given;
 use super::inputs::seeded_inputs;
 use super::load::load;
+use super::own::{OwnReport, OwnType};
 use super::prepare::prepare;
 use super::region::{RegionReport, Regions};
 use super::relay::{Relay, RelayReport};
@@ -27,6 +28,8 @@ pub enum Job {
     Regions(Regions),
     /// Run two models hand in hand.
     Relay(Relay),
+    /// Run two models side by side, each in the types that it has.
+    OwnType(OwnType),
 }
 
 /// The answer to a [`Job`], of the same name.
@@ -39,6 +42,8 @@ pub enum Outcome {
     Regions(Vec<RegionReport>),
     /// What came of two models.
     Relay(RelayReport),
+    /// How far two models are from each other.
+    OwnType(OwnReport),
 }
 
 /// Which model to run, and on what.
@@ -96,6 +101,7 @@ impl Job {
             Job::Whole(whole) => whole.run().map(Outcome::Whole),
             Job::Regions(regions) => regions.perform().map(Outcome::Regions),
             Job::Relay(relay) => relay.perform().map(Outcome::Relay),
+            Job::OwnType(own) => own.perform().map(Outcome::OwnType),
         }
     }
 }

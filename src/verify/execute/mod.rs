@@ -22,6 +22,7 @@ mod job;
 mod lint;
 mod load;
 mod operators;
+mod own;
 mod prepare;
 mod proto;
 mod region;
@@ -42,11 +43,13 @@ pub use guard::{Guard, Limits, VERB, child_main, in_child};
 pub use inputs::{SplitMix64, read_npz, seeded_inputs};
 pub use job::{Job, Outcome, Summary, Whole, WholeReport};
 pub use load::{load, load_moved};
+pub use own::{Engine, OwnReport, OwnType};
 pub use prepare::{Prepared, prepare};
 pub use region::{RegionReport, Regions, Units};
 pub(crate) use relay::NARROWED;
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
 pub use run::{Loaded, Run};
+pub use widen::Floats;
 
 /// Two things done at once, each in a thread. One that panics could not be run.
 fn beside<A: Send, B: Send>(

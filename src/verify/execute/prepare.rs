@@ -4,14 +4,17 @@ use std::collections::HashSet;
 
 use super::flatten::{Branch, flatten};
 use super::proto::opset;
-use super::{CouldNotRun, lint, rewrite, widen};
+use super::widen::{self, Floats};
+use super::{CouldNotRun, lint, rewrite};
 use crate::onnx::{GraphProto, ModelProto};
 
 /// A model that the engine can run in f64. Values of the main graph keep their names.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// One flat graph, all floats f64.
+    /// One flat graph.
     pub model: ModelProto,
+    /// What its floats are.
+    pub floats: Floats,
     /// The inputs, without those that have an initializer, and the outputs, as they were declared.
     pub signature: ModelProto,
     /// Whether there was an If, so that the other branch is another model.
@@ -49,13 +52,33 @@ pub(super) fn prepare_edited(
     let graph = model.graph.get_or_insert_default();
     lint::graph(graph, opset)?;
     let signature = declared(graph);
-    widen::graph(graph)?;
+    widen::graph(graph, Floats::Double)?;
     edit(graph)?;
     let narrow = rewrite::graph(graph, opset);
-    Ok(Prepared { model, signature, branches: flat.branches, narrow, assumptions: flat.assumptions })
+    let (branches, assumptions) = (flat.branches, flat.assumptions);
+    Ok(Prepared { model, floats: Floats::Double, signature, branches, narrow, assumptions })
 }
 
-fn declared(graph: &GraphProto) -> ModelProto {
+/// As [`prepare`], but every float keeps its type and every operator is the engine's own in that type: what is run is the
+/// model as it is used, not what it means.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
+    let flat = flatten(model, branch)?;
+    let mut model = flat.model;
+    let opset = opset(&model);
+    let graph = model.graph.get_or_insert_default();
+    lint::graph(graph, opset)?;
+    let signature = declared(graph);
+    widen::graph(graph, Floats::Stored)?;
+    rewrite::as_stored(graph, opset);
+    let (branches, assumptions) = (flat.branches, flat.assumptions);
+    Ok(Prepared { model, floats: Floats::Stored, signature, branches, narrow: vec![], assumptions })
+}
+
+/// The inputs without those that have an initializer, and the outputs, of a graph.
+pub(super) fn declared(graph: &GraphProto) -> ModelProto {
     let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
     let inputs = graph.input.iter().filter(|input| !constants.contains(input.name()));
     let graph = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };

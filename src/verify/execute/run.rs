@@ -14,6 +14,7 @@ use super::array::{Array, Data, count};
 use super::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
 use super::prepare::Prepared;
 use super::proto::{Names, make};
+use super::widen::Floats;
 use super::{CouldNotRun, check, convert, engine};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
@@ -25,6 +26,7 @@ pub struct Loaded {
     taps: BTreeMap<String, String>,
     normalised: check::Normalised,
     signature: ModelProto,
+    floats: Floats,
 }
 
 /// A model with sizes, ready to run on any number of inputs.
@@ -45,14 +47,14 @@ impl Loaded {
     pub fn parse(prepared: Prepared, taps: &[String]) -> Result<Loaded, CouldNotRun> {
         let mut model = prepared.model;
         let taps = tapped(&mut model, taps)?;
-        let signature = prepared.signature;
+        let (signature, floats) = (prepared.signature, prepared.floats);
         let normalised = model.graph.as_ref().map(check::Normalised::of).unwrap_or_default();
         let proto = convert::model(model);
         let parsed = guarded(|| engine::framework().parse(&proto, None))?;
         if let Some(name) = parsed.unresolved_inputs.first() {
             return Err(CouldNotRun::Model(format!("nothing makes the value `{name}`")));
         }
-        Ok(Loaded { model: parsed.model, taps, normalised, signature })
+        Ok(Loaded { model: parsed.model, taps, normalised, signature, floats })
     }
 
     /// The inputs and outputs as they were declared, without nodes and without constants.
@@ -87,7 +89,7 @@ impl Loaded {
                 let why = "no size is given for it".to_owned();
                 CouldNotRun::Input { input: name.clone(), why }
             })?;
-            let element = datum_type(spec)?;
+            let element = datum_type(spec, self.floats)?;
             guarded(|| model.set_input_fact(index, InferenceFact::dt_shape(element, &spec.dims)))?;
             inputs.push((name, element));
         }
@@ -224,8 +226,10 @@ fn shortened(message: &str) -> String {
     }
 }
 
-fn datum_type(spec: &InputSpec) -> Result<DatumType, CouldNotRun> {
+fn datum_type(spec: &InputSpec, floats: Floats) -> Result<DatumType, CouldNotRun> {
     Ok(match spec.data_type() {
+        DataType::Float if floats == Floats::Stored => DatumType::F32,
+        DataType::Float16 if floats == Floats::Stored => DatumType::F16,
         DataType::Float | DataType::Double | DataType::Float16 | DataType::Bfloat16 => DatumType::F64,
         DataType::Int8 => DatumType::I8,
         DataType::Int16 => DatumType::I16,

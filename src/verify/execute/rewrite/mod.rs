@@ -27,6 +27,21 @@ pub(super) fn graph(graph: &mut GraphProto, opset: i64) -> Vec<String> {
     writer.narrow
 }
 
+/// What the engine must be told of a flat graph that keeps its types: how resizing worked in its opset.
+pub(super) fn as_stored(graph: &mut GraphProto, opset: i64) {
+    let mut writer = Writer { names: Names::of(graph), nodes: Vec::new(), shapes: HashMap::new(), opset, narrow: Vec::new() };
+    for mut node in std::mem::take(&mut graph.node) {
+        while node.input.last().is_some_and(String::is_empty) {
+            node.input.pop();
+        }
+        match (treatment(node.op_type()), node.op_type()) {
+            (Treatment::Narrow { inputs, .. }, "Upsample" | "Resize") => writer.resize(node, inputs),
+            _ => writer.nodes.push(node),
+        }
+    }
+    graph.node = writer.nodes;
+}
+
 /// The dims of the constants.
 fn shapes(graph: &GraphProto) -> HashMap<String, Vec<i64>> {
     let initializers = graph.initializer.iter().map(|tensor| (tensor.name().to_owned(), tensor.dims.clone()));

@@ -1,0 +1,75 @@
+//! Both models run plainly, in the types that they have: what is told beside the judgement and changes nothing in it.
+
+use super::{Graph, VerifyOptions, run};
+use crate::verify::OwnType;
+use crate::verify::execute::{self, CouldNotRun, Engine, Job, OwnReport, Relay, RelayReport};
+
+/// Longer reasons of an engine are cut.
+const LONGEST_REASON: usize = 160;
+
+/// Runs both models with each engine there is; nothing if that was not asked for.
+pub(super) fn run(
+    relay: &Relay,
+    report: Option<&RelayReport>,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    options: &VerifyOptions,
+) -> Vec<OwnType> {
+    let mut sizes = relay.sizes.clone();
+    // The sizes with which the relay ran; those of test data come with it.
+    for spec in report.filter(|report| report.data_sets.is_empty()).iter().flat_map(|report| &report.inputs) {
+        sizes.shapes.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
+    }
+    let job = |engine| execute::OwnType {
+        before: relay.before.clone(),
+        after: relay.after.clone(),
+        moved_sides: relay.moved_sides.clone(),
+        sizes: sizes.clone(),
+        inputs: relay.inputs.clone(),
+        data_sets: relay.data_sets.clone(),
+        seed: relay.seed,
+        samples: relay.samples,
+        engine,
+    };
+    let mut found = Vec::new();
+    if options.own_type {
+        found.push(told(execute::ENGINE, job(Engine::Tract), graphs, options));
+    }
+    #[cfg(feature = "ort")]
+    if let Some(library) = &options.ort_library {
+        found.push(told("onnxruntime", job(Engine::Onnxruntime(library.clone())), graphs, options));
+    }
+    #[cfg(not(feature = "ort"))]
+    if options.ort_library.is_some() {
+        let missing = Some("this program was built without the feature ort".to_owned());
+        found.push(OwnType { engine: "onnxruntime".to_owned(), missing, ..OwnType::default() });
+    }
+    found
+}
+
+fn told(engine: &str, job: execute::OwnType, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> OwnType {
+    let report = match run::run(Job::OwnType(job), graphs, options) {
+        Ok(execute::Outcome::OwnType(report)) => Ok(report),
+        Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
+        Err(why) => Err(why),
+    };
+    match report {
+        Ok(OwnReport { engine, samples, inputs, assumptions, outputs }) => OwnType {
+            engine,
+            samples,
+            assumptions: run::assumed(&assumptions, &inputs),
+            inputs: inputs.iter().map(run::input).collect(),
+            outputs,
+            missing: None,
+        },
+        Err(why) => OwnType { engine: engine.to_owned(), missing: Some(short(&why.to_string())), ..OwnType::default() },
+    }
+}
+
+/// The first sentence of a reason, without the engine's own trace.
+fn short(why: &str) -> String {
+    let line = why.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,47 @@
+//! A model in tract, in its typed form, each float in the type that it has in the file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::array::Array;
+use super::super::bind::InputSpec;
+use super::super::flatten::Branch;
+use super::super::load::load_moved;
+use super::super::prepare::prepare_stored;
+use super::super::run::{Loaded, Run};
+use super::{CouldNotRun, Whole};
+use crate::onnx::ModelProto;
+
+/// The model, and its plan for the sizes of the last run.
+pub(super) struct Typed {
+    loaded: Loaded,
+    plan: Option<(Vec<InputSpec>, Run)>,
+    pub(super) branches: bool,
+    pub(super) assumptions: Vec<String>,
+}
+
+impl Typed {
+    /// Reads a model with one branch of every If.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and what the engine lacks.
+    pub(super) fn open(path: &Path, moved: &[(String, PathBuf)], branch: Branch) -> Result<Typed, CouldNotRun> {
+        let mut prepared = prepare_stored(load_moved(path, moved)?, branch)?;
+        let (branches, assumptions) = (prepared.branches, std::mem::take(&mut prepared.assumptions));
+        Ok(Typed { loaded: Loaded::parse(prepared, &[])?, plan: None, branches, assumptions })
+    }
+}
+
+impl Whole for Typed {
+    fn signature(&self) -> &ModelProto {
+        self.loaded.signature()
+    }
+
+    fn run(&mut self, specs: &[InputSpec], values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun> {
+        let plan = match self.plan.take().filter(|(known, _)| known == specs) {
+            Some(plan) => plan,
+            None => (specs.to_vec(), self.loaded.bind(specs)?),
+        };
+        self.plan.insert(plan).1.run(values)
+    }
+}
