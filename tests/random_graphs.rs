@@ -10,12 +10,7 @@ use std::collections::BTreeSet;
 use bnfold::model::Model;
 use maker::graph;
 use proptest::prelude::*;
-use support::{evaluate, fold_with, model_of, random_inputs};
-
-/// Folds a model as far as it goes.
-fn fold(bytes: &[u8]) -> Vec<u8> {
-    fold_with(bytes, &bnfold::plan::Options { negative_scales: true, ..Default::default() })
-}
+use support::{evaluate, fold, model_of, random_inputs};
 
 /// Folds the graph of a seed and compares. Returns how many nodes went.
 fn check(seed: u64) -> usize {

@@ -98,8 +98,9 @@ fn every_reason_has_a_sample_that_names_it() {
     assert!(named.insert("annotated"));
     // No fold of ours fails; `tests/drop_failing.rs` has a judge that refuses one.
     assert!(named.insert("unverified"));
-    // This one is raised by options: tests/choice.rs.
+    // These are raised by options: tests/choice.rs and tests/quantised.rs.
     assert!(named.insert("left-out"));
+    assert!(named.insert("negative-scale"));
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
     assert_eq!(all, named);
 }

@@ -14,12 +14,12 @@ pub struct Planning {
     /// Take BatchNormalization of opset 6 and older without `is_test` for inference
     #[arg(long)]
     pub assume_inference: bool,
-    /// Let scales of quantised weights become negative: ONNX allows it, some runtimes do not
-    #[arg(long)]
-    pub allow_negative_scales: bool,
     /// Take initializers that are also inputs for constants, and off the list of inputs
     #[arg(long)]
     pub freeze_initializers: bool,
+    /// Make no scale of quantised weights negative: ONNX allows it, some runtimes do not
+    #[arg(long)]
+    pub positive_scales: bool,
     /// Replace calls of the model's own functions by the functions' bodies
     #[arg(long)]
     pub inline: bool,
@@ -90,8 +90,8 @@ impl Planning {
     pub fn words(&self) -> Vec<String> {
         let switches = [
             (self.assume_inference, "--assume-inference"),
-            (self.allow_negative_scales, "--allow-negative-scales"),
             (self.freeze_initializers, "--freeze-initializers"),
+            (self.positive_scales, "--positive-scales"),
             (self.inline, "--inline"),
         ];
         let mut words: Vec<String> = switches.iter().filter(|(given, _)| *given).map(|(_, word)| (*word).to_owned()).collect();
@@ -119,7 +119,7 @@ impl Planning {
     pub fn options(&self) -> plan::Options {
         plan::Options {
             assume_inference: self.assume_inference,
-            negative_scales: self.allow_negative_scales,
+            positive_scales: self.positive_scales,
             excluded: vec![],
             partial: match self.partial {
                 Partial::Never => plan::Partial::Never,

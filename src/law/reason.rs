@@ -65,7 +65,7 @@ reasons! {
     Interpolation = "interpolation", "a shift does not pass an interpolation whose weights may not sum to one", "use nearest or linear interpolation";
     StatisticsOfScale = "statistics-of-scale", "a scale before a normalisation is not the same as none, because of its epsilon", "nothing";
     Narrowing = "narrowing", "a conversion to a narrower type rounds, or the type before it is not known", "convert the whole model to one type";
-    NegativeScale = "negative-scale", "a scale of quantised weights would become negative, which not every runtime accepts", "--allow-negative-scales folds them all the same; or fold before quantising";
+    NegativeScale = "negative-scale", "a scale of quantised weights would become negative, which not every runtime accepts", "fold without --positive-scales, or before quantising";
     QuantisationAxis = "quantisation-axis", "the quantised weights have no scale for each channel of the map", "quantise them along that axis (opset 13 and later)";
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";

@@ -13,8 +13,8 @@ use crate::plan::route::Way;
 pub struct Options {
     /// BatchNormalizations of opset 6 and older without `is_test` are meant for inference.
     pub assume_inference: bool,
-    /// Scales of quantised weights may become negative, which ONNX allows and some runtimes do not.
-    pub negative_scales: bool,
+    /// No scale of quantised weights may become negative, which ONNX allows and some runtimes do not.
+    pub positive_scales: bool,
     /// Nodes that are not folded, by number, with the reason.
     pub excluded: Vec<(NodeId, Reason)>,
     /// Whether a scale moves without its shift.

@@ -31,7 +31,7 @@ pub struct View<'a> {
     /// What integer lists are that are computed from shapes.
     extents: BTreeMap<ValueId, Extents>,
     assume_inference: bool,
-    negative_scales: bool,
+    positive_scales: bool,
     /// What stands for the parameters of functions.
     binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
@@ -52,10 +52,10 @@ impl<'a> View<'a> {
         let shapes = (0..graph.values.len()).map(|v| graph.declared_shape(ValueId(v))).collect();
         let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
         let draft = Draft::new(graph);
-        let Options { assume_inference, negative_scales, .. } = *options;
+        let Options { assume_inference, positive_scales, .. } = *options;
         let (extents, failure) = (BTreeMap::new(), RefCell::new(None));
         let mut symbols = 0;
-        let mut view = View { graph, draft, shapes, types, extents, assume_inference, negative_scales, binding, failure };
+        let mut view = View { graph, draft, shapes, types, extents, assume_inference, positive_scales, binding, failure };
         for (id, node) in graph.nodes.iter().enumerate() {
             view.hand_over_shapes(node);
             view.name_open(node.inputs.iter().flatten(), &mut symbols);
@@ -256,7 +256,7 @@ impl<'a> View<'a> {
         let factors = Factors::of(axes, draft).and(label, factor);
         let made = requantised(self.graph.model, recipe, &factors);
         let made = made.map_err(|error| elements.reason(fault(tensor, input, error)))??;
-        if made.negative && !self.negative_scales { Err(Reason::NegativeScale) } else { Ok(()) }
+        if made.negative && self.positive_scales { Err(Reason::NegativeScale) } else { Ok(()) }
     }
 
     /// The constants of a node, for a law.

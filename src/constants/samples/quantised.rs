@@ -202,7 +202,7 @@ pub(super) const QUANTISED: &[Sample] = &[
             { w = DequantizeLinear (q, k)
               c = Conv (x, w)
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
-        expect: Expect::Kept("negative-scale"),
+        expect: Expect::Folded { left: &["DequantizeLinear", "Conv"] },
     },
     Sample {
         name: "quantised, a factor of zero",
