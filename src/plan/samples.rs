@@ -317,6 +317,21 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Partly { reason: "no-bias", left: &["MatMul", "Flatten", "Add", "Shape", "Reshape"] },
     },
     Sample {
+        name: "a map that goes through a reshape to a shape that it was measured by",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4,5] x) => (float[2,6,4] y)
+            <float[5,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5),
+             float[6,3,1] u = dyadic(6)>
+            { c = MatMul (x, w)
+              f = Flatten <axis = 2> (c)
+              n = BatchNormalization <epsilon = 0.0> (f, s, b, m, v)
+              k = Shape (c)
+              r = Reshape (n, k)
+              t = Transpose <perm = [0,2,1]> (r)
+              y = Conv (t, u) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Flatten", "Shape", "Reshape", "Transpose", "Conv"] },
+    },
+    Sample {
         name: "a product behind three axes, carried through a transposition",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[2,4,5] x) => (float[2,3,4] y)

@@ -7,7 +7,7 @@
 mod judge;
 mod samples;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -152,6 +152,7 @@ impl Task<'_, '_> {
         }
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
+        let (before, after) = (without_shapes(self.graphs.0, before), without_shapes(self.graphs.1, after));
         // The engine moves and interpolates with 24 bits, whatever its types say.
         if before.iter().any(|form| matches!(form.operator.as_str(), "Resize" | "Upsample")) {
             return Err(CouldNotRun::Model(NARROWED.to_owned()));
@@ -344,6 +345,17 @@ fn forms(graph: &Graph<'_>, members: &[Member]) -> Result<Vec<Form>, CouldNotRun
         Ok(Form { node: NodeId(member.node), operator, affine: 0, constants, broken: false })
     };
     members.iter().map(form).collect()
+}
+
+/// The nodes without those that only tell a shape to others outside: they are the same whatever the numbers are.
+fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<Form> {
+    let read: BTreeSet<_> = forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten().copied()).collect();
+    let aside = |form: &Form| {
+        matches!(form.operator.as_str(), "Shape" | "Size")
+            && !graph.node(form.node).outputs.iter().flatten().any(|value| read.contains(value))
+    };
+    forms.retain(|form| !aside(form));
+    forms
 }
 
 fn floats(array: &Array) -> Option<&Vec<f64>> {

@@ -291,7 +291,10 @@ struct Forcing {
 impl Forcing {
     fn site(&mut self, graph: &mut GraphProto, site: &mut FlatSite, members: &[Member]) -> Result<(), CouldNotRun> {
         let (mut own, mut absolute) = (HashMap::<String, String>::new(), HashMap::<String, String>::new());
-        for name in site.labels.iter() {
+        // A shape is the same whatever the numbers are, and stays where it is read.
+        let parts = site.nodes.iter().filter_map(|(at, _)| graph.node.get(*at)).filter(|node| reads_a_shape(node));
+        let shapes: HashSet<String> = parts.flat_map(|node| &node.output).cloned().collect();
+        for name in site.labels.iter().filter(|name| !shapes.contains(*name)) {
             own.insert(name.clone(), self.names.fresh(&format!("{name}/own")));
             absolute.insert(name.clone(), self.names.fresh(&format!("{name}/absolute")));
         }
@@ -306,11 +309,7 @@ impl Forcing {
             rename(&mut node.output, &own);
             rename(&mut node.input, &own);
             match node.op_type() {
-                // A shape is the same whatever the numbers are, and stays where it is read.
-                "Shape" | "Size" => {
-                    node.output = outputs;
-                    continue;
-                }
+                _ if reads_a_shape(node) => continue,
                 "LSTM" | "GRU" | "RNN" => {
                     let node = node.clone();
                     self.recurrence(&node, &absolute, &outputs)?;
@@ -356,6 +355,10 @@ impl Forcing {
         self.magnitudes.insert(key, (made.clone(), place));
         Ok(made)
     }
+}
+
+fn reads_a_shape(node: &NodeProto) -> bool {
+    matches!(node.op_type(), "Shape" | "Size")
 }
 
 fn rename(names: &mut [String], to: &HashMap<String, String>) {
