@@ -2,6 +2,7 @@
 //!
 //! A fold changes no shape, so what is known of such a list stays true whatever is folded. What is not certain is unknown.
 
+use super::shapes;
 use crate::model::{Dim, Extent, NodeView, Shape};
 
 /// The numbers of an integer list in order, as far as they are known; a scalar is a list of one.
@@ -10,17 +11,18 @@ pub type Extents = Vec<Extent>;
 /// Longer lists are no shapes.
 const LONGEST: usize = 64;
 
-/// What a node computes from shapes and from such lists.
+/// What a node computes from shapes and from such lists, if it certainly is a list.
 pub fn infer(node: &NodeView<'_>) -> Option<Extents> {
+    if shapes::infer(node, 0)?.rank() > 1 {
+        return None;
+    }
     let found = match node.op_type {
         "Shape" => shape(node),
         "Size" => Some(vec![product(node.input(0)?.shape.as_ref()?).map_or(Extent::Unknown, Extent::Number)]),
         "Gather" => gathered(node),
         "Slice" => sliced(node),
         "Concat" => concatenated(node),
-        "Identity" | "Squeeze" | "Unsqueeze" => given(node, 0),
-        // A list has one axis.
-        "Reshape" => given(node, 0).filter(|list| list.len() < 2 || node.elements.integers(1).is_ok_and(|to| to.len() == 1)),
+        "Identity" | "Squeeze" | "Unsqueeze" | "Reshape" => given(node, 0),
         "Cast" => given(node, 0).filter(|_| matches!(node.int("to", 0), Ok(INT32 | INT64))),
         "Add" => elementwise(node, i64::checked_add),
         "Sub" => elementwise(node, i64::checked_sub),
@@ -59,6 +61,11 @@ pub(super) fn described(list: &[Extent]) -> Shape {
 fn product(shape: &Shape) -> Option<i64> {
     let all = shape.0.iter().try_fold(1_u64, |all, dim| all.checked_mul(dim.known()?))?;
     i64::try_from(all).ok()
+}
+
+/// How many extents Shape gives.
+pub(super) fn length(node: &NodeView<'_>) -> Option<u64> {
+    shape(node).and_then(|list| u64::try_from(list.len()).ok())
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Extents> {

@@ -81,6 +81,24 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["Reshape", "Gemm", "Shape", "Slice", "Concat", "Reshape", "Transpose"] },
     },
     Sample {
+        name: "extents that are put side by side and read row by row",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,2,2] x) => (float[] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0},
+             int64[1] one = {1}, int64[1] two = {2}, int64[1] four = {4}, int64[1] flat = {-1}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              k = Shape (x)
+              a = Slice (k, zero, two)
+              c = Slice (k, two, four)
+              d = Unsqueeze (a, one)
+              e = Unsqueeze (c, one)
+              f = Concat <axis = 1> (d, e)
+              l = Reshape (f, flat)
+              p = Reshape (n, l)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
+    Sample {
         name: "another value's extent may be another",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[N,3,2,2] x, float[M,3] z) => (float[] y)

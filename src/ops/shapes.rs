@@ -24,6 +24,8 @@ pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
         "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.shape.clone(),
         "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp"
         | "ReduceSumSquare" => reduced(node),
+        "Shape" => Some(Shape(vec![extents::length(node).map_or(Dim::Unknown, Dim::Known)])),
+        "Size" => Some(Shape(vec![])),
         "LpPool" => pooled(node),
         "GlobalLpPool" => global(node),
         _ => None,
@@ -38,7 +40,7 @@ pub fn element(node: &NodeView<'_>, output: usize) -> Option<Element> {
         (_, 1..) => None,
         ("Cast", _) => tensor::element(i32::try_from(node.int("to", 0).ok()?).ok()?),
         ("CastLike" | "Where", _) => of(1),
-        ("QuantizeLinear" | "DequantizeLinear" | "Not" | "IsNaN" | "IsInf", _) => None,
+        ("Shape" | "Size" | "QuantizeLinear" | "DequantizeLinear" | "Not" | "IsNaN" | "IsInf", _) => None,
         ("Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual", _) => None,
         _ if find(node.op_type).is_some() || infer(node, output).is_some() => of(0),
         _ => None,
