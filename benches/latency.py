@@ -27,7 +27,8 @@ parser.add_argument("--rounds", type=int, default=21)
 parser.add_argument("--size", type=int, default=224, help="of spatial axes without one")
 parser.add_argument("--same", action="store_true", help="compare each model with itself")
 arguments = parser.parse_args()
-TRACT = max(glob.glob("target/release/deps/tract_latency-*[!d]"), key=os.path.getmtime)
+programs = [path for path in glob.glob("target/release/deps/tract_latency-*") if not path.endswith(".d")]
+TRACT = max(programs, key=os.path.getmtime)
 
 
 def shapes(path):
