@@ -55,6 +55,8 @@ pub enum Substitute {
 /// The options of a graph, by number.
 pub(super) struct Choice {
     skipped: BTreeSet<NodeId>,
+    /// Nodes whose constants belong to a larger operator.
+    fused: BTreeSet<NodeId>,
     only: Option<BTreeSet<NodeId>>,
     rules: Option<BTreeSet<&'static str>>,
     way: Option<Way>,
@@ -65,7 +67,7 @@ impl Choice {
     ///
     /// # Errors
     /// A name that the graph has not, or an operator that takes no part in folds; with the nearest one.
-    pub(super) fn of(graph: &Graph<'_>, options: &Options) -> Result<Choice> {
+    pub(super) fn of(graph: &Graph<'_>, options: &Options, fused: BTreeSet<NodeId>) -> Result<Choice> {
         let mut skipped = BTreeSet::new();
         for wanted in &options.skip {
             let found = matching(graph, |name| name == wanted);
@@ -91,7 +93,7 @@ impl Choice {
         }
         let chosen = |given: bool, set| given.then_some(set);
         let only = chosen(!options.only.is_empty(), only);
-        Ok(Choice { skipped, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
+        Ok(Choice { skipped, fused, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
     }
 
     /// Whether the map of a node may move.
@@ -99,10 +101,15 @@ impl Choice {
         !self.skipped.contains(&site) && self.only.as_ref().is_none_or(|only| only.contains(&site))
     }
 
-    /// Whether a node may take a map in or hand it on.
-    pub(super) fn permits(&self, graph: &Graph<'_>, node: NodeId) -> bool {
+    /// Why a node may neither take a map in nor hand it on; `None` if it may.
+    pub(super) fn refuses(&self, graph: &Graph<'_>, node: NodeId) -> Option<Reason> {
         let operator = graph.node(node).proto.op_type();
-        !self.skipped.contains(&node) && self.rules.as_ref().is_none_or(|rules| rules.contains(operator))
+        let permitted = !self.skipped.contains(&node) && self.rules.as_ref().is_none_or(|rules| rules.contains(operator));
+        match (permitted, self.fused.contains(&node)) {
+            (false, _) => Some(Reason::LeftOut),
+            (true, true) => Some(Reason::PartOfActivation),
+            (true, false) => None,
+        }
     }
 
     /// Whether maps may move this way.

@@ -4,6 +4,7 @@ mod calls;
 mod channels;
 mod choice;
 mod draft;
+mod fused;
 mod lift;
 mod quantised;
 mod route;
@@ -11,7 +12,7 @@ mod samples;
 mod substitute;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute};
@@ -80,8 +81,10 @@ impl Plan<'_> {
 pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let calls = Calls::of(graph)?;
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
-    let excluded = options.excluded.iter().rev().copied().collect();
-    let mut search = Search { choice: Choice::of(graph, options)?, partial: options.partial, excluded };
+    let fused: BTreeSet<NodeId> = candidates.iter().copied().filter(|id| fused::is_half_of_gelu(graph, *id)).collect();
+    let asked = options.excluded.iter().rev().copied();
+    let excluded = fused.iter().map(|id| (*id, Reason::PartOfActivation)).chain(asked).collect();
+    let mut search = Search { choice: Choice::of(graph, options, fused)?, partial: options.partial, excluded };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;

@@ -140,8 +140,8 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
                 return Err(refused(Reason::SeveralReaders));
             }
             visited.push(arrived);
-            if !choice.permits(view.graph, arrived) {
-                return Err(refused(Reason::LeftOut));
+            if let Some(reason) = choice.refuses(view.graph, arrived) {
+                return Err(refused(reason));
             }
             let law = view.law(arrived).map_err(refused)?;
             let step = push(&law, &view.constants(arrived), port, placed).map_err(refused)?;

@@ -332,6 +332,33 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["MatMul", "Flatten", "Shape", "Reshape", "Transpose", "Conv"] },
     },
     Sample {
+        name: "the half of a GELU, behind its product",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[] y)
+            <float[3,2,2,2] w = dyadic(1), float r = {1.5}, float one = {1}, float half = {0.5}>
+            { d = Div (x, r)
+              e = Erf (d)
+              a = Add (e, one)
+              p = Mul (x, a)
+              h = Mul (p, half)
+              y = Conv (h, w) }"#,
+        expect: Expect::Kept("part-of-activation"),
+    },
+    Sample {
+        name: "the half of a GELU, before its product",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] z) => (float[] y)
+            <float[2,3,1,1] u = dyadic(2), float[3,2,2,2] w = dyadic(1), float r = {1.5}, float one = {1}, float half = {0.5}>
+            { x = Conv (z, u)
+              d = Mul (x, r)
+              t = Tanh (d)
+              a = Add (one, t)
+              h = Mul (half, a)
+              p = Mul (x, h)
+              y = Conv (p, w) }"#,
+        expect: Expect::Kept("part-of-activation"),
+    },
+    Sample {
         name: "a product behind three axes, carried through a transposition",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[2,4,5] x) => (float[2,3,4] y)
