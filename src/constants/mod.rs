@@ -103,7 +103,7 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
     match (&mut numbers, tensor::element(call.data_type)) {
         (_, Some(Element::F64)) => {}
         // These round nothing: what they move is of the type already, or a dequantised number, which stands for its exact value.
-        (Numbers::Floats(_), _) if EXACT.contains(&call.node.op_type()) => {}
+        (Numbers::Floats(_), _) if call.is_exact() => {}
         (Numbers::Floats(values), Some(element)) => values.iter_mut().for_each(|value| *value = element.round(*value)),
         (Numbers::Integers(values), None)
             if call.data_type == INT32 && values.iter().any(|value| i32::try_from(*value).is_err()) =>
@@ -114,21 +114,6 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
     }
     Ok(numbers)
 }
-
-/// Operators whose results are not rounded.
-const EXACT: &[&str] = &[
-    "DequantizeLinear",
-    "Concat",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "Reshape",
-    "Slice",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Unsqueeze",
-];
 
 const INT32: i32 = 6;
 const OVERFLOW: &str = "an integer leaves its type";

@@ -1,6 +1,7 @@
 //! Where changed constants go: in place if only the fold reads them, into a constant that the fold leaves without readers,
 //! else under a new name beside the old one. And which constants nobody reads any more.
 
+mod naming;
 mod requantise;
 
 use std::borrow::Cow;
@@ -10,7 +11,7 @@ pub(super) use requantise::{Dequantiser, DequantiserCopy, ZeroPoints};
 
 use crate::error::Result;
 use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
-use crate::plan::{Draft, DraftTensor, Plan, Substitute};
+use crate::plan::{Draft, DraftTensor, Plan};
 
 /// An input of a node.
 type Reader = (NodeId, usize);
@@ -86,7 +87,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Result<Settlement<'p>> {
     let mut settler = Settler {
         plan,
         uses: BTreeMap::new(),
-        names: names(graph),
+        names: naming::names(graph),
         given: BTreeSet::new(),
         donated: BTreeSet::new(),
         out: Settlement::default(),
@@ -144,18 +145,6 @@ enum Key {
 fn shared(plan: &Plan<'_>, reader: Reader) -> Option<(Reader, ScopeId)> {
     let inside = plan.lifted.inside.get(&reader)?;
     Some((inside.reader, plan.view.graph.node(reader.0).scope))
-}
-
-/// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
-fn names<'m>(graph: &Graph<'m>) -> BTreeSet<&'m str> {
-    let mut names: BTreeSet<&str> = graph.values.iter().map(|v| v.name).collect();
-    names.extend(graph.nodes.iter().map(|n| n.proto.name()));
-    for scope in &graph.scopes {
-        if let Some(proto) = scope.graph {
-            names.extend(proto.value_info.iter().map(|v| v.name()));
-        }
-    }
-    names
 }
 
 struct Settler<'p, 'g> {
@@ -321,54 +310,6 @@ impl<'p> Settler<'p, '_> {
             && stored.element() == Some(element)
             && graph.lookup(scope, graph.value(donor).name) == Some(donor);
         fits.then_some((donor, tensor))
-    }
-
-    /// A name like those of the node's other constants, unlike any name of the file.
-    fn new_name(&self, (node, input): (NodeId, usize)) -> String {
-        let graph = self.graph();
-        let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
-        let wanted =
-            match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
-                (Some(own), _) => format!("{own}_folded"),
-                (None, Some(weight)) => match weight.strip_suffix("weight") {
-                    Some(stem) => format!("{stem}bias"),
-                    None => format!("{weight}_bias"),
-                },
-                (None, None) => "folded_bias".to_owned(),
-            };
-        self.unlike_any(&wanted)
-    }
-
-    fn unlike_any(&self, wanted: &str) -> String {
-        let taken = self.out.reads.values().chain(&self.given).chain(self.out.renamed.values());
-        let new = |name: &str| taken.clone().chain(self.out.between.values()).any(|n| n == name);
-        let mut name = wanted.to_owned();
-        let mut count = 1u64;
-        while self.names.contains(name.as_str()) || new(&name) {
-            name = format!("{wanted}_{count}");
-            count += 1;
-        }
-        name
-    }
-
-    /// Values that a map has passed: still there, but something else.
-    fn rename(&mut self) {
-        for value in &self.draft().changed {
-            if self.draft().producer(self.graph(), *value).is_some() {
-                let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
-                self.out.renamed.insert(*value, name);
-            }
-        }
-    }
-
-    /// What a Mul hands to the Add that was one BatchNormalization with it.
-    fn divide(&mut self) {
-        for (node, form) in &self.draft().substituted {
-            if let (Substitute::MulAdd, Some(made)) = (form, self.draft().output(self.graph(), *node, 0)) {
-                let name = self.unlike_any(&format!("{}_scaled", self.graph().value(made).name));
-                self.out.between.insert(*node, name);
-            }
-        }
     }
 
     /// Constants that have lost all their readers, and what only they were made of.

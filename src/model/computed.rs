@@ -82,6 +82,18 @@ pub struct Call<'a> {
     pub dims: &'a [u64],
 }
 
+/// Operators that only move numbers.
+const MOVING: &[&str] =
+    &["Concat", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Tile", "Transpose", "Unsqueeze"];
+
+impl Call<'_> {
+    /// Whether the result is not rounded: a dequantised number stands for integer times scale in real arithmetic, as what a fold
+    /// rounds is the scale, and what only moves numbers must not round those.
+    pub fn is_exact(&self) -> bool {
+        self.node.op_type() == "DequantizeLinear" || MOVING.contains(&self.node.op_type())
+    }
+}
+
 /// What computes the elements of a result, rounded to its type, or says why it does not.
 pub type Evaluate = fn(&Call<'_>) -> std::result::Result<Numbers, String>;
 

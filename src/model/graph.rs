@@ -301,3 +301,9 @@ impl<'m> Graph<'m> {
 pub fn is_standard_domain(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
+
+/// Whether a node asks for nothing but the shape of what it reads, which no map changes. That its operator is the standard one is
+/// for the caller to know.
+pub fn asks_for_shape(node: &NodeProto) -> bool {
+    matches!(node.op_type(), "Shape" | "Size")
+}

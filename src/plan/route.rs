@@ -4,6 +4,7 @@
 
 use crate::law::{Array, Host, Law, Parameter, Port, Reason, Step, push};
 use crate::map::{Affine, Placed};
+use crate::model::graph::asks_for_shape;
 use crate::model::{Element, NodeId, Origin, Use, ValueId};
 use crate::plan::choice::Choice;
 use crate::plan::view::View;
@@ -178,7 +179,7 @@ fn walk(view: &View<'_>, choice: &Choice, (site, data): (NodeId, usize), way: Wa
 fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
     let Use::Node(node, _) = user else { return false };
     let node = view.graph.node(node);
-    node.standard && matches!(node.proto.op_type(), "Shape" | "Size")
+    node.standard && asks_for_shape(node.proto)
 }
 
 /// The producer of a value, if nobody but `from` reads it.

@@ -137,6 +137,7 @@ mod run {
         Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Region, Site, Verdict, VerifyOptions, not_run, plain,
     };
     use super::{alone, own};
+    use crate::model::graph::asks_for_shape;
     use crate::verify::certify::certify;
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
@@ -275,7 +276,7 @@ mod run {
 
     /// What a region makes, by its names in both files. A shape is no number that rounding could change.
     fn numbers(graph: &Graph<'_>, region: &Region) -> Vec<(String, String)> {
-        let shapes = region.before.iter().map(|n| graph.node(*n)).filter(|n| matches!(n.proto.op_type(), "Shape" | "Size"));
+        let shapes = region.before.iter().map(|n| graph.node(*n)).filter(|n| asks_for_shape(n.proto));
         let shapes: Vec<&String> = shapes.flat_map(|node| &node.proto.output).collect();
         let pairs = region.outputs.iter().zip(&region.outputs_after).filter(|(name, _)| !shapes.contains(name));
         pairs.map(|(one, two)| (one.clone(), two.clone())).collect()

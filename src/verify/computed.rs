@@ -8,22 +8,6 @@ use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto, TensorProto};
 use crate::verify::reference::{self, Array, Data};
 
-/// Operators whose results are not rounded: dequantised numbers stand for integer times scale in real arithmetic, as what a fold
-/// rounds is the scale; and what only moves numbers must not round those.
-const EXACT: &[&str] = &[
-    "Concat",
-    "DequantizeLinear",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "Reshape",
-    "Slice",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Unsqueeze",
-];
-
 /// The elements of a result.
 ///
 /// # Errors
@@ -37,7 +21,7 @@ pub fn evaluate(call: &Call<'_>) -> Result<Numbers, String> {
         return Err(format!("the result is {:?}, not {:?}", result.dims, call.dims));
     }
     Ok(match (result.data, element(call.data_type)) {
-        (Data::Float(values), Some(_)) if EXACT.contains(&call.node.op_type()) => Numbers::Floats(values),
+        (Data::Float(values), Some(_)) if call.is_exact() => Numbers::Floats(values),
         (Data::Float(values), Some(element)) => Numbers::Floats(values.iter().map(|value| element.round(*value)).collect()),
         (Data::Int(values), None) if call.data_type == 6 && values.iter().any(|v| i32::try_from(*v).is_err()) => {
             return Err("an integer leaves its type".to_owned());

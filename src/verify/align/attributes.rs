@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 
+use crate::model::graph::is_standard_domain;
 use crate::onnx::{AttributeProto, NodeProto};
 
 /// The attributes of a node that make a difference, each as bytes.
@@ -102,7 +103,7 @@ fn listed<T: Copy>(table: &[(&str, &[(&str, T)])], operator: &str, name: &str) -
 
 /// Whether an attribute says what its operator does without it, in every version of the operator (ONNX operator schemas).
 fn is_default(node: &NodeProto, attribute: &AttributeProto) -> bool {
-    if !attribute.ref_attr_name().is_empty() || !matches!(node.domain(), "" | "ai.onnx") {
+    if !attribute.ref_attr_name().is_empty() || !is_standard_domain(node.domain()) {
         return false;
     }
     let (operator, name) = (node.op_type(), attribute.name());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::CouldNotRun;
-use super::array::count;
+use super::array::{Array, count};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::tensor_shape_proto::dimension;
 use crate::onnx::type_proto::Value;
@@ -16,6 +16,17 @@ pub struct Sizes {
     pub symbols: BTreeMap<String, usize>,
     /// `--input-shape NAME:1,3,224,224`: an input's whole shape.
     pub shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl Sizes {
+    /// With the shapes of these values for inputs of which the user does not say one.
+    pub fn with(&self, given: &BTreeMap<String, Array>) -> Sizes {
+        let mut sizes = self.clone();
+        for (name, value) in given {
+            sizes.shapes.entry(name.clone()).or_insert_with(|| value.dims.clone());
+        }
+        sizes
+    }
 }
 
 /// An input with a concrete size.

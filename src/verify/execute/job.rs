@@ -122,15 +122,9 @@ impl Whole {
         let prepared = prepare(load(&self.model)?, branch)?;
         let (assumptions, branches) = (prepared.assumptions.clone(), prepared.branches);
         let narrow = prepared.narrow.clone();
-        let mut sizes = self.sizes.clone();
         let loaded = Loaded::parse(prepared, &[])?;
         let given = given.by_name(&loaded.inputs())?;
-        for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
-            if let Some(value) = given.get(input.name()) {
-                sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
-            }
-        }
-        let (inputs, run) = loaded.fit(&sizes)?;
+        let (inputs, run) = loaded.fit(&self.sizes.with(&given))?;
         let values = seeded_inputs(&inputs, self.seed, &given)?;
         let load_seconds = start.elapsed().as_secs_f64();
         let start = Instant::now();

@@ -4,14 +4,10 @@
 
 use std::collections::HashSet;
 
+pub(super) use crate::model::graph::is_standard_domain as is_standard;
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
-
-/// The domain of ONNX's own operators has two spellings.
-pub(super) fn is_standard(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
 
 /// The version of the standard operators that the model imports; 1 if it imports none, as IR 1 and
 /// 2 had it.

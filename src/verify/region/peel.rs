@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
+use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::align::{self, Region};
 
@@ -23,7 +24,7 @@ pub(super) fn peeled(a: &Graph<'_>, b: &Graph<'_>, region: &Region) -> Result<Op
     let mut gone = (BTreeSet::new(), BTreeSet::new());
     for one in &region.before {
         // A shape says nothing about the numbers of the value that it is read from.
-        if matches!(a.node(*one).proto.op_type(), "Shape" | "Size") {
+        if asks_for_shape(a.node(*one).proto) {
             continue;
         }
         let Some(two) = others.get(&first(a, *one)) else { continue };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::array::{Array, Data};
+use super::super::array::{Array, Data, class};
 use super::super::relay::position;
 use crate::model::tensor::type_name;
 use crate::onnx::type_proto::Value;
@@ -81,16 +81,6 @@ fn output(name: &str, element: String, found: &Array, expected: &Array) -> OwnOu
     }
     output.relative = (output.magnitude > 0.0).then(|| (output.largest / output.magnitude).min(f64::MAX));
     output
-}
-
-/// Finite, NaN, or one of the infinities.
-fn class(number: f64) -> u8 {
-    match (number.is_finite(), number.is_nan(), number > 0.0) {
-        (true, ..) => 0,
-        (_, true, _) => 1,
-        (_, _, true) => 2,
-        _ => 3,
-    }
 }
 
 /// All elements as numbers.

@@ -72,7 +72,7 @@ pub struct OwnReport {
 }
 
 /// A model in an engine.
-trait Whole: Send {
+trait InEngine: Send {
     /// The inputs and outputs as they were declared.
     fn signature(&self) -> &ModelProto;
 
@@ -81,7 +81,7 @@ trait Whole: Send {
 }
 
 /// The first and the second model.
-type Pair = (Box<dyn Whole>, Box<dyn Whole>);
+type Pair = (Box<dyn InEngine>, Box<dyn InEngine>);
 
 impl OwnType {
     /// Runs both models at the same time, on each set of inputs; where the engine knows one branch of an If, with each.
@@ -151,10 +151,7 @@ impl OwnType {
         let signature = two.signature().clone();
         let inputs: Vec<&str> = signature.graph.iter().flat_map(|graph| &graph.input).map(|input| input.name()).collect();
         let given = given.by_name(&inputs)?;
-        let mut sizes = self.sizes.clone();
-        for (name, value) in &given {
-            sizes.shapes.entry(name.clone()).or_insert(value.dims.clone());
-        }
+        let sizes = self.sizes.with(&given);
         let mut refused = None;
         for open in OPEN_SIZES {
             let specs = bind_inputs(&signature, &sizes, open)?;

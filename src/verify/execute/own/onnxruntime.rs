@@ -17,7 +17,7 @@ use super::super::array::{Array, Data};
 use super::super::bind::InputSpec;
 use super::super::load::load_moved;
 use super::super::prepare::declared;
-use super::{CouldNotRun, Whole};
+use super::{CouldNotRun, InEngine};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
 
@@ -90,7 +90,7 @@ fn gave_up(error: ort::Error) -> CouldNotRun {
     CouldNotRun::Model(format!("onnxruntime gave up: {}", error.to_string().lines().next().unwrap_or_default()))
 }
 
-impl Whole for Session {
+impl InEngine for Session {
     fn signature(&self) -> &ModelProto {
         &self.signature
     }

@@ -9,7 +9,7 @@ use super::super::flatten::Branch;
 use super::super::load::load_moved;
 use super::super::prepare::prepare_stored;
 use super::super::run::{Loaded, Run};
-use super::{CouldNotRun, Whole};
+use super::{CouldNotRun, InEngine};
 use crate::onnx::ModelProto;
 
 /// The model, and its plan for the sizes of the last run.
@@ -32,7 +32,7 @@ impl Typed {
     }
 }
 
-impl Whole for Typed {
+impl InEngine for Typed {
     fn signature(&self) -> &ModelProto {
         self.loaded.signature()
     }

@@ -22,6 +22,7 @@ use super::inputs::SplitMix64;
 use super::prepare::prepare;
 use super::relay::{Member, NARROWED, SitePlan};
 use super::run::{Loaded, Run};
+use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, Model, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
@@ -351,7 +352,7 @@ fn forms(graph: &Graph<'_>, members: &[Member]) -> Result<Vec<Form>, CouldNotRun
 fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<Form> {
     let read: BTreeSet<_> = forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten().copied()).collect();
     let aside = |form: &Form| {
-        matches!(form.operator.as_str(), "Shape" | "Size")
+        asks_for_shape(graph.node(form.node).proto)
             && !graph.node(form.node).outputs.iter().flatten().any(|value| read.contains(value))
     };
     forms.retain(|form| !aside(form));

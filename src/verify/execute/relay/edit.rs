@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::super::CouldNotRun;
 use super::super::proto::{Names, is_standard, make};
 use super::{Member, SitePlan};
+use crate::model::graph::asks_for_shape;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
@@ -292,7 +293,7 @@ impl Forcing {
     fn site(&mut self, graph: &mut GraphProto, site: &mut FlatSite, members: &[Member]) -> Result<(), CouldNotRun> {
         let (mut own, mut absolute) = (HashMap::<String, String>::new(), HashMap::<String, String>::new());
         // A shape is the same whatever the numbers are, and stays where it is read.
-        let parts = site.nodes.iter().filter_map(|(at, _)| graph.node.get(*at)).filter(|node| reads_a_shape(node));
+        let parts = site.nodes.iter().filter_map(|(at, _)| graph.node.get(*at)).filter(|node| asks_for_shape(node));
         let shapes: HashSet<String> = parts.flat_map(|node| &node.output).cloned().collect();
         for name in site.labels.iter().filter(|name| !shapes.contains(*name)) {
             own.insert(name.clone(), self.names.fresh(&format!("{name}/own")));
@@ -309,7 +310,7 @@ impl Forcing {
             rename(&mut node.output, &own);
             rename(&mut node.input, &own);
             match node.op_type() {
-                _ if reads_a_shape(node) => continue,
+                _ if asks_for_shape(node) => continue,
                 "LSTM" | "GRU" | "RNN" => {
                     let node = node.clone();
                     self.recurrence(&node, &absolute, &outputs)?;
@@ -355,10 +356,6 @@ impl Forcing {
         self.magnitudes.insert(key, (made.clone(), place));
         Ok(made)
     }
-}
-
-fn reads_a_shape(node: &NodeProto) -> bool {
-    matches!(node.op_type(), "Shape" | "Size")
 }
 
 fn rename(names: &mut [String], to: &HashMap<String, String>) {

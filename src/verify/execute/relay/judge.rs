@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::CouldNotRun;
-use super::super::array::{Array, Data};
+use super::super::array::{Array, Data, class};
 use super::edit::FlatSite;
 use super::lead::Leader;
 use super::{Relay, SiteReport, TapReport, gone};
@@ -184,16 +184,6 @@ fn ratio(distance: f64, limit: f64) -> f64 {
         return 0.0;
     }
     (distance / limit).min(f64::MAX)
-}
-
-/// Finite, NaN, or one of the infinities.
-fn class(number: f64) -> u8 {
-    match (number.is_finite(), number.is_nan(), number > 0.0) {
-        (true, ..) => 0,
-        (_, true, _) => 1,
-        (_, _, true) => 2,
-        _ => 3,
-    }
 }
 
 #[cfg(test)]

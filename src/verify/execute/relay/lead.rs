@@ -57,15 +57,9 @@ impl Relay {
         let Prepared { branches, ref assumptions, .. } = prepared;
         let assumptions = assumptions.clone();
         let loaded = Loaded::parse(prepared, &taps)?;
-        let mut sizes = self.sizes.clone();
         let results: Vec<String> = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
         let given = given.by_name(&loaded.inputs())?;
-        for input in loaded.signature().graph.iter().flat_map(|graph| &graph.input) {
-            if let Some(value) = given.get(input.name()) {
-                sizes.shapes.entry(input.name().to_owned()).or_insert(value.dims.clone());
-            }
-        }
-        let (specs, run) = loaded.fit(&sizes)?;
+        let (specs, run) = loaded.fit(&self.sizes.with(&given))?;
         drop(loaded);
         let values = seeded_inputs(&specs, seed, &given)?;
         let seeded = specs.iter().any(|spec| !given.contains_key(&spec.name));

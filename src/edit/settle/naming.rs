@@ -1,0 +1,69 @@
+//! Names of what a plan makes: unlike every name of the file and each other.
+
+use std::collections::BTreeSet;
+
+use super::Settler;
+use crate::model::{Graph, NodeId};
+use crate::plan::Substitute;
+
+/// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
+pub(super) fn names<'m>(graph: &Graph<'m>) -> BTreeSet<&'m str> {
+    let mut names: BTreeSet<&str> = graph.values.iter().map(|v| v.name).collect();
+    names.extend(graph.nodes.iter().map(|n| n.proto.name()));
+    for scope in &graph.scopes {
+        if let Some(proto) = scope.graph {
+            names.extend(proto.value_info.iter().map(|v| v.name()));
+        }
+    }
+    names
+}
+
+impl Settler<'_, '_> {
+    /// A name like those of the node's other constants, unlike any name of the file.
+    pub(super) fn new_name(&self, (node, input): (NodeId, usize)) -> String {
+        let graph = self.graph();
+        let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
+        let wanted =
+            match (named(input), (0..2).rev().filter_map(|i| named(i).filter(|_| graph.node(node).inputs.len() > i)).next()) {
+                (Some(own), _) => format!("{own}_folded"),
+                (None, Some(weight)) => match weight.strip_suffix("weight") {
+                    Some(stem) => format!("{stem}bias"),
+                    None => format!("{weight}_bias"),
+                },
+                (None, None) => "folded_bias".to_owned(),
+            };
+        self.unlike_any(&wanted)
+    }
+
+    pub(super) fn unlike_any(&self, wanted: &str) -> String {
+        let taken = self.out.reads.values().chain(&self.given).chain(self.out.renamed.values());
+        let new = |name: &str| taken.clone().chain(self.out.between.values()).any(|n| n == name);
+        let mut name = wanted.to_owned();
+        let mut count = 1u64;
+        while self.names.contains(name.as_str()) || new(&name) {
+            name = format!("{wanted}_{count}");
+            count += 1;
+        }
+        name
+    }
+
+    /// Values that a map has passed: still there, but something else.
+    pub(super) fn rename(&mut self) {
+        for value in &self.draft().changed {
+            if self.draft().producer(self.graph(), *value).is_some() {
+                let name = self.unlike_any(&format!("{}_folded", self.graph().value(*value).name));
+                self.out.renamed.insert(*value, name);
+            }
+        }
+    }
+
+    /// What a Mul hands to the Add that was one BatchNormalization with it.
+    pub(super) fn divide(&mut self) {
+        for (node, form) in &self.draft().substituted {
+            if let (Substitute::MulAdd, Some(made)) = (form, self.draft().output(self.graph(), *node, 0)) {
+                let name = self.unlike_any(&format!("{}_scaled", self.graph().value(made).name));
+                self.out.between.insert(*node, name);
+            }
+        }
+    }
+}
