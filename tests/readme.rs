@@ -51,3 +51,27 @@ fn the_first_two_code_blocks_are_one_command_each() {
     assert_eq!(blocks[0].trim(), "cargo run -- fold fixtures/ppocr_cls.onnx -o target/ppocr_cls.folded.onnx");
     assert_eq!(blocks[1].trim(), "cargo test");
 }
+
+/// What the README shows is what the program says, but for the time that it takes.
+#[cfg(all(feature = "cli", feature = "tract"))]
+#[test]
+fn the_example_is_what_the_program_prints() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let start = text.find("$ bnfold fold").unwrap();
+    let block = &text[start..start + text[start..].find("```").unwrap()];
+    let (command, shown) = block.split_once('\n').unwrap();
+    let words: Vec<&str> = command.split_whitespace().skip(2).collect();
+    let [_, model, "-o", target] = words[..] else { panic!("{command}") };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join(target);
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_bnfold"))
+        .current_dir(&root)
+        .args(["fold", model, "-o"])
+        .arg(&output)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(run.stdout).unwrap().replace(output.to_str().unwrap(), target);
+    let lines: Vec<&str> = printed.lines().filter(|line| !line.starts_with("  time ")).collect();
+    assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
+}
