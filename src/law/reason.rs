@@ -69,7 +69,7 @@ reasons! {
     QuantisationAxis = "quantisation-axis", "the quantised weights have no scale for each channel of the map", "quantise them along that axis (opset 13 and later)";
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
-    PartOfActivation = "part-of-activation", "the constant belongs to a GELU, which runtimes know by all its operators and compute as one", "nothing";
+    PartOfOperator = "part-of-operator", "the constant belongs to a GELU or a LayerNormalization, which runtimes know by all their operators and compute as one", "nothing";
     Unverified = "unverified", "the folded model was not shown to be right with this fold, so it was left out", "--allow-unverified folds what could not be judged; please report what failed";
     LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";

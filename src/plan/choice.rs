@@ -55,7 +55,7 @@ pub enum Substitute {
 /// The options of a graph, by number.
 pub(super) struct Choice {
     skipped: BTreeSet<NodeId>,
-    /// Nodes whose constants belong to a larger operator.
+    /// Nodes whose constants belong to a larger operator and are what they are.
     fused: BTreeSet<NodeId>,
     only: Option<BTreeSet<NodeId>>,
     rules: Option<BTreeSet<&'static str>>,
@@ -107,7 +107,7 @@ impl Choice {
         let permitted = !self.skipped.contains(&node) && self.rules.as_ref().is_none_or(|rules| rules.contains(operator));
         match (permitted, self.fused.contains(&node)) {
             (false, _) => Some(Reason::LeftOut),
-            (true, true) => Some(Reason::PartOfActivation),
+            (true, true) => Some(Reason::PartOfOperator),
             (true, false) => None,
         }
     }

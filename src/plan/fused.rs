@@ -1,5 +1,5 @@
-//! Constants that belong to a larger operator: runtimes know GELU by the operators that exporters write for it and compute it as
-//! one. A fold that takes the half out of it makes a node less and a slower model.
+//! Constants that belong to a larger operator: runtimes know GELU and LayerNormalization by the operators that exporters write for
+//! them and compute them as one. A fold that takes a constant out of them makes a node less and a slower model.
 
 use crate::model::{Graph, Node, NodeId, Origin, Use, ValueId};
 
@@ -16,6 +16,36 @@ pub(super) fn is_half_of_gelu(graph: &Graph<'_>, id: NodeId) -> bool {
     let multiplied = |value| maker(graph, value, &["Mul"]).is_some_and(|node| reads_gate(graph, node));
     let meets_gate = || graph.value(made).uses.iter().any(|user| is_product(graph, *user));
     is(node, &["Mul"]) && (is_gate(graph, value) || multiplied(value) || meets_gate())
+}
+
+/// Whether a node is the multiplication or the addition of constants that ends a LayerNormalization, `(x − mean) / √(variance + ε)
+/// · scale + bias` (Ba, Kiros and Hinton 2016).
+pub(super) fn ends_layer_normalization(graph: &Graph<'_>, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let computed = |node: &Node<'_>| match node.inputs[..] {
+        [Some(a), Some(b)] => match (graph.constant(a).is_ok(), graph.constant(b).is_ok()) {
+            (true, false) => Some(b),
+            (false, true) => Some(a),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(value) = computed(node) else { return false };
+    let scaled = || maker(graph, value, &["Mul"]).and_then(computed);
+    match node.proto.op_type() {
+        "Mul" => is(node, &["Mul"]) && is_normalized(graph, value),
+        "Add" => is(node, &["Add"]) && (is_normalized(graph, value) || scaled().is_some_and(|v| is_normalized(graph, v))),
+        _ => false,
+    }
+}
+
+/// Whether a value is divided by the root of a mean and one number.
+fn is_normalized(graph: &Graph<'_>, value: ValueId) -> bool {
+    let input = |node: &Node<'_>, at: usize| node.inputs.get(at).copied().flatten();
+    let root = maker(graph, value, &["Div"]).and_then(|node| maker(graph, input(node, 1)?, &["Sqrt"]));
+    let Some(sum) = root.and_then(|node| maker(graph, input(node, 0)?, &["Add"])) else { return false };
+    let parts = || sum.inputs.iter().flatten();
+    parts().any(|value| is_number(graph, *value)) && parts().any(|value| maker(graph, *value, &["ReduceMean"]).is_some())
 }
 
 fn is(node: &Node<'_>, operators: &[&str]) -> bool {
@@ -57,8 +87,12 @@ mod tests {
     use super::*;
     use crate::model::Model;
 
-    /// Whether the node that makes `h` is the half.
+    /// Whether the node that makes `h` is the half of a GELU.
     fn found(nodes: &str) -> bool {
+        asked(nodes, is_half_of_gelu)
+    }
+
+    fn asked(nodes: &str, what: fn(&Graph<'_>, NodeId) -> bool) -> bool {
         let text = format!(
             r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,3,3] x) => (float[] y)
                <float r = {{1.5}}, float one = {{1}}, float half = {{0.5}}, float[2,1,1] many = {{0.5, 2}}>
@@ -67,7 +101,7 @@ mod tests {
         let model = Model::from_bytes(crate::sample::encode(&text).unwrap()).unwrap();
         let graph = Graph::build(&model).unwrap();
         let named = |id: &usize| graph.nodes[*id].proto.output[0] == "h";
-        is_half_of_gelu(&graph, NodeId((0..graph.nodes.len()).find(named).unwrap()))
+        what(&graph, NodeId((0..graph.nodes.len()).find(named).unwrap()))
     }
 
     #[test]
@@ -75,6 +109,20 @@ mod tests {
         assert!(found("p = Mul (x, a) h = Mul (p, half) y = Relu (h)"));
         assert!(found("h = Mul (half, a) y = Mul (x, h)"));
         assert!(found("h = Mul (x, half) y = Mul (h, a)"));
+    }
+
+    #[test]
+    fn the_end_of_a_layer_normalization_is_found() {
+        let ends = |nodes: &str| {
+            let before = "m = ReduceMean (d) v = Add (m, one) s = Sqrt (v) n = Div (x, s)";
+            asked(&format!("{before} {nodes}"), ends_layer_normalization)
+        };
+        assert!(ends("h = Mul (n, many) y = Relu (h)"));
+        assert!(ends("k = Mul (many, n) h = Add (k, many) y = Relu (h)"));
+        assert!(ends("h = Add (n, many) y = Relu (h)"));
+        assert!(!ends("k = Mul (n, many) q = Relu (k) h = Mul (q, many) y = Relu (h)"));
+        assert!(!ends("q = Div (x, m) h = Mul (q, many) y = Relu (h)"));
+        assert!(!ends("h = Mul (n, x) y = Relu (h)"));
     }
 
     #[test]

@@ -83,7 +83,9 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let candidates: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).collect();
     let fused: BTreeSet<NodeId> = candidates.iter().copied().filter(|id| fused::is_half_of_gelu(graph, *id)).collect();
     let asked = options.excluded.iter().rev().copied();
-    let excluded = fused.iter().map(|id| (*id, Reason::PartOfActivation)).chain(asked).collect();
+    // The end of a LayerNormalization stays one, whatever it takes in.
+    let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
+    let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
     let mut search = Search { choice: Choice::of(graph, options, fused)?, partial: options.partial, excluded };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));

@@ -342,21 +342,23 @@ pub const SAMPLES: &[Sample] = &[
               p = Mul (x, a)
               h = Mul (p, half)
               y = Conv (h, w) }"#,
-        expect: Expect::Kept("part-of-activation"),
+        expect: Expect::Kept("part-of-operator"),
     },
     Sample {
-        name: "the half of a GELU, before its product",
+        name: "the scale of a LayerNormalization that is written as several operators",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,3,3,3] z) => (float[] y)
-            <float[2,3,1,1] u = dyadic(2), float[3,2,2,2] w = dyadic(1), float r = {1.5}, float one = {1}, float half = {0.5}>
-            { x = Conv (z, u)
-              d = Mul (x, r)
-              t = Tanh (d)
-              a = Add (one, t)
-              h = Mul (half, a)
-              p = Mul (x, h)
-              y = Conv (p, w) }"#,
-        expect: Expect::Kept("part-of-activation"),
+            g (float[2,4,3] x) => (float[] y)
+            <float[3,5] w = dyadic(1), float[3] s = dyadic(2), float e = {0.5}, float two = {2}>
+            { m = ReduceMean <axes = [-1]> (x)
+              d = Sub (x, m)
+              p = Pow (d, two)
+              v = ReduceMean <axes = [-1]> (p)
+              a = Add (v, e)
+              r = Sqrt (a)
+              n = Div (d, r)
+              k = Mul (n, s)
+              y = MatMul (k, w) }"#,
+        expect: Expect::Kept("part-of-operator"),
     },
     Sample {
         name: "a product behind three axes, carried through a transposition",
