@@ -308,9 +308,18 @@ fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
     (graph.scope_path(at.scope), at.name)
 }
 
-/// Whether the outputs of two nodes have the same names.
+/// Whether the outputs of two nodes have the same names; one that nobody reads need not stand in the other.
 fn same_outputs(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> bool {
-    trimmed(&a.0.node(a.1).proto.output) == trimmed(&b.0.node(b.1).proto.output)
+    let outputs = |(graph, node): (&Graph<'_>, NodeId)| {
+        let all = graph.node(node).outputs.iter();
+        all.map(|value| value.map(|v| (graph.value(v).name.to_owned(), graph.value(v).uses.is_empty()))).collect::<Vec<_>>()
+    };
+    let (one, two) = (outputs(a), outputs(b));
+    (0..one.len().max(two.len())).all(|index| match (one.get(index).cloned().flatten(), two.get(index).cloned().flatten()) {
+        (Some((x, _)), Some((y, _))) => x == y,
+        (Some((_, unread)), None) | (None, Some((_, unread))) => unread,
+        (None, None) => true,
+    })
 }
 
 /// The operands of two nodes side by side.
@@ -334,7 +343,6 @@ pub(crate) fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Resu
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
-        || trimmed(&one.proto.output).len() != trimmed(&two.proto.output).len()
         || canonical(one.proto) != canonical(two.proto)
     {
         return Ok(None);
@@ -372,9 +380,4 @@ fn attribute_tensors(graph: &Graph<'_>, node: &Node<'_>) -> Result<Vec<Vec<u8>>>
         all.push(part);
     }
     Ok(all)
-}
-
-fn trimmed(names: &[String]) -> &[String] {
-    let end = names.iter().rposition(|n| !n.is_empty()).map_or(0, |last| last + 1);
-    &names[..end]
 }

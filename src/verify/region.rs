@@ -225,8 +225,15 @@ impl Judge<'_, '_> {
         let pads = |forms: &[Form]| forms.iter().filter(|form| form.operator == "Pad").count();
         // The zeros of a Pad may become the pads of a convolution, which is certified or refused.
         let moved = pads(before) > pads(after);
+        let product = before.iter().any(|f| f.operator == "MatMul") && after.iter().any(|f| f.operator == "Gemm");
         let kinds = |graph: &Graph<'_>, forms: &[Form]| {
-            let goes = |f: &Form| matches!(f.operator.as_str(), "Identity" | "Dropout") || moved && f.operator == "Pad";
+            let goes = |f: &Form| match f.operator.as_str() {
+                "Identity" | "Dropout" => true,
+                "Pad" => moved,
+                // A product of more axes than two may be written as one of two between two Reshapes.
+                "Reshape" => product,
+                _ => false,
+            };
             let stays = |f: &&Form| f.affine == 0 && !goes(f);
             let mut found = BTreeMap::<_, Vec<NodeId>>::new();
             for form in forms.iter().filter(stays) {

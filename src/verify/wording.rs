@@ -1,4 +1,5 @@
-//! The same function in other words: values that are computed twice or once, and values that have other names.
+//! The same function in other words: values that are computed twice or once, values that have other names, and nodes that are
+//! written otherwise.
 //!
 //! What a value inside a model is called says nothing about what the model computes, and neither does how often it is computed.
 //! Here the second file's names are guessed from who makes and who reads a value, and twins within a file are found. A guess
@@ -7,12 +8,14 @@
 
 mod classes;
 mod names;
+mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::model::{Graph, Model};
-use crate::onnx::GraphProto;
+use crate::onnx::{GraphProto, NodeProto};
+use prost::Message as _;
 
 /// What is read instead of what in one file, and what is called otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,12 +25,14 @@ pub struct Wording {
     pub twins: BTreeMap<String, String>,
     /// Values that are called otherwise: the name in the file and the name instead. No two get the same.
     pub renamed: BTreeMap<String, String>,
+    /// Nodes that are written otherwise, as messages, by the first value that each makes in the file.
+    pub nodes: BTreeMap<String, Vec<u8>>,
 }
 
 impl Wording {
     /// Whether everything stays as it is.
     pub fn is_empty(&self) -> bool {
-        self.twins.is_empty() && self.renamed.is_empty()
+        self.twins.is_empty() && self.renamed.is_empty() && self.nodes.is_empty()
     }
 
     /// The names of values in the file, by those that they were given.
@@ -43,6 +48,10 @@ impl Wording {
             }
         };
         for node in &mut graph.node {
+            let other = node.output.first().and_then(|name| self.nodes.get(name));
+            if let Some(other) = other.and_then(|bytes| NodeProto::decode(&bytes[..]).ok()) {
+                *node = other;
+            }
             for name in &mut node.input {
                 if let Some(twin) = self.twins.get(name.as_str()) {
                     name.clone_from(twin);
@@ -72,6 +81,6 @@ pub fn between(a: &Graph<'_>, b: &Graph<'_>, kept: &[String]) -> Result<(Wording
     let (ours, theirs) = (classes::number(a)?, classes::number(b)?);
     let renamed = names::guess((a, &ours), (b, &theirs), kept)?;
     let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
-    let first = Wording { twins: ours.twins(a, &kept), renamed: BTreeMap::new() };
-    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed }))
+    let first = Wording { twins: ours.twins(a, &kept), renamed: BTreeMap::new(), nodes: spelling::otherwise(a) };
+    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, nodes: spelling::otherwise(b) }))
 }

@@ -50,7 +50,9 @@ fn sizes((graph, id): (&Graph<'_>, NodeId)) -> Result<Option<Vec<Size>>> {
         });
     }
     let shape = node.inputs.get(1).copied().flatten().and_then(|value| graph.constant(value).ok());
-    let Some(shape) = shape.map(|(tensor, _)| graph.tensor(tensor)).filter(|shape| shape.dims.len() == 1) else { return Ok(None) };
+    let Some(shape) = shape.map(|(tensor, _)| graph.tensor(tensor)).filter(|shape| shape.dims.len() == 1) else {
+        return Ok(None);
+    };
     let numbers = match constants::bits(shape, graph.model) {
         Ok(numbers) => numbers,
         Err(error) if error.kind == ErrorKind::Tensor => return Ok(None),

@@ -2,9 +2,9 @@
 
 use super::{Graph, VerifyOptions, run};
 use crate::verify::OwnType;
+use crate::verify::execute::{self, CouldNotRun, Engine, Job, OwnReport, Relay, RelayReport};
 use crate::verify::side::Side;
 use crate::verify::wording::Wording;
-use crate::verify::execute::{self, CouldNotRun, Engine, Job, OwnReport, Relay, RelayReport};
 
 /// Longer reasons of an engine are cut.
 const LONGEST_REASON: usize = 160;

@@ -7,9 +7,9 @@ use super::CouldNotRun;
 use super::proto;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Element, Graph, Home, Model, NodeId, Origin, Tensor, Use};
-use crate::verify::side::Side;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{ModelProto, NodeProto, TensorProto};
+use crate::verify::side::Side;
 
 /// What becomes of a node: a Constant, or nothing if only such nodes read it.
 type Change = Option<TensorProto>;
@@ -18,11 +18,7 @@ type Change = Option<TensorProto>;
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn settle(
-    model: &mut ModelProto,
-    side: &Side,
-    freeze: bool,
-) -> std::result::Result<(), CouldNotRun> {
+pub(super) fn settle(model: &mut ModelProto, side: &Side, freeze: bool) -> std::result::Result<(), CouldNotRun> {
     let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
     // Nodes are counted as they stand with functions inlined, as the model is.
     let file = side.open().map_err(failed)?;

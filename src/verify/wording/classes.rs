@@ -79,7 +79,9 @@ pub(super) fn number(graph: &Graph<'_>) -> Result<Classes> {
         if is_constant_node(graph, node) {
             continue;
         }
-        let Some(shape) = shape(graph, node)?.and_then(|shape| shape.renumbered(|value| Some(classes.of(*value)))) else { continue };
+        let Some(shape) = shape(graph, node)?.and_then(|shape| shape.renumbered(|value| Some(classes.of(*value)))) else {
+            continue;
+        };
         match known.get(&shape) {
             Some(twin) => {
                 let pairs = node.outputs.iter().zip(&graph.node(*twin).outputs);
@@ -102,7 +104,12 @@ fn is_random(operator: &str) -> bool {
 fn shape(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Shape<ValueId>>> {
     // The elements of tensors in attributes are not read with the node.
     let plain = node.proto.attribute.iter().all(|a| {
-        a.g.is_none() && a.graphs.is_empty() && a.t.is_none() && a.tensors.is_empty() && a.sparse_tensor.is_none() && a.ref_attr_name().is_empty()
+        a.g.is_none()
+            && a.graphs.is_empty()
+            && a.t.is_none()
+            && a.tensors.is_empty()
+            && a.sparse_tensor.is_none()
+            && a.ref_attr_name().is_empty()
     });
     if !node.standard || !plain || is_random(node.proto.op_type()) {
         return Ok(None);

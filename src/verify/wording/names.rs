@@ -164,7 +164,8 @@ impl<'x, 'm> Guesser<'x, 'm> {
         // A name that stays where it is cannot be given away; taking one back may free no other, so once more until all fit.
         let names: BTreeSet<&str> = b.values.iter().map(|value| value.name).collect();
         loop {
-            let clash = |(old, new): &(&String, &String)| old != new && names.contains(new.as_str()) && !renamed.contains_key(*new);
+            let clash =
+                |(old, new): &(&String, &String)| old != new && names.contains(new.as_str()) && !renamed.contains_key(*new);
             let Some(old) = renamed.iter().find(clash).map(|(old, _)| old.clone()) else { return renamed };
             renamed.remove(&old);
         }
