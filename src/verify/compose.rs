@@ -13,6 +13,7 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
     let execution = match verdict.execution {
         // What each site is, for all inputs and run alone, stands without a run of the whole; the answer says that there was none.
+        Execution::NotRun { second: true, .. } => Outcome::NotJudged,
         Execution::NotRun { .. } if sites != Outcome::EqualWithinRounding => Outcome::NotJudged,
         _ => Outcome::Equal,
     };
@@ -126,14 +127,14 @@ pub(super) fn executed(
     _: &(Side, Side),
     _: &VerifyOptions,
 ) -> crate::Result<()> {
-    not_run(verdict, graphs, sites, "this program was built without tract");
+    not_run(verdict, graphs, sites, ("this program was built without tract", false));
     Ok(())
 }
 
-fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], reason: &str) {
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], (reason, second): (&str, bool)) {
     let why = "the models were not run";
     verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, why)));
-    verdict.execution = Execution::NotRun { reason: reason.to_owned() };
+    verdict.execution = Execution::NotRun { reason: reason.to_owned(), second };
 }
 
 #[cfg(feature = "tract")]
@@ -179,7 +180,7 @@ mod run {
         let report = match report {
             Ok(report) => report,
             Err(reason) => {
-                not_run(verdict, graphs, sites, &reason.to_string());
+                not_run(verdict, graphs, sites, (&reason.to_string(), matches!(reason, CouldNotRun::Second(_))));
                 let whole = sites.len();
                 let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
                 for (index, (site, evidence)) in own {

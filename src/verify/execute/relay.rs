@@ -204,7 +204,7 @@ impl Relay {
         let inputs = self.inputs.clone();
         let first = Whole { model: self.before.file.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
         match Job::Whole(first).perform() {
-            Ok(_) => CouldNotRun::Model(format!("the second model does not run, although the first does: {error}")),
+            Ok(_) => CouldNotRun::Second(error.to_string()),
             Err(_) => error,
         }
     }
