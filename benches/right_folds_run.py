@@ -60,6 +60,8 @@ def dithered(model, units, seed):
             wanted.update(node.input[1:4])
         elif node.op_type in AFFINE:
             wanted.update(node.input)
+    # Constants that are stored in another type.
+    wanted.update(node.input[0] for node in model.graph.node if node.op_type == "Cast" and node.output[0] in wanted)
     tensors = list(model.graph.initializer)
     tensors += [a.t for n in model.graph.node if n.op_type == "Constant" and n.output[0] in wanted for a in n.attribute if a.HasField("t")]
     names = [t.name for t in model.graph.initializer] + [None] * len(tensors)
