@@ -2,6 +2,7 @@
 
 mod absorb;
 mod carry;
+mod measure;
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,10 @@ struct Maker {
     constants: Vec<String>,
     outputs: Vec<String>,
     count: usize,
+    /// How many nodes make integers.
+    measures: usize,
+    /// The extents of the graph's input.
+    input: Vec<usize>,
     /// The current value, its channels and its other extents.
     value: String,
     channels: usize,
@@ -106,7 +111,7 @@ impl Maker {
 
     fn step(&mut self) {
         let x = self.value.clone();
-        match self.pick(22) {
+        match self.pick(24) {
             0 | 1 => {
                 let c = self.channels;
                 let s = self.constant(&[c], &POWERS);
@@ -144,6 +149,7 @@ impl Maker {
             20 => self.cut(&x),
             21 if self.opset >= 19 && self.spatial.len() == 2 => self.deformed(&x),
             21 => self.matrix(&x),
+            22 | 23 => self.measured(&x),
             _ if self.spatial.is_empty() => self.product(&x),
             _ => self.convolution(&x),
         }
@@ -251,6 +257,8 @@ pub fn graph(seed: u64) -> String {
         constants: vec![],
         outputs: vec![],
         count: 0,
+        measures: 0,
+        input: vec![],
         value: "x".into(),
         channels: 0,
         spatial: vec![],
@@ -258,7 +266,8 @@ pub fn graph(seed: u64) -> String {
     maker.pick(1);
     maker.channels = 1 + maker.pick(4);
     maker.spatial = [vec![], vec![4], vec![4, 2]][maker.pick(3)].clone();
-    let input = [vec![2, maker.channels], maker.spatial.clone()].concat();
+    maker.input = [vec![2, maker.channels], maker.spatial.clone()].concat();
+    let input = maker.declared();
     for _ in 0..3 + maker.pick(6) {
         maker.step();
     }
@@ -276,7 +285,6 @@ pub fn graph(seed: u64) -> String {
     let constants = if maker.constants.is_empty() { String::new() } else { format!("<{}>", maker.constants.join(",\n ")) };
     let nodes = &maker.nodes;
     format!(
-        "<ir_version: 8, opset_import: [\"\" : {opset}]>\ng (double[{}] x) => (double[] y{extra})\n{constants}\n{{ {nodes} }}",
-        list(&input)
+        "<ir_version: 8, opset_import: [\"\" : {opset}]>\ng (double[{input}] x) => (double[] y{extra})\n{constants}\n{{ {nodes} }}"
     )
 }
