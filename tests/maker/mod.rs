@@ -59,18 +59,26 @@ impl Maker {
             return self.constant(dims, &[]);
         }
         let name = format!("k{}", self.constants.len());
+        // The integers may stand in another order of axes than the weight.
+        let turned = if self.pick(3) == 0 { self.pick(dims.len()) } else { 0 };
+        let stored = [&dims[turned..], &dims[..turned]].concat();
         let axis = self.pick(dims.len() + 1);
-        let along = dims.get(axis).map_or(String::new(), |size| format!("[{size}]"));
-        let count = dims.get(axis).copied().unwrap_or(1);
+        let along = stored.get(axis).map_or(String::new(), |size| format!("[{size}]"));
+        let count = stored.get(axis).copied().unwrap_or(1);
         let mut integers = |count: usize| (0..count).map(|_| self.pick(8).to_string()).collect::<Vec<_>>().join(", ");
         let (numbers, zeros) = (integers(dims.iter().product()), integers(count));
         let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.pick(4)])).collect();
         let zero = if self.pick(2) == 0 { format!(", {name}z") } else { String::new() };
-        self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(dims)));
+        self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(&stored)));
         self.constants.push(format!("double{along} {name}s = {{{}}}", scales.join(", ")));
         self.constants.push(format!("uint8{along} {name}z = {{{zeros}}}"));
         let axis = if along.is_empty() { String::new() } else { format!(" <axis = {axis}>") };
-        writeln!(self.nodes, "{name} = DequantizeLinear{axis} ({name}q, {name}s{zero})").unwrap();
+        let made = if turned == 0 { name.clone() } else { format!("{name}d") };
+        writeln!(self.nodes, "{made} = DequantizeLinear{axis} ({name}q, {name}s{zero})").unwrap();
+        if turned > 0 {
+            let order: Vec<usize> = (0..dims.len()).map(|at| (at + dims.len() - turned) % dims.len()).collect();
+            writeln!(self.nodes, "{name} = Transpose <perm = [{}]> ({made})", list(&order)).unwrap();
+        }
         name
     }
 
