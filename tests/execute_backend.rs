@@ -34,7 +34,7 @@ fn array(tensor: TensorProto) -> Result<Array, CouldNotRun> {
 }
 
 fn case(folder: &Path, constants: bool) -> Result<BTreeMap<String, (Array, Array, f64)>, CouldNotRun> {
-    let mut model = load(&folder.join("model.onnx"))?;
+    let mut model = load(&bnfold::verify::side::Side::of(&folder.join("model.onnx")))?;
     let graph = model.graph.as_mut().unwrap();
     let (mut given, mut kept) = (BTreeMap::new(), Vec::new());
     for (index, input) in std::mem::take(&mut graph.input).into_iter().enumerate() {

@@ -37,9 +37,7 @@ fn found(verdict: &Verdict) -> Found {
     match (&verdict.execution, verdict.outcome) {
         (Execution::Ran { .. }, Outcome::Differs) => Found::Execution,
         (_, Outcome::Differs) => Found::Structure,
-        (Execution::NotRun { reason }, Outcome::NotJudged) if reason.starts_with("the second model does not run") => {
-            Found::NotJudged
-        }
+        (Execution::NotRun { second: true, .. }, Outcome::NotJudged) => Found::NotJudged,
         _ => Found::Nothing,
     }
 }

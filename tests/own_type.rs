@@ -5,6 +5,7 @@
 mod judged;
 
 use bnfold::verify::execute::{CouldNotRun, Engine, Job, Outcome as Done, OwnReport, OwnType, Sizes};
+use bnfold::verify::side::Side;
 use bnfold::verify::{Execution, Outcome, VerifyOptions};
 use judged::{change, decode, fold, inexact, judge_with, options};
 use prost::Message as _;
@@ -85,9 +86,8 @@ fn run(before: &[u8], after: &[u8], engine: Engine) -> Result<OwnReport, CouldNo
         path
     });
     let job = OwnType {
-        before,
-        after,
-        moved_sides: vec![],
+        before: Side::of(&before),
+        after: Side::of(&after),
         sizes: Sizes::default(),
         inputs: None,
         data_sets: vec![],

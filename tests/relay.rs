@@ -5,6 +5,7 @@
 mod judged;
 
 use bnfold::verify::execute::{CouldNotRun, Job, Member, Outcome, Relay, RelayReport, SitePlan};
+use bnfold::verify::side::Side;
 use judged::inexact;
 
 fn text(activation: &str, second: &str) -> Vec<u8> {
@@ -35,9 +36,8 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
     let (before_nodes, shapes) = (members.clone(), Default::default());
     let site = SitePlan { before: before_nodes, after: members, outputs, unit, roundings: 1, smallest: 0.0, lost: 0, shapes };
     let job = Job::Relay(Relay {
-        before,
-        after,
-        moved_sides: vec![],
+        before: Side::of(&before),
+        after: Side::of(&after),
         freeze: false,
         sites: vec![site],
         units: 1.0,

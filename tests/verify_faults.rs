@@ -142,7 +142,7 @@ fn a_second_model_that_does_not_run_is_told_from_one_that_the_engine_lacks() {
         store(bias, &[1.0, 2.0, 3.0]);
     });
     assert_eq!(verdict.outcome, Outcome::NotJudged);
-    let Execution::NotRun { reason } = verdict.execution else { panic!() };
+    let Execution::NotRun { reason, .. } = verdict.execution else { panic!() };
     assert!(reason.starts_with("the second model does not run, although the first does: "), "{reason}");
 }
 

@@ -30,7 +30,7 @@ fn what_every_operator_folds_is_right() {
             // Only what the engine is known not to run, or to run in f32 alone, may stay open.
             let known = ["opset 6 broadcasting", "the engine (tract) panicked", "DeformConv", "the direction", "24 bits of f32"];
             let beyond = |why: &str| known.iter().any(|part| why.contains(part));
-            let run = matches!(&verdict.execution, Execution::NotRun { reason } if beyond(reason));
+            let run = matches!(&verdict.execution, Execution::NotRun { reason, .. } if beyond(reason));
             let site = verdict.sites.iter().any(|site| site.reason.as_deref().is_some_and(beyond));
             assert!(run || site, "{}: {verdict:#?}", sample.text);
             open += 1;
@@ -288,7 +288,7 @@ fn the_program_itself_is_the_child() {
     let program = "/no/such/program".into();
     let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { runner: Runner::Program(program), ..options() });
     assert_eq!(verdict.outcome, Outcome::NotJudged);
-    assert!(matches!(verdict.execution, Execution::NotRun { reason } if reason.contains("/no/such/program")));
+    assert!(matches!(verdict.execution, Execution::NotRun { reason, .. } if reason.contains("/no/such/program")));
     assert_eq!(verdict.sites.len(), 3);
 }
 
@@ -298,7 +298,7 @@ fn models_that_cannot_be_run_whole_are_judged_by_their_sites() {
     let bytes = inexact(&text);
     let verdict = judge(&bytes, &fold(&bytes));
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding);
-    assert!(matches!(&verdict.execution, Execution::NotRun { reason } if reason.contains("Unique")));
+    assert!(matches!(&verdict.execution, Execution::NotRun { reason, .. } if reason.contains("Unique")));
     // Without what each site makes alone, the constants are no evidence of how the operators are read.
     let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { regions: false, ..options() });
     assert_eq!(verdict.outcome, Outcome::NotJudged);
@@ -351,7 +351,7 @@ fn a_corpus_of_models_is_right() {
         let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
         eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
         match &verdict.execution {
-            Execution::NotRun { reason } => eprintln!("  not run: {reason}"),
+            Execution::NotRun { reason, .. } => eprintln!("  not run: {reason}"),
             _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
         }
     }

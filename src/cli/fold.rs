@@ -249,7 +249,7 @@ mod tests {
             execution,
             own_type: vec![],
         };
-        let not_run = || Execution::NotRun { reason: "r".into() };
+        let not_run = || Execution::NotRun { reason: "r".into(), second: false };
         let table = [
             (verdict(Outcome::EqualWithinRounding, Execution::NotNeeded), false, false),
             (verdict(Outcome::EqualWithinRounding, not_run()), true, false),

@@ -101,7 +101,7 @@ mod tests {
             execution,
             own_type: vec![],
         };
-        let not_run = || Execution::NotRun { reason: "r".into() };
+        let not_run = || Execution::NotRun { reason: "r".into(), second: false };
         let table = [
             (Outcome::Equal, Execution::NotNeeded, Status::Well, Status::Well),
             (Outcome::EqualWithinRounding, not_run(), Status::Well, Status::CouldNot),

@@ -194,7 +194,7 @@ fn layers(verdict: &Verdict, quick: bool) -> Vec<Layer> {
     let alone_missing = if quick { Some("not asked for".to_owned()) } else { skipped.or(short(alone, "not run")) };
     let whole = match &verdict.execution {
         Execution::Ran { .. } => layer("whole", 1, None),
-        Execution::NotRun { reason } => layer("whole", 0, Some(reason.clone())),
+        Execution::NotRun { reason, .. } => layer("whole", 0, Some(reason.clone())),
         Execution::NotNeeded => layer("whole", 0, Some("not needed".to_owned())),
     };
     vec![
@@ -264,7 +264,7 @@ mod tests {
             outcome: Outcome::EqualWithinRounding,
             reason: None,
         };
-        let execution = Execution::NotRun { reason: "r".into() };
+        let execution = Execution::NotRun { reason: "r".into(), second: false };
         let outcome = Outcome::EqualWithinRounding;
         let (sites, differences, own_type) = (vec![site], vec![], vec![]);
         let verdict = Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites, differences, execution, own_type };

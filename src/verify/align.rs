@@ -6,14 +6,16 @@
 
 mod attributes;
 mod declared;
+mod order;
 mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use attributes::canonical;
+pub(crate) use declared::fixed_inputs;
 
 use crate::error::Result;
-use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, ValueId};
+use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};
 use crate::onnx::TypeProto;
 use crate::verify::constants;
 use crate::verify::verdict::Difference;
@@ -51,7 +53,8 @@ pub struct Alignment {
 /// # Errors
 /// A file that cannot be read.
 pub fn align(a: &Graph<'_>, b: &Graph<'_>) -> Result<Alignment> {
-    let mut aligner = Aligner { a, b, out: Alignment::default() };
+    let alive = (alive(a), alive(b));
+    let mut aligner = Aligner { a, b, alive, out: Alignment::default() };
     aligner.files();
     let functions = aligner.functions();
     let mut pairs = vec![(ScopeId(0), ScopeId(0))];
@@ -68,7 +71,38 @@ pub fn align(a: &Graph<'_>, b: &Graph<'_>) -> Result<Alignment> {
 struct Aligner<'x, 'm> {
     a: &'x Graph<'m>,
     b: &'x Graph<'m>,
+    /// Nodes whose results matter, in each file.
+    alive: (BTreeSet<NodeId>, BTreeSet<NodeId>),
     out: Alignment,
+}
+
+/// The nodes from which something reaches an output, in all scopes.
+fn alive(graph: &Graph<'_>) -> BTreeSet<NodeId> {
+    let maker = |value: ValueId| if let Origin::Node(node, _) = graph.value(value).origin { Some(node) } else { None };
+    let is_read = |node: &NodeId| {
+        // A graph in a node reads from outside, and an annotation is told to others.
+        let named = |value: &ValueId| graph.value(*value).uses.iter().any(|user| !matches!(user, Use::Node(..)));
+        graph.node(*node).outputs.iter().flatten().any(named)
+    };
+    let owners: BTreeMap<NodeId, Vec<NodeId>> = graph.scopes.iter().fold(BTreeMap::new(), |mut found, scope| {
+        if let ScopeKind::Nested { node, .. } = scope.kind {
+            found.entry(node).or_insert_with(Vec::new).extend(&scope.nodes);
+        }
+        found
+    });
+    let mut left: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(is_read).collect();
+    let mut alive = BTreeSet::new();
+    while let Some(node) = left.pop() {
+        if alive.insert(node) {
+            left.extend(graph.node(node).inputs.iter().flatten().filter_map(|value| maker(*value)));
+            left.extend(owners.get(&node).into_iter().flatten());
+            // What stands in a graph matters only as the node around it does, and that it does is not followed further.
+            if let ScopeKind::Nested { node, .. } = graph.scope(graph.node(node).scope).kind {
+                left.push(node);
+            }
+        }
+    }
+    alive
 }
 
 /// Whether a node only makes a constant, which is compared where it is read.
@@ -173,7 +207,10 @@ impl Aligner<'_, '_> {
                 _ => only_a.push(node),
             }
         }
-        let only_b: Vec<NodeId> = theirs.into_iter().filter(|n| !matched.contains(n)).collect();
+        let mut only_b: Vec<NodeId> = theirs.into_iter().filter(|n| !matched.contains(n)).collect();
+        // What nobody reads makes no difference, and tools take it out.
+        only_a.retain(|n| self.alive.0.contains(n));
+        only_b.retain(|n| self.alive.1.contains(n));
         self.regions((a, b), &only_a, &only_b);
         Ok(nested)
     }
@@ -243,6 +280,9 @@ impl Aligner<'_, '_> {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<usize>>> {
+    if !same_outputs(a, b) {
+        return Ok(None);
+    }
     let Some(operands) = operands(a, b)? else { return Ok(None) };
     let same = operands.values.iter().all(|(x, y)| full_name(a.0, *x) == full_name(b.0, *y));
     Ok(same.then_some(operands.constants))
@@ -257,6 +297,9 @@ pub(crate) fn same_but_names(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -
     if a.0.node(a.1).proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
         return Ok(None);
     }
+    if !same_outputs(a, b) {
+        return Ok(None);
+    }
     let operands = operands(a, b)?;
     Ok(operands.filter(|operands| operands.constants.is_empty()).map(|operands| operands.values))
 }
@@ -266,22 +309,41 @@ fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
     (graph.scope_path(at.scope), at.name)
 }
 
-/// The operands of two nodes side by side.
-struct Operands {
-    /// Inputs at which the constants differ.
-    constants: Vec<usize>,
-    /// Values at the other inputs.
-    values: Vec<(ValueId, ValueId)>,
+/// Whether the outputs of two nodes have the same names; one that nobody reads need not stand in the other.
+fn same_outputs(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> bool {
+    let outputs = |(graph, node): (&Graph<'_>, NodeId)| {
+        let all = graph.node(node).outputs.iter();
+        all.map(|value| value.map(|v| (graph.value(v).name.to_owned(), graph.value(v).uses.is_empty()))).collect::<Vec<_>>()
+    };
+    let (one, two) = (outputs(a), outputs(b));
+    (0..one.len().max(two.len())).all(|index| match (one.get(index).cloned().flatten(), two.get(index).cloned().flatten()) {
+        (Some((x, _)), Some((y, _))) => x == y,
+        (Some((_, unread)), None) | (None, Some((_, unread))) => unread,
+        (None, None) => true,
+    })
 }
 
-/// The operands of two nodes that are alike in all else; `None` if they are not.
-fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Operands>> {
+/// The operands of two nodes side by side.
+pub(crate) struct Operands {
+    /// Inputs at which the constants differ.
+    pub constants: Vec<usize>,
+    /// Values at the other inputs.
+    pub values: Vec<(ValueId, ValueId)>,
+}
+
+/// The operands of two nodes that are alike in all else but the names of their outputs; `None` if they are not.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Operands>> {
+    if let Some(pair) = order::same(a, b)? {
+        return Ok(Some(Operands { constants: vec![], values: vec![pair] }));
+    }
     let (one, two) = (a.0.node(a.1), b.0.node(b.1));
     let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
-        || trimmed(&one.proto.output) != trimmed(&two.proto.output)
         || canonical(one.proto) != canonical(two.proto)
     {
         return Ok(None);
@@ -319,9 +381,4 @@ fn attribute_tensors(graph: &Graph<'_>, node: &Node<'_>) -> Result<Vec<Vec<u8>>>
         all.push(part);
     }
     Ok(all)
-}
-
-fn trimmed(names: &[String]) -> &[String] {
-    let end = names.iter().rposition(|n| !n.is_empty()).map_or(0, |last| last + 1);
-    &names[..end]
 }

@@ -1,11 +1,11 @@
 //! The parts of an answer put together: sites as they are reported, and which outcome weighs more.
 
-use std::path::Path;
-
 use crate::model::{Graph, NodeId, TensorId};
 use crate::verify::align::Region;
 use crate::verify::certify::Certified;
 use crate::verify::region::Site as Legal;
+use crate::verify::side::Side;
+use crate::verify::wording::Wording;
 use crate::verify::{Certificate, Execution, Outcome, Rounding, Site, SiteNode, Verdict, VerifyOptions, constants};
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
@@ -13,10 +13,23 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
     let execution = match verdict.execution {
         // What each site is, for all inputs and run alone, stands without a run of the whole; the answer says that there was none.
+        Execution::NotRun { second: true, .. } => Outcome::NotJudged,
         Execution::NotRun { .. } if sites != Outcome::EqualWithinRounding => Outcome::NotJudged,
         _ => Outcome::Equal,
     };
     if verdict.differences.is_empty() { sites.max(execution) } else { Outcome::Differs }
+}
+
+/// Names values of the second file as it does, where nodes are listed: who reads that looks them up there.
+pub(super) fn named_as_in_the_file(verdict: &mut Verdict, wording: &Wording) {
+    let original = wording.original();
+    for node in verdict.sites.iter_mut().flat_map(|site| &mut site.after) {
+        for name in &mut node.outputs {
+            if let Some(old) = original.get(name.as_str()) {
+                (*old).clone_into(name);
+            }
+        }
+    }
 }
 
 /// A site of which nothing can be said.
@@ -111,17 +124,17 @@ pub(super) fn executed(
     verdict: &mut Verdict,
     graphs: (&Graph<'_>, &Graph<'_>),
     sites: &mut [Evidence],
-    _: (&Path, &Path),
+    _: &(Side, Side),
     _: &VerifyOptions,
 ) -> crate::Result<()> {
-    not_run(verdict, graphs, sites, "this program was built without tract");
+    not_run(verdict, graphs, sites, ("this program was built without tract", false));
     Ok(())
 }
 
-fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], reason: &str) {
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], (reason, second): (&str, bool)) {
     let why = "the models were not run";
     verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, why)));
-    verdict.execution = Execution::NotRun { reason: reason.to_owned() };
+    verdict.execution = Execution::NotRun { reason: reason.to_owned(), second };
 }
 
 #[cfg(feature = "tract")]
@@ -134,7 +147,7 @@ pub(super) use run::executed;
 #[cfg(feature = "tract")]
 mod run {
     use super::{
-        Certified, Evidence, Execution, Graph, Legal, Outcome, Path, Region, Site, Verdict, VerifyOptions, not_run, plain,
+        Certified, Evidence, Execution, Graph, Legal, Outcome, Region, Side, Site, Verdict, VerifyOptions, not_run, plain,
     };
     use super::{alone, own};
     use crate::model::graph::asks_for_shape;
@@ -150,10 +163,10 @@ mod run {
         verdict: &mut Verdict,
         graphs: (&Graph<'_>, &Graph<'_>),
         sites: &mut [Evidence],
-        paths: (&Path, &Path),
+        sides: &(Side, Side),
         options: &VerifyOptions,
     ) -> crate::Result<()> {
-        let mut relay = relay(graphs, sites, paths, options);
+        let mut relay = relay(graphs, sites, sides, options);
         let report = match run(Job::Relay(relay.clone()), graphs, options) {
             Ok(execute::Outcome::Relay(report)) => Ok(report),
             Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
@@ -167,7 +180,7 @@ mod run {
         let report = match report {
             Ok(report) => report,
             Err(reason) => {
-                not_run(verdict, graphs, sites, &reason.to_string());
+                not_run(verdict, graphs, sites, (&reason.to_string(), matches!(reason, CouldNotRun::Second(_))));
                 let whole = sites.len();
                 let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
                 for (index, (site, evidence)) in own {
@@ -235,7 +248,7 @@ mod run {
         Ok(())
     }
 
-    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], paths: (&Path, &Path), options: &VerifyOptions) -> Relay {
+    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], sides: &(Side, Side), options: &VerifyOptions) -> Relay {
         let members = |graph: &Graph<'_>, forms: &[Form]| {
             let member = |form: &Form| Member {
                 node: form.node.0,
@@ -257,9 +270,8 @@ mod run {
         let sizes =
             execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
         Relay {
-            before: paths.0.to_owned(),
-            after: paths.1.to_owned(),
-            moved_sides: options.moved_sides.clone(),
+            before: sides.0.clone(),
+            after: sides.1.clone(),
             freeze: options.freeze,
             sites: sites.iter().map(plan).collect(),
             units: options.tier.units(),
@@ -267,7 +279,7 @@ mod run {
             sizes,
             inputs: options.inputs.clone(),
             // Who gives inputs wants those, and who is in a hurry no further runs.
-            data_sets: if options.inputs.is_none() && options.regions { execute::data_sets(paths.0) } else { vec![] },
+            data_sets: if options.inputs.is_none() && options.regions { execute::data_sets(&sides.0.file) } else { vec![] },
             taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,

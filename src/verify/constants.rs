@@ -43,7 +43,7 @@ fn tensors((one, a): (&Tensor, &Model), (two, b): (&Tensor, &Model), budget: &mu
         (Payload::Opaque, Payload::Opaque) => Ok(false),
         // The same operators on the same constants need no look at what comes of them.
         (Payload::Computed(x), Payload::Computed(y)) if recipes((x, a), (y, b), budget)? => Ok(true),
-        _ => match (elements(one, a), elements(two, b)) {
+        _ => match (bits(one, a), bits(two, b)) {
             (Ok(one), Ok(two)) => Ok(one == two),
             // What cannot be computed is no constant that could be the same.
             (Err(error), _) | (_, Err(error)) if error.kind == ErrorKind::Tensor && (computed(one) || computed(two)) => Ok(false),
@@ -102,8 +102,11 @@ fn same_bytes(a: &dyn Source, a_start: u64, b: &dyn Source, b_start: u64, len: u
     Ok(true)
 }
 
-/// Elements as bit patterns, for the rare forms.
-fn elements(tensor: &Tensor, model: &Model) -> Result<Vec<u64>> {
+/// The elements of a constant as bit patterns.
+///
+/// # Errors
+/// A file that cannot be read, a constant that cannot be computed.
+pub fn bits(tensor: &Tensor, model: &Model) -> Result<Vec<u64>> {
     if tensor.element().is_some() {
         return Ok(tensor.floats(model)?.iter().map(|v| v.to_bits()).collect());
     }

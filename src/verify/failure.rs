@@ -15,7 +15,7 @@ use prost::Message as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::graph::is_standard_domain;
 use crate::model::tensor::data_type;
-use crate::model::{Graph, Model, NodeId, TensorId};
+use crate::model::{Graph, NodeId, TensorId};
 use crate::onnx::tensor_shape_proto::{Dimension, dimension};
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{
@@ -23,8 +23,9 @@ use crate::onnx::{
 };
 use crate::verify::certify::layout::layouts;
 use crate::verify::execute::SplitMix64;
-use crate::verify::region::{self, Form, Site as Legal};
-use crate::verify::{Outcome, Site, Tier, Verdict, VerifyOptions, align};
+use crate::verify::files::{self, Files};
+use crate::verify::region::{Form, Site as Legal};
+use crate::verify::{Outcome, Site, Tier, Verdict, VerifyOptions};
 
 /// The names of the files that are written.
 pub const FILES: [&str; 4] = ["before.onnx", "after.onnx", "input.npz", "README.md"];
@@ -36,9 +37,9 @@ pub const FILES: [&str; 4] = ["before.onnx", "after.onnx", "input.npz", "README.
 /// A file cannot be read or written; the place has a form that cannot be cut out.
 pub fn save(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOptions, folder: &Path) -> Result<Option<String>> {
     let Some(site) = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs) else { return Ok(None) };
-    let (a, b) = (Model::open(before)?.inlined()?, Model::open_moved(after, &options.moved_sides)?.inlined()?);
-    let (a, b) = (options.graph(&a)?, options.graph(&b)?);
-    let legal = region::judge(&a, &b, &align::align(&a, &b)?)?.sites.into_iter().find(|legal| is(legal, site));
+    let Files { sides, models, found } = files::compare(before, after, options)?;
+    let (a, b) = files::graphs(&sides, &models, options)?;
+    let legal = found.sites.into_iter().map(|(legal, _)| legal).find(|legal| is(legal, site));
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
     let Some(legal) = legal else { return Err(refuse("it was not found again".to_owned())) };
     let other = (&b, &legal.forms.1[..]);

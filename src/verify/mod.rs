@@ -11,14 +11,18 @@ pub mod execute;
 #[cfg(feature = "tract")]
 pub mod failure;
 pub mod faults;
+mod files;
 pub mod reference;
 pub mod region;
+pub mod side;
 mod taps;
 pub mod verdict;
+pub mod wording;
 
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
+use files::{Files, Found};
 pub use verdict::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,
     Verdict,
@@ -120,29 +124,18 @@ impl Default for VerifyOptions {
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    // Functions are a way of writing a model down: what is compared is what they stand for.
-    let (a, b) = (Model::open(before)?.inlined(), Model::open_moved(after, &options.moved_sides)?.inlined());
-    let (a, b) = (a.map_err(|e| e.file(before))?, b.map_err(|e| e.file(after))?);
-    let (a, b) = (options.graph(&a).map_err(|e| e.file(before))?, options.graph(&b).map_err(|e| e.file(after))?);
-    taps::check(&options.taps, &a, &b)?;
-    let alignment = align::align(&a, &b)?;
-    let mut judged = region::judge(&a, &b, &alignment)?;
-    let mut differences = alignment.differences;
-    differences.append(&mut judged.differences);
+    let Files { sides, models, found } = files::compare(before, after, options)?;
+    let (a, b) = files::graphs(&sides, &models, options)?;
+    let Found { differences, unjudged, mut sites } = found;
     let mut verdict = Verdict {
         outcome: Outcome::Equal,
         tier: options.tier,
         rounded_once: None,
-        sites: judged.unjudged.iter().map(|(region, why)| compose::unjudged(&a, &b, region, why)).collect(),
+        sites: unjudged.iter().map(|(region, why)| compose::unjudged(&a, &b, region, why)).collect(),
         differences,
         execution: Execution::NotNeeded,
         own_type: vec![],
     };
-    let mut sites = Vec::with_capacity(judged.sites.len());
-    for site in judged.sites {
-        let certified = certify::certify(&a, &b, &site, options.tier)?;
-        sites.push((site, certified));
-    }
     let reason = match (sites.is_empty(), verdict.differences.is_empty(), options.run) {
         (true, ..) => None,
         (_, false, _) => Some("not run, as the models differ elsewhere"),
@@ -152,10 +145,11 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     match reason {
         Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((&a, &b), s, reason))),
         None if sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (&a, &b), &mut sites, (before, after), options)?,
+        None => compose::executed(&mut verdict, (&a, &b), &mut sites, &sides, options)?,
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;
+    compose::named_as_in_the_file(&mut verdict, &sides.1.wording);
     verdict.outcome = compose::outcome(&verdict);
     Ok(verdict)
 }

@@ -262,6 +262,9 @@ pub enum Execution {
     NotRun {
         /// Why.
         reason: String,
+        /// Whether it is the second model alone that cannot: then nothing else can show that it is right.
+        #[cfg_attr(feature = "serde", serde(default))]
+        second: bool,
     },
     /// The user did not want it, or the files do not differ.
     NotNeeded,

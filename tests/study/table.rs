@@ -167,7 +167,7 @@ pub fn summary(verdict: &Verdict) -> String {
     let sites: Vec<String> = wrong.map(|s| format!("{} ({})", s.value, s.reason.as_deref().unwrap_or(""))).collect();
     let differences: Vec<String> = verdict.differences.iter().map(|d| format!("{}: {}", d.place, d.what)).collect();
     let not_run = match &verdict.execution {
-        Execution::NotRun { reason } => reason.as_str(),
+        Execution::NotRun { reason, .. } => reason.as_str(),
         _ => "",
     };
     format!("{}, worst {worst:.3}, sites {sites:?}, differences {differences:?} {not_run}", verdict.outcome.words())

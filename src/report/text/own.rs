@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_run_beside_no_relay_is_said_to_be_no_proof() {
-        let not_run = || Execution::NotRun { reason: "r".into() };
+        let not_run = || Execution::NotRun { reason: "r".into(), second: false };
         let own = OwnType { engine: "e".into(), outputs: vec![output("y", 0.0, 1.0)], ..OwnType::default() };
         assert!(
             rows(&verdict(own, not_run()), false).contains("e, the only run of the whole models and no proof: no difference")

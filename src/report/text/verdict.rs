@@ -9,7 +9,7 @@ const SHOWN: usize = 10;
 
 /// Why a verdict is not a proof, if it is not: evidence is missing, or the whole models were not run.
 pub fn unverified(verdict: &Verdict) -> Option<String> {
-    if let Execution::NotRun { reason } = &verdict.execution {
+    if let Execution::NotRun { reason, .. } = &verdict.execution {
         return Some(crate::error::printable(reason));
     }
     if verdict.outcome != Outcome::NotJudged {
@@ -137,7 +137,7 @@ fn runs(execution: &Execution) -> String {
             assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
             text
         }
-        Execution::NotRun { reason } => row("run", format!("no: {}", crate::error::printable(reason))),
+        Execution::NotRun { reason, .. } => row("run", format!("no: {}", crate::error::printable(reason))),
         Execution::NotNeeded => row("run", "not needed"),
     }
 }
@@ -219,7 +219,7 @@ mod tests {
     fn a_model_that_was_not_run_is_unverified() {
         let mut verdict = sample();
         assert_eq!(unverified(&verdict), None);
-        verdict.execution = Execution::NotRun { reason: "an operator".into() };
+        verdict.execution = Execution::NotRun { reason: "an operator".into(), second: false };
         assert_eq!(unverified(&verdict).as_deref(), Some("an operator"));
         verdict.execution = Execution::NotNeeded;
         verdict.outcome = Outcome::NotJudged;

@@ -35,6 +35,17 @@ pub enum Certified {
     OtherForm(String),
 }
 
+impl Certified {
+    /// Whether a constant is beyond its limit, or something else is other than it must be.
+    pub fn is_wrong(&self) -> bool {
+        match self {
+            Certified::Certificate(certificate) => certificate.worst > 1.0,
+            Certified::Differs(_) => true,
+            Certified::OtherForm(_) => false,
+        }
+    }
+}
+
 /// Certifies a site.
 ///
 /// # Errors

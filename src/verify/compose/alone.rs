@@ -16,7 +16,6 @@ pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &Ver
     let job = Job::Regions(Regions {
         before: relay.before.clone(),
         after: relay.after.clone(),
-        moved_sides: relay.moved_sides.clone(),
         freeze: options.freeze,
         sites: relay.sites.clone(),
         units,

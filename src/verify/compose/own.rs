@@ -3,6 +3,8 @@
 use super::{Graph, VerifyOptions, run};
 use crate::verify::OwnType;
 use crate::verify::execute::{self, CouldNotRun, Engine, Job, OwnReport, Relay, RelayReport};
+use crate::verify::side::Side;
+use crate::verify::wording::Wording;
 
 /// Longer reasons of an engine are cut.
 const LONGEST_REASON: usize = 160;
@@ -20,9 +22,9 @@ pub(super) fn run(
         sizes.shapes.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
     }
     let job = |engine| execute::OwnType {
-        before: relay.before.clone(),
-        after: relay.after.clone(),
-        moved_sides: relay.moved_sides.clone(),
+        // The files as they stand.
+        before: Side { wording: Wording::default(), ..relay.before.clone() },
+        after: Side { wording: Wording::default(), ..relay.after.clone() },
         sizes: sizes.clone(),
         inputs: relay.inputs.clone(),
         data_sets: relay.data_sets.clone(),

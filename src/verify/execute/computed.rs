@@ -2,7 +2,6 @@
 //! defines it: the engine, which runs everything in f64, would leave those roundings out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use super::CouldNotRun;
 use super::proto;
@@ -10,23 +9,19 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{Element, Graph, Home, Model, NodeId, Origin, Tensor, Use};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{ModelProto, NodeProto, TensorProto};
+use crate::verify::side::Side;
 
 /// What becomes of a node: a Constant, or nothing if only such nodes read it.
 type Change = Option<TensorProto>;
 
-/// Replaces the nodes of a model, which is the one of this file with its functions inlined, that compute constants. Those that cannot be evaluated stay.
+/// Replaces the nodes of a model, which is this side's, that compute constants. Those that cannot be evaluated stay.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn settle(
-    model: &mut ModelProto,
-    path: &Path,
-    moved: &[(String, PathBuf)],
-    freeze: bool,
-) -> std::result::Result<(), CouldNotRun> {
+pub(super) fn settle(model: &mut ModelProto, side: &Side, freeze: bool) -> std::result::Result<(), CouldNotRun> {
     let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
     // Nodes are counted as they stand with functions inlined, as the model is.
-    let file = Model::open_moved(path, moved).and_then(Model::inlined).map_err(failed)?;
+    let file = side.open().map_err(failed)?;
     let file_graph = crate::verify::graph(&file, freeze).map_err(failed)?;
     let changes = changes(&file_graph).map_err(failed)?;
     if changes.is_empty() {

@@ -19,6 +19,9 @@ pub enum CouldNotRun {
     /// The model as a whole.
     #[error("{0}")]
     Model(String),
+    /// The second of two models, of which the first does run.
+    #[error("the second model does not run, although the first does: {0}")]
+    Second(String),
     /// A stored tensor that cannot be read or widened.
     #[error("tensor `{tensor}`: {why}")]
     Tensor {

@@ -17,6 +17,7 @@ use super::prepare::prepare;
 use super::region::{RegionReport, Regions};
 use super::relay::{Relay, RelayReport};
 use super::run::Loaded;
+use crate::verify::side::Side;
 
 /// A request to the process that runs models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,7 +120,7 @@ impl Whole {
 
     fn branch(&self, branch: Branch, given: &Given) -> Result<(WholeReport, bool), CouldNotRun> {
         let start = Instant::now();
-        let prepared = prepare(load(&self.model)?, branch)?;
+        let prepared = prepare(load(&Side::of(&self.model))?, branch)?;
         let (assumptions, branches) = (prepared.assumptions.clone(), prepared.branches);
         let narrow = prepared.narrow.clone();
         let loaded = Loaded::parse(prepared, &[])?;

@@ -9,22 +9,16 @@ use super::CouldNotRun;
 use crate::model::{Model, external};
 use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::verify::side::Side;
 use crate::wire::Source;
 
-/// Reads a model and its external data.
+/// Reads a model and its external data, as [`Side::open`] reads it.
 ///
 /// # Errors
 /// Files that cannot be read or are no ONNX model, and external data that leaves the model's
 /// folder, is no regular file or is too short.
-pub fn load(path: &Path) -> Result<ModelProto, CouldNotRun> {
-    load_moved(path, &[])
-}
-
-/// Reads a model whose side files may still be under other names: location in the model, and path.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<ModelProto, CouldNotRun> {
+pub fn load(side: &Side) -> Result<ModelProto, CouldNotRun> {
+    let Side { file: path, moved, wording } = side;
     let bytes = fs::read(path).map_err(|error| CouldNotRun::file(path, error))?;
     let decoded = |bytes: &[u8]| {
         ModelProto::decode(bytes).map_err(|error| CouldNotRun::file(path, format_args!("it is no ONNX model: {error}")))
@@ -36,6 +30,7 @@ pub fn load_moved(path: &Path, moved: &[(String, PathBuf)]) -> Result<ModelProto
     }
     let folder = Folder { path: path.parent().unwrap_or(Path::new("")), moved };
     if let Some(graph) = model.graph.as_mut() {
+        wording.apply(graph);
         read_graph(graph, &folder)?;
     }
     let functions = model.functions.iter_mut();

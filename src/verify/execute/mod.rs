@@ -42,7 +42,7 @@ pub use given::{Given, data_sets};
 pub use guard::{Guard, Limits, VERB, child_main, in_child};
 pub use inputs::{SplitMix64, read_npz, seeded_inputs};
 pub use job::{Job, Outcome, Summary, Whole, WholeReport};
-pub use load::{load, load_moved};
+pub use load::load;
 pub use own::{Engine, OwnReport, OwnType};
 pub use prepare::{Prepared, prepare};
 pub use region::{RegionReport, Regions, Units};

@@ -24,6 +24,7 @@ use super::given::Given;
 use super::job::{Job, Whole};
 use super::{CouldNotRun, beside};
 use crate::verify::region::Shapes;
+use crate::verify::side::Side;
 use follow::Follower;
 pub(crate) use judge::NARROWED;
 pub(super) use judge::index as position;
@@ -33,11 +34,9 @@ use lead::Leader;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Relay {
     /// The first model.
-    pub before: PathBuf,
+    pub before: Side,
     /// The second model.
-    pub after: PathBuf,
-    /// Side files of the second model that are under other names: location in the model, and path.
-    pub moved_sides: Vec<(String, PathBuf)>,
+    pub after: Side,
     /// Whether initializers that are also inputs are taken for constants.
     pub freeze: bool,
     /// Where the models differ.
@@ -203,9 +202,9 @@ impl Relay {
             return error;
         }
         let inputs = self.inputs.clone();
-        let first = Whole { model: self.before.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
+        let first = Whole { model: self.before.file.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
         match Job::Whole(first).perform() {
-            Ok(_) => CouldNotRun::Model(format!("the second model does not run, although the first does: {error}")),
+            Ok(_) => CouldNotRun::Second(error.to_string()),
             Err(_) => error,
         }
     }

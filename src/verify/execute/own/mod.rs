@@ -9,7 +9,7 @@ mod onnxruntime;
 mod tract;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use super::inputs::seeded_inputs;
 use super::{CouldNotRun, beside};
 use crate::onnx::ModelProto;
 use crate::verify::OwnOutput;
+use crate::verify::side::Side;
 
 /// What runs the models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +38,9 @@ pub enum Engine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnType {
     /// The first model.
-    pub before: PathBuf,
+    pub before: Side,
     /// The second model.
-    pub after: PathBuf,
-    /// Side files of the second model that are under other names: location in the model, and path.
-    pub moved_sides: Vec<(String, PathBuf)>,
+    pub after: Side,
     /// What is known about sizes.
     pub sizes: Sizes,
     /// A file or folder with values for some or all inputs, as [`Given`] reads it.
@@ -100,8 +99,8 @@ impl OwnType {
             #[cfg(feature = "ort")]
             Engine::Onnxruntime(library) => {
                 report.engine = onnxruntime::load(library)?;
-                let open = |path: &Path, moved: &[(String, PathBuf)]| onnxruntime::Session::open(path, moved);
-                let (a, b) = beside(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
+                let open = onnxruntime::Session::open;
+                let (a, b) = beside(|| open(&self.before), || open(&self.after));
                 let mut pair: Pair = (Box::new(a?), Box::new(of("second", b)?));
                 (self.sets(&mut pair, &mut report)?, false)
             }
@@ -117,8 +116,8 @@ impl OwnType {
     }
 
     fn tract(&self, branch: Branch) -> Result<(Pair, bool, Vec<String>), CouldNotRun> {
-        let open = |path: &Path, moved: &[(String, PathBuf)]| tract::Typed::open(path, moved, branch);
-        let (a, b) = beside(|| open(&self.before, &[]), || open(&self.after, &self.moved_sides));
+        let open = |side: &Side| tract::Typed::open(side, branch);
+        let (a, b) = beside(|| open(&self.before), || open(&self.after));
         // What one engine lacks it lacks in both.
         let (a, b) = (a?, of("second", b)?);
         let (branches, assumptions) = (b.branches, b.assumptions.clone());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use half::{bf16, f16};
 use ort::session::SessionInputValue;
@@ -15,11 +15,12 @@ use prost::Message as _;
 
 use super::super::array::{Array, Data};
 use super::super::bind::InputSpec;
-use super::super::load::load_moved;
+use super::super::load::load;
 use super::super::prepare::declared;
 use super::{CouldNotRun, InEngine};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
+use crate::verify::side::Side;
 
 /// Loads the library. Returns the name of the engine with its version.
 ///
@@ -55,17 +56,18 @@ impl Session {
     ///
     /// # Errors
     /// A file that cannot be read, and what onnxruntime says about it.
-    pub(super) fn open(path: &Path, moved: &[(String, PathBuf)]) -> Result<Session, CouldNotRun> {
+    pub(super) fn open(side: &Side) -> Result<Session, CouldNotRun> {
+        let path = &side.file;
         let decoded = |bytes: &[u8]| ModelProto::decode(bytes).map_err(|error| CouldNotRun::file(path, error));
         let mut builder = builder().map_err(gave_up)?;
-        if moved.is_empty() {
+        if side.moved.is_empty() {
             let model = decoded(&fs::read(path).map_err(|error| CouldNotRun::file(path, error))?)?;
             let signature = signature(&model);
             drop(model);
             let session = builder.commit_from_file(path).map_err(gave_up)?;
             return Ok(Session { session, signature });
         }
-        let model = load_moved(path, moved)?;
+        let model = load(side)?;
         let signature = signature(&model);
         let bytes = model.encode_to_vec();
         drop(model);

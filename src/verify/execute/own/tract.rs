@@ -1,16 +1,16 @@
 //! A model in tract, in its typed form, each float in the type that it has in the file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::super::array::Array;
 use super::super::bind::InputSpec;
 use super::super::flatten::Branch;
-use super::super::load::load_moved;
+use super::super::load::load;
 use super::super::prepare::prepare_stored;
 use super::super::run::{Loaded, Run};
 use super::{CouldNotRun, InEngine};
 use crate::onnx::ModelProto;
+use crate::verify::side::Side;
 
 /// The model, and its plan for the sizes of the last run.
 pub(super) struct Typed {
@@ -25,8 +25,8 @@ impl Typed {
     ///
     /// # Errors
     /// A file that cannot be read, and what the engine lacks.
-    pub(super) fn open(path: &Path, moved: &[(String, PathBuf)], branch: Branch) -> Result<Typed, CouldNotRun> {
-        let mut prepared = prepare_stored(load_moved(path, moved)?, branch)?;
+    pub(super) fn open(side: &Side, branch: Branch) -> Result<Typed, CouldNotRun> {
+        let mut prepared = prepare_stored(load(side)?, branch)?;
         let (branches, assumptions) = (prepared.branches, std::mem::take(&mut prepared.assumptions));
         Ok(Typed { loaded: Loaded::parse(prepared, &[])?, plan: None, branches, assumptions })
     }

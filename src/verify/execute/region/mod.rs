@@ -8,7 +8,6 @@ mod judge;
 mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,13 +22,14 @@ use super::prepare::prepare;
 use super::relay::{Member, NARROWED, SitePlan};
 use super::run::{Loaded, Run};
 use crate::model::graph::asks_for_shape;
-use crate::model::{Graph, Model, NodeId};
+use crate::model::{Graph, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
 use crate::verify::certify::layout::{Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::reference;
 use crate::verify::region::Form;
+use crate::verify::side::Side;
 use judge::Limits;
 use samples::Kind;
 
@@ -37,11 +37,9 @@ use samples::Kind;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Regions {
     /// The first model.
-    pub before: PathBuf,
+    pub before: Side,
     /// The second model.
-    pub after: PathBuf,
-    /// Side files of the second model that are under other names: location in the model, and path.
-    pub moved_sides: Vec<(String, PathBuf)>,
+    pub after: Side,
     /// Whether initializers that are also inputs are taken for constants.
     pub freeze: bool,
     /// Where the models differ.
@@ -105,8 +103,7 @@ impl Regions {
     /// A file that cannot be read or is another than before. That a site cannot be run is part of its report.
     pub fn perform(&self) -> Result<Vec<RegionReport>, CouldNotRun> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
-        let open = |path, moved| Model::open_moved(path, moved).and_then(Model::inlined).map_err(failed);
-        let models = (open(&self.before, &[])?, open(&self.after, &self.moved_sides)?);
+        let models = (self.before.open().map_err(failed)?, self.after.open().map_err(failed)?);
         let build = |model| crate::verify::graph(model, self.freeze).map_err(failed);
         let graphs = (build(&models.0)?, build(&models.1)?);
         let task = Task { regions: self, graphs: (&graphs.0, &graphs.1), controls: Mutex::default() };

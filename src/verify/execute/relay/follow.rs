@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::super::array::Array;
 use super::super::bind::InputSpec;
 use super::super::flatten::Branch;
-use super::super::load::load_moved;
+use super::super::load::load;
 use super::super::prepare::prepare_edited;
 use super::super::run::Loaded;
 use super::super::{CouldNotRun, beside, computed};
@@ -28,9 +28,9 @@ pub(super) struct Follower {
 impl Follower {
     /// Reads the first model and makes the results of its sites inputs. Needs nothing of the second model's run.
     pub fn ready(relay: &Relay, branch: Branch) -> Result<Follower, CouldNotRun> {
-        let mut model = load_moved(&relay.before, &[])?;
+        let mut model = load(&relay.before)?;
         edit::tag(&mut model, relay.sites.iter().map(|site| &site.before[..]))?;
-        computed::settle(&mut model, &relay.before, &[], relay.freeze)?;
+        computed::settle(&mut model, &relay.before, relay.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &relay.sites, edit::BEFORE)?;

@@ -9,7 +9,7 @@ use super::super::computed;
 use super::super::flatten::Branch;
 use super::super::given::Given;
 use super::super::inputs::seeded_inputs;
-use super::super::load::load_moved;
+use super::super::load::load;
 use super::super::prepare::{Prepared, prepare_edited};
 use super::super::run::Loaded;
 use super::edit::{self, FlatSite};
@@ -42,9 +42,9 @@ pub(super) struct Leader {
 impl Relay {
     /// The second model, as it is.
     pub(super) fn lead(&self, branch: Branch, seed: u64, given: &Given) -> Result<Leader, CouldNotRun> {
-        let mut model = load_moved(&self.after, &self.moved_sides)?;
+        let mut model = load(&self.after)?;
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
-        computed::settle(&mut model, &self.after, &self.moved_sides, self.freeze)?;
+        computed::settle(&mut model, &self.after, self.freeze)?;
         let mut sites = Vec::new();
         let prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::AFTER)?;

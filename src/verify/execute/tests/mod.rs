@@ -154,7 +154,7 @@ fn external_data_is_read_beside_the_model_and_nowhere_else() {
             .map(|(key, value)| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) })
             .to_vec();
         std::fs::write(folder.join("model.onnx"), model.encode_to_vec()).unwrap();
-        load(&folder.join("model.onnx"))
+        load(&crate::verify::side::Side::of(&folder.join("model.onnx")))
     };
     let loaded = written("weights.bin", "4", "8").unwrap();
     let values = run_model(loaded, Branch::Then, &[("x", floats(&[2], &[0.5, 0.5]))], &[]).unwrap();

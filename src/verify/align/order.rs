@@ -1,0 +1,68 @@
+//! Flatten and Reshape in each other's words: both hand the same elements on in the same order, and differ in the sizes that
+//! they give them alone.
+
+use crate::error::{ErrorKind, Result};
+use crate::model::{Graph, NodeId, ValueId};
+use crate::verify::constants;
+
+/// A size of what comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// That of this axis of the input.
+    Of(usize),
+    /// A number.
+    Fixed(u64),
+    /// What is left.
+    Rest,
+}
+
+/// What two such nodes read, if whenever both can be computed they make the same; `None` if they are no such nodes or may not.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn same(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<(ValueId, ValueId)>> {
+    let operators = (a.0.node(a.1).proto.op_type(), b.0.node(b.1).proto.op_type());
+    if !matches!(operators, ("Flatten", "Reshape") | ("Reshape", "Flatten") | ("Reshape", "Reshape")) {
+        return Ok(None);
+    }
+    let read = |(graph, node): (&Graph<'_>, NodeId)| graph.node(node).inputs.first().copied().flatten();
+    let (Some(x), Some(y), Some(one), Some(two)) = (read(a), read(b), sizes(a)?, sizes(b)?) else { return Ok(None) };
+    let alike = one.len() == two.len() && {
+        let other: Vec<(Size, Size)> = one.into_iter().zip(two).filter(|(one, two)| one != two).collect();
+        // With one size open on one side, the number of elements says what it is.
+        other.len() <= 1 && other.iter().all(|(one, two)| *one == Size::Rest || *two == Size::Rest)
+    };
+    Ok((alike && a.0.constant(x).is_err() && b.0.constant(y).is_err()).then_some((x, y)))
+}
+
+/// The sizes that a node gives, if they do not depend on the number of axes of its input (ONNX Flatten 1 and Reshape 5 on).
+fn sizes((graph, id): (&Graph<'_>, NodeId)) -> Result<Option<Vec<Size>>> {
+    let node = graph.node(id);
+    let int = |name: &str, default: i64| node.proto.attribute.iter().find(|a| a.name() == name).map_or(default, |a| a.i());
+    if !node.standard {
+        return Ok(None);
+    }
+    if node.proto.op_type() == "Flatten" {
+        return Ok(match int("axis", 1) {
+            0 => Some(vec![Size::Fixed(1), Size::Rest]),
+            1 => Some(vec![Size::Of(0), Size::Rest]),
+            _ => None,
+        });
+    }
+    let shape = node.inputs.get(1).copied().flatten().and_then(|value| graph.constant(value).ok());
+    let Some(shape) = shape.map(|(tensor, _)| graph.tensor(tensor)).filter(|shape| shape.dims.len() == 1) else {
+        return Ok(None);
+    };
+    let numbers = match constants::bits(shape, graph.model) {
+        Ok(numbers) => numbers,
+        Err(error) if error.kind == ErrorKind::Tensor => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let copies = int("allowzero", 0) == 0;
+    let size = |(axis, number): (usize, u64)| match number as i64 {
+        0 if copies => Some(Size::Of(axis)),
+        -1 => Some(Size::Rest),
+        number => u64::try_from(number).ok().map(Size::Fixed),
+    };
+    Ok(numbers.into_iter().enumerate().map(size).collect())
+}

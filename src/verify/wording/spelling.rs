@@ -1,0 +1,94 @@
+//! Nodes that can be written otherwise: automatic pads as the pads that they are, and the definition of an operator as the
+//! operator.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+
+use crate::model::{Dim, Graph, Node, Origin, ScopeId, Shape};
+use crate::onnx::attribute_proto::AttributeType;
+use crate::onnx::{AttributeProto, NodeProto};
+
+/// The nodes of the main graph that are written otherwise, as messages, by the first value that each makes.
+pub(super) fn otherwise(graph: &Graph<'_>) -> BTreeMap<String, Vec<u8>> {
+    let nodes = graph.scope(ScopeId(0)).nodes.iter().map(|id| graph.node(*id)).filter(|node| node.standard);
+    let written = nodes.filter_map(|node| {
+        let proto = match node.proto.op_type() {
+            "Mul" => hard_swish(graph, node),
+            "Conv" | "MaxPool" | "AveragePool" => padded(graph, node),
+            _ => None,
+        };
+        Some((node.proto.output.first()?.clone(), proto?.encode_to_vec()))
+    });
+    written.collect()
+}
+
+fn attribute<'n>(node: &Node<'n>, name: &str) -> Option<&'n AttributeProto> {
+    node.proto.attribute.iter().find(|a| a.name() == name)
+}
+
+/// `x · HardSigmoid(x)` with 1/6 and 1/2 is what HardSwish is defined as (ONNX HardSwish 14).
+fn hard_swish(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+    let [Some(one), Some(two)] = node.inputs[..] else { return None };
+    [(one, two, 0), (two, one, 1)].into_iter().find_map(|(data, gate, at)| {
+        let Origin::Node(maker, 0) = graph.value(gate).origin else { return None };
+        let maker = graph.node(maker);
+        let is = |name: &str, default: f32, wanted: f32| attribute(maker, name).map_or(default, |a| a.f()) == wanted;
+        let fits = maker.proto.op_type() == "HardSigmoid"
+            && maker.standard
+            && maker.inputs.first() == Some(&Some(data))
+            && is("alpha", 0.2, 1.0 / 6.0)
+            && is("beta", 0.5, 0.5);
+        fits.then(|| NodeProto {
+            op_type: Some("HardSwish".to_owned()),
+            input: node.proto.input.get(at).cloned().into_iter().collect(),
+            attribute: vec![],
+            ..node.proto.clone()
+        })
+    })
+}
+
+/// A node with automatic pads, with the pads that these are for the sizes that the file declares of what it reads (ONNX
+/// `auto_pad`): a number is made for each stride that is begun, and what is missing is put half before and half behind, the odd
+/// one behind where the mode is SAME_UPPER.
+fn padded(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+    let mode = attribute(node, "auto_pad")?.s();
+    let upper = match mode {
+        b"SAME_UPPER" => true,
+        b"SAME_LOWER" => false,
+        _ => return None,
+    };
+    let Shape(dims) = graph.declared_shape(node.inputs.first().copied().flatten()?)?;
+    let (mut begins, mut ends) = (Vec::new(), Vec::new());
+    for (axis, taps) in kernel(graph, node)?.into_iter().enumerate() {
+        let Some(Dim::Known(size)) = dims.get(axis + 2) else { return None };
+        let of = |name: &str| attribute(node, name).map_or(Some(1), |a| a.ints.get(axis).copied());
+        let (size, stride, dilation) = (i64::try_from(*size).ok()?, of("strides")?, of("dilations")?);
+        if stride < 1 || size < 1 {
+            return None;
+        }
+        let reach = taps.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
+        let last = ((size - 1) / stride).checked_mul(stride)?;
+        let missing = last.checked_add(reach)?.checked_sub(size)?.max(0);
+        let fewer = missing / 2;
+        begins.push(if upper { fewer } else { missing - fewer });
+        ends.push(if upper { missing - fewer } else { fewer });
+    }
+    let pads = AttributeProto {
+        name: Some("pads".to_owned()),
+        r#type: Some(AttributeType::Ints.into()),
+        ints: [begins, ends].concat(),
+        ..AttributeProto::default()
+    };
+    let kept = node.proto.attribute.iter().filter(|a| !matches!(a.name(), "auto_pad" | "pads")).cloned();
+    Some(NodeProto { attribute: kept.chain([pads]).collect(), ..node.proto.clone() })
+}
+
+/// The size of a window.
+fn kernel(graph: &Graph<'_>, node: &Node<'_>) -> Option<Vec<i64>> {
+    if let Some(stated) = attribute(node, "kernel_shape") {
+        return Some(stated.ints.clone());
+    }
+    let (weight, _) = graph.constant(node.inputs.get(1).copied().flatten()?).ok()?;
+    graph.tensor(weight).dims.iter().skip(2).map(|size| i64::try_from(*size).ok()).collect()
+}

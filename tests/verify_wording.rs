@@ -1,0 +1,236 @@
+//! The same function in other words, as other tools write it beside their folds: other names, twins merged, nodes that nobody
+//! reads gone, definitions in place of operators. None of it is a difference, and what looks like it but is not is one.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod judged;
+
+use bnfold::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use bnfold::verify::{Outcome, Verdict};
+use judged::{change, decode, fold, inexact, judge, maker, right};
+use prost::Message as _;
+
+fn model(body: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        words (float[2,4,6,6] x) => (float[N,C,H,W] y)
+        <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
+         float[4] v = fill(0.9), float[4,4,1,1] w2 = fill(0.2), float[4] g2 = fill(1.1), float[4] b2 = fill(0.3),
+         float[4] m2 = fill(0.1), float[4] v2 = fill(1.9)>
+        {{ {body} }}"#
+    ))
+}
+
+/// Our fold, changed.
+fn changed(before: &[u8], how: impl FnOnce(&mut GraphProto)) -> ModelProto {
+    let mut model = decode(&fold(before));
+    how(model.graph.as_mut().unwrap());
+    model
+}
+
+fn judged(before: &[u8], how: impl FnOnce(&mut GraphProto)) -> Verdict {
+    judge(before, &changed(before, how).encode_to_vec())
+}
+
+fn differs(place: &str, verdict: &Verdict) {
+    assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
+}
+
+/// Gives a value another name wherever it stands.
+fn call(graph: &mut GraphProto, old: &str, new: &str) {
+    for name in graph.node.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output)) {
+        if name == old {
+            new.clone_into(name);
+        }
+    }
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
+    NodeProto { op_type: Some(operator.into()), input: names(inputs), output: names(&[output]), ..NodeProto::default() }
+}
+
+fn numbers(name: &str, all: &[i64]) -> TensorProto {
+    let (dims, name) = (vec![all.len() as i64], Some(name.to_owned()));
+    TensorProto { name, dims, data_type: Some(7), int64_data: all.to_vec(), ..TensorProto::default() }
+}
+
+fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { name: Some(name.into()), f: Some(f), r#type: Some(1), ..AttributeProto::default() }
+}
+
+/// Two linear blocks behind each other, the first read twice: tools that keep the names of convolutions move every name.
+const RESIDUAL: &str = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  d = Conv (n, w2)
+    o = BatchNormalization (d, g2, b2, m2, v2)  y = Add (n, o)";
+
+#[test]
+fn values_may_have_other_names() {
+    let before = model(RESIDUAL);
+    let kept = |graph: &mut GraphProto| {
+        call(graph, "n", "c");
+        call(graph, "o", "d");
+    };
+    right("the names of the convolutions", &judged(&before, kept));
+    let strange = |graph: &mut GraphProto| {
+        call(graph, "n", "d");
+        call(graph, "o", "c");
+    };
+    right("each the name of the other", &judged(&before, strange));
+}
+
+#[test]
+fn other_names_hide_nothing() {
+    let before = model(RESIDUAL);
+    let wrong = |how: &dyn Fn(&mut GraphProto)| {
+        judged(&before, |graph| {
+            call(graph, "n", "c");
+            call(graph, "o", "d");
+            how(graph);
+        })
+    };
+    differs("a reader of the other", &wrong(&|graph| maker(graph, "y").input[0] = "d".to_owned()));
+    differs("a block left out", &wrong(&|graph| maker(graph, "d").input[0] = "x".to_owned()));
+    differs("a weight", &wrong(&|graph| change(graph, "c", 1, |weight| weight[3] *= 1.001)));
+    differs("the weights of the other", &wrong(&|graph| maker(graph, "d").input[1] = maker(graph, "c").input[1].clone()));
+    // The fold left out under the same name.
+    let mut bare = decode(&before);
+    let graph = bare.graph.as_mut().unwrap();
+    graph.node.retain(|node| node.output[0] != "n");
+    call(graph, "n", "c");
+    differs("not folded", &judge(&before, &bare.encode_to_vec()));
+}
+
+#[test]
+fn what_is_computed_twice_may_be_computed_once_and_what_nobody_reads_not_at_all() {
+    let text = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  r = Relu (n)  q = Relu (n)  s = Sigmoid (q)
+        u = Tanh (q)  y = Add (r, s)";
+    let before = model(text);
+    let merged = |graph: &mut GraphProto| {
+        graph.node.retain(|node| !matches!(node.output[0].as_str(), "q" | "u"));
+        call(graph, "q", "r");
+    };
+    right("merged", &judged(&before, merged));
+    let before = model(&text.replace("q = Relu (n)", "q = LeakyRelu (n)"));
+    differs("no twins", &judged(&before, merged));
+    let before =
+        model(&text.replace("q = Relu (n)", "q = RandomNormalLike (n)").replace("r = Relu (n)", "r = RandomNormalLike (n)"));
+    differs("random numbers", &judged(&before, merged));
+    let before = model(&text.replace("u = Tanh (q)", "").replace("Add (r, s)", "Add (r, q)"));
+    differs("read after all", &judged(&before, |graph| maker(graph, "y").input[1] = "s".to_owned()));
+}
+
+/// A BatchNormalization, and Flatten behind what reads it.
+const FLAT: &str = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s = Sigmoid (n)  f = Flatten (s)
+    z = Softmax <axis = 1> (f)  t = Unsqueeze (z, two)  y = Unsqueeze (t, two)";
+
+#[test]
+fn flatten_may_be_a_reshape_to_the_same_sizes() {
+    let text = String::from_utf8_lossy(FLAT.as_bytes()).into_owned();
+    let before = inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        flat (float[2,4,3,3] x) => (float[N,C,H,W] y)
+        <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
+         float[4] v = fill(0.9), int64[1] two = {{2}}>
+        {{ {text} }}"#
+    ));
+    let reshaped = |sizes: &[i64]| {
+        judged(&before, |graph| {
+            graph.initializer.push(numbers("sizes", sizes));
+            *maker(graph, "f") = node("Reshape", &["s", "sizes"], "f");
+        })
+    };
+    for sizes in [[0, 36], [0, -1], [2, -1]] {
+        if sizes[0] == 0 {
+            right("the same sizes", &reshaped(&sizes));
+        } else {
+            differs("a fixed number of samples", &reshaped(&sizes));
+        }
+    }
+    for sizes in [&[-1, 36][..], &[36, 2], &[0, 2, 18], &[1, 72]] {
+        differs("other sizes", &reshaped(sizes));
+    }
+    // It cannot be computed at all.
+    assert!(!matches!(reshaped(&[0, 35]).outcome, Outcome::Equal | Outcome::EqualWithinRounding));
+}
+
+#[test]
+fn hard_swish_may_be_what_it_is_defined_as() {
+    let before = model("c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  y = HardSwish (n)");
+    let spelled = |alpha: f32, beta: f32, other: &'static str| {
+        judged(&before, move |graph| {
+            let mut gate = node("HardSigmoid", &["n"], "gate");
+            gate.attribute = vec![float("alpha", alpha), float("beta", beta)];
+            graph.node.retain(|node| node.output[0] != "y");
+            graph.node.extend([gate, node("Mul", &["gate", other], "y")]);
+        })
+    };
+    right("the definition", &spelled(1.0 / 6.0, 0.5, "n"));
+    differs("alpha", &spelled(0.2, 0.5, "n"));
+    differs("beta", &spelled(1.0 / 6.0, 0.4, "n"));
+    differs("another value", &spelled(1.0 / 6.0, 0.5, "x"));
+}
+
+#[test]
+fn automatic_pads_may_be_the_pads_that_they_are() {
+    let before = inexact(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        padded (float[2,3,7,6] x) => (float[N,C,H,W] y)
+        <float[4,3,3,3] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2), float[4] v = fill(0.9)>
+        { c = Conv <auto_pad = "SAME_UPPER", strides = [2, 2]> (x, w)  y = BatchNormalization (c, g, b, m, v) }"#,
+    );
+    let with = |pads: &[i64]| {
+        judged(&before, |graph| {
+            let conv = maker(graph, "y");
+            conv.attribute.retain(|a| a.name() != "auto_pad");
+            let name = Some("pads".to_owned());
+            conv.attribute.push(AttributeProto { name, ints: pads.to_vec(), r#type: Some(7), ..AttributeProto::default() });
+        })
+    };
+    right("the same pads", &with(&[1, 0, 1, 1]));
+    for wrong in [[1, 1, 1, 0], [0, 0, 1, 1], [1, 0, 1, 2], [0, 0, 0, 0]] {
+        differs("other pads", &with(&wrong));
+    }
+}
+
+#[test]
+fn a_product_may_stand_between_two_reshapes() {
+    let before = inexact(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        product (float[2,7,5] x) => (float[N,L,C] y)
+        <float[5,4] w = fill(0.3), float[4] t = fill(0.4), float[4] s = fill(1.3)>
+        { p = MatMul (x, w)  q = Add (p, t)  y = Mul (q, s) }"#,
+    );
+    let between = |sizes: &[i64], how: &dyn Fn(&mut Vec<f64>)| {
+        judged(&before, |graph| {
+            let weight = graph.node.iter().find(|node| node.op_type() == "MatMul").unwrap().input[1].clone();
+            let made = graph.node.iter().find(|node| node.op_type() == "Add").unwrap().clone();
+            let bias =
+                made.input.iter().find(|name| graph.initializer.iter().any(|t| t.name() == name.as_str())).unwrap().clone();
+            graph.initializer.extend([numbers("rows", &[-1, 5]), numbers("sizes", sizes)]);
+            graph.node = vec![
+                node("Reshape", &["x", "rows"], "flat"),
+                node("Gemm", &["flat", &weight, &bias], "gemm"),
+                node("Reshape", &["gemm", "sizes"], "y"),
+            ];
+            change(graph, "gemm", 1, how);
+        })
+    };
+    right("between", &between(&[2, 7, 4], &|_| {}));
+    differs("a weight", &between(&[2, 7, 4], &|weight| weight[1] *= 1.001));
+    for wrong in [&[7, 2, 4][..], &[2, 4, 7], &[1, 14, 4]] {
+        differs("other sizes", &between(wrong, &|_| {}));
+    }
+}
+
+#[test]
+fn a_product_between_two_reshapes_is_shown_for_fixed_sizes_alone() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        product (float[N,7,5] x) => (float[N,L,C] y)
+        <float[5,4] w = fill(0.3), float[4] t = fill(0.4), int64[2] rows = {-1, 5}, int64[3] sizes = {1, 7, 4}>
+        { p = MatMul (x, w)  y = Add (p, t) }"#;
+    let before = inexact(text);
+    let after = inexact(
+        &text.replace("p = MatMul (x, w)  y = Add (p, t)", "r = Reshape (x, rows)  p = Gemm (r, w, t)  y = Reshape (p, sizes)"),
+    );
+    differs("one sample alone", &judge(&before, &after));
+}
