@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod judged;
+#[path = "functions/partly.rs"]
+mod partly;
 mod support;
 
 use bnfold::model::{Graph, Model};
 use bnfold::onnx::{ModelProto, NodeProto};
 use bnfold::plan::Options;
 use bnfold::verify::Outcome;
-use support::{evaluate, fold, model_of, random_inputs};
+use support::{evaluate, fold, fold_with, model_of, random_inputs};
 
 const CONSTANTS: &str = "float[3,2,1,1] w = dyadic(1), float[3,2,1,1] u = dyadic(7), float[3] s = dyadic(2), float[3] b = dyadic(3), \
      float[3] m = dyadic(4), float[3] v = square(5), float[3] t = dyadic(6)";
@@ -51,10 +53,15 @@ fn same_values(before: &[u8], after: &[u8]) {
 
 /// Folds, and holds the result against the original: by the reference bit for bit, by our own judge, and once more folded.
 fn folded(bytes: &[u8]) -> ModelProto {
-    let after = fold(bytes);
+    changed(bytes, &Options::default())
+}
+
+/// The same as the options say.
+fn changed(bytes: &[u8], options: &Options) -> ModelProto {
+    let after = fold_with(bytes, options);
     assert_ne!(after, bytes, "nothing was folded");
     same_values(bytes, &after);
-    assert_eq!(fold(&after), after, "folded twice");
+    assert_eq!(fold_with(&after, options), after, "folded twice");
     let verdict = judged::judge(bytes, &after);
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:?}");
     model_of(&after)

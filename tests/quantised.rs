@@ -207,6 +207,84 @@ fn a_weight_that_is_read_twice_is_dequantised_twice() {
     right("read twice", &judge(&bytes, &folded));
 }
 
+/// Stored as rows of a matrix that a product wants as columns: as many of both, so that a wrong axis still fits.
+const TURNED: &str = r#"<ir_version: 10, opset_import: ["" : 21]>
+    g (float[4,3] x) => (float[4,3] y)
+    <int8[3,3] q = dyadic(1), float k = {0.25}, int8 z = {3}, float[3] s = positive(2), float[3] b = dyadic(3),
+     float[3] m = dyadic(4), float[3] v = square(5)>
+    { d = DequantizeLinear (q, k, z)
+      w = Transpose (d)
+      c = MatMul (x, w)
+      y = BatchNormalization (c, s, b, m, v) }"#;
+
+/// Quantised by the channels of the factors and transposed.
+fn by_channel() -> String {
+    let text = TURNED.replace("float k = {0.25}, int8 z = {3}", "float[3] k = positive(6), int8[3] z = dyadic(7)");
+    text.replace("DequantizeLinear (", "DequantizeLinear <axis = 0> (")
+}
+
+#[test]
+fn a_transposed_weight_takes_scales_in_where_its_axis_comes_from() {
+    for text in [TURNED.to_owned(), by_channel()] {
+        let bytes = inexact(&text);
+        let folded = fold(&bytes);
+        let (before, after) = (decode(&bytes), decode(&folded));
+        assert_eq!(operators(&after), ["DequantizeLinear", "Transpose", "Gemm"]);
+        assert_eq!(tensor(&before, "q"), tensor(&after, "q"));
+        assert_eq!(graph(&before).node[1], graph(&after).node[1]);
+        let node = &graph(&after).node[0];
+        assert_eq!(node.attribute.iter().map(|a| (a.name(), a.i())).collect::<Vec<_>>(), [("axis", 0)]);
+        let verdict = judge(&bytes, &folded);
+        assert!(right("transposed", &verdict) > 0.1);
+        assert!(verdict.sites[0].certificate.is_some() && judged::alone(&verdict).1 == 1);
+        let mut wrong = after.clone();
+        wrong.graph.as_mut().unwrap().node[0].attribute[0].i = Some(1);
+        wrong_at("the scales along the other axis", &judge(&bytes, &wrong.encode_to_vec()), "y");
+        let mut wrong = after.clone();
+        tensor_mut(&mut wrong, "q").raw_data.as_mut().unwrap()[5] ^= 1;
+        apart_at("an integer", &judge(&bytes, &wrong.encode_to_vec()), "quantised numbers");
+    }
+    // A product with the rows, and one of three axes that takes a scale alone.
+    let ahead = TURNED.replace(
+        "c = MatMul (x, w)\n      y = BatchNormalization (c, s, b, m, v)",
+        "c = BatchNormalization (x, s, b, m, v) y = MatMul (c, w)",
+    );
+    assert_ne!(ahead, TURNED);
+    let bytes = inexact(&ahead);
+    assert_eq!(decode(&fold(&bytes)).graph.unwrap().node[0].attribute[0].i(), 1);
+    right("ahead", &judge(&bytes, &fold(&bytes)));
+}
+
+#[test]
+fn what_others_read_of_a_transposed_weight_stays_as_it_was() {
+    let with = |outputs: &str, nodes: &str| {
+        let text = TURNED.replace("(float[4,3] y)", &format!("(float[4,3] y, {outputs})"));
+        inexact(&text.replace("(c, s, b, m, v) }", &format!("(c, s, b, m, v)\n {nodes} }}")))
+    };
+    let (dequantise, turn) = ("DequantizeLinear", "Transpose");
+    for (bytes, left) in [
+        // The weight itself: both nodes twice.
+        (with("float[4,3] u", "u = MatMul (x, w)"), vec![dequantise, dequantise, turn, turn, "Gemm", "MatMul"]),
+        // What is transposed: only the first.
+        (with("float[4,3] u", "u = MatMul (x, d)"), vec![dequantise, dequantise, turn, "Gemm", "MatMul"]),
+        // An output of the graph.
+        (with("float[3,3] d", ""), vec![dequantise, dequantise, turn, "Gemm"]),
+        (with("float[3,3] w", ""), vec![dequantise, dequantise, turn, turn, "Gemm"]),
+        // Another map for what is transposed.
+        (with("float[4,3] u", "e = MatMul (x, d) u = Mul (e, m)"), vec![dequantise, dequantise, turn, "Gemm", "MatMul"]),
+        (
+            with("float[4,3] u", "t = Transpose (w) e = MatMul (x, t) u = Mul (e, m)"),
+            vec![dequantise, dequantise, turn, turn, "Gemm", turn, "MatMul"],
+        ),
+    ] {
+        let folded = fold(&bytes);
+        assert_eq!(operators(&decode(&folded)), left);
+        assert_eq!(fold(&folded), folded);
+        assert_eq!(tensor(&decode(&bytes), "q"), tensor(&decode(&folded), "q"));
+        right(&left.join(" "), &judge(&bytes, &folded));
+    }
+}
+
 #[test]
 fn values_that_are_quantised_on_the_way_do_not_matter() {
     let text = CONV

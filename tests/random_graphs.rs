@@ -61,6 +61,13 @@ fn most_graphs_have_something_to_fold() {
 }
 
 #[test]
+fn many_shapes_are_computed() {
+    let measured = |seed: &u64| ["= Shape ", "= Reshape "].iter().all(|node| graph(*seed).contains(node));
+    let folded = (0..400).filter(measured).filter(|seed| check(*seed) > 0).count();
+    assert!(folded > 60, "{folded} of 400");
+}
+
+#[test]
 fn every_operator_occurs() {
     let mut missing: BTreeSet<&str> = bnfold::ops::OPERATORS.iter().map(|operator| operator.name).collect();
     for seed in 0..4000 {

@@ -7,7 +7,6 @@ use crate::edit::{Lowering, message};
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, Span};
 use crate::model::{NodeId, ScopeId, ScopeKind, Use};
-use crate::plan::{DraftTensor, Substitute};
 use crate::wire::Field;
 use crate::wire::splice::{Edit, Piece};
 
@@ -180,7 +179,7 @@ impl Lowering<'_, '_> {
     fn change_node(&mut self, node: NodeId, change: &NodeChange) -> Result<()> {
         let parent = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &parent)?;
-        let group = self.group(node);
+        let group = self.plan.view.draft.groups(node);
         let mut edit = |at: std::ops::Range<u64>, with: Vec<u8>| {
             let with = if with.is_empty() { vec![] } else { vec![Piece::Bytes(with)] };
             self.out.edits.push(Edit { parent: parent.clone(), at, with });
@@ -238,16 +237,6 @@ impl Lowering<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// The channels of a BatchNormalization that becomes a Conv with a group for each.
-    fn group(&self, node: NodeId) -> Option<u64> {
-        let draft = &self.plan.view.draft;
-        draft.substituted.get(&node).filter(|form| **form == Substitute::DepthwiseConv)?;
-        match draft.tensors.get(&(node, 1)) {
-            Some(DraftTensor::Dense { value, .. }) => value.dims.first().copied(),
-            _ => None,
-        }
     }
 
     /// Puts a Mul before a node that was a BatchNormalization and becomes an Add: it takes over what is read and the scale.

@@ -93,8 +93,8 @@ impl Grain {
     }
 }
 
-/// A constant that is dequantised.
-#[derive(Clone, Copy, Debug)]
+/// A constant that is dequantised and then perhaps transposed.
+#[derive(Clone, Debug)]
 pub struct Dequantised<'r> {
     /// The integers.
     pub integers: &'r Tensor,
@@ -104,18 +104,52 @@ pub struct Dequantised<'r> {
     pub zero: Option<&'r Tensor>,
     /// What shares a scale.
     pub grain: Grain,
+    /// The version of the standard operator set that dequantises.
+    pub opset: i64,
+    /// For each axis of the constant, that of the integers.
+    pub order: Vec<usize>,
+}
+
+impl Dequantised<'_> {
+    /// The element of the constant that an element of the integers becomes, both by number in rows.
+    pub fn becomes(&self, element: u64) -> u64 {
+        let dims = &self.integers.dims;
+        let mut position = vec![0; dims.len()];
+        let mut rest = element;
+        for (at, dim) in position.iter_mut().zip(dims).rev() {
+            *at = rest % (*dim).max(1);
+            rest /= (*dim).max(1);
+        }
+        let of = |list: &[u64], axis: usize| list.get(axis).copied().unwrap_or_default();
+        self.order.iter().fold(0, |number, axis| number * of(dims, *axis) + of(&position, *axis))
+    }
 }
 
 impl Recipe {
-    /// The parts of a constant that DequantizeLinear makes.
+    /// The parts of a constant that DequantizeLinear makes and Transpose may hand on.
     pub fn dequantised(&self) -> Option<Dequantised<'_>> {
-        if self.node.op_type() != "DequantizeLinear" {
-            return None;
-        }
         let input = |at: usize| self.inputs.get(at).and_then(Option::as_ref);
-        let (integers, scale) = (input(0)?, input(1)?);
-        let grain = grain(&self.node, self.opset, &integers.dims, &scale.dims)?;
-        Some(Dequantised { integers, scale, zero: input(2), grain })
+        match self.node.op_type() {
+            "DequantizeLinear" => {
+                let (integers, scale) = (input(0)?, input(1)?);
+                let grain = grain(&self.node, self.opset, &integers.dims, &scale.dims)?;
+                let order = (0..integers.dims.len()).collect();
+                Some(Dequantised { integers, scale, zero: input(2), grain, opset: self.opset, order })
+            }
+            "Transpose" => {
+                let inner = input(0)?.recipe()?.dequantised()?;
+                let stated = self.node.attribute.iter().find(|a| a.name() == "perm").map(|a| &a.ints[..]).unwrap_or_default();
+                let order = match stated {
+                    [] => inner.order.iter().rev().copied().collect(),
+                    stated => {
+                        let axis = |axis: &i64| inner.order.get(usize::try_from(*axis).ok()?).copied();
+                        stated.iter().map(axis).collect::<Option<Vec<usize>>>()?
+                    }
+                };
+                Some(Dequantised { order, ..inner })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -144,6 +178,23 @@ mod tests {
         let blocks = node(&[("axis", 2), ("block_size", 2)]);
         assert_eq!(grain(&blocks, 21, &x, &[3, 4, 3]), Some(Grain::Blocks { axis: 2, size: 2 }));
         assert_eq!(grain(&blocks, 21, &x, &[3, 4, 2]), None);
+    }
+
+    #[test]
+    fn a_transposed_element_stands_where_its_axes_are() {
+        let tensor = |dims: &[u64]| Tensor {
+            name: String::new(),
+            data_type: 3,
+            dims: dims.to_vec(),
+            payload: crate::model::Payload::Inline(vec![]),
+            home: crate::model::Home::Initializer { scope: crate::model::ScopeId(0), index: 0 },
+        };
+        let (integers, scale) = (tensor(&[2, 3, 4]), tensor(&[]));
+        let order = vec![2, 0, 1];
+        let parts = Dequantised { integers: &integers, scale: &scale, zero: None, grain: Grain::Tensor, opset: 13, order };
+        for (i, j, k) in (0..2).flat_map(|i| (0..3).flat_map(move |j| (0..4).map(move |k| (i, j, k)))) {
+            assert_eq!(parts.becomes((i * 3 + j) * 4 + k), (k * 2 + i) * 3 + j);
+        }
     }
 
     #[test]

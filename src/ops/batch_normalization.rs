@@ -163,6 +163,19 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("not-constant"),
     },
     Sample {
+        name: "in a function of which only scales leave it, different ones in two calls",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] z)
+            <float[2] s = {2, -0.5}, float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5), float[2] t = {-4, 1}, float[3,2,3,3] w = dyadic(1), float[3,2,3,3] u = dyadic(7)>
+            { y = local.f (x, s, b, m, v, w)
+              z = local.f (x, t, m, b, v, u) }
+            <opset_import: ["" : 17], domain: "local">
+            f (x, s, b, m, v, w) => (y)
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Conv <pads = [1,1,1,1]> (n, w) }"#,
+        expect: Expect::Partly { reason: "padding", left: &["f", "f"] },
+    },
+    Sample {
         name: "an operator set from the future",
         text: r#"<ir_version: 14, opset_import: ["" : 999]>
             g (float[1,2,2,2] x) => (float[1,3,2,2] y)

@@ -42,6 +42,7 @@ pub fn element(node: &NodeView<'_>, output: usize) -> Option<Element> {
         ("CastLike" | "Where", _) => of(1),
         ("Shape" | "Size" | "QuantizeLinear" | "DequantizeLinear" | "Not" | "IsNaN" | "IsInf", _) => None,
         ("Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual", _) => None,
+        ("Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "Add" | "Sub" | "Mul" | "Div", _) => of(0).or_else(|| of(1)),
         _ if find(node.op_type).is_some() || infer(node, output).is_some() => of(0),
         _ => None,
     }

@@ -48,6 +48,12 @@ impl Calls {
         Ok(Calls { by_function })
     }
 
+    /// Whether nothing is hidden of what a node is given: it stands in no function, or in one whose calls are all here.
+    pub fn see(&self, graph: &Graph<'_>, node: NodeId) -> bool {
+        let root = graph.root(graph.node(node).scope);
+        !matches!(graph.scope(root).kind, ScopeKind::Function(_)) || self.by_function.contains_key(&root)
+    }
+
     /// The functions that are called, with their calls.
     pub fn all(&self) -> impl Iterator<Item = (ScopeId, &[NodeId])> {
         self.by_function.iter().map(|(body, calls)| (*body, &calls[..]))

@@ -149,6 +149,15 @@ impl Draft {
         self.remain(graph, (site, 3), parameters, None);
     }
 
+    /// The groups of a convolution that takes a BatchNormalization's place.
+    pub fn groups(&self, site: NodeId) -> Option<u64> {
+        self.substituted.get(&site).filter(|form| **form == Substitute::DepthwiseConv)?;
+        match self.tensors.get(&(site, 1)) {
+            Some(DraftTensor::Dense { value, .. }) => value.dims.first().copied(),
+            _ => None,
+        }
+    }
+
     /// Makes of a BatchNormalization what `rest` says, which reads the first inputs alone and has none of its attributes.
     fn remain(&mut self, graph: &Graph<'_>, (site, inputs): (NodeId, usize), rest: &[Parameter], donor: Option<ValueId>) {
         for parameter in rest {

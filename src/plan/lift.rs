@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::model::{Element, Graph, NodeId, ScopeId, Use, ValueId};
 use crate::plan::calls::Calls;
+use crate::plan::choice::{Partial, Substitute};
 use crate::plan::draft::{Draft, DraftTensor, Fold};
 use crate::plan::view::View;
 
@@ -50,7 +51,27 @@ impl Lifted {
     }
 }
 
-/// A plan's constants where they stand, or the folds that not every call allows.
+/// What not every call of a function allows.
+#[derive(Clone, Debug, Default)]
+pub struct Refused {
+    /// Folds, by site.
+    pub folds: BTreeSet<NodeId>,
+    /// BatchNormalizations that would become another operator.
+    pub substitutes: BTreeSet<NodeId>,
+}
+
+impl Refused {
+    fn is_empty(&self) -> bool {
+        self.folds.is_empty() && self.substitutes.is_empty()
+    }
+
+    fn extend(&mut self, more: Refused) {
+        self.folds.extend(more.folds);
+        self.substitutes.extend(more.substitutes);
+    }
+}
+
+/// A plan's constants where they stand, or what not every call allows.
 ///
 /// `drafts` gives for a function and the number of one of its calls the draft with the arguments of that call.
 ///
@@ -59,14 +80,15 @@ impl Lifted {
 pub fn lift(
     view: &View<'_>,
     calls: &Calls,
+    partial: Partial,
     planned: &mut dyn FnMut(ScopeId, usize) -> Result<(Draft, Elements)>,
-) -> Result<std::result::Result<Lifted, BTreeSet<NodeId>>> {
+) -> Result<std::result::Result<Lifted, Refused>> {
     let (graph, draft) = (view.graph, &view.draft);
     let mut lifted = Lifted { tensors: draft.tensors.clone(), ..Lifted::default() };
-    let mut refused = BTreeSet::new();
+    let mut refused = Refused::default();
     for (function, callers) in calls.all() {
         let own = part(graph, draft, function);
-        if own.folds.is_empty() {
+        if own.folds.is_empty() && own.substituted.is_empty() {
             // Another call may allow what the first does not; one refusal is enough.
             continue;
         }
@@ -74,23 +96,16 @@ pub fn lift(
         for at in 1..callers.len() {
             all.push(planned(function, at)?);
         }
-        let before = refused.len();
+        let mut apart = Refused::default();
         for (other, _) in &all {
-            let other = part(graph, other, function);
-            if other != own {
-                let apart =
-                    |one: &[Fold], two: &[Fold]| one.iter().filter(|f| !two.contains(f)).map(|f| f.site).collect::<Vec<_>>();
-                refused.extend(apart(&own.folds, &other.folds));
-                refused.extend(apart(&other.folds, &own.folds));
-                if refused.len() == before {
-                    refused.extend(own.folds.iter().map(|f| f.site));
-                }
-            }
+            apart.extend(own.apart(&part(graph, other, function)));
         }
-        if refused.len() == before {
-            let body = Body { graph, draft, function, callers, all: &all };
-            refused.extend(body.lift(&own, &mut lifted).into_iter().flat_map(|node| own.changing(node)));
+        if apart.is_empty() {
+            let body = Body { graph, draft, function, callers, all: &all, partial };
+            let nodes = body.lift(&own, &mut lifted);
+            nodes.into_iter().for_each(|node| apart.extend(own.changing(node)));
         }
+        refused.extend(apart);
     }
     Ok(if refused.is_empty() { Ok(lifted) } else { Err(refused) })
 }
@@ -121,18 +136,49 @@ struct Part {
     operators: Vec<(NodeId, &'static str)>,
     dropped: Vec<(NodeId, Vec<&'static str>)>,
     changed: Vec<ValueId>,
+    /// With the groups of a convolution, which stand in the body.
+    substituted: Vec<(NodeId, Substitute, Option<u64>)>,
 }
 
 impl Part {
-    /// The folds that changed a node's constants.
-    fn changing(&self, node: NodeId) -> Vec<NodeId> {
-        let found: Vec<NodeId> = self.folds.iter().filter(|f| f.into.contains(&node)).map(|f| f.site).collect();
-        if found.is_empty() { self.folds.iter().map(|f| f.site).collect() } else { found }
+    /// What only one of two calls asks for; all of it where that does not tell them apart.
+    fn apart(&self, other: &Part) -> Refused {
+        if self == other {
+            return Refused::default();
+        }
+        let only = |one: &Part, two: &Part| -> Refused {
+            let folds = one.folds.iter().filter(|f| !two.folds.contains(f)).map(|f| f.site);
+            let substitutes = one.substituted.iter().filter(|s| !two.substituted.contains(s)).map(|s| s.0);
+            Refused { folds: folds.collect(), substitutes: substitutes.collect() }
+        };
+        let mut found = only(self, other);
+        found.extend(only(other, self));
+        if !found.folds.is_empty() {
+            // What folds in one call alone is a substitute in the other alone, which may be right for both.
+            found.substitutes.clear();
+        }
+        if found.is_empty() { self.all() } else { found }
+    }
+
+    /// What changed a node's constants.
+    fn changing(&self, node: NodeId) -> Refused {
+        if self.substituted.iter().any(|(site, ..)| *site == node) {
+            return Refused { substitutes: [node].into(), ..Refused::default() };
+        }
+        let by = |f: &&Fold| f.into.contains(&node) || f.partial && f.site == node;
+        let folds: BTreeSet<NodeId> = self.folds.iter().filter(by).map(|f| f.site).collect();
+        if folds.is_empty() { self.all() } else { Refused { folds, ..Refused::default() } }
+    }
+
+    fn all(&self) -> Refused {
+        let folds = self.folds.iter().map(|f| f.site).collect();
+        Refused { folds, substitutes: self.substituted.iter().map(|s| s.0).collect() }
     }
 }
 
 fn part(graph: &Graph<'_>, draft: &Draft, function: ScopeId) -> Part {
     let is = |node: NodeId| graph.root(graph.node(node).scope) == function;
+    let substituted = draft.substituted.iter().filter(|(node, _)| is(**node));
     Part {
         folds: draft.folds.iter().filter(|f| is(f.site)).cloned().collect(),
         tensors: draft.tensors.keys().filter(|(node, _)| is(*node)).copied().collect(),
@@ -140,6 +186,7 @@ fn part(graph: &Graph<'_>, draft: &Draft, function: ScopeId) -> Part {
         operators: draft.operators.iter().filter(|(node, _)| is(**node)).map(|(node, name)| (*node, *name)).collect(),
         dropped: draft.dropped.iter().filter(|(node, _)| is(**node)).map(|(node, d)| (*node, d.clone())).collect(),
         changed: draft.changed.iter().filter(|v| graph.root(graph.value(**v).scope) == function).copied().collect(),
+        substituted: substituted.map(|(node, form)| (*node, *form, draft.groups(*node))).collect(),
     }
 }
 
@@ -150,6 +197,7 @@ struct Body<'x, 'a> {
     function: ScopeId,
     callers: &'x [NodeId],
     all: &'x [(Draft, Elements)],
+    partial: Partial,
 }
 
 impl Body<'_, '_> {
@@ -163,7 +211,8 @@ impl Body<'_, '_> {
             match value.map(|v| (v, parameters.iter().position(|p| *p == v))) {
                 Some((value, Some(position))) => {
                     // A parameter that another node reads as well cannot be two things.
-                    if self.draft.uses(self.graph, value) == [Use::Node(port.0, port.1)] {
+                    let alone = self.draft.uses(self.graph, value) == [Use::Node(port.0, port.1)];
+                    if alone && (self.may_copy(own, port.0) || !self.copies(*port, position)) {
                         self.hand_over(*port, position, lifted);
                     } else {
                         refused.push(port.0);
@@ -197,6 +246,22 @@ impl Body<'_, '_> {
     fn is_made_of_parameter(&self, port: Port) -> bool {
         let parameters = &self.graph.scope(self.function).inputs;
         matches!(self.draft.tensors.get(&port), Some(DraftTensor::Dense { donor: Some(donor), .. }) if parameters.contains(donor))
+    }
+
+    /// Whether a constant of a node may be stored twice.
+    fn may_copy(&self, own: &Part, node: NodeId) -> bool {
+        self.partial != Partial::Auto || !own.folds.iter().any(|f| f.partial && f.into.contains(&node))
+    }
+
+    /// Whether what the calls give at `position` has other readers, or becomes more than one thing.
+    fn copies(&self, port: Port, position: usize) -> bool {
+        let given = |call: NodeId| self.draft.input(self.graph, call, position);
+        let same = |value: ValueId| self.callers.iter().zip(self.all).filter(move |(call, _)| given(**call) == Some(value));
+        self.callers.iter().zip(self.all).any(|(call, (draft, _))| {
+            let Some(value) = given(*call) else { return false };
+            let others = self.draft.uses(self.graph, value).len() > same(value).count();
+            others || same(value).any(|(_, (other, _))| other.tensors.get(&port) != draft.tensors.get(&port))
+        })
     }
 
     /// The constants that the calls give at `position` become what the body asks for.

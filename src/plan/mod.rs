@@ -25,7 +25,7 @@ pub use view::View;
 
 use crate::error::Result;
 use crate::law::{Law, Reason};
-use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
+use crate::model::{Graph, NodeId, ScopeId};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -86,43 +86,52 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     // The end of a LayerNormalization stays one, whatever it takes in.
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
-    let mut search = Search { choice: Choice::of(graph, options, fused)?, partial: options.partial, excluded };
+    let Options { partial, substitute, .. } = *options;
+    let choice = Choice::of(graph, options, fused)?;
+    let mut search = Search { choice, calls: &calls, partial, substitute, excluded, as_they_are: BTreeSet::new() };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
         let mut planned = |function: ScopeId, call: usize| {
             let mut other = View::new(graph, options, calls.binding(graph, Some((function, call))));
             let within = |node: &&NodeId| graph.root(graph.node(**node).scope) == function;
-            search.settle(&mut other, &candidates.iter().filter(within).copied().collect::<Vec<_>>())?;
+            let sites: Vec<NodeId> = candidates.iter().filter(within).copied().collect();
+            search.settle(&mut other, &sites)?;
+            let kept = search.stays(&other, &sites);
+            search.substitute(&mut other, &kept);
             let elements = Elements::of_function(&other, function);
             Ok((other.draft, elements))
         };
-        let left = candidates.iter().copied().filter(|site| !view.draft.is_removed(*site));
-        let kept: Vec<Stay> = left.filter_map(|site| search.stay(&view, site)).collect();
+        let kept = search.stays(&view, &candidates);
         // Before constants are handed over to calls, as those of substitutes go the same way.
-        if let Some(form) = options.substitute {
-            search.substitute(&mut view, &kept, form);
-        }
-        match lift::lift(&view, &calls, &mut planned)? {
+        search.substitute(&mut view, &kept);
+        match lift::lift(&view, &calls, partial, &mut planned)? {
             Ok(lifted) => {
                 view.check()?;
                 return Ok(Plan { view, kept, lifted });
             }
             // Each time there are more of them, so this ends.
-            Err(sites) => search.excluded.extend(sites.into_iter().map(|site| (site, Reason::FunctionParameter))),
+            Err(refused) => {
+                search.excluded.extend(refused.folds.into_iter().map(|site| (site, Reason::FunctionParameter)));
+                search.as_they_are.extend(refused.substitutes);
+            }
         }
     }
 }
 
 /// What decides where maps move.
-struct Search {
+struct Search<'c> {
     choice: Choice,
+    calls: &'c Calls,
     partial: Partial,
+    substitute: Option<Substitute>,
     /// Nodes that stay, with the reason.
     excluded: BTreeMap<NodeId, Reason>,
+    /// BatchNormalizations that no other operator takes the place of.
+    as_they_are: BTreeSet<NodeId>,
 }
 
-impl Search {
+impl Search<'_> {
     /// Records folds until nothing more moves.
     fn settle(&self, view: &mut View<'_>, candidates: &[NodeId]) -> Result<()> {
         let graph = view.graph;
@@ -160,7 +169,7 @@ impl Search {
     /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
     /// constant should be stored twice for it.
     fn scale_alone(&self, view: &View<'_>, site: NodeId) -> Option<Route> {
-        if self.partial == Partial::Never || view.draft.is_removed(site) || is_in_function(view.graph, site) {
+        if self.partial == Partial::Never || view.draft.is_removed(site) || !self.calls.see(view.graph, site) {
             return None;
         }
         let pays = |route: &Route| self.partial == Partial::Always || !route::copies(view, route);
@@ -169,13 +178,20 @@ impl Search {
     }
 
     /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
-    fn substitute(&self, view: &mut View<'_>, kept: &[Stay], form: Substitute) {
-        let graph = view.graph;
-        for stay in kept.iter().filter(|stay| self.choice.folds(stay.site) && !is_in_function(graph, stay.site)) {
-            if let Ok(parameters) = substitute::substitute(view, stay.site, form) {
-                view.draft.substitute(graph, stay.site, form, &parameters);
+    fn substitute(&self, view: &mut View<'_>, kept: &[Stay]) {
+        let (Some(form), graph) = (self.substitute, view.graph) else { return };
+        let may = |site| self.choice.folds(site) && !self.as_they_are.contains(&site) && self.calls.see(graph, site);
+        for site in kept.iter().map(|stay| stay.site).filter(|site| may(*site)) {
+            if let Ok(parameters) = substitute::substitute(view, site, form) {
+                view.draft.substitute(graph, site, form, &parameters);
             }
         }
+    }
+
+    /// The nodes of `sites` with a map that stay.
+    fn stays(&self, view: &View<'_>, sites: &[NodeId]) -> Vec<Stay> {
+        let left = sites.iter().filter(|site| !view.draft.is_removed(**site));
+        left.filter_map(|site| self.stay(view, *site)).collect()
     }
 
     /// Why a node with a map stays; `None` if it has none.
@@ -196,11 +212,6 @@ impl Search {
             _ => None,
         }
     }
-}
-
-/// Whether a node stands in the body of a function, whose constants may be another call's as well.
-fn is_in_function(graph: &Graph<'_>, node: NodeId) -> bool {
-    matches!(graph.scope(graph.root(graph.node(node).scope)).kind, ScopeKind::Function(_))
 }
 
 /// Whether a node's operator may be a map; the law decides.

@@ -26,7 +26,7 @@ pub struct Factors {
 /// The parts of a quantised weight that change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requantised {
-    /// The axis along which the scales run now, where they did not before.
+    /// The axis of the integers along which the scales run now, where they did not before.
     pub axis: Option<usize>,
     /// The scales.
     pub scale: Array,
@@ -92,15 +92,18 @@ impl Factors {
 /// # Errors
 /// The file cannot be read.
 pub fn requantised(model: &Model, recipe: &Recipe, factors: &Factors) -> Result<std::result::Result<Requantised, Reason>> {
-    let (Some(parts), dims) = (recipe.dequantised(), recipe.dims()) else { return Ok(Err(Reason::Quantised)) };
+    let Some(parts) = recipe.dequantised() else { return Ok(Err(Reason::Quantised)) };
+    let dims = &parts.integers.dims;
     let scales = parts.scale.floats(model)?;
     let zeros = parts.zero.map(|zero| zero.integers(model)).transpose()?;
     let alike = scales.iter().all(|scale| Some(scale) == scales.first())
         && zeros.iter().all(|zeros| zeros.iter().all(|zero| Some(zero) == zeros.first()));
-    let grain = match (parts.grain, &factors.vary_along(dims)[..]) {
+    let of_integers = |axis: usize| parts.order.get(axis).copied();
+    let along: Vec<usize> = factors.vary_along(recipe.dims()).into_iter().filter_map(of_integers).collect();
+    let grain = match (parts.grain, &along[..]) {
         (Grain::Blocks { .. }, _) | (_, []) => parts.grain,
         (Grain::Axis(axis), [along]) if axis == *along => parts.grain,
-        (_, [along]) if recipe.opset >= 13 && alike => Grain::Axis(*along),
+        (_, [along]) if parts.opset >= 13 && alike => Grain::Axis(*along),
         _ => return Ok(Err(Reason::QuantisationAxis)),
     };
     let (values, negative) = match rescaled(&parts, &scales, grain, dims, factors) {
@@ -130,7 +133,7 @@ fn rescaled(
     for scale in 0..grain.count(dims) {
         let mut known = None;
         for element in grain.elements_of(dims, scale) {
-            let Some(run) = channels.runs(element, 1).next() else { continue };
+            let Some(run) = channels.runs(parts.becomes(element), 1).next() else { continue };
             let factor = of(&factors.out, run.out.0) * of(&factors.input, run.input.0);
             let old = usize::try_from(parts.grain.scale_of(dims, element)).ok().and_then(|at| scales.get(at));
             let pair = (*old.ok_or(Reason::ConstantForm)?, factor);

@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         let mut symbols = 0;
         let mut view = View { graph, draft, shapes, types, extents, assume_inference, positive_scales, binding, failure };
         for (id, node) in graph.nodes.iter().enumerate() {
-            view.hand_over_shapes(node);
+            view.hand_over_facts(node);
             view.name_open(node.inputs.iter().flatten(), &mut symbols);
             if !node.standard {
                 continue;
@@ -91,11 +91,16 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Parameters of a function that a node reads have the shapes of the call's arguments. What one call's symbols say may not
+    /// Parameters of a function that a node reads have the types and shapes of the call's arguments. What one call's symbols say may not
     /// hold in another.
-    fn hand_over_shapes(&mut self, node: &Node<'_>) {
+    fn hand_over_facts(&mut self, node: &Node<'_>) {
         for value in node.inputs.iter().flatten() {
-            let shape = self.binding.argument(*value).and_then(|argument| self.shape(argument).map(Shape::without_symbols));
+            let Some(argument) = self.binding.argument(*value) else { continue };
+            let element = self.value_element(argument);
+            if let Some(known @ None) = self.types.get_mut(value.0) {
+                *known = element;
+            }
+            let shape = self.shape(argument).map(Shape::without_symbols);
             if let (Some(known @ None), Some(shape)) = (self.shapes.get_mut(value.0), shape) {
                 *known = Some(shape);
             }

@@ -2,6 +2,7 @@
 
 mod absorb;
 mod carry;
+mod measure;
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,10 @@ struct Maker {
     constants: Vec<String>,
     outputs: Vec<String>,
     count: usize,
+    /// How many nodes make integers.
+    measures: usize,
+    /// The extents of the graph's input.
+    input: Vec<usize>,
     /// The current value, its channels and its other extents.
     value: String,
     channels: usize,
@@ -54,18 +59,26 @@ impl Maker {
             return self.constant(dims, &[]);
         }
         let name = format!("k{}", self.constants.len());
+        // The integers may stand in another order of axes than the weight.
+        let turned = if self.pick(3) == 0 { self.pick(dims.len()) } else { 0 };
+        let stored = [&dims[turned..], &dims[..turned]].concat();
         let axis = self.pick(dims.len() + 1);
-        let along = dims.get(axis).map_or(String::new(), |size| format!("[{size}]"));
-        let count = dims.get(axis).copied().unwrap_or(1);
+        let along = stored.get(axis).map_or(String::new(), |size| format!("[{size}]"));
+        let count = stored.get(axis).copied().unwrap_or(1);
         let mut integers = |count: usize| (0..count).map(|_| self.pick(8).to_string()).collect::<Vec<_>>().join(", ");
         let (numbers, zeros) = (integers(dims.iter().product()), integers(count));
         let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.pick(4)])).collect();
         let zero = if self.pick(2) == 0 { format!(", {name}z") } else { String::new() };
-        self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(dims)));
+        self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(&stored)));
         self.constants.push(format!("double{along} {name}s = {{{}}}", scales.join(", ")));
         self.constants.push(format!("uint8{along} {name}z = {{{zeros}}}"));
         let axis = if along.is_empty() { String::new() } else { format!(" <axis = {axis}>") };
-        writeln!(self.nodes, "{name} = DequantizeLinear{axis} ({name}q, {name}s{zero})").unwrap();
+        let made = if turned == 0 { name.clone() } else { format!("{name}d") };
+        writeln!(self.nodes, "{made} = DequantizeLinear{axis} ({name}q, {name}s{zero})").unwrap();
+        if turned > 0 {
+            let order: Vec<usize> = (0..dims.len()).map(|at| (at + dims.len() - turned) % dims.len()).collect();
+            writeln!(self.nodes, "{name} = Transpose <perm = [{}]> ({made})", list(&order)).unwrap();
+        }
         name
     }
 
@@ -106,7 +119,7 @@ impl Maker {
 
     fn step(&mut self) {
         let x = self.value.clone();
-        match self.pick(22) {
+        match self.pick(24) {
             0 | 1 => {
                 let c = self.channels;
                 let s = self.constant(&[c], &POWERS);
@@ -144,6 +157,7 @@ impl Maker {
             20 => self.cut(&x),
             21 if self.opset >= 19 && self.spatial.len() == 2 => self.deformed(&x),
             21 => self.matrix(&x),
+            22 | 23 => self.measured(&x),
             _ if self.spatial.is_empty() => self.product(&x),
             _ => self.convolution(&x),
         }
@@ -251,6 +265,8 @@ pub fn graph(seed: u64) -> String {
         constants: vec![],
         outputs: vec![],
         count: 0,
+        measures: 0,
+        input: vec![],
         value: "x".into(),
         channels: 0,
         spatial: vec![],
@@ -258,7 +274,8 @@ pub fn graph(seed: u64) -> String {
     maker.pick(1);
     maker.channels = 1 + maker.pick(4);
     maker.spatial = [vec![], vec![4], vec![4, 2]][maker.pick(3)].clone();
-    let input = [vec![2, maker.channels], maker.spatial.clone()].concat();
+    maker.input = [vec![2, maker.channels], maker.spatial.clone()].concat();
+    let input = maker.declared();
     for _ in 0..3 + maker.pick(6) {
         maker.step();
     }
@@ -276,7 +293,6 @@ pub fn graph(seed: u64) -> String {
     let constants = if maker.constants.is_empty() { String::new() } else { format!("<{}>", maker.constants.join(",\n ")) };
     let nodes = &maker.nodes;
     format!(
-        "<ir_version: 8, opset_import: [\"\" : {opset}]>\ng (double[{}] x) => (double[] y{extra})\n{constants}\n{{ {nodes} }}",
-        list(&input)
+        "<ir_version: 8, opset_import: [\"\" : {opset}]>\ng (double[{input}] x) => (double[] y{extra})\n{constants}\n{{ {nodes} }}"
     )
 }

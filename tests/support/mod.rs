@@ -1,7 +1,7 @@
 //! What several tests need: folding in memory, evaluating by the slow reference, seeded inputs.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bnfold::model::Model;
 use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
@@ -32,9 +32,15 @@ pub fn evaluate(bytes: &[u8], inputs: &BTreeMap<String, Array>) -> BTreeMap<Stri
 
 /// Whether every value of the folded model that the original has, too, is the same in both.
 pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, after: &BTreeMap<String, Array>, place: &str) {
-    // A weight keeps its name, also where it is dequantised.
+    // A weight keeps its name, also where it is dequantised and transposed.
     let nodes = model_of(folded).graph.unwrap().node;
-    for name in nodes.iter().filter(|n| n.op_type() != "DequantizeLinear").flat_map(|n| &n.output) {
+    let mut weights = BTreeSet::new();
+    for node in &nodes {
+        if node.op_type() == "DequantizeLinear" || node.op_type() == "Transpose" && weights.contains(&node.input[0]) {
+            weights.extend(&node.output);
+        }
+    }
+    for name in nodes.iter().flat_map(|n| &n.output).filter(|name| !weights.contains(name)) {
         if let (Some(one), Some(two)) = (before.get(name), after.get(name)) {
             assert!(one == two, "`{name}` is something else in the folded model: {place}");
         }

@@ -252,10 +252,86 @@ pub(super) const QUANTISED: &[Sample] = &[
         name: "quantised and transposed",
         text: r#"<ir_version: 8, opset_import: ["" : 13]>
             g (float[2,4] x) => (float[2,3] y)
-            <int8[3,4] q = dyadic(1), float k = {0.25},
+            <int8[3,4] q = dyadic(1), float k = {0.25}, int8 z = {5},
+             float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { d = DequantizeLinear (q, k, z)
+              w = Transpose (d)
+              c = MatMul (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["DequantizeLinear", "Transpose", "Gemm"] },
+    },
+    Sample {
+        name: "quantised by channel and transposed twice, before a convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,3,2,2] y)
+            <int8[2,3,2,3] q = dyadic(1), float[3] k = positive(6), int8[3] z = {3, 0, -1},
+             float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              d = DequantizeLinear <axis = -1> (q, k, z)
+              t = Transpose <perm = [3,0,1,2]> (d)
+              w = Transpose <perm = [2,0,1,3]> (t)
+              y = Conv (n, w) }"#,
+        expect: Expect::Folded { left: &["DequantizeLinear", "Transpose", "Transpose", "Conv"] },
+    },
+    Sample {
+        name: "quantised by channel and transposed to another axis",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,3,3] x) => (float[1,3,2,2] y)
+            <int8[2,3,2,3] q = dyadic(1), float[3] k = {0.5, 0.25, 0.5}, int8[3] z = {3, 0, -1},
+             float[3] s = {1, 2, 4}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 1, 1}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              d = DequantizeLinear <axis = 1> (q, k, z)
+              t = Transpose <perm = [3,0,1,2]> (d)
+              w = Transpose <perm = [2,0,1,3]> (t)
+              y = Conv (n, w) }"#,
+        expect: Expect::Kept("quantisation-axis"),
+    },
+    Sample {
+        name: "quantised in blocks and transposed",
+        text: r#"<ir_version: 10, opset_import: ["" : 21]>
+            g (float[2,3] x) => (float[2,5] y)
+            <int8[5,3] q = dyadic(1), float[3,3] k = positive(6), int8[3,3] z = dyadic(8),
+             float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              d = DequantizeLinear <axis = 0, block_size = 2> (q, k, z)
+              w = Transpose <perm = [1,0]> (d)
+              y = MatMul (n, w) }"#,
+        expect: Expect::Folded { left: &["DequantizeLinear", "Transpose", "Gemm"] },
+    },
+    Sample {
+        name: "quantised and transposed for two operators that differ, and read as it was",
+        text: r#"<ir_version: 8, opset_import: ["" : 13]>
+            g (float[2,4] x) => (float[2,3] y, float[2,3] u, float[3,4] p)
+            <int8[3,4] q = dyadic(1), float k = {0.25}, int8 z = {1},
+             float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3] r = positive(9)>
+            { d = DequantizeLinear (q, k, z)
+              w = Transpose (d)
+              c = MatMul (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)
+              e = MatMul (x, w)
+              u = Mul (e, r)
+              p = Neg (d) }"#,
+        expect: Expect::Folded {
+            left: &[
+                "DequantizeLinear",
+                "DequantizeLinear",
+                "DequantizeLinear",
+                "Transpose",
+                "Transpose",
+                "Gemm",
+                "MatMul",
+                "Neg",
+            ],
+        },
+    },
+    Sample {
+        name: "quantised and reshaped",
+        text: r#"<ir_version: 8, opset_import: ["" : 13]>
+            g (float[2,4] x) => (float[2,3] y)
+            <int8[2,6] q = dyadic(1), float k = {0.25}, int64[2] shape = {4, 3},
              float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
             { d = DequantizeLinear (q, k)
-              w = Transpose (d)
+              w = Reshape (d, shape)
               c = MatMul (x, w)
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("quantised"),

@@ -1,17 +1,17 @@
 //! Where the scales and zero points of quantised weights go. The integers stay where they are.
 //!
 //! A node that dequantises for the changed inputs alone takes the new scales in; beside one with other readers stands a copy
-//! that reads the same integers.
+//! that reads the same integers, and beside what hands the numbers on to the changed inputs and to others stands one, too.
 
 use std::borrow::Cow;
 
 use super::{Fresh, Place, Reader, Settler, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::Array;
-use crate::model::{NodeId, ScopeId, TensorId};
+use crate::model::{Home, NodeId, ScopeId, TensorId};
 use crate::plan::{DraftTensor, Factors, Zeros, requantised};
 
-/// A node that dequantises by other scales than before.
+/// A node that dequantises by other scales than before, or that hands on what such a node makes.
 pub(in crate::edit) struct Dequantiser {
     /// The node in the file.
     pub node: NodeId,
@@ -46,6 +46,8 @@ pub(super) struct Weight {
     tensor: TensorId,
     /// The node that dequantises it.
     node: NodeId,
+    /// The nodes that hand the numbers on, one after the other.
+    through: Vec<NodeId>,
     factors: Factors,
 }
 
@@ -57,10 +59,27 @@ impl<'p> Settler<'p, '_> {
         let (tensor, _) = self.graph().constant(self.draft().input(self.graph(), node, input)?).ok()?;
         let stored = self.graph().tensor(tensor);
         stored.recipe()?.dequantised()?;
-        match stored.home {
-            crate::model::Home::Computed { node } => Some(Weight { tensor, node, factors: Factors::of(axes, Some(content)) }),
-            _ => None,
+        let factors = Factors::of(axes, Some(content));
+        let (mut stored, mut through) = (stored, vec![]);
+        loop {
+            let Home::Computed { node } = stored.home else { return None };
+            if stored.recipe()?.node.op_type() == "DequantizeLinear" {
+                through.reverse();
+                return Some(Weight { tensor, node, through, factors });
+            }
+            through.push(node);
+            let value = self.graph().node(node).inputs.first().copied().flatten()?;
+            stored = self.graph().tensor(self.graph().constant(value).ok()?.0);
         }
+    }
+
+    /// How many of the nodes that hand a weight on must be copied with the one that dequantises it: those up to the last whose
+    /// numbers have other readers; `None` if even that one makes them for the changed inputs alone.
+    fn shared(&self, weight: &Weight, readers: &[Reader]) -> Option<usize> {
+        if self.owned(readers).is_none() {
+            return Some(weight.through.len());
+        }
+        (0..weight.through.len()).rev().find(|at| self.owned(&[(weight.through[*at], 0)]).is_none())
     }
 
     /// Gives a quantised weight its new scales.
@@ -71,7 +90,7 @@ impl<'p> Settler<'p, '_> {
         let made = requantised(graph.model, recipe, &weight.factors)?.map_err(|_| lost())?;
         let (node, axis) = (weight.node, made.axis.map(|axis| axis as u64));
         let zeros = made.zeros.and_then(|zeros| self.zero_points(weight, zeros));
-        if self.owned(&readers).is_some() {
+        let Some(copied) = self.shared(weight, &readers) else {
             let scale = DraftTensor::Dense { value: made.scale, donor: None };
             self.in_place_or(Cow::Owned(scale), vec![(node, 1)], fresh);
             if let Some(name) = zeros {
@@ -80,13 +99,16 @@ impl<'p> Settler<'p, '_> {
             }
             self.out.dequantisers.push(Dequantiser { node, axis, copy: None });
             return Ok(());
-        }
+        };
+        let (copied, behind) = weight.through.split_at(copied);
+        let readers = behind.first().map_or(readers, |next| vec![(*next, 0)]);
         self.leave(&readers);
         let first = *readers.first().ok_or_else(lost)?;
         let output = self.reserve(self.new_name(first));
-        for reader in &readers {
-            self.out.reads.insert(*reader, output.clone());
+        for reader in readers {
+            self.out.reads.insert(reader, output.clone());
         }
+        let output = self.hand_on(copied, output);
         let mut inputs: Vec<String> = graph.node(node).proto.input.clone();
         let scale = self.new_scale(weight, made.scale).ok_or_else(lost)?;
         for (input, name) in [Some(scale), zeros].into_iter().enumerate().filter_map(|(at, name)| Some((at + 1, name?))) {
@@ -99,6 +121,17 @@ impl<'p> Settler<'p, '_> {
         self.donated.extend(shared.filter_map(|(_, value)| *value));
         self.out.dequantisers.push(Dequantiser { node, axis, copy: Some(DequantiserCopy { inputs, output }) });
         Ok(())
+    }
+
+    /// Copies of nodes that hand numbers on, of which the last makes `output`. Returns the name of what the first reads.
+    fn hand_on(&mut self, nodes: &[NodeId], output: String) -> String {
+        nodes.iter().rev().fold(output, |output, node| {
+            let read = self.graph().node(*node).proto.input.first().map_or("", String::as_str);
+            let input = self.reserve(self.unlike_any(&format!("{read}_folded")));
+            let copy = DequantiserCopy { inputs: vec![input.clone()], output };
+            self.out.dequantisers.push(Dequantiser { node: *node, axis: None, copy: Some(copy) });
+            input
+        })
     }
 
     /// The scales of a copy as a new constant. Returns its name.
