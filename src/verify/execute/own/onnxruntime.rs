@@ -15,7 +15,6 @@ use prost::Message as _;
 
 use super::super::array::{Array, Data};
 use super::super::bind::InputSpec;
-use super::super::load::load;
 use super::super::prepare::declared;
 use super::{CouldNotRun, InEngine};
 use crate::onnx::ModelProto;
@@ -67,7 +66,7 @@ impl Session {
             let session = builder.commit_from_file(path).map_err(gave_up)?;
             return Ok(Session { session, signature });
         }
-        let model = load(side)?;
+        let model = super::super::load::load(side)?;
         let signature = signature(&model);
         let bytes = model.encode_to_vec();
         drop(model);
