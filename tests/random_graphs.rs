@@ -60,6 +60,14 @@ fn most_graphs_have_something_to_fold() {
     assert!(folded > 120, "{folded} of 200");
 }
 
+/// Graphs that were folded further by a second fold.
+#[test]
+fn what_was_folded_further_once_is_not_again() {
+    for seed in [6_104_975_870_609_356_023] {
+        check(seed);
+    }
+}
+
 #[test]
 fn many_shapes_are_computed() {
     let measured = |seed: &u64| ["= Shape ", "= Reshape "].iter().all(|node| graph(*seed).contains(node));

@@ -6,8 +6,8 @@
 mod judged;
 
 use bnfold::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
-use bnfold::verify::{Outcome, Verdict};
-use judged::{change, decode, fold, inexact, judge, maker, right};
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use judged::{change, decode, fold, inexact, judge, judge_with, maker, right};
 use prost::Message as _;
 
 fn model(body: &str) -> Vec<u8> {
@@ -125,13 +125,12 @@ const FLAT: &str = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s =
 
 #[test]
 fn flatten_may_be_a_reshape_to_the_same_sizes() {
-    let text = String::from_utf8_lossy(FLAT.as_bytes()).into_owned();
     let before = inexact(&format!(
         r#"<ir_version: 8, opset_import: ["" : 17]>
         flat (float[2,4,3,3] x) => (float[N,C,H,W] y)
         <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
          float[4] v = fill(0.9), int64[1] two = {{2}}>
-        {{ {text} }}"#
+        {{ {FLAT} }}"#
     ));
     let reshaped = |sizes: &[i64]| {
         judged(&before, |graph| {
@@ -139,18 +138,36 @@ fn flatten_may_be_a_reshape_to_the_same_sizes() {
             *maker(graph, "f") = node("Reshape", &["s", "sizes"], "f");
         })
     };
-    for sizes in [[0, 36], [0, -1], [2, -1]] {
-        if sizes[0] == 0 {
-            right("the same sizes", &reshaped(&sizes));
-        } else {
-            differs("a fixed number of samples", &reshaped(&sizes));
-        }
+    for sizes in [[0, 36], [0, -1]] {
+        right("the same sizes", &reshaped(&sizes));
     }
-    for sizes in [&[-1, 36][..], &[36, 2], &[0, 2, 18], &[1, 72]] {
+    for sizes in [&[2, -1][..], &[-1, 36], &[36, 2], &[0, 2, 18], &[1, 72]] {
         differs("other sizes", &reshaped(sizes));
     }
     // It cannot be computed at all.
     assert!(!matches!(reshaped(&[0, 35]).outcome, Outcome::Equal | Outcome::EqualWithinRounding));
+}
+
+#[test]
+fn a_size_may_be_fixed_only_where_no_other_could_be_taken_in() {
+    let text = |behind: &str, sizes: &str| {
+        let reshape = if sizes.is_empty() { "f = Flatten (s)".to_owned() } else { "f = Reshape (s, sizes)".to_owned() };
+        let sizes = if sizes.is_empty() { "0, -1" } else { sizes };
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            flat (float[N,4,H,W] x) => (float[N,C] y)
+            <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
+             float[4] v = fill(0.9), float[36,5] p = fill(0.1), int64[2] sizes = {{{sizes}}}>
+            {{ c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s = Sigmoid (n)  {reshape}  {behind} }}"#
+        ))
+    };
+    let options = judged::options();
+    let options = VerifyOptions { shapes: vec![("x".to_owned(), vec![1, 4, 3, 3])], tier: Tier::Own, ..options };
+    let judge = |behind: &str, sizes: &str| judge_with(&text(behind, ""), &fold(&text(behind, sizes)), &options);
+    right("a product demands it", &judge("y = MatMul (f, p)", "0, 36"));
+    right("open as it was", &judge("y = Relu (f)", "0, -1"));
+    differs("nothing demands it", &judge("y = Relu (f)", "0, 36"));
+    differs("one sample", &judge("y = MatMul (f, p)", "1, -1"));
 }
 
 #[test]
@@ -190,6 +207,22 @@ fn automatic_pads_may_be_the_pads_that_they_are() {
     for wrong in [[1, 1, 1, 0], [0, 0, 1, 1], [1, 0, 1, 2], [0, 0, 0, 0]] {
         differs("other pads", &with(&wrong));
     }
+}
+
+#[test]
+fn what_a_file_remarks_about_sizes_in_between_says_nothing() {
+    let text = |pads: &str, info: &str| {
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            padded (float[2,3,7,6] x) => (float[N,C,H,W] y) <float[4,3,3,3] w = fill(0.3), float[4] g = fill(1.2),
+             float[4] b = fill(0.4), float[4] m = fill(-0.2), float[4] v = fill(0.9){info}>
+            {{ r = Relu (x)  c = Conv <strides = [2, 2], {pads}> (r, w)  y = BatchNormalization (c, g, b, m, v) }}"#
+        ))
+    };
+    // Of eight rows and seven columns these are the pads, but there are seven and six.
+    let stated = text("pads = [0, 1, 1, 1]", "");
+    let remarked = text("auto_pad = \"SAME_UPPER\"", ", float[2,3,8,7] r");
+    differs("a remark that is wrong", &judge(&stated, &fold(&remarked)));
 }
 
 #[test]

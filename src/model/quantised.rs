@@ -91,6 +91,13 @@ impl Grain {
         };
         (0..count).map(move |at| first + at * inner)
     }
+
+    /// All elements at position `scale` of the axis.
+    pub fn members(self, dims: &[u64], scale: u64) -> Box<dyn Iterator<Item = u64>> {
+        let (inner, extent) = self.around(dims);
+        let outer = dims.iter().product::<u64>() / (inner * extent).max(1);
+        Box::new((0..outer).flat_map(move |before| (0..inner).map(move |behind| (before * extent + scale) * inner + behind)))
+    }
 }
 
 /// A constant that is dequantised and then perhaps transposed.
@@ -212,6 +219,9 @@ mod tests {
                 }
             }
         }
+        assert!(
+            (0..5).all(|at| (0..30).filter(|e| Grain::Axis(1).scale_of(&dims, *e) == at).eq(Grain::Axis(1).members(&dims, at)))
+        );
         for grain in [Grain::Tensor, Grain::Axis(1), blocks] {
             for scale in 0..grain.count(&dims) {
                 assert!(grain.elements_of(&dims, scale).all(|element| grain.scale_of(&dims, element) == scale));

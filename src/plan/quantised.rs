@@ -96,14 +96,18 @@ pub fn requantised(model: &Model, recipe: &Recipe, factors: &Factors) -> Result<
     let dims = &parts.integers.dims;
     let scales = parts.scale.floats(model)?;
     let zeros = parts.zero.map(|zero| zero.integers(model)).transpose()?;
-    let alike = scales.iter().all(|scale| Some(scale) == scales.first())
-        && zeros.iter().all(|zeros| zeros.iter().all(|zero| Some(zero) == zeros.first()));
+    let alike = scales.iter().all(|scale| Some(scale) == scales.first());
+    // Along another axis than before zero points are repeated.
+    let may_turn = parts.opset >= 13 && zeros.iter().all(|zeros| zeros.iter().all(|zero| Some(zero) == zeros.first()));
     let of_integers = |axis: usize| parts.order.get(axis).copied();
     let along: Vec<usize> = factors.vary_along(recipe.dims()).into_iter().filter_map(of_integers).collect();
     let grain = match (parts.grain, &along[..]) {
         (Grain::Blocks { .. }, _) | (_, []) => parts.grain,
         (Grain::Axis(axis), [along]) if axis == *along => parts.grain,
-        (_, [along]) if parts.opset >= 13 && alike => Grain::Axis(*along),
+        (_, [along]) if may_turn && alike => Grain::Axis(*along),
+        // Factors along the axis of the scales may make them all the same.
+        (Grain::Axis(axis), [one, two]) if may_turn && axis == *one => Grain::Axis(*two),
+        (Grain::Axis(axis), [one, two]) if may_turn && axis == *two => Grain::Axis(*one),
         _ => return Ok(Err(Reason::QuantisationAxis)),
     };
     let (values, negative) = match rescaled(&parts, &scales, grain, dims, factors) {
@@ -130,14 +134,18 @@ fn rescaled(
     let channels = Channels::new(&factors.axes);
     let of = |factors: &[f64], channel: usize| factors.get(channel).copied().unwrap_or(1.0);
     let (mut values, mut negative) = (Vec::new(), false);
+    // Scales that turn to another axis must be the same for all elements, not for one of each channel alone.
+    let turns = matches!((grain, parts.grain), (Grain::Axis(new), Grain::Axis(old)) if new != old);
     for scale in 0..grain.count(dims) {
-        let mut known = None;
-        for element in grain.elements_of(dims, scale) {
+        let mut known: Option<(f64, f64)> = None;
+        let elements = if turns { grain.members(dims, scale) } else { Box::new(grain.elements_of(dims, scale)) };
+        for element in elements {
             let Some(run) = channels.runs(parts.becomes(element), 1).next() else { continue };
             let factor = of(&factors.out, run.out.0) * of(&factors.input, run.input.0);
             let old = usize::try_from(parts.grain.scale_of(dims, element)).ok().and_then(|at| scales.get(at));
-            let pair = (*old.ok_or(Reason::ConstantForm)?, factor);
-            if *known.get_or_insert(pair) != pair {
+            let (old, factor) = (*old.ok_or(Reason::ConstantForm)?, factor);
+            let (first, other) = *known.get_or_insert((old, factor));
+            if first * other != old * factor {
                 return Err(Reason::QuantisationAxis);
             }
         }

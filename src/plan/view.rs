@@ -91,8 +91,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Parameters of a function that a node reads have the types and shapes of the call's arguments. What one call's symbols say may not
-    /// hold in another.
+    /// Parameters of a function that a node reads have the types and shapes of the call's arguments. What one call's symbols say
+    /// may not hold in another.
     fn hand_over_facts(&mut self, node: &Node<'_>) {
         for value in node.inputs.iter().flatten() {
             let Some(argument) = self.binding.argument(*value) else { continue };

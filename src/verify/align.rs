@@ -80,7 +80,7 @@ struct Aligner<'x, 'm> {
 fn alive(graph: &Graph<'_>) -> BTreeSet<NodeId> {
     let maker = |value: ValueId| if let Origin::Node(node, _) = graph.value(value).origin { Some(node) } else { None };
     let is_read = |node: &NodeId| {
-        // A graph in a node reads from outside, and an annotation is told to others.
+        // By an output of a graph, or by an annotation.
         let named = |value: &ValueId| graph.value(*value).uses.iter().any(|user| !matches!(user, Use::Node(..)));
         graph.node(*node).outputs.iter().flatten().any(named)
     };
@@ -311,14 +311,12 @@ fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
 
 /// Whether the outputs of two nodes have the same names; one that nobody reads need not stand in the other.
 fn same_outputs(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> bool {
-    let outputs = |(graph, node): (&Graph<'_>, NodeId)| {
-        let all = graph.node(node).outputs.iter();
-        all.map(|value| value.map(|v| (graph.value(v).name.to_owned(), graph.value(v).uses.is_empty()))).collect::<Vec<_>>()
-    };
-    let (one, two) = (outputs(a), outputs(b));
-    (0..one.len().max(two.len())).all(|index| match (one.get(index).cloned().flatten(), two.get(index).cloned().flatten()) {
-        (Some((x, _)), Some((y, _))) => x == y,
-        (Some((_, unread)), None) | (None, Some((_, unread))) => unread,
+    let (one, two) = (&a.0.node(a.1).outputs, &b.0.node(b.1).outputs);
+    let output = |all: &[Option<ValueId>], index: usize| all.get(index).copied().flatten();
+    (0..one.len().max(two.len())).all(|index| match (output(one, index), output(two, index)) {
+        (Some(x), Some(y)) => a.0.value(x).name == b.0.value(y).name,
+        (Some(alone), None) => a.0.value(alone).uses.is_empty(),
+        (None, Some(alone)) => b.0.value(alone).uses.is_empty(),
         (None, None) => true,
     })
 }

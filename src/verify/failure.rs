@@ -37,19 +37,23 @@ pub const FILES: [&str; 4] = ["before.onnx", "after.onnx", "input.npz", "README.
 /// A file cannot be read or written; the place has a form that cannot be cut out.
 pub fn save(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOptions, folder: &Path) -> Result<Option<String>> {
     let Some(site) = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs) else { return Ok(None) };
-    let Files { sides, models, found } = files::compare(before, after, options)?;
-    let (a, b) = files::graphs(&sides, &models, options)?;
+    files::compare(before, after, options, |files| cut(files, verdict.tier, site, options, folder)).map(Some)
+}
+
+/// Cuts a site out. Returns its value.
+fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions, folder: &Path) -> Result<String> {
+    let Files { graphs: (a, b), found, .. } = files;
     let legal = found.sites.into_iter().map(|(legal, _)| legal).find(|legal| is(legal, site));
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
     let Some(legal) = legal else { return Err(refuse("it was not found again".to_owned())) };
-    let other = (&b, &legal.forms.1[..]);
-    let shapes = layouts(&a, &legal.forms.0, &legal.region.outputs, &BTreeMap::new(), other)?.map_err(refuse)?.0;
+    let other = (b, &legal.forms.1[..]);
+    let shapes = layouts(a, &legal.forms.0, &legal.region.outputs, &BTreeMap::new(), other)?.map_err(refuse)?.0;
     let shapes: BTreeMap<String, Vec<usize>> = shapes.into_iter().map(|(name, layout)| (name, layout.dims)).collect();
-    let element = first_type(&a, &legal.forms.0).ok_or_else(|| refuse("it has no constants".to_owned()))?;
+    let element = first_type(a, &legal.forms.0).ok_or_else(|| refuse("it has no constants".to_owned()))?;
     let same = legal.region.outputs_after.iter().cloned().zip(legal.region.outputs.iter().cloned()).collect();
     let cut = Cut { shapes: &shapes, element, outputs: &legal.region.outputs };
-    let ours = cut.side(&a, &legal.region.before, &BTreeMap::new())?;
-    let theirs = cut.side(&b, &legal.region.after, &same)?;
+    let ours = cut.side(a, &legal.region.before, &BTreeMap::new())?;
+    let theirs = cut.side(b, &legal.region.after, &same)?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(|e| Error::io("cannot write", e).file(&path))
@@ -60,8 +64,8 @@ pub fn save(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOpti
     write(second, &theirs.encode_to_vec())?;
     let path = folder.join(inputs);
     numbers(&path, &shapes, options.seed).map_err(|e| Error::io("cannot write", e).file(&path))?;
-    write(readme, described(site, verdict.tier).as_bytes())?;
-    Ok(Some(site.value.clone()))
+    write(readme, described(site, tier).as_bytes())?;
+    Ok(site.value.clone())
 }
 
 /// The words of the command that judges what was saved, without the program.

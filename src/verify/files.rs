@@ -10,11 +10,11 @@ use crate::error::Result;
 use crate::model::{Graph, Model};
 
 /// Two files and what was found.
-pub(super) struct Files {
+pub(super) struct Files<'x, 'm> {
     /// The files, in the words in which they were found to agree best.
-    pub sides: (Side, Side),
-    /// The same, open.
-    pub models: (Model, Model),
+    pub sides: &'x (Side, Side),
+    /// Their graphs.
+    pub graphs: (&'x Graph<'m>, &'x Graph<'m>),
     /// What was found.
     pub found: Found,
 }
@@ -37,48 +37,37 @@ impl Found {
 }
 
 /// Opens two files and compares them, first as they stand, and if they differ then in other words, if there are some in which
-/// less differs.
+/// less differs. Hands what was found on.
 ///
 /// # Errors
-/// A file that cannot be read, a value to be told of that neither file has.
-pub(super) fn compare(before: &Path, after: &Path, options: &VerifyOptions) -> Result<Files> {
+/// A file that cannot be read, a value to be told of that neither file has; and those of `then`.
+pub(super) fn compare<T>(
+    before: &Path,
+    after: &Path,
+    options: &VerifyOptions,
+    then: impl FnOnce(Files<'_, '_>) -> Result<T>,
+) -> Result<T> {
     let sides = (Side::of(before), Side { moved: options.moved_sides.clone(), ..Side::of(after) });
     let models = (sides.0.open()?, sides.1.open()?);
-    let (found, words) = {
-        let (a, b) = graphs(&sides, &models, options)?;
-        taps::check(&options.taps, &a, &b)?;
-        let found = judged((&a, &b), options)?;
-        let words = if found.wrong() > 0 { Some(wording::between(&a, &b, &options.taps)?) } else { None };
-        (found, words)
-    };
-    let files = Files { sides, models, found };
-    match words.filter(|(one, two)| !one.is_empty() || !two.is_empty()) {
-        Some(words) => reworded(files, words, options),
-        None => Ok(files),
+    let (a, b) = graphs(&sides, &models, options)?;
+    taps::check(&options.taps, &a, &b)?;
+    let found = judged((&a, &b), options)?;
+    if found.wrong() > 0 {
+        let words = wording::between(&a, &b, &options.taps)?;
+        let reworded = (Side { wording: words.0, ..sides.0.clone() }, Side { wording: words.1, ..sides.1.clone() });
+        if reworded != sides {
+            let models = (reworded.0.open()?, reworded.1.open()?);
+            let (a, b) = graphs(&reworded, &models, options)?;
+            let better = judged((&a, &b), options)?;
+            if better.wrong() < found.wrong() {
+                return then(Files { sides: &reworded, graphs: (&a, &b), found: better });
+            }
+        }
     }
+    then(Files { sides: &sides, graphs: (&a, &b), found })
 }
 
-/// The files in other words, if less differs with them.
-fn reworded(files: Files, words: (wording::Wording, wording::Wording), options: &VerifyOptions) -> Result<Files> {
-    let (one, two) = files.sides.clone();
-    let sides = (Side { wording: words.0, ..one }, Side { wording: words.1, ..two });
-    let models = (sides.0.open()?, sides.1.open()?);
-    let found = {
-        let (a, b) = graphs(&sides, &models, options)?;
-        judged((&a, &b), options)?
-    };
-    Ok(if found.wrong() < files.found.wrong() { Files { sides, models, found } } else { files })
-}
-
-/// The graphs of both models, as these options read them.
-///
-/// # Errors
-/// As [`Graph::build`].
-pub(super) fn graphs<'m>(
-    sides: &(Side, Side),
-    models: &'m (Model, Model),
-    options: &VerifyOptions,
-) -> Result<(Graph<'m>, Graph<'m>)> {
+fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &VerifyOptions) -> Result<(Graph<'m>, Graph<'m>)> {
     let graph = |model: &'m Model, side: &Side| options.graph(model).map_err(|e| e.file(&side.file));
     Ok((graph(&models.0, &sides.0)?, graph(&models.1, &sides.1)?))
 }

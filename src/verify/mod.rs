@@ -124,14 +124,17 @@ impl Default for VerifyOptions {
 /// # Errors
 /// A file that cannot be read. That models differ or cannot be run is no error but the answer.
 pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Result<Verdict> {
-    let Files { sides, models, found } = files::compare(before, after, options)?;
-    let (a, b) = files::graphs(&sides, &models, options)?;
+    files::compare(before, after, options, |files| judge(files, options))
+}
+
+fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict> {
+    let Files { sides, graphs: (a, b), found } = files;
     let Found { differences, unjudged, mut sites } = found;
     let mut verdict = Verdict {
         outcome: Outcome::Equal,
         tier: options.tier,
         rounded_once: None,
-        sites: unjudged.iter().map(|(region, why)| compose::unjudged(&a, &b, region, why)).collect(),
+        sites: unjudged.iter().map(|(region, why)| compose::unjudged(a, b, region, why)).collect(),
         differences,
         execution: Execution::NotNeeded,
         own_type: vec![],
@@ -143,9 +146,9 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
         _ => None,
     };
     match reason {
-        Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((&a, &b), s, reason))),
+        Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((a, b), s, reason))),
         None if sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (&a, &b), &mut sites, &sides, options)?,
+        None => compose::executed(&mut verdict, (a, b), &mut sites, sides, options)?,
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;

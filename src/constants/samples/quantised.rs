@@ -249,6 +249,18 @@ pub(super) const QUANTISED: &[Sample] = &[
         expect: Expect::Kept("overridable"),
     },
     Sample {
+        name: "scales by channel that a map behind makes equal, before one ahead",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3] x) => (float[2,3] y)
+            <int8[3,3] q = dyadic(1), float[3] k = {0.5, 0.25, 1}, int8[3] z = {2, 2, 2},
+             float[3] s = {2, 4, 1}, float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = {1, 1, 1}, float[3] r = positive(6)>
+            { n = BatchNormalization <epsilon = 0.0> (x, r, b, m, v)
+              d = DequantizeLinear <axis = 1> (q, k, z)
+              c = MatMul (n, d)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["DequantizeLinear", "Gemm"] },
+    },
+    Sample {
         name: "quantised and transposed",
         text: r#"<ir_version: 8, opset_import: ["" : 13]>
             g (float[2,4] x) => (float[2,3] y)

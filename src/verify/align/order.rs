@@ -1,8 +1,9 @@
 //! Flatten and Reshape in each other's words: both hand the same elements on in the same order, and differ in the sizes that
 //! they give them alone.
 
+use super::declared::fixed_inputs;
 use crate::error::{ErrorKind, Result};
-use crate::model::{Graph, NodeId, ValueId};
+use crate::model::{Graph, NodeId, ScopeId, Use, ValueId};
 use crate::verify::constants;
 
 /// A size of what comes out.
@@ -16,7 +17,7 @@ enum Size {
     Rest,
 }
 
-/// What two such nodes read, if whenever both can be computed they make the same; `None` if they are no such nodes or may not.
+/// What two such nodes read, if the second makes what the first does; `None` if they are no such nodes or it may not.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -29,10 +30,36 @@ pub(super) fn same(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<O
     let (Some(x), Some(y), Some(one), Some(two)) = (read(a), read(b), sizes(a)?, sizes(b)?) else { return Ok(None) };
     let alike = one.len() == two.len() && {
         let other: Vec<(Size, Size)> = one.into_iter().zip(two).filter(|(one, two)| one != two).collect();
-        // With one size open on one side, the number of elements says what it is.
-        other.len() <= 1 && other.iter().all(|(one, two)| *one == Size::Rest || *two == Size::Rest)
+        match other[..] {
+            [] => true,
+            // The number of elements says what is left.
+            [(_, Size::Rest)] => true,
+            [(Size::Rest, Size::Fixed(size))] => fixed_inputs(a.0, ScopeId(0)) || is_demanded(a, size),
+            _ => false,
+        }
     };
     Ok((alike && a.0.constant(x).is_err() && b.0.constant(y).is_err()).then_some((x, y)))
+}
+
+/// Whether a reader can take in what a node makes only if its last axis has this size: a product with a constant of so many rows.
+/// Where nothing demands it, a size that is fixed in the second file alone fails for inputs that the first can take.
+fn is_demanded((graph, id): (&Graph<'_>, NodeId), size: u64) -> bool {
+    let made = graph.node(id).outputs.first().copied().flatten();
+    made.is_some_and(|value| {
+        graph.value(value).uses.iter().any(|user| {
+            let Use::Node(reader, 0) = user else { return false };
+            let reader = graph.node(*reader);
+            let is_set = |name: &str| reader.proto.attribute.iter().any(|a| a.name() == name && a.i() != 0);
+            let weight = reader.inputs.get(1).copied().flatten().and_then(|weight| graph.constant(weight).ok());
+            let rows = usize::from(is_set("transB"));
+            matches!(reader.proto.op_type(), "Gemm" | "MatMul")
+                && reader.standard
+                && !is_set("transA")
+                && weight.is_some_and(|(weight, _)| {
+                    matches!(graph.tensor(weight).dims[..], [_, _]) && graph.tensor(weight).dims.get(rows) == Some(&size)
+                })
+        })
+    })
 }
 
 /// The sizes that a node gives, if they do not depend on the number of axes of its input (ONNX Flatten 1 and Reshape 5 on).

@@ -12,7 +12,7 @@ const SMALL: u64 = 256;
 
 /// What a node is but for the names of values. Values are numbered as `N` does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shape<N> {
+pub(super) struct Kind<N> {
     operator: String,
     attributes: BTreeSet<Vec<u8>>,
     inputs: Vec<Input<N>>,
@@ -26,13 +26,13 @@ pub(super) enum Input<N> {
     Open,
     /// A value.
     Value(N),
-    /// A constant: type, shape and bits.
+    /// A constant: type, dimensions and bits.
     Constant(i32, Vec<u64>, Vec<u64>),
 }
 
-impl<N: Clone> Shape<N> {
+impl<N: Clone> Kind<N> {
     /// The same with values numbered otherwise; `None` if one has no number.
-    pub(super) fn renumbered<M>(&self, number: impl Fn(&N) -> Option<M>) -> Option<Shape<M>> {
+    pub(super) fn renumbered<M>(&self, number: impl Fn(&N) -> Option<M>) -> Option<Kind<M>> {
         let inputs = self.inputs.iter().map(|input| {
             Some(match input {
                 Input::Open => Input::Open,
@@ -41,7 +41,7 @@ impl<N: Clone> Shape<N> {
             })
         });
         let inputs = inputs.collect::<Option<_>>()?;
-        Some(Shape { operator: self.operator.clone(), attributes: self.attributes.clone(), inputs, outputs: self.outputs })
+        Some(Kind { operator: self.operator.clone(), attributes: self.attributes.clone(), inputs, outputs: self.outputs })
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Classes {
     /// By value: the first of its class.
     first: BTreeMap<ValueId, ValueId>,
     /// By node of the main graph: what it is; absent for nodes that may compute something else each time or read large constants.
-    pub(super) shapes: BTreeMap<NodeId, Shape<ValueId>>,
+    pub(super) kinds: BTreeMap<NodeId, Kind<ValueId>>,
 }
 
 impl Classes {
@@ -72,26 +72,26 @@ impl Classes {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn number(graph: &Graph<'_>) -> Result<Classes> {
-    let mut classes = Classes { first: BTreeMap::new(), shapes: BTreeMap::new() };
-    let mut known: BTreeMap<Shape<ValueId>, NodeId> = BTreeMap::new();
+    let mut classes = Classes { first: BTreeMap::new(), kinds: BTreeMap::new() };
+    let mut known: BTreeMap<Kind<ValueId>, NodeId> = BTreeMap::new();
     for id in &graph.scope(ScopeId(0)).nodes {
         let node = graph.node(*id);
         if is_constant_node(graph, node) {
             continue;
         }
-        let Some(shape) = shape(graph, node)?.and_then(|shape| shape.renumbered(|value| Some(classes.of(*value)))) else {
+        let Some(kind) = kind(graph, node)?.and_then(|kind| kind.renumbered(|value| Some(classes.of(*value)))) else {
             continue;
         };
-        match known.get(&shape) {
+        match known.get(&kind) {
             Some(twin) => {
                 let pairs = node.outputs.iter().zip(&graph.node(*twin).outputs);
                 classes.first.extend(pairs.filter_map(|(value, first)| Some(((*value)?, (*first)?))));
             }
             None => {
-                known.insert(shape.clone(), *id);
+                known.insert(kind.clone(), *id);
             }
         }
-        classes.shapes.insert(*id, shape);
+        classes.kinds.insert(*id, kind);
     }
     Ok(classes)
 }
@@ -101,7 +101,7 @@ fn is_random(operator: &str) -> bool {
     operator.starts_with("Random") || matches!(operator, "Bernoulli" | "Multinomial" | "Dropout")
 }
 
-fn shape(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Shape<ValueId>>> {
+fn kind(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Kind<ValueId>>> {
     // The elements of tensors in attributes are not read with the node.
     let plain = node.proto.attribute.iter().all(|a| {
         a.g.is_none()
@@ -133,7 +133,7 @@ fn shape(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Shape<ValueId>>> {
     }
     let outputs = node.outputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
     let (operator, attributes) = (node.proto.op_type().to_owned(), canonical(node.proto));
-    Ok(Some(Shape { operator, attributes, inputs, outputs }))
+    Ok(Some(Kind { operator, attributes, inputs, outputs }))
 }
 
 fn small(graph: &Graph<'_>, id: TensorId) -> Result<Option<Input<ValueId>>> {

@@ -2,8 +2,9 @@
 //! read, and, failing that, what has the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::classes::{Classes, Shape};
+use super::classes::{Classes, Kind};
 use crate::error::Result;
 use crate::model::{Graph, NodeId, Origin, ScopeId, Use, ValueId};
 use crate::verify::align::{Operands, is_constant_node, operands};
@@ -34,13 +35,15 @@ struct Guesser<'x, 'm> {
     /// Values of the first file by name.
     named: BTreeMap<&'m str, ValueId>,
     /// Nodes of the first file by what they are.
-    known: BTreeMap<Shape<ValueId>, NodeId>,
+    known: BTreeMap<Kind<ValueId>, NodeId>,
     /// What readers said of values of the second file.
     said: BTreeMap<ValueId, ValueId>,
     /// The value of the first file, by that of the second.
     pairs: BTreeMap<ValueId, ValueId>,
     /// Values of the second file that are computed alike in the first.
     proven: BTreeSet<ValueId>,
+    /// Nodes that were compared, whose constants are not read again.
+    compared: BTreeMap<(NodeId, NodeId), Option<Rc<Operands>>>,
 }
 
 impl<'x, 'm> Guesser<'x, 'm> {
@@ -48,8 +51,17 @@ impl<'x, 'm> Guesser<'x, 'm> {
         let main = |value: &&crate::model::graph::Value<'m>| value.scope == ScopeId(0);
         let values = a.0.values.iter().enumerate().filter(|(_, value)| main(value));
         let named = values.map(|(id, value)| (value.name, ValueId(id))).collect();
-        let known = a.1.shapes.iter().rev().map(|(node, shape)| (shape.clone(), *node)).collect();
-        Guesser { a, b, named, known, said: BTreeMap::new(), pairs: BTreeMap::new(), proven: BTreeSet::new() }
+        let known = a.1.kinds.iter().rev().map(|(node, kind)| (kind.clone(), *node)).collect();
+        Guesser {
+            a,
+            b,
+            named,
+            known,
+            said: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            proven: BTreeSet::new(),
+            compared: BTreeMap::new(),
+        }
     }
 
     /// The nodes of the second file's main graph that compute.
@@ -76,8 +88,8 @@ impl<'x, 'm> Guesser<'x, 'm> {
         }
         for id in self.nodes() {
             let outputs = &self.b.0.node(id).outputs;
-            let alike = self.b.1.shapes.get(&id).and_then(|shape| shape.renumbered(|value| self.pairs.get(value).copied()));
-            let twin = alike.and_then(|shape| self.known.get(&shape)).map(|twin| self.a.0.node(*twin));
+            let alike = self.b.1.kinds.get(&id).and_then(|kind| kind.renumbered(|value| self.pairs.get(value).copied()));
+            let twin = alike.and_then(|kind| self.known.get(&kind)).map(|twin| self.a.0.node(*twin));
             for (index, value) in outputs.iter().enumerate().filter_map(|(index, value)| Some((index, (*value)?))) {
                 let found = twin.and_then(|twin| twin.outputs.get(index).copied().flatten());
                 if found.is_some() {
@@ -97,7 +109,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
         // By value of the second file: what its readers take it for, and whether they read the same constants.
         let mut heard: BTreeMap<ValueId, BTreeSet<(bool, ValueId)>> = BTreeMap::new();
         for id in self.nodes() {
-            let Some((_, operands)) = self.partner(&makers, id)? else { continue };
+            let Some(operands) = self.partner(&makers, id)? else { continue };
             for (x, y) in &operands.values {
                 heard.entry(self.b.1.of(*y)).or_default().insert((operands.constants.is_empty(), self.a.1.of(*x)));
             }
@@ -123,19 +135,24 @@ impl<'x, 'm> Guesser<'x, 'm> {
         made.collect()
     }
 
-    /// The node of the first file that makes what this one makes by the pairs of values so far, and what both read, if they are
-    /// alike in all else.
-    fn partner(&self, makers: &BTreeMap<ValueId, NodeId>, id: NodeId) -> Result<Option<(NodeId, Operands)>> {
+    /// What this node reads and the node of the first file that makes the same by the pairs of values so far, if they are alike
+    /// in all else.
+    fn partner(&mut self, makers: &BTreeMap<ValueId, NodeId>, id: NodeId) -> Result<Option<Rc<Operands>>> {
         let first = self.b.0.node(id).outputs.iter().flatten().next();
         let Some(other) = first.and_then(|value| makers.get(self.pairs.get(value)?)) else { return Ok(None) };
-        Ok(operands((self.a.0, *other), (self.b.0, id))?.map(|operands| (*other, operands)))
+        if let Some(known) = self.compared.get(&(*other, id)) {
+            return Ok(known.clone());
+        }
+        let found = operands((self.a.0, *other), (self.b.0, id))?.map(Rc::new);
+        self.compared.insert((*other, id), found.clone());
+        Ok(found)
     }
 
     /// Whether the node that makes a value stands in both files, with the same constants and on the same values: then it is what
     /// its name says, whatever its readers take it for.
-    fn is_made_alike(&self, makers: &BTreeMap<ValueId, NodeId>, value: ValueId) -> Result<bool> {
+    fn is_made_alike(&mut self, makers: &BTreeMap<ValueId, NodeId>, value: ValueId) -> Result<bool> {
         let Origin::Node(maker, _) = self.b.0.value(value).origin else { return Ok(true) };
-        let Some((_, operands)) = self.partner(makers, maker)? else { return Ok(false) };
+        let Some(operands) = self.partner(makers, maker)? else { return Ok(false) };
         let same = |(x, y): &(ValueId, ValueId)| self.pairs.get(y) == Some(&self.a.1.of(*x));
         Ok(operands.constants.is_empty() && operands.values.iter().all(same))
     }

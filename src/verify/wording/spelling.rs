@@ -48,9 +48,9 @@ fn hard_swish(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
     })
 }
 
-/// A node with automatic pads, with the pads that these are for the sizes that the file declares of what it reads (ONNX
-/// `auto_pad`): a number is made for each stride that is begun, and what is missing is put half before and half behind, the odd
-/// one behind where the mode is SAME_UPPER.
+/// A node with automatic pads, with the pads that these are for the sizes that the graph has for its input (ONNX `auto_pad`): a
+/// number is made for each stride that is begun, and what is missing is put half before and half behind, the odd one behind where
+/// the mode is SAME_UPPER. What a file remarks about values in between is nothing that a judge could rely on.
 fn padded(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
     let mode = attribute(node, "auto_pad")?.s();
     let upper = match mode {
@@ -58,7 +58,11 @@ fn padded(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
         b"SAME_LOWER" => false,
         _ => return None,
     };
-    let Shape(dims) = graph.declared_shape(node.inputs.first().copied().flatten()?)?;
+    let data = node.inputs.first().copied().flatten()?;
+    if !matches!(graph.value(data).origin, Origin::Input { .. }) {
+        return None;
+    }
+    let Shape(dims) = graph.declared_shape(data)?;
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
     for (axis, taps) in kernel(graph, node)?.into_iter().enumerate() {
         let Some(Dim::Known(size)) = dims.get(axis + 2) else { return None };
