@@ -76,6 +76,14 @@ fn values_may_have_other_names() {
         call(graph, "o", "c");
     };
     right("each the name of the other", &judged(&before, strange));
+    // A name that a constant has already is given to nothing else.
+    let taken = |graph: &mut GraphProto| {
+        strange(graph);
+        let weight = graph.node[0].input[1].clone();
+        call(graph, &weight, "n");
+        graph.initializer.iter_mut().find(|tensor| tensor.name() == weight).unwrap().name = Some("n".to_owned());
+    };
+    assert_ne!(judged(&before, taken).outcome, Outcome::Equal);
 }
 
 #[test]
@@ -185,6 +193,13 @@ fn hard_swish_may_be_what_it_is_defined_as() {
     differs("alpha", &spelled(0.2, 0.5, "n"));
     differs("beta", &spelled(1.0 / 6.0, 0.4, "n"));
     differs("another value", &spelled(1.0 / 6.0, 0.5, "x"));
+    let gate_of_another = |graph: &mut GraphProto| {
+        let mut gate = node("HardSigmoid", &["x"], "gate");
+        gate.attribute = vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)];
+        graph.node.retain(|node| node.output[0] != "y");
+        graph.node.extend([gate, node("Mul", &["gate", "n"], "y")]);
+    };
+    differs("the gate of another value", &judged(&before, gate_of_another));
 }
 
 #[test]
