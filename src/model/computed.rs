@@ -272,7 +272,7 @@ impl Graph<'_> {
     }
 
     /// The tensor in the attribute `value` of a node.
-    fn attribute_tensor(&self, id: NodeId) -> Option<Tensor> {
+    pub(crate) fn attribute_tensor(&self, id: NodeId) -> Option<Tensor> {
         let node = self.node(id);
         let (attribute, span) = node.span.nested.iter().find_map(|(attribute, nested)| match nested {
             Nested::Tensor(span) => Some((*attribute, span)),

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};
 use crate::onnx::TypeProto;
 use crate::verify::constants;
+use crate::verify::measure::{self, Measures};
 use crate::verify::verdict::Difference;
 
 /// A part of the graphs where the two files differ and that both enter and leave by the same values.
@@ -48,13 +49,32 @@ pub struct Alignment {
     pub same: usize,
 }
 
-/// Aligns two files.
+/// A file as it is aligned: its graph, and what is known of integers that it computes from extents. Those of values that have
+/// the same name in both files must be the same or unknown.
+#[derive(Clone, Copy)]
+pub(crate) struct Read<'x, 'm> {
+    pub graph: &'x Graph<'m>,
+    pub measures: &'x Measures,
+}
+
+/// Aligns two files as they stand.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn align(a: &Graph<'_>, b: &Graph<'_>) -> Result<Alignment> {
+    let nothing = Measures::default();
+    align_measured(Read { graph: a, measures: &nothing }, Read { graph: b, measures: &nothing })
+}
+
+/// Aligns two files of which something is known.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn align_measured(a: Read<'_, '_>, b: Read<'_, '_>) -> Result<Alignment> {
+    let measures = (a.measures, b.measures);
+    let (a, b) = (a.graph, b.graph);
     let alive = (alive(a), alive(b));
-    let mut aligner = Aligner { a, b, alive, out: Alignment::default() };
+    let mut aligner = Aligner { a, b, measures, alive, out: Alignment::default() };
     aligner.files();
     let functions = aligner.functions();
     let mut pairs = vec![(ScopeId(0), ScopeId(0))];
@@ -71,6 +91,8 @@ pub fn align(a: &Graph<'_>, b: &Graph<'_>) -> Result<Alignment> {
 struct Aligner<'x, 'm> {
     a: &'x Graph<'m>,
     b: &'x Graph<'m>,
+    /// What is known of integers in each file.
+    measures: (&'x Measures, &'x Measures),
     /// Nodes whose results matter, in each file.
     alive: (BTreeSet<NodeId>, BTreeSet<NodeId>),
     out: Alignment,
@@ -103,6 +125,12 @@ fn alive(graph: &Graph<'_>) -> BTreeSet<NodeId> {
         }
     }
     alive
+}
+
+/// Whether a node only makes integers that are known, which are compared where they are read.
+fn is_measured(graph: &Graph<'_>, measures: &Measures, node: &Node<'_>) -> bool {
+    let inside = |value: &ValueId| graph.value(*value).uses.iter().all(|user| matches!(user, Use::Node(..)));
+    node.outputs.iter().flatten().all(|value| measures.integers(*value).is_some() && inside(value))
 }
 
 /// Whether a node only makes a constant, which is compared where it is read.
@@ -180,7 +208,10 @@ impl Aligner<'_, '_> {
             |g: &Graph<'_>, id: ScopeId| g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
         let (ours, theirs) = (declared::outputs(self.a, a), declared::outputs(self.b, b));
         let fixed = declared::fixed_inputs(self.a, a);
-        let alike = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(x, y)| declared::alike(x, y, fixed));
+        let known = |index: usize| self.measures.0.extents(*self.a.scope(a).outputs.get(index)?);
+        let pairs = ours.iter().zip(theirs).enumerate();
+        let alike = ours.len() == theirs.len()
+            && pairs.into_iter().all(|(index, (x, y))| declared::alike(x, y, fixed, known(index).as_deref()));
         if names(self.a, a) != names(self.b, b) || !alike {
             self.differs(place, "the outputs differ in name, order or type");
         }
@@ -189,11 +220,11 @@ impl Aligner<'_, '_> {
     /// The nodes of one graph of each file. Returns the graphs nested in nodes that stand in both.
     fn scope(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<Vec<(ScopeId, ScopeId)>> {
         self.constant_values((a, b))?;
-        let nodes = |g: &Graph<'_>, id: ScopeId| {
+        let nodes = |g: &Graph<'_>, measures: &Measures, id: ScopeId| {
             let live = g.scope(id).nodes.iter().filter(|n| !is_constant_node(g, g.node(**n)));
-            live.copied().collect::<Vec<_>>()
+            live.filter(|n| !is_measured(g, measures, g.node(**n))).copied().collect::<Vec<_>>()
         };
-        let (ours, theirs) = (nodes(self.a, a), nodes(self.b, b));
+        let (ours, theirs) = (nodes(self.a, self.measures.0, a), nodes(self.b, self.measures.1, b));
         let by_output: BTreeMap<&str, NodeId> = theirs.iter().map(|n| (first_output(self.b.node(*n)), *n)).collect();
         let (mut only_a, mut matched, mut nested) = (Vec::new(), BTreeSet::new(), Vec::new());
         for node in ours {
@@ -245,7 +276,8 @@ impl Aligner<'_, '_> {
     }
 
     fn same_node(&self, a: NodeId, b: NodeId) -> Result<bool> {
-        Ok(apart((self.a, a), (self.b, b))?.is_some_and(|inputs| inputs.is_empty()))
+        let read = (Read { graph: self.a, measures: self.measures.0 }, Read { graph: self.b, measures: self.measures.1 });
+        Ok(apart((read.0, a), (read.1, b))?.is_some_and(|inputs| inputs.is_empty()))
     }
 
     fn nested_pairs(&mut self, a: NodeId, b: NodeId) -> Vec<(ScopeId, ScopeId)> {
@@ -279,12 +311,12 @@ impl Aligner<'_, '_> {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<usize>>> {
+pub(crate) fn apart(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Vec<usize>>> {
     if !same_outputs(a, b) {
         return Ok(None);
     }
     let Some(operands) = operands(a, b)? else { return Ok(None) };
-    let same = operands.values.iter().all(|(x, y)| full_name(a.0, *x) == full_name(b.0, *y));
+    let same = operands.values.iter().all(|(x, y)| full_name(a.0.graph, *x) == full_name(b.0.graph, *y));
     Ok(same.then_some(operands.constants))
 }
 
@@ -292,9 +324,9 @@ pub(crate) fn apart(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn same_but_names(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Vec<(ValueId, ValueId)>>> {
+pub(crate) fn same_but_names(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Vec<(ValueId, ValueId)>>> {
     // Nested graphs are aligned where their nodes match by name.
-    if a.0.node(a.1).proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+    if a.0.graph.node(a.1).proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
         return Ok(None);
     }
     if !same_outputs(a, b) {
@@ -310,13 +342,13 @@ fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
 }
 
 /// Whether the outputs of two nodes have the same names; one that nobody reads need not stand in the other.
-fn same_outputs(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> bool {
-    let (one, two) = (&a.0.node(a.1).outputs, &b.0.node(b.1).outputs);
+fn same_outputs(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> bool {
+    let (one, two) = (&a.0.graph.node(a.1).outputs, &b.0.graph.node(b.1).outputs);
     let output = |all: &[Option<ValueId>], index: usize| all.get(index).copied().flatten();
     (0..one.len().max(two.len())).all(|index| match (output(one, index), output(two, index)) {
-        (Some(x), Some(y)) => a.0.value(x).name == b.0.value(y).name,
-        (Some(alone), None) => a.0.value(alone).uses.is_empty(),
-        (None, Some(alone)) => b.0.value(alone).uses.is_empty(),
+        (Some(x), Some(y)) => a.0.graph.value(x).name == b.0.graph.value(y).name,
+        (Some(alone), None) => a.0.graph.value(alone).uses.is_empty(),
+        (None, Some(alone)) => b.0.graph.value(alone).uses.is_empty(),
         (None, None) => true,
     })
 }
@@ -333,11 +365,11 @@ pub(crate) struct Operands {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<Operands>> {
+pub(crate) fn operands(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Operands>> {
     if let Some(pair) = order::same(a, b)? {
         return Ok(Some(Operands { constants: vec![], values: vec![pair] }));
     }
-    let (one, two) = (a.0.node(a.1), b.0.node(b.1));
+    let (one, two) = (a.0.graph.node(a.1), b.0.graph.node(b.1));
     let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
     if one.proto.op_type() != two.proto.op_type()
         || domain(one) != domain(two)
@@ -354,17 +386,27 @@ pub(crate) fn operands(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Resu
             (Some(x), Some(y)) => (x, y),
             _ => return Ok(None),
         };
-        match (a.0.constant(x), b.0.constant(y)) {
-            (Err(_), Err(_)) => found.values.push((x, y)),
+        match (a.0.graph.constant(x), b.0.graph.constant(y)) {
             (Ok((x, _)), Ok((y, _))) => {
-                if !constants::same((a.0, x), (b.0, y))? {
+                if !constants::same((a.0.graph, x), (b.0.graph, y))? {
                     found.constants.push(input);
                 }
             }
+            _ if same_integers((a.0, x), (b.0, y))? => {}
+            (Err(_), Err(_)) => found.values.push((x, y)),
             _ => return Ok(None),
         }
     }
-    Ok((attribute_tensors(a.0, one)? == attribute_tensors(b.0, two)?).then_some(found))
+    Ok((attribute_tensors(a.0.graph, one)? == attribute_tensors(b.0.graph, two)?).then_some(found))
+}
+
+/// Whether both values are integers that are known and the same.
+fn same_integers(a: (Read<'_, '_>, ValueId), b: (Read<'_, '_>, ValueId)) -> Result<bool> {
+    let known = |(read, value): (Read<'_, '_>, ValueId)| match read.measures.integers(value) {
+        Some(found) => Ok(Some(found.clone())),
+        None => measure::constant(read.graph, value),
+    };
+    Ok(known(a)?.is_some_and(|one| known(b).is_ok_and(|two| two == Some(one))))
 }
 
 /// Elements of tensors in attributes: they are not part of the messages as read.

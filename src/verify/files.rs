@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::align::Read;
+use super::measure::{self, Measures};
 use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
@@ -51,17 +53,16 @@ pub(super) fn compare<T>(
     let models = (sides.0.open()?, sides.1.open()?);
     let (a, b) = graphs(&sides, &models, options)?;
     taps::check(&options.taps, &a, &b)?;
-    let found = judged((&a, &b), options)?;
+    let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
     if found.wrong() > 0 {
         let words = wording::between(&a, &b, &options.taps)?;
         let reworded = (Side { wording: words.0, ..sides.0.clone() }, Side { wording: words.1, ..sides.1.clone() });
-        if reworded != sides {
-            let models = (reworded.0.open()?, reworded.1.open()?);
-            let (a, b) = graphs(&reworded, &models, options)?;
-            let better = judged((&a, &b), options)?;
-            if better.wrong() < found.wrong() {
-                return then(Files { sides: &reworded, graphs: (&a, &b), found: better });
-            }
+        let models = (reworded.0.open()?, reworded.1.open()?);
+        let (a, b) = graphs(&reworded, &models, options)?;
+        let measures = measure::between(&a, &b)?;
+        let better = judged((&a, &b), (&measures.0, &measures.1), options)?;
+        if better.wrong() < found.wrong() {
+            return then(Files { sides: &reworded, graphs: (&a, &b), found: better });
         }
     }
     then(Files { sides: &sides, graphs: (&a, &b), found })
@@ -72,9 +73,10 @@ fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &Verify
     Ok((graph(&models.0, &sides.0)?, graph(&models.1, &sides.1)?))
 }
 
-fn judged((a, b): (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Found> {
-    let alignment = align::align(a, b)?;
-    let mut judged = region::judge(a, b, &alignment)?;
+fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), options: &VerifyOptions) -> Result<Found> {
+    let read = (Read { graph: a, measures: measures.0 }, Read { graph: b, measures: measures.1 });
+    let alignment = align::align_measured(read.0, read.1)?;
+    let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
     let mut differences = alignment.differences;
     differences.append(&mut judged.differences);
     let mut sites = Vec::with_capacity(judged.sites.len());

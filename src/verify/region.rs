@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::model::{Graph, NodeId, ScopeId, TensorId, ValueId};
-use crate::verify::align::{self, Alignment, Region};
+use crate::verify::align::{self, Alignment, Read, Region};
+use crate::verify::measure::Measures;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;
@@ -55,7 +56,16 @@ pub struct Judged {
 /// # Errors
 /// A file that cannot be read.
 pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judged> {
-    let judge = Judge { a, b };
+    let nothing = Measures::default();
+    judge_measured(Read { graph: a, measures: &nothing }, Read { graph: b, measures: &nothing }, alignment)
+}
+
+/// As [`judge`], of files of which something is known.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn judge_measured(a: Read<'_, '_>, b: Read<'_, '_>, alignment: &Alignment) -> Result<Judged> {
+    let judge = Judge { read: (a, b), a: a.graph, b: b.graph };
     let mut regions = alignment.regions.clone();
     let mut found = regions.iter().map(|region| judge.region(region)).collect::<Result<Vec<Found>>>()?;
     let mut tried = BTreeSet::new();
@@ -105,6 +115,7 @@ struct Census {
 }
 
 struct Judge<'x, 'm> {
+    read: (Read<'x, 'm>, Read<'x, 'm>),
     a: &'x Graph<'m>,
     b: &'x Graph<'m>,
 }
@@ -143,7 +154,7 @@ impl Judge<'_, '_> {
         if let Some(difference) = self.other_constants(region)? {
             return Ok(Found::Half(difference));
         }
-        if let Some(core) = peel::peeled(self.a, self.b, region)?
+        if let Some(core) = peel::peeled(self.read.0, self.read.1, region)?
             && let Found::Site(site) = self.region(&core)?
         {
             return Ok(Found::Site(site));
@@ -208,7 +219,7 @@ impl Judge<'_, '_> {
         }
         let mut first = None;
         for (one, two) in region.before.iter().zip(&region.after) {
-            match align::apart((self.a, *one), (self.b, *two))? {
+            match align::apart((self.read.0, *one), (self.read.1, *two))? {
                 None => return Ok(None),
                 Some(inputs) => first = first.or(inputs.first().map(|input| (*one, *input))),
             }

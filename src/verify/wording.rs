@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 use crate::onnx::{GraphProto, NodeProto};
+use crate::verify::align::Read;
+use crate::verify::measure::Measures;
 use prost::Message as _;
 
 /// What is read instead of what in one file, and what is called otherwise.
@@ -78,8 +80,10 @@ impl Wording {
 /// # Errors
 /// A file that cannot be read.
 pub fn between(a: &Graph<'_>, b: &Graph<'_>, kept: &[String]) -> Result<(Wording, Wording)> {
-    let (ours, theirs) = (classes::number(a)?, classes::number(b)?);
-    let renamed = names::guess((a, &ours), (b, &theirs), kept)?;
+    let measures = (Measures::of(a)?, Measures::of(b)?);
+    let read = (Read { graph: a, measures: &measures.0 }, Read { graph: b, measures: &measures.1 });
+    let (ours, theirs) = (classes::number(read.0)?, classes::number(read.1)?);
+    let renamed = names::guess((read.0, &ours), (read.1, &theirs), kept)?;
     let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
     let first = Wording { twins: ours.twins(a, &kept), renamed: BTreeMap::new(), nodes: spelling::otherwise(a) };
     Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, nodes: spelling::otherwise(b) }))

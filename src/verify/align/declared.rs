@@ -4,6 +4,7 @@ use crate::model::{Graph, Origin, ScopeId};
 use crate::onnx::tensor_shape_proto::dimension::Value as Size;
 use crate::onnx::type_proto::{Tensor, Value as Kind};
 use crate::onnx::{TypeProto, ValueInfoProto};
+use crate::verify::measure::Extent;
 use prost::Message as _;
 
 /// What a graph declares of its outputs.
@@ -29,8 +30,9 @@ fn is_fixed(tensor: &Tensor) -> bool {
     tensor.shape.as_ref().is_some_and(|shape| shape.dim.iter().all(|dim| size(&dim.value)))
 }
 
-/// Whether two declarations say the same; where inputs are `fixed`, a size that one of them leaves open may stand in the other.
-pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool) -> bool {
+/// Whether two declarations say the same; where inputs are `fixed`, or a size is `known`, one that is left open in one of them may
+/// stand in the other.
+pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, known: Option<&[&Extent]>) -> bool {
     let bytes = |value: &ValueInfoProto| value.r#type.as_ref().map(TypeProto::encode_to_vec).unwrap_or_default();
     if bytes(one) == bytes(two) {
         return true;
@@ -40,9 +42,15 @@ pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool) -> 
     let shapes = match (&one.shape, &two.shape) {
         (Some(one), Some(two)) => {
             let sizes = one.dim.iter().zip(&two.dim).map(|(x, y)| (given(&x.value), given(&y.value)));
-            one.dim.len() == two.dim.len() && sizes.into_iter().all(|(x, y)| x.is_none() || y.is_none() || x == y)
+            let is = |axis: usize, size: i64| known.and_then(|known| known.get(axis)?.as_number()) == Some(size);
+            let same = |(axis, (x, y)): (usize, (Option<i64>, Option<i64>))| match (x, y) {
+                (None, None) => true,
+                (Some(x), Some(y)) => x == y,
+                (Some(size), None) | (None, Some(size)) => fixed || is(axis, size),
+            };
+            one.dim.len() == two.dim.len() && sizes.enumerate().all(same)
         }
-        _ => true,
+        _ => fixed,
     };
-    fixed && one.elem_type == two.elem_type && shapes
+    one.elem_type == two.elem_type && shapes
 }

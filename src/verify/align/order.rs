@@ -1,6 +1,7 @@
 //! Flatten and Reshape in each other's words: both hand the same elements on in the same order, and differ in the sizes that
 //! they give them alone.
 
+use super::Read;
 use super::declared::fixed_inputs;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Graph, NodeId, ScopeId, Use, ValueId};
@@ -21,7 +22,11 @@ enum Size {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn same(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<Option<(ValueId, ValueId)>> {
+pub(super) fn same(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<(ValueId, ValueId)>> {
+    if let Some(pair) = same_extents(a, b) {
+        return Ok(Some(pair));
+    }
+    let (a, b) = ((a.0.graph, a.1), (b.0.graph, b.1));
     let operators = (a.0.node(a.1).proto.op_type(), b.0.node(b.1).proto.op_type());
     if !matches!(operators, ("Flatten", "Reshape") | ("Reshape", "Flatten") | ("Reshape", "Reshape")) {
         return Ok(None);
@@ -39,6 +44,18 @@ pub(super) fn same(a: (&Graph<'_>, NodeId), b: (&Graph<'_>, NodeId)) -> Result<O
         }
     };
     Ok((alike && a.0.constant(x).is_err() && b.0.constant(y).is_err()).then_some((x, y)))
+}
+
+/// What two nodes read that hand on all elements in order, if what they make is known to have the same extents.
+fn same_extents(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Option<(ValueId, ValueId)> {
+    let ends = |(read, node): (Read<'_, '_>, NodeId)| {
+        let node = read.graph.node(node);
+        let in_order = node.standard && matches!(node.proto.op_type(), "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze");
+        let data = node.inputs.first().copied().flatten().filter(|value| in_order && read.graph.constant(*value).is_err())?;
+        Some((data, node.outputs.first().copied().flatten()?))
+    };
+    let ((x, one), (y, two)) = (ends(a)?, ends(b)?);
+    (a.0.measures.extents(one)? == b.0.measures.extents(two)?).then_some((x, y))
 }
 
 /// Whether a reader can take in what a node makes only if its last axis has this size: a product with a constant of so many rows.

@@ -6,20 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId, Use, ValueId};
-use crate::verify::align::{self, Region};
+use crate::verify::align::{self, Read, Region};
 
 /// The region without the nodes that are the same but for the names of what they read from it; `None` if there are none, or if
 /// the names do not pair.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn peeled(a: &Graph<'_>, b: &Graph<'_>, region: &Region) -> Result<Option<Region>> {
+pub(super) fn peeled(first: Read<'_, '_>, second: Read<'_, '_>, region: &Region) -> Result<Option<Region>> {
+    let (a, b) = (first.graph, second.graph);
     let made = |graph: &Graph<'_>, nodes: &[NodeId]| {
         nodes.iter().flat_map(|n| graph.node(*n).outputs.iter().flatten().copied()).collect::<BTreeSet<ValueId>>()
     };
     let (ours, theirs) = (made(a, &region.before), made(b, &region.after));
-    let first = |graph: &Graph<'_>, node: NodeId| graph.node(node).proto.output.first().cloned();
-    let others: BTreeMap<_, _> = region.after.iter().map(|node| (first(b, *node), *node)).collect();
+    let made_first = |graph: &Graph<'_>, node: NodeId| graph.node(node).proto.output.first().cloned();
+    let others: BTreeMap<_, _> = region.after.iter().map(|node| (made_first(b, *node), *node)).collect();
     let mut renamed: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     let mut gone = (BTreeSet::new(), BTreeSet::new());
     for one in &region.before {
@@ -27,8 +28,8 @@ pub(super) fn peeled(a: &Graph<'_>, b: &Graph<'_>, region: &Region) -> Result<Op
         if asks_for_shape(a.node(*one).proto) {
             continue;
         }
-        let Some(two) = others.get(&first(a, *one)) else { continue };
-        let Some(pairs) = align::same_but_names((a, *one), (b, *two))? else { continue };
+        let Some(two) = others.get(&made_first(a, *one)) else { continue };
+        let Some(pairs) = align::same_but_names((first, *one), (second, *two))? else { continue };
         let (inside, outside): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(x, y)| ours.contains(x) && theirs.contains(y));
         let alike =
             |(x, y): &(ValueId, ValueId)| a.value(*x).name == b.value(*y).name && !ours.contains(x) && !theirs.contains(y);

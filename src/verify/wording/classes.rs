@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{ErrorKind, Result};
 use crate::model::{Graph, Node, NodeId, ScopeId, TensorId, ValueId};
-use crate::verify::align::{canonical, is_constant_node};
+use crate::verify::align::{Read, canonical, is_constant_node};
 use crate::verify::constants;
+use crate::verify::measure::{self, Integers};
 
 /// Larger constants are told apart by what they are called.
 const SMALL: u64 = 256;
@@ -28,6 +29,8 @@ pub(super) enum Input<N> {
     Value(N),
     /// A constant: type, dimensions and bits.
     Constant(i32, Vec<u64>, Vec<u64>),
+    /// Integers that are known, whether they are a constant or computed.
+    Integers(Integers),
 }
 
 impl<N: Clone> Kind<N> {
@@ -38,6 +41,7 @@ impl<N: Clone> Kind<N> {
                 Input::Open => Input::Open,
                 Input::Value(value) => Input::Value(number(value)?),
                 Input::Constant(kind, dims, bits) => Input::Constant(*kind, dims.clone(), bits.clone()),
+                Input::Integers(known) => Input::Integers(known.clone()),
             })
         });
         let inputs = inputs.collect::<Option<_>>()?;
@@ -71,7 +75,8 @@ impl Classes {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn number(graph: &Graph<'_>) -> Result<Classes> {
+pub(super) fn number(read: Read<'_, '_>) -> Result<Classes> {
+    let graph = read.graph;
     let mut classes = Classes { first: BTreeMap::new(), kinds: BTreeMap::new() };
     let mut known: BTreeMap<Kind<ValueId>, NodeId> = BTreeMap::new();
     for id in &graph.scope(ScopeId(0)).nodes {
@@ -79,7 +84,7 @@ pub(super) fn number(graph: &Graph<'_>) -> Result<Classes> {
         if is_constant_node(graph, node) {
             continue;
         }
-        let Some(kind) = kind(graph, node)?.and_then(|kind| kind.renumbered(|value| Some(classes.of(*value)))) else {
+        let Some(kind) = kind(read, node)?.and_then(|kind| kind.renumbered(|value| Some(classes.of(*value)))) else {
             continue;
         };
         match known.get(&kind) {
@@ -101,7 +106,8 @@ fn is_random(operator: &str) -> bool {
     operator.starts_with("Random") || matches!(operator, "Bernoulli" | "Multinomial" | "Dropout")
 }
 
-fn kind(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Kind<ValueId>>> {
+fn kind(read: Read<'_, '_>, node: &Node<'_>) -> Result<Option<Kind<ValueId>>> {
+    let graph = read.graph;
     // The elements of tensors in attributes are not read with the node.
     let plain = node.proto.attribute.iter().all(|a| {
         a.g.is_none()
@@ -120,7 +126,12 @@ fn kind(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Kind<ValueId>>> {
             inputs.push(Input::Open);
             continue;
         };
+        let known = match read.measures.integers(*value) {
+            Some(known) => Some(known.clone()),
+            None => measure::constant(graph, *value)?,
+        };
         inputs.push(match graph.constant(*value) {
+            _ if known.is_some() => known.map_or(Input::Open, Input::Integers),
             Err(_) => Input::Value(*value),
             Ok((tensor, _)) => match small(graph, tensor)? {
                 Some(constant) => constant,

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use super::classes::{Classes, Kind};
 use crate::error::Result;
 use crate::model::{Graph, NodeId, Origin, ScopeId, Use, ValueId};
-use crate::verify::align::{Operands, is_constant_node, operands};
+use crate::verify::align::{Operands, Read, is_constant_node, operands};
 
 /// A guess lets more values be found, which lets more be guessed; chains of other names are followed so far.
 const ROUNDS: usize = 16;
 
-type Side<'x, 'm> = (&'x Graph<'m>, &'x Classes);
+type Side<'x, 'm> = (Read<'x, 'm>, &'x Classes);
 
 /// Names for values of the second file's main graph, by the names that they have.
 ///
@@ -49,7 +49,7 @@ struct Guesser<'x, 'm> {
 impl<'x, 'm> Guesser<'x, 'm> {
     fn new(a: Side<'x, 'm>, b: Side<'x, 'm>) -> Self {
         let main = |value: &&crate::model::graph::Value<'m>| value.scope == ScopeId(0);
-        let values = a.0.values.iter().enumerate().filter(|(_, value)| main(value));
+        let values = a.0.graph.values.iter().enumerate().filter(|(_, value)| main(value));
         let named = values.map(|(id, value)| (value.name, ValueId(id))).collect();
         let known = a.1.kinds.iter().rev().map(|(node, kind)| (kind.clone(), *node)).collect();
         Guesser {
@@ -66,30 +66,30 @@ impl<'x, 'm> Guesser<'x, 'm> {
 
     /// The nodes of the second file's main graph that compute.
     fn nodes(&self) -> impl Iterator<Item = NodeId> + use<'x, 'm> {
-        let graph = self.b.0;
+        let graph = self.b.0.graph;
         graph.scope(ScopeId(0)).nodes.iter().copied().filter(|id| !is_constant_node(graph, graph.node(*id)))
     }
 
     /// The value of the first file that a value of the second is by its name.
     fn by_name(&self, value: ValueId) -> Option<ValueId> {
-        let found = *self.named.get(self.b.0.value(value).name)?;
-        self.a.0.constant(found).is_err().then(|| self.a.1.of(found))
+        let found = *self.named.get(self.b.0.graph.value(value).name)?;
+        self.a.0.graph.constant(found).is_err().then(|| self.a.1.of(found))
     }
 
     /// Pairs values from the inputs on.
     fn forward(&mut self) {
         self.pairs.clear();
         self.proven.clear();
-        for input in &self.b.0.scope(ScopeId(0)).inputs {
+        for input in &self.b.0.graph.scope(ScopeId(0)).inputs {
             if let Some(found) = self.by_name(*input) {
                 self.pairs.insert(*input, found);
                 self.proven.insert(*input);
             }
         }
         for id in self.nodes() {
-            let outputs = &self.b.0.node(id).outputs;
+            let outputs = &self.b.0.graph.node(id).outputs;
             let alike = self.b.1.kinds.get(&id).and_then(|kind| kind.renumbered(|value| self.pairs.get(value).copied()));
-            let twin = alike.and_then(|kind| self.known.get(&kind)).map(|twin| self.a.0.node(*twin));
+            let twin = alike.and_then(|kind| self.known.get(&kind)).map(|twin| self.a.0.graph.node(*twin));
             for (index, value) in outputs.iter().enumerate().filter_map(|(index, value)| Some((index, (*value)?))) {
                 let found = twin.and_then(|twin| twin.outputs.get(index).copied().flatten());
                 if found.is_some() {
@@ -129,7 +129,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
 
     /// The nodes of the first file by what they make first.
     fn makers(&self) -> BTreeMap<ValueId, NodeId> {
-        let graph = self.a.0;
+        let graph = self.a.0.graph;
         let nodes = graph.scope(ScopeId(0)).nodes.iter().rev();
         let made = nodes.filter_map(|id| Some((self.a.1.of(graph.node(*id).outputs.iter().flatten().next().copied()?), *id)));
         made.collect()
@@ -138,7 +138,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
     /// What this node reads and the node of the first file that makes the same by the pairs of values so far, if they are alike
     /// in all else.
     fn partner(&mut self, makers: &BTreeMap<ValueId, NodeId>, id: NodeId) -> Result<Option<Rc<Operands>>> {
-        let first = self.b.0.node(id).outputs.iter().flatten().next();
+        let first = self.b.0.graph.node(id).outputs.iter().flatten().next();
         let Some(other) = first.and_then(|value| makers.get(self.pairs.get(value)?)) else { return Ok(None) };
         if let Some(known) = self.compared.get(&(*other, id)) {
             return Ok(known.clone());
@@ -151,7 +151,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
     /// Whether the node that makes a value stands in both files, with the same constants and on the same values: then it is what
     /// its name says, whatever its readers take it for.
     fn is_made_alike(&mut self, makers: &BTreeMap<ValueId, NodeId>, value: ValueId) -> Result<bool> {
-        let Origin::Node(maker, _) = self.b.0.value(value).origin else { return Ok(true) };
+        let Origin::Node(maker, _) = self.b.0.graph.value(value).origin else { return Ok(true) };
         let Some(operands) = self.partner(makers, maker)? else { return Ok(false) };
         let same = |(x, y): &(ValueId, ValueId)| self.pairs.get(y) == Some(&self.a.1.of(*x));
         Ok(operands.constants.is_empty() && operands.values.iter().all(same))
@@ -159,7 +159,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
 
     /// The names that follow, without those that somebody else has.
     fn renamed(&self, kept: &[String]) -> BTreeMap<String, String> {
-        let (a, b) = (self.a.0, self.b.0);
+        let (a, b) = (self.a.0.graph, self.b.0.graph);
         let local = |graph: &Graph<'_>, value: ValueId| {
             let outside = |user: &Use| match user {
                 Use::Node(node, _) => graph.node(*node).scope != ScopeId(0),

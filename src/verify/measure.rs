@@ -1,0 +1,133 @@
+//! What follows from the extents of a model's inputs alone: the extents of values, and the integers that are computed from
+//! extents.
+//!
+//! Exporters compute sizes at run time that other tools write down as numbers, and both say the same. What a file remarks about
+//! values in between is not believed. All holds for inputs that the model can take: where an operator would fail, nothing is
+//! claimed. This must not know what a fold is, nor what stands in the other file.
+
+mod extent;
+mod integers;
+mod moves;
+mod shapes;
+mod view;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::model::{Dim, Graph, Origin, ScopeId, ValueId};
+pub(crate) use extent::Extent;
+use view::View;
+
+/// The extents of a value; none for an axis of which nothing is known.
+pub(crate) type Extents = Vec<Option<Extent>>;
+
+/// Integers or truth values, row-major; none for one that is not known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Integers {
+    /// ONNX's number of the element type.
+    pub data_type: i32,
+    /// The shape.
+    pub dims: Vec<usize>,
+    /// The elements; truth values are zero and one.
+    pub elements: Vec<Option<Extent>>,
+}
+
+impl Integers {
+    /// The numbers, if all of them are the same for all inputs.
+    fn numbers(&self) -> Option<Vec<i64>> {
+        self.elements.iter().map(|element| element.as_ref()?.as_number()).collect()
+    }
+
+    fn is_known(&self) -> bool {
+        self.elements.iter().all(Option::is_some)
+    }
+}
+
+/// What is known of one file's main graph.
+#[derive(Debug, Default)]
+pub(crate) struct Measures {
+    shapes: BTreeMap<ValueId, Extents>,
+    integers: BTreeMap<ValueId, Integers>,
+}
+
+impl Measures {
+    /// Follows the extents of the inputs through the main graph.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn of(graph: &Graph<'_>) -> Result<Measures> {
+        let mut all = Measures::default();
+        for input in &graph.scope(ScopeId(0)).inputs {
+            let value = graph.value(*input);
+            if let (Origin::Input { .. }, Some(shape)) = (value.origin, graph.declared_shape(*input)) {
+                let extents = shape.0.iter().enumerate().map(|(axis, dim)| match dim {
+                    Dim::Known(size) if *size > 0 => i64::try_from(*size).ok().map(Extent::number),
+                    _ => Some(Extent::axis(value.name, axis)),
+                });
+                all.shapes.insert(*input, extents.collect());
+            }
+        }
+        for id in &graph.scope(ScopeId(0)).nodes {
+            let node = graph.node(*id);
+            if !node.standard || node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
+                continue;
+            }
+            let view = View::new(graph, *id, &all)?;
+            let (shapes, integers) = (shapes::follow(&view).unwrap_or_default(), integers::follow(&view).unwrap_or_default());
+            for (value, shape) in node.outputs.iter().zip(shapes) {
+                all.shapes.extend(value.map(|value| (value, shape)));
+            }
+            for (value, found) in node.outputs.iter().zip(integers) {
+                let Some(value) = value else { continue };
+                // What the elements are says what the extents are.
+                let dims = found.dims.iter().map(|dim| i64::try_from(*dim).ok().map(Extent::number));
+                all.shapes.insert(*value, dims.collect());
+                all.integers.insert(*value, found);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The extents of a value, if all of them are known.
+    pub fn extents(&self, value: ValueId) -> Option<Vec<&Extent>> {
+        self.shapes.get(&value)?.iter().map(Option::as_ref).collect()
+    }
+
+    /// The integers of a value that is no constant, if all of them are known.
+    pub fn integers(&self, value: ValueId) -> Option<&Integers> {
+        self.integers.get(&value).filter(|found| found.is_known())
+    }
+
+    /// Takes back what is claimed of the integers of a value.
+    pub fn forget(&mut self, value: ValueId) {
+        self.integers.remove(&value);
+    }
+}
+
+/// What is known of two files. Of values that have the same name in both nothing is claimed where not the same is known of both:
+/// readers take them for the same.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn between(a: &Graph<'_>, b: &Graph<'_>) -> Result<(Measures, Measures)> {
+    let (mut ours, mut theirs) = (Measures::of(a)?, Measures::of(b)?);
+    for (at, value) in a.values.iter().enumerate().filter(|(_, value)| value.scope == ScopeId(0)) {
+        let Some(other) = b.lookup(ScopeId(0), value.name) else { continue };
+        // Constants are compared by what they are and not by name.
+        let constant = a.constant(ValueId(at)).is_ok() || b.constant(other).is_ok();
+        if !constant && ours.integers(ValueId(at)) != theirs.integers(other) {
+            ours.forget(ValueId(at));
+            theirs.forget(other);
+        }
+    }
+    Ok((ours, theirs))
+}
+
+/// The integers of a constant: few ones.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn constant(graph: &Graph<'_>, value: ValueId) -> Result<Option<Integers>> {
+    view::constant(graph, value)
+}

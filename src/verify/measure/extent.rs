@@ -1,0 +1,194 @@
+//! Whole numbers that follow from the extents of a model's inputs: sums of products of them, and quotients that are no such sums.
+//!
+//! Two that are written alike are the same number for all inputs; those written otherwise may be. This must not know what a
+//! model is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What is larger is not followed: it could grow without end.
+const LARGEST: usize = 48;
+
+/// A number that is given from outside, or a quotient.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Atom {
+    /// The extent of an axis of an input.
+    Axis(String, usize),
+    /// What one number divided by another is, towards zero.
+    Quotient(Box<Extent>, Box<Extent>),
+}
+
+/// A whole number as a sum: by product of atoms, how often that is taken, never zero times.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Extent(BTreeMap<Vec<Atom>, i64>);
+
+impl Extent {
+    /// A number.
+    pub fn number(number: i64) -> Extent {
+        Extent([(vec![], number)].into_iter().filter(|(_, times)| *times != 0).collect())
+    }
+
+    /// The extent of an axis of an input.
+    pub fn axis(input: &str, axis: usize) -> Extent {
+        Extent([(vec![Atom::Axis(input.to_owned(), axis)], 1)].into())
+    }
+
+    /// The number that it is for all inputs.
+    pub fn as_number(&self) -> Option<i64> {
+        match self.0.iter().next() {
+            None => Some(0),
+            Some((product, times)) => (product.is_empty() && self.0.len() == 1).then_some(*times),
+        }
+    }
+
+    /// Whether it is certain that it is not less than nothing.
+    pub fn is_natural(&self) -> bool {
+        let natural = |atom: &Atom| match atom {
+            Atom::Axis(..) => true,
+            Atom::Quotient(one, two) => one.is_natural() && two.is_natural(),
+        };
+        self.0.iter().all(|(product, times)| *times > 0 && product.iter().all(natural))
+    }
+
+    fn weight(&self) -> usize {
+        let atom = |atom: &Atom| match atom {
+            Atom::Axis(..) => 1,
+            Atom::Quotient(one, two) => 1 + one.weight() + two.weight(),
+        };
+        self.0.keys().map(|product| 1 + product.iter().map(atom).sum::<usize>()).sum()
+    }
+
+    fn small(self) -> Option<Extent> {
+        (self.weight() <= LARGEST).then_some(self)
+    }
+
+    /// The sum; none if it is out of bounds, as everywhere here.
+    pub fn plus(&self, other: &Extent) -> Option<Extent> {
+        let mut sum = self.0.clone();
+        for (product, times) in &other.0 {
+            let entry = sum.entry(product.clone()).or_insert(0);
+            *entry = entry.checked_add(*times)?;
+        }
+        sum.retain(|_, times| *times != 0);
+        Extent(sum).small()
+    }
+
+    /// The product.
+    pub fn times(&self, other: &Extent) -> Option<Extent> {
+        if self.0.len().saturating_mul(other.0.len()) > LARGEST {
+            return None;
+        }
+        let mut sum: BTreeMap<Vec<Atom>, i64> = BTreeMap::new();
+        for (one, a) in &self.0 {
+            for (two, b) in &other.0 {
+                let mut product = [one.as_slice(), two.as_slice()].concat();
+                product.sort_unstable();
+                let entry = sum.entry(product).or_insert(0);
+                *entry = entry.checked_add(a.checked_mul(*b)?)?;
+            }
+        }
+        sum.retain(|_, times| *times != 0);
+        Extent(sum).small()
+    }
+
+    /// The difference.
+    pub fn minus(&self, other: &Extent) -> Option<Extent> {
+        self.plus(&other.times(&Extent::number(-1))?)
+    }
+
+    /// The quotient towards zero, as ONNX divides integers (Div 14).
+    pub fn over(&self, other: &Extent) -> Option<Extent> {
+        match (self.as_number(), other.as_number()) {
+            (_, Some(0)) => None,
+            (Some(one), Some(two)) => Some(Extent::number(one.checked_div(two)?)),
+            (_, Some(1)) => Some(self.clone()),
+            _ => self.exactly(other).or_else(|| {
+                let quotient = Atom::Quotient(Box::new(self.clone()), Box::new(other.clone()));
+                Extent([(vec![quotient], 1)].into()).small()
+            }),
+        }
+    }
+
+    /// The quotient, if each summand can be divided by a single one.
+    fn exactly(&self, other: &Extent) -> Option<Extent> {
+        let (divisor, by) = other.0.iter().next().filter(|_| other.0.len() == 1)?;
+        let mut sum = BTreeMap::new();
+        for (product, times) in &self.0 {
+            let mut left = product.clone();
+            for atom in divisor {
+                left.remove(left.iter().position(|own| own == atom)?);
+            }
+            if times % by != 0 {
+                return None;
+            }
+            sum.insert(left, times.checked_div(*by)?);
+        }
+        Some(Extent(sum))
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("0");
+        }
+        for (index, (product, times)) in self.0.iter().enumerate() {
+            f.write_str(if index > 0 { " + " } else { "" })?;
+            write!(f, "{times}")?;
+            for atom in product {
+                match atom {
+                    Atom::Axis(input, axis) => write!(f, "·{input}[{axis}]")?,
+                    Atom::Quotient(one, two) => write!(f, "·(({one})/({two}))")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Extent {
+        Extent::axis("input", 0)
+    }
+
+    #[test]
+    fn what_is_the_same_number_is_written_alike() {
+        let (n, two) = (batch(), Extent::number(2));
+        let twice = n.plus(&n).unwrap();
+        assert_eq!(twice, n.times(&two).unwrap());
+        assert_eq!(twice.minus(&n).unwrap(), n);
+        assert_eq!(twice.over(&two).unwrap(), n);
+        assert_eq!(twice.over(&n).unwrap(), two);
+        assert_eq!(n.minus(&n).unwrap().as_number(), Some(0));
+        assert_eq!(n.times(&Extent::number(0)).unwrap(), Extent::number(0));
+        assert_ne!(Extent::axis("input", 1), n);
+    }
+
+    #[test]
+    fn what_is_lost_in_a_quotient_stays_lost() {
+        let (n, two) = (batch(), Extent::number(2));
+        let half = n.over(&two).unwrap();
+        assert_ne!(half.times(&two).unwrap(), n);
+        assert_eq!(half, batch().over(&two).unwrap());
+        assert_ne!(half, n.over(&Extent::number(3)).unwrap());
+        assert_eq!(Extent::number(-7).over(&two).unwrap(), Extent::number(-3));
+        assert_eq!(n.over(&Extent::number(0)), None);
+        let odd = n.plus(&Extent::number(1)).unwrap();
+        assert_ne!(odd.over(&two).unwrap(), half);
+    }
+
+    #[test]
+    fn nothing_grows_without_end() {
+        let mut sum = batch();
+        let mut rounds = 0;
+        while let Some(more) = sum.plus(&Extent::axis("input", rounds)).and_then(|sum| sum.times(&sum)) {
+            sum = more;
+            rounds += 1;
+            assert!(rounds < 100);
+        }
+        assert_eq!(Extent::number(i64::MAX).plus(&Extent::number(1)), None);
+    }
+}
