@@ -133,27 +133,39 @@ const FLAT: &str = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s =
 
 #[test]
 fn flatten_may_be_a_reshape_to_the_same_sizes() {
-    let before = inexact(&format!(
-        r#"<ir_version: 8, opset_import: ["" : 17]>
-        flat (float[2,4,3,3] x) => (float[N,C,H,W] y)
-        <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
-         float[4] v = fill(0.9), int64[1] two = {{2}}>
-        {{ {FLAT} }}"#
-    ));
-    let reshaped = |sizes: &[i64]| {
-        judged(&before, |graph| {
+    let text = |samples: &str| {
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            flat (float[{samples},4,3,3] x) => (float[N,C,H,W] y)
+            <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
+             float[4] v = fill(0.9), int64[1] two = {{2}}>
+            {{ {FLAT} }}"#
+        ))
+    };
+    let reshaped = |samples: &str, sizes: &[i64]| {
+        let before = text(samples);
+        let after = changed(&before, |graph| {
             graph.initializer.push(numbers("sizes", sizes));
             *maker(graph, "f") = node("Reshape", &["s", "sizes"], "f");
-        })
+        });
+        let shapes = vec![("x".to_owned(), vec![2, 4, 3, 3])];
+        let options = VerifyOptions { shapes, ..judged::options() };
+        judge_with(&before, &after.encode_to_vec(), &options)
     };
     for sizes in [[0, 36], [0, -1]] {
-        right("the same sizes", &reshaped(&sizes));
+        right("the same sizes", &reshaped("2", &sizes));
+        right("the same sizes", &reshaped("N", &sizes));
     }
-    for sizes in [&[2, -1][..], &[-1, 36], &[36, 2], &[0, 2, 18], &[1, 72]] {
-        differs("other sizes", &reshaped(sizes));
+    for sizes in [&[36, 2][..], &[0, 2, 18], &[1, 72]] {
+        differs("other sizes", &reshaped("2", sizes));
     }
+    // Of two samples these are the same, and there are no others where the model says so.
+    right("the sizes of two samples", &reshaped("2", &[2, -1]));
+    right("the samples are what is left", &reshaped("2", &[-1, 36]));
+    right("the samples are what is left", &reshaped("N", &[-1, 36]));
+    differs("the sizes of two samples", &reshaped("N", &[2, -1]));
     // It cannot be computed at all.
-    assert!(!matches!(reshaped(&[0, 35]).outcome, Outcome::Equal | Outcome::EqualWithinRounding));
+    assert!(!matches!(reshaped("2", &[0, 35]).outcome, Outcome::Equal | Outcome::EqualWithinRounding));
 }
 
 #[test]

@@ -12,7 +12,6 @@ mod regions;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use attributes::canonical;
-pub(crate) use declared::fixed_inputs;
 
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};

@@ -7,6 +7,7 @@ use super::measure::{self, Measures};
 use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
+use super::wording::Wording;
 use super::{VerifyOptions, align, certify, region, taps, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
@@ -55,8 +56,7 @@ pub(super) fn compare<T>(
     taps::check(&options.taps, &a, &b)?;
     let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
     if found.wrong() > 0 {
-        let words = wording::between(&a, &b, &options.taps)?;
-        let reworded = (Side { wording: words.0, ..sides.0.clone() }, Side { wording: words.1, ..sides.1.clone() });
+        let reworded = reworded(&sides, (&a, &b), options)?;
         let models = (reworded.0.open()?, reworded.1.open()?);
         let (a, b) = graphs(&reworded, &models, options)?;
         let measures = measure::between(&a, &b)?;
@@ -66,6 +66,18 @@ pub(super) fn compare<T>(
         }
     }
     then(Files { sides: &sides, graphs: (&a, &b), found })
+}
+
+/// Two files in the words in which they may say the same: first the nodes of each, then the names of what these make.
+fn reworded(sides: &(Side, Side), (a, b): (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<(Side, Side)> {
+    let side = |side: &Side, wording: Wording| Side { wording, ..side.clone() };
+    let written = (Wording::of(a)?, Wording::of(b)?);
+    let spelled = (side(&sides.0, written.0.clone()), side(&sides.1, written.1.clone()));
+    let models = (spelled.0.open()?, spelled.1.open()?);
+    let (a, b) = graphs(&spelled, &models, options)?;
+    let words = wording::between(&a, &b, &options.taps)?;
+    let all = |written: Wording, words: Wording| Wording { nodes: written.nodes, ..words };
+    Ok((side(&sides.0, all(written.0, words.0)), side(&sides.1, all(written.1, words.1))))
 }
 
 fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &VerifyOptions) -> Result<(Graph<'m>, Graph<'m>)> {

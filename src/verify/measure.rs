@@ -12,11 +12,11 @@ mod shapes;
 mod view;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::model::{Dim, Graph, Origin, ScopeId, ValueId};
-pub(crate) use extent::Extent;
+pub use extent::Extent;
 use view::View;
 
 /// The extents of a value; none for an axis of which nothing is known.
@@ -24,7 +24,7 @@ pub(crate) type Extents = Vec<Option<Extent>>;
 
 /// Integers or truth values, row-major; none for one that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Integers {
+pub struct Integers {
     /// ONNX's number of the element type.
     pub data_type: i32,
     /// The shape.
@@ -35,7 +35,7 @@ pub(crate) struct Integers {
 
 impl Integers {
     /// The numbers, if all of them are the same for all inputs.
-    fn numbers(&self) -> Option<Vec<i64>> {
+    pub fn numbers(&self) -> Option<Vec<i64>> {
         self.elements.iter().map(|element| element.as_ref()?.as_number()).collect()
     }
 
@@ -46,9 +46,11 @@ impl Integers {
 
 /// What is known of one file's main graph.
 #[derive(Debug, Default)]
-pub(crate) struct Measures {
+pub struct Measures {
     shapes: BTreeMap<ValueId, Extents>,
     integers: BTreeMap<ValueId, Integers>,
+    /// Numbers that are the extent of something, which none is that is less than nothing.
+    natural: BTreeSet<Extent>,
 }
 
 impl Measures {
@@ -76,6 +78,7 @@ impl Measures {
             let view = View::new(graph, *id, &all)?;
             let (shapes, integers) = (shapes::follow(&view).unwrap_or_default(), integers::follow(&view).unwrap_or_default());
             for (value, shape) in node.outputs.iter().zip(shapes) {
+                all.natural.extend(shape.iter().flatten().cloned());
                 all.shapes.extend(value.map(|value| (value, shape)));
             }
             for (value, found) in node.outputs.iter().zip(integers) {
@@ -99,8 +102,13 @@ impl Measures {
         self.integers.get(&value).filter(|found| found.is_known())
     }
 
+    /// Whether it is certain that a number is not less than nothing.
+    fn is_natural(&self, number: &Extent) -> bool {
+        number.is_natural() || self.natural.contains(number)
+    }
+
     /// Takes back what is claimed of the integers of a value.
-    pub fn forget(&mut self, value: ValueId) {
+    fn forget(&mut self, value: ValueId) {
         self.integers.remove(&value);
     }
 }

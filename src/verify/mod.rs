@@ -12,7 +12,7 @@ pub mod execute;
 pub mod failure;
 pub mod faults;
 mod files;
-mod measure;
+pub mod measure;
 pub mod reference;
 pub mod region;
 pub mod side;

@@ -6,8 +6,10 @@
 //! need not be right: whatever names come of it, the files are judged with them as strictly as with their own. This must not
 //! know what a fold is.
 
+mod aliases;
 mod classes;
 mod names;
+mod products;
 mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,15 @@ pub struct Wording {
 }
 
 impl Wording {
+    /// The nodes of a file that can be written otherwise.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn of(graph: &Graph<'_>) -> Result<Wording> {
+        let measures = Measures::of(graph)?;
+        Ok(Wording { nodes: spelling::otherwise(Read { graph, measures: &measures }), ..Wording::default() })
+    }
+
     /// Whether everything stays as it is.
     pub fn is_empty(&self) -> bool {
         self.twins.is_empty() && self.renamed.is_empty() && self.nodes.is_empty()
@@ -62,6 +73,8 @@ impl Wording {
             }
             node.output.iter_mut().for_each(renamed);
         }
+        // What is computed otherwise in between may have other extents there.
+        graph.value_info.retain(|info| !self.nodes.contains_key(info.name()));
         graph.value_info.iter_mut().filter_map(|info| info.name.as_mut()).for_each(renamed);
     }
 
@@ -74,7 +87,7 @@ impl Wording {
     }
 }
 
-/// The words in which two files may say the same, for the first and for the second; empty where they do already. Values whose
+/// The names with which two files may say the same, for the first and for the second; empty where they do already. Values whose
 /// names are `kept`, that stand among a graph's inputs or outputs or that nested graphs read keep their names.
 ///
 /// # Errors
@@ -85,6 +98,6 @@ pub fn between(a: &Graph<'_>, b: &Graph<'_>, kept: &[String]) -> Result<(Wording
     let (ours, theirs) = (classes::number(read.0)?, classes::number(read.1)?);
     let renamed = names::guess((read.0, &ours), (read.1, &theirs), kept)?;
     let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
-    let first = Wording { twins: ours.twins(a, &kept), renamed: BTreeMap::new(), nodes: spelling::otherwise(a) };
-    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, nodes: spelling::otherwise(b) }))
+    let first = Wording { twins: ours.twins(a, &kept), ..Wording::default() };
+    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, ..Wording::default() }))
 }

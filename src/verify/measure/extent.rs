@@ -20,7 +20,7 @@ enum Atom {
 
 /// A whole number as a sum: by product of atoms, how often that is taken, never zero times.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Extent(BTreeMap<Vec<Atom>, i64>);
+pub struct Extent(BTreeMap<Vec<Atom>, i64>);
 
 impl Extent {
     /// A number.
@@ -48,6 +48,18 @@ impl Extent {
             Atom::Quotient(one, two) => one.is_natural() && two.is_natural(),
         };
         self.0.iter().all(|(product, times)| *times > 0 && product.iter().all(natural))
+    }
+
+    /// The number that it is for inputs of these shapes, by their names; none if one is missing or the number is out of bounds.
+    pub fn value(&self, shapes: &BTreeMap<String, Vec<usize>>) -> Option<i64> {
+        let atom = |atom: &Atom| match atom {
+            Atom::Axis(input, axis) => i64::try_from(*shapes.get(input)?.get(*axis)?).ok(),
+            Atom::Quotient(one, two) => one.value(shapes)?.checked_div(two.value(shapes)?),
+        };
+        self.0.iter().try_fold(0i64, |sum, (product, times)| {
+            let product = product.iter().try_fold(*times, |all, factor| all.checked_mul(atom(factor)?))?;
+            sum.checked_add(product)
+        })
     }
 
     fn weight(&self) -> usize {

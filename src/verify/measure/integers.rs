@@ -108,7 +108,12 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
         "Mul" => Extent::times,
         _ => Extent::over,
     };
-    let element = |at: usize| compute(one.elements.get(place(at, &dims, &one.dims))?.as_ref()?, two.elements.get(place(at, &dims, &two.dims))?.as_ref()?);
+    let element = |at: usize| {
+        compute(
+            one.elements.get(place(at, &dims, &one.dims))?.as_ref()?,
+            two.elements.get(place(at, &dims, &two.dims))?.as_ref()?,
+        )
+    };
     let elements: Vec<Option<Extent>> = (0..count.min(LONGEST)).map(element).collect();
     let fits = |number: i64| one.data_type == INT64 || i32::try_from(number).is_ok();
     let inside = elements.iter().flatten().filter_map(Extent::as_number).all(fits);

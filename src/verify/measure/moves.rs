@@ -70,7 +70,7 @@ fn reshape(view: &View<'_, '_>) -> Option<Extents> {
             }
             Some(_) => size.clone(),
             // What is less than nothing for some inputs would stand for something else; that an extent is zero is not looked at.
-            None => size.clone().filter(|size| size.is_natural() || shape.is_some_and(|s| s.contains(&Some(size.clone())))),
+            None => size.clone().filter(|size| view.known.is_natural(size)),
         });
     }
     if let (Some(rest), Some(shape)) = (rest, shape) {
@@ -171,8 +171,8 @@ fn slice(view: &View<'_, '_>) -> Option<Extents> {
 fn taken(size: &Extent, start: i64, end: i64, step: i64) -> Option<Extent> {
     let Some(size) = size.as_number() else {
         // All of them, in either order.
-        let all = (start == 0 && end >= i64::from(i32::MAX) && step == 1)
-            || (start == -1 && end <= i64::from(i32::MIN) && step == -1);
+        let all =
+            (start == 0 && end >= i64::from(i32::MAX) && step == 1) || (start == -1 && end <= i64::from(i32::MIN) && step == -1);
         return all.then(|| size.clone());
     };
     let bound = |at: i64, low: i64, high: i64| if at < 0 { at.saturating_add(size) } else { at }.clamp(low, high);
@@ -218,17 +218,24 @@ fn resize(view: &View<'_, '_>) -> Option<Extents> {
         let plain = matches!(view.string("keep_aspect_ratio_policy"), b"" | b"stretch") && !view.has("axes");
         return listed(view, 3).filter(|sizes| plain && sizes.len() == shape.len());
     }
-    None
+    let factors = match (view.operator, view.opset) {
+        ("Upsample", ..=8) => view.floats("scales")?,
+        ("Upsample", _) | ("Resize", ..=10) => view.factors(1)?,
+        _ if view.has("axes") => return None,
+        _ => view.factors(2)?,
+    };
+    let whole = |factor: f64| (factor >= 1.0 && factor.fract() == 0.0 && factor < 4096.0).then(|| Extent::number(factor as i64));
+    let sizes = shape.iter().zip(&factors).map(|(size, factor)| size.as_ref()?.times(&whole(*factor)?));
+    (factors.len() == shape.len()).then(|| sizes.collect())
 }
 
 fn blocks(view: &View<'_, '_>) -> Option<Extents> {
     let [batch, channels, rows, columns] = &view.shape(0)?[..] else { return None };
     let block = Extent::number(view.int("blocksize", 0));
     let area = block.times(&block)?;
-    let (deeper, wider): (fn(&Extent, &Extent) -> _, fn(&Extent, &Extent) -> _) =
-        if view.operator == "DepthToSpace" { (Extent::over, Extent::times) } else { (Extent::times, Extent::over) };
-    let of = |extent: &Option<Extent>, by: &Extent, change: fn(&Extent, &Extent) -> Option<Extent>| {
-        extent.as_ref().and_then(|extent| change(extent, by))
+    let deep = view.operator == "SpaceToDepth";
+    let of = |extent: &Option<Extent>, by: &Extent, more: bool| {
+        extent.as_ref().and_then(|extent| if more { extent.times(by) } else { extent.over(by) })
     };
-    Some(vec![batch.clone(), of(channels, &area, deeper), of(rows, &block, wider), of(columns, &block, wider)])
+    Some(vec![batch.clone(), of(channels, &area, deep), of(rows, &block, !deep), of(columns, &block, !deep)])
 }

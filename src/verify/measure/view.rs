@@ -22,12 +22,13 @@ pub(super) struct View<'x, 'm> {
     pub node: &'x Node<'m>,
     pub operator: &'x str,
     pub opset: i64,
+    pub known: &'x Measures,
     shapes: Vec<Option<Extents>>,
     integers: Vec<Option<Integers>>,
 }
 
 impl<'x, 'm> View<'x, 'm> {
-    pub fn new(graph: &'x Graph<'m>, id: NodeId, known: &Measures) -> Result<Self> {
+    pub fn new(graph: &'x Graph<'m>, id: NodeId, known: &'x Measures) -> Result<Self> {
         let node = graph.node(id);
         let (mut shapes, mut integers) = (Vec::new(), Vec::new());
         for input in &node.inputs {
@@ -46,7 +47,7 @@ impl<'x, 'm> View<'x, 'm> {
             }
         }
         let opset = graph.scope(node.scope).opset.unwrap_or(1);
-        Ok(View { graph, id, node, operator: node.proto.op_type(), opset, shapes, integers })
+        Ok(View { graph, id, node, operator: node.proto.op_type(), opset, known, shapes, integers })
     }
 
     /// The extents of an input.
@@ -86,6 +87,18 @@ impl<'x, 'm> View<'x, 'm> {
 
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
         self.attribute(name).map(|a| &a.ints[..])
+    }
+
+    pub fn floats(&self, name: &str) -> Option<Vec<f64>> {
+        self.attribute(name).map(|a| a.floats.iter().map(|number| f64::from(*number)).collect())
+    }
+
+    /// The floats of an input that is a short constant.
+    pub fn factors(&self, input: usize) -> Option<Vec<f64>> {
+        let value = self.node.inputs.get(input).copied().flatten()?;
+        let (tensor, _) = self.graph.constant(value).ok()?;
+        let tensor = self.graph.tensor(tensor);
+        (tensor.element().is_some() && tensor.elements() <= LONGEST as u64).then(|| tensor.floats(self.graph.model).ok())?
     }
 
     /// A list that is an attribute up to some operator set and an input from it on; `Err` where it is given but not known.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aliases;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Graph, Node, NodeId, ScopeId, TensorId, ValueId};
 use crate::verify::align::{Read, canonical, is_constant_node};
@@ -82,6 +83,11 @@ pub(super) fn number(read: Read<'_, '_>) -> Result<Classes> {
     for id in &graph.scope(ScopeId(0)).nodes {
         let node = graph.node(*id);
         if is_constant_node(graph, node) {
+            continue;
+        }
+        if let (Some(source), Some(Some(made))) = (aliases::source(read, node), node.outputs.first()) {
+            let first = classes.of(source);
+            classes.first.insert(*made, first);
             continue;
         }
         let Some(kind) = kind(read, node)?.and_then(|kind| kind.renumbered(|value| Some(classes.of(*value)))) else {

@@ -5,22 +5,29 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use crate::model::{Dim, Graph, Node, Origin, ScopeId, Shape};
+use super::products;
+use crate::model::{Graph, Node, Origin, ScopeId, ValueId};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto};
+use crate::verify::align::Read;
 
 /// The nodes of the main graph that are written otherwise, as messages, by the first value that each makes.
-pub(super) fn otherwise(graph: &Graph<'_>) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
+    let graph = read.graph;
     let nodes = graph.scope(ScopeId(0)).nodes.iter().map(|id| graph.node(*id)).filter(|node| node.standard);
     let written = nodes.filter_map(|node| {
         let proto = match node.proto.op_type() {
-            "Mul" => hard_swish(graph, node),
-            "Conv" | "MaxPool" | "AveragePool" => padded(graph, node),
+            "Mul" => hard_swish(graph, node).or_else(|| turned(graph, node)),
+            "Add" => turned(graph, node),
+            "Conv" | "MaxPool" | "AveragePool" => padded(read, node),
+            "LSTM" | "GRU" | "RNN" => unstarted(graph, node),
             _ => None,
         };
-        Some((node.proto.output.first()?.clone(), proto?.encode_to_vec()))
+        Some((node.proto.output.first()?.clone(), proto?))
     });
-    written.collect()
+    let mut written: BTreeMap<String, NodeProto> = written.collect();
+    written.extend(products::otherwise(read));
+    written.into_iter().map(|(name, proto)| (name, proto.encode_to_vec())).collect()
 }
 
 fn attribute<'n>(node: &Node<'n>, name: &str) -> Option<&'n AttributeProto> {
@@ -48,26 +55,55 @@ fn hard_swish(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
     })
 }
 
-/// A node with automatic pads, with the pads that these are for the sizes that the graph has for its input (ONNX `auto_pad`): a
+/// A sum or product of a constant and a value, the value first.
+fn turned(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+    let [Some(one), Some(two)] = node.inputs[..] else { return None };
+    let mut proto = node.proto.clone();
+    proto.input.swap(0, 1);
+    // Up to operator set 6 only the second operand is repeated to be like the first.
+    let symmetric = graph.scope(node.scope).opset.unwrap_or(1) >= 7;
+    (symmetric && graph.constant(one).is_ok() && graph.constant(two).is_err()).then_some(proto)
+}
+
+/// A recurrent node without the states that it starts from, where they are zeros as by default (ONNX LSTM 14, GRU 14, RNN 14).
+fn unstarted(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+    let is_zero = |value: ValueId| {
+        let Origin::Node(maker, _) = graph.value(value).origin else { return false };
+        let filled = graph.node(maker);
+        let value = attribute(filled, "value").is_some().then(|| graph.attribute_tensor(maker));
+        let zeros = match value {
+            None => true,
+            Some(value) => value.is_some_and(|v| v.floats(graph.model).is_ok_and(|all| all.iter().all(|number| *number == 0.0))),
+        };
+        filled.standard && filled.proto.op_type() == "ConstantOfShape" && zeros
+    };
+    let states: Vec<usize> = (5..7).filter(|input| node.inputs.get(*input).copied().flatten().is_some_and(is_zero)).collect();
+    let mut proto = node.proto.clone();
+    for state in &states {
+        proto.input.get_mut(*state)?.clear();
+    }
+    while proto.input.last().is_some_and(String::is_empty) {
+        proto.input.pop();
+    }
+    (!states.is_empty()).then_some(proto)
+}
+
+/// A node with automatic pads, with the pads that these are for the sizes that its input is known to have (ONNX `auto_pad`): a
 /// number is made for each stride that is begun, and what is missing is put half before and half behind, the odd one behind where
-/// the mode is SAME_UPPER. What a file remarks about values in between is nothing that a judge could rely on.
-fn padded(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+/// the mode is SAME_UPPER.
+fn padded(read: Read<'_, '_>, node: &Node<'_>) -> Option<NodeProto> {
     let mode = attribute(node, "auto_pad")?.s();
     let upper = match mode {
         b"SAME_UPPER" => true,
         b"SAME_LOWER" => false,
         _ => return None,
     };
-    let data = node.inputs.first().copied().flatten()?;
-    if !matches!(graph.value(data).origin, Origin::Input { .. }) {
-        return None;
-    }
-    let Shape(dims) = graph.declared_shape(data)?;
+    let sizes = read.measures.extents(node.inputs.first().copied().flatten()?)?;
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
-    for (axis, taps) in kernel(graph, node)?.into_iter().enumerate() {
-        let Some(Dim::Known(size)) = dims.get(axis + 2) else { return None };
+    for (axis, taps) in kernel(read.graph, node)?.into_iter().enumerate() {
+        let size = sizes.get(axis + 2)?.as_number()?;
         let of = |name: &str| attribute(node, name).map_or(Some(1), |a| a.ints.get(axis).copied());
-        let (size, stride, dilation) = (i64::try_from(*size).ok()?, of("strides")?, of("dilations")?);
+        let (stride, dilation) = (of("strides")?, of("dilations")?);
         if stride < 1 || size < 1 {
             return None;
         }

@@ -1,0 +1,183 @@
+//! Sizes that one file computes and another states, and what follows from them: nodes that change nothing, products between
+//! Reshapes. What is the same for the sizes of a run only is no fold, and runs have such sizes here.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod judged;
+
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use judged::{fold, inexact, judge_with, right};
+
+fn differs(place: &str, verdict: &Verdict) {
+    assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
+}
+
+/// A Conv with its BatchNormalization and what is behind them, for inputs of a type.
+fn model(input: &str, output: &str, behind: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        sizes ({input} x) => ({output})
+        <float[4,4,1,1] w = fill(0.3), float[4] g = fill(1.2), float[4] b = fill(0.4), float[4] m = fill(-0.2),
+         float[4] v = fill(0.9), int64 zero = {{0}}, int64 one = {{1}}, int64 two = {{2}}, int64 three = {{3}},
+         int64[1] first = {{0}}, int64[1] last = {{3}}, int64[1] rest = {{-1}}, int64[1] twice = {{2}},
+         int64[2] flat = {{3, -1}}, int64[4] ends = {{0, 0, 0, 0}}, int64[1] end = {{9223372036854775807}}, int64[1] back = {{-1}},
+         int64[1] start = {{-9223372036854775807}}, int64[8] none = {{0, 0, 0, 0, 0, 0, 0, 0}},
+         int64[8] moved = {{0, 0, 1, 0, 0, 0, -1, 0}}, int64[4] ones = {{1, 1, 1, 1}}, int64[1] step = {{1}}>
+        {{ c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s = Sigmoid (n)  {behind} }}"#
+    ))
+}
+
+/// The first text against our fold of the second, for a run of squares and as many samples.
+fn judged(input: &str, one: &str, two: &str) -> Verdict {
+    let shapes = vec![("x".to_owned(), vec![3, 4, 3, 3])];
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    judge_with(&model(input, "float[A,B] y", one), &fold(&model(input, "float[A,B] y", two)), &options)
+}
+
+const OPEN: &str = "float[N,4,H,W]";
+const FIXED: &str = "float[3,4,3,3]";
+
+/// Flattened by a list of sizes that is computed.
+fn listed(shape_of: &str, axis: &str) -> String {
+    format!(
+        "h = Shape ({shape_of})  d = Gather (h, {axis})  u = Unsqueeze (d, first)  l = Concat <axis = 0> (u, rest)
+        y = Reshape (s, l)"
+    )
+}
+
+#[test]
+fn sizes_may_be_those_of_another_value() {
+    right("an extent that stays", &judged(OPEN, &listed("n", "zero"), &listed("x", "zero")));
+    right("of fixed inputs", &judged(FIXED, &listed("n", "two"), "y = Reshape (s, flat)"));
+    right(
+        "through a cast",
+        &judged(
+            OPEN,
+            &listed("n", "zero"),
+            &listed("x", "zero")
+                .replace("(h, zero)", "(i, zero)  ")
+                .replace("d = Gather", "j = Cast <to = 6> (h)  i = Cast <to = 7> (j)  d = Gather"),
+        ),
+    );
+    differs("another axis", &judged(OPEN, &listed("n", "two"), &listed("n", "three")));
+    differs("another axis of another value", &judged(OPEN, &listed("n", "zero"), &listed("x", "three")));
+    differs("a number", &judged(OPEN, &listed("n", "zero"), "y = Reshape (s, flat)"));
+}
+
+#[test]
+fn sizes_may_be_computed_otherwise() {
+    let area = |formula: &str| {
+        format!(
+            "k = Shape (n)  p = Gather (k, two)  q = Gather (k, three)  {formula}  u = Unsqueeze (a, first)
+            l = Concat <axis = 0> (u, rest)  y = Reshape (s, l)"
+        )
+    };
+    let judged = |one: &str, two: &str| judged(OPEN, &area(one), &area(two));
+    right("factors turned", &judged("a = Mul (p, q)", "a = Mul (q, p)"));
+    right("added twice", &judged("a = Mul (p, two)", "a = Add (p, p)"));
+    right("divided again", &judged("a = Identity (p)", "t = Mul (p, two)  a = Div (t, two)"));
+    right("taken away again", &judged("a = Identity (p)", "t = Add (p, q)  a = Sub (t, q)"));
+    differs("the other factor twice", &judged("a = Mul (p, q)", "a = Mul (q, q)"));
+    differs("rounded", &judged("a = Identity (p)", "t = Div (p, three)  a = Mul (t, three)"));
+    differs("the other way round", &judged("a = Div (p, q)", "a = Div (q, p)"));
+}
+
+#[test]
+fn sizes_that_are_seen_from_outside_count() {
+    let text = |axis: &str| model(OPEN, "float[A,B] y, int64 d", &listed("n", axis));
+    let shapes = vec![("x".to_owned(), vec![3, 4, 3, 3])];
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    right("the same", &judge_with(&text("two"), &fold(&text("two")), &options));
+    differs("another axis", &judge_with(&text("two"), &fold(&text("three")), &options));
+    // The same name for sizes of two axes, each read under it.
+    let swapped = |one: &str, two: &str| {
+        format!(
+            "h = Shape (n)  d = Gather (h, {one})  e = Gather (h, {two})  u = Unsqueeze (d, first)  o = Unsqueeze (e, first)
+            l = Concat <axis = 0> (u, o, rest)  t = Reshape (s, l)  y = Flatten (t)"
+        )
+    };
+    differs("swapped", &judged(OPEN, &swapped("two", "three"), &swapped("three", "two")));
+}
+
+#[test]
+fn what_changes_nothing_may_be_left_out() {
+    let with = |change: &str| format!("{change}  o = Tanh (r)  y = Flatten (o)");
+    let without = "o = Tanh (s)  y = Flatten (o)";
+    for (input, change) in [
+        (OPEN, "r = Identity (s)"),
+        (OPEN, "r = Slice (s, first, end, twice)"),
+        (OPEN, "r = Slice (s, first, end, twice, step)"),
+        (FIXED, "r = Slice (s, first, last, twice)"),
+        (OPEN, "r = Pad (s, none)"),
+        (OPEN, "k = Shape (s)  r = Reshape (s, k)"),
+        (OPEN, "k = Shape (x)  r = Expand (s, k)"),
+        (OPEN, "r = Transpose <perm = [0, 1, 2, 3]> (s)"),
+        (OPEN, "k = Shape (s)  f = Flatten (s)  r = Reshape (f, k)"),
+    ] {
+        right(change, &judged(input, &with(change), without));
+        right(change, &judged(input, without, &with(change)));
+    }
+    for change in [
+        "r = Slice (s, back, start, twice, back)",
+        "r = Slice (s, first, end, twice, twice)",
+        "r = Pad (s, moved)",
+        "r = Transpose <perm = [0, 1, 3, 2]> (s)",
+        "r = Transpose <perm = [2, 1, 0, 3]> (s)",
+        "k = Shape (s)  f = Transpose <perm = [0, 1, 3, 2]> (s)  r = Reshape (f, k)",
+    ] {
+        differs(change, &judged(FIXED, &with(change), without));
+        differs(change, &judged(OPEN, without, &with(change)));
+    }
+    // One sample of three that look like all.
+    differs("whole for these sizes", &judged(OPEN, &with("r = Slice (s, first, last, twice)"), without));
+}
+
+/// A recurrent layer behind an affine map, with a state that it starts from.
+fn recurrent(value: &str, state: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        states (float[T,N,4] x) => (float[A,B,C,D] y)
+        <float[4] k = fill(1.3), float[1,12,4] w = fill(0.3), float[1,12,3] r = fill(0.2), int64 one = {{1}},
+         int64[1] first = {{0}}, int64[1] layers = {{1}}, int64[1] width = {{3}}>
+        {{ s = Mul (x, k)  h = Shape (x)  d = Gather (h, one)  u = Unsqueeze (d, first)
+           l = Concat <axis = 0> (layers, u, width)  z = ConstantOfShape {value} (l)
+           y, last, cell = LSTM <hidden_size = 3> (s, w, r{state}) }}"#
+    ))
+}
+
+#[test]
+fn a_recurrent_layer_may_start_from_zeros_by_default() {
+    let judge = |value: &str, state: &str| judge_with(&recurrent(value, state), &fold(&recurrent("", "")), &judged::options());
+    right("zeros", &judge("", ", \"\", \"\", z, z"));
+    right("stated zeros", &judge("<value = float[1] {0}>", ", \"\", \"\", z, z"));
+    right("one of them", &judge("", ", \"\", \"\", \"\", z"));
+    differs("ones", &judge("<value = float[1] {1}>", ", \"\", \"\", z, z"));
+}
+
+/// A product of all leading axes at once.
+fn product(body: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        product (float[N,L,5] x) => (float[A,B,C] y)
+        <float[5,4] w = fill(0.3), float[4] t = fill(0.4), float[4] s = fill(1.3), int64[2] rows = {{-1, 5}},
+         int64[1] first = {{0}}, int64[1] two = {{2}}, int64[1] four = {{4}}, int64[2] turned = {{1, 0}}, float[4] t2 = fill(0.4)>
+        {{ {body} }}"#
+    ))
+}
+
+#[test]
+fn a_product_may_stand_between_two_reshapes_of_any_sizes() {
+    let shapes = vec![("x".to_owned(), vec![3, 3, 5])];
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let before = product("p = MatMul (x, w)  q = Add (t, p)  y = Mul (q, s)");
+    let between = |data: &str, sizes: &str| {
+        let after = product(&format!(
+            "{data}  p = Gemm (f, w, t)  h = Shape (x)  {sizes}  l = Concat <axis = 0> (e, four)  q = Reshape (p, l)
+            y = Mul (q, s)"
+        ));
+        judge_with(&before, &fold(&after), &options)
+    };
+    right("rows", &between("f = Reshape (x, rows)", "e = Slice (h, first, two)"));
+    differs("sizes turned", &between("f = Reshape (x, rows)", "g = Slice (h, first, two)  e = Gather (g, turned)"));
+    differs("rows turned", &between("k = Transpose <perm = [1, 0, 2]> (x)  f = Reshape (k, rows)", "e = Slice (h, first, two)"));
+}
