@@ -1,0 +1,131 @@
+//! Two nodes side by side: whether they are the same but for the values or the constants that they read.
+
+use super::{canonical, order};
+use crate::error::Result;
+use crate::model::{Graph, Node, NodeId, ValueId};
+use crate::verify::constants;
+use crate::verify::measure::{self, Measures};
+
+/// A file as it is aligned: its graph, and what is known of integers that it computes from extents. Those of values that have
+/// the same name in both files must be the same or unknown.
+#[derive(Clone, Copy)]
+pub(crate) struct Read<'x, 'm> {
+    pub graph: &'x Graph<'m>,
+    pub measures: &'x Measures,
+}
+
+/// The inputs at which two nodes that are the same otherwise read other constants; `None` if something else differs.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn apart(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Vec<usize>>> {
+    if !same_outputs(a, b) {
+        return Ok(None);
+    }
+    let Some(operands) = operands(a, b)? else { return Ok(None) };
+    let same = operands.values.iter().all(|(x, y)| full_name(a.0.graph, *x) == full_name(b.0.graph, *y));
+    Ok(same.then_some(operands.constants))
+}
+
+/// The values that two nodes read at the same inputs, if that is all in which they differ; `None` if something else differs.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn same_but_names(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Vec<(ValueId, ValueId)>>> {
+    // Nested graphs are aligned where their nodes match by name.
+    if a.0.graph.node(a.1).proto.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+        return Ok(None);
+    }
+    if !same_outputs(a, b) {
+        return Ok(None);
+    }
+    let operands = operands(a, b)?;
+    Ok(operands.filter(|operands| operands.constants.is_empty()).map(|operands| operands.values))
+}
+
+fn full_name<'m>(graph: &Graph<'m>, value: ValueId) -> (String, &'m str) {
+    let at = graph.value(value);
+    (graph.scope_path(at.scope), at.name)
+}
+
+/// Whether the outputs of two nodes have the same names; one that nobody reads need not stand in the other.
+fn same_outputs(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> bool {
+    let (one, two) = (&a.0.graph.node(a.1).outputs, &b.0.graph.node(b.1).outputs);
+    let output = |all: &[Option<ValueId>], index: usize| all.get(index).copied().flatten();
+    (0..one.len().max(two.len())).all(|index| match (output(one, index), output(two, index)) {
+        (Some(x), Some(y)) => a.0.graph.value(x).name == b.0.graph.value(y).name,
+        (Some(alone), None) => a.0.graph.value(alone).uses.is_empty(),
+        (None, Some(alone)) => b.0.graph.value(alone).uses.is_empty(),
+        (None, None) => true,
+    })
+}
+
+/// The operands of two nodes side by side.
+pub(crate) struct Operands {
+    /// Inputs at which the constants differ.
+    pub constants: Vec<usize>,
+    /// Values at the other inputs.
+    pub values: Vec<(ValueId, ValueId)>,
+}
+
+/// The operands of two nodes that are alike in all else but the names of their outputs; `None` if they are not.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn operands(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Operands>> {
+    if let Some(pair) = order::same(a, b)? {
+        return Ok(Some(Operands { constants: vec![], values: vec![pair] }));
+    }
+    let (one, two) = (a.0.graph.node(a.1), b.0.graph.node(b.1));
+    let domain = |n: &Node<'_>| if n.proto.domain() == "ai.onnx" { String::new() } else { n.proto.domain().to_owned() };
+    if one.proto.op_type() != two.proto.op_type()
+        || domain(one) != domain(two)
+        || one.proto.overload() != two.proto.overload()
+        || canonical(one.proto) != canonical(two.proto)
+    {
+        return Ok(None);
+    }
+    let mut found = Operands { constants: Vec::new(), values: Vec::new() };
+    for input in 0..one.inputs.len().max(two.inputs.len()) {
+        let at = |n: &Node<'_>| n.inputs.get(input).copied().flatten();
+        let (x, y) = match (at(one), at(two)) {
+            (None, None) => continue,
+            (Some(x), Some(y)) => (x, y),
+            _ => return Ok(None),
+        };
+        match (a.0.graph.constant(x), b.0.graph.constant(y)) {
+            (Ok((x, _)), Ok((y, _))) => {
+                if !constants::same((a.0.graph, x), (b.0.graph, y))? {
+                    found.constants.push(input);
+                }
+            }
+            _ if same_integers((a.0, x), (b.0, y))? => {}
+            (Err(_), Err(_)) => found.values.push((x, y)),
+            _ => return Ok(None),
+        }
+    }
+    Ok((attribute_tensors(a.0.graph, one)? == attribute_tensors(b.0.graph, two)?).then_some(found))
+}
+
+/// Whether both values are integers that are known and the same.
+fn same_integers(a: (Read<'_, '_>, ValueId), b: (Read<'_, '_>, ValueId)) -> Result<bool> {
+    let known = |(read, value): (Read<'_, '_>, ValueId)| match read.measures.integers(value) {
+        Some(found) => Ok(Some(found.clone())),
+        None => measure::constant(read.graph, value),
+    };
+    Ok(known(a)?.is_some_and(|one| known(b).is_ok_and(|two| two == Some(one))))
+}
+
+/// Elements of tensors in attributes: they are not part of the messages as read.
+fn attribute_tensors(graph: &Graph<'_>, node: &Node<'_>) -> Result<Vec<Vec<u8>>> {
+    use crate::model::scan::Nested;
+    let tensors = node.span.nested.iter().filter_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
+    let mut all = Vec::new();
+    for range in tensors.flat_map(|span| span.data.iter().map(|d| d.span.payload.clone())) {
+        let mut part = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)];
+        let file = graph.model.file(0);
+        file.read_exact_at(&mut part, range.start).map_err(|e| crate::Error::io("cannot read an attribute", e))?;
+        all.push(part);
+    }
+    Ok(all)
+}
