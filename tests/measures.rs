@@ -88,6 +88,23 @@ fn what_is_claimed_of_random_graphs_is_so() {
     assert!(open.integers as u64 > count / 20, "{} lists of integers", open.integers);
 }
 
+#[test]
+fn nothing_is_claimed_of_sizes_that_could_stand_for_something_else() {
+    // For three columns the list says that the rows are what is left.
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        sizes (float[4,3] x) => (float[A,B] y)
+        <int64 one = {1}, int64 four = {4}, int64[1] first = {0}, int64[1] two = {2}>
+        { h = Shape (x)  d = Gather (h, one)  e = Sub (d, four)  u = Unsqueeze (e, first)  l = Concat <axis = 0> (u, two)
+          y = Reshape (x, l) }"#;
+    let model = model_of(&bnfold::sample::encode(text).unwrap());
+    let inputs = random_inputs(&model, 1);
+    for model in [opened(model.clone()), model] {
+        let mut known = Known::default();
+        check("rows that are left", &model, &inputs, &mut known);
+        assert!(known.integers >= 4, "{}", known.integers);
+    }
+}
+
 fn tensors(folder: &Path, kind: &str) -> Vec<TensorProto> {
     let files = (0..).map(|index| folder.join(format!("{kind}_{index}.pb"))).take_while(|file| file.exists());
     files.map(|file| TensorProto::decode(fs::read(file).unwrap().as_slice()).unwrap()).collect()
