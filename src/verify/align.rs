@@ -120,10 +120,9 @@ fn alive(graph: &Graph<'_>) -> BTreeSet<NodeId> {
     alive
 }
 
-/// Whether a node only makes integers that are known, which are compared where they are read.
-fn is_measured(graph: &Graph<'_>, measures: &Measures, node: &Node<'_>) -> bool {
-    let inside = |value: &ValueId| graph.value(*value).uses.iter().all(|user| matches!(user, Use::Node(..)));
-    node.outputs.iter().flatten().all(|value| measures.integers(*value).is_some() && inside(value))
+/// Whether a node only makes integers that are known, which are compared where they are read; outputs of that name are the same.
+fn is_measured(measures: &Measures, node: &Node<'_>) -> bool {
+    node.outputs.iter().flatten().all(|value| measures.integers(*value).is_some())
 }
 
 /// Whether a node only makes a constant, which is compared where it is read.
@@ -215,7 +214,7 @@ impl Aligner<'_, '_> {
         self.constant_values((a, b))?;
         let nodes = |g: &Graph<'_>, measures: &Measures, id: ScopeId| {
             let live = g.scope(id).nodes.iter().filter(|n| !is_constant_node(g, g.node(**n)));
-            live.filter(|n| !is_measured(g, measures, g.node(**n))).copied().collect::<Vec<_>>()
+            live.filter(|n| !is_measured(measures, g.node(**n))).copied().collect::<Vec<_>>()
         };
         let (ours, theirs) = (nodes(self.a, self.measures.0, a), nodes(self.b, self.measures.1, b));
         let by_output: BTreeMap<&str, NodeId> = theirs.iter().map(|n| (first_output(self.b.node(*n)), *n)).collect();

@@ -96,6 +96,11 @@ impl InEngine for Session {
         &self.signature
     }
 
+    /// Sizes are known to it once it is run.
+    fn ready(&mut self, _specs: &[InputSpec]) -> Result<(), CouldNotRun> {
+        Ok(())
+    }
+
     fn run(&mut self, specs: &[InputSpec], values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun> {
         let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
         for spec in specs {

@@ -30,6 +30,15 @@ impl Typed {
         let (branches, assumptions) = (prepared.branches, std::mem::take(&mut prepared.assumptions));
         Ok(Typed { loaded: Loaded::parse(prepared, &[])?, plan: None, branches, assumptions })
     }
+
+    /// The plan for inputs of these sizes: the last one, if they are the same.
+    fn bound(&mut self, specs: &[InputSpec]) -> Result<&mut Run, CouldNotRun> {
+        let plan = match self.plan.take().filter(|(known, _)| known == specs) {
+            Some(plan) => plan,
+            None => (specs.to_vec(), self.loaded.bind(specs)?),
+        };
+        Ok(&mut self.plan.insert(plan).1)
+    }
 }
 
 impl InEngine for Typed {
@@ -37,11 +46,11 @@ impl InEngine for Typed {
         self.loaded.signature()
     }
 
+    fn ready(&mut self, specs: &[InputSpec]) -> Result<(), CouldNotRun> {
+        self.bound(specs).map(drop)
+    }
+
     fn run(&mut self, specs: &[InputSpec], values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun> {
-        let plan = match self.plan.take().filter(|(known, _)| known == specs) {
-            Some(plan) => plan,
-            None => (specs.to_vec(), self.loaded.bind(specs)?),
-        };
-        self.plan.insert(plan).1.run(values)
+        self.bound(specs)?.run(values)
     }
 }
