@@ -180,4 +180,36 @@ fn a_product_may_stand_between_two_reshapes_of_any_sizes() {
     right("rows", &between("f = Reshape (x, rows)", "e = Slice (h, first, two)"));
     differs("sizes turned", &between("f = Reshape (x, rows)", "g = Slice (h, first, two)  e = Gather (g, turned)"));
     differs("rows turned", &between("k = Transpose <perm = [1, 0, 2]> (x)  f = Reshape (k, rows)", "e = Slice (h, first, two)"));
+    let with = |attribute: &str| {
+        let after = product(&format!(
+            "f = Reshape (x, rows)  p = Gemm <{attribute}> (f, w, t)  h = Shape (x)  e = Slice (h, first, two)
+            l = Concat <axis = 0> (e, four)  q = Reshape (p, l)  y = Mul (q, s)"
+        ));
+        judge_with(&before, &fold(&after), &options)
+    };
+    right("as by default", &with("alpha = 1.0, transB = 0"));
+    differs("a factor", &with("alpha = 2.0"));
+    differs("a factor of what is added", &with("beta = 2.0"));
+}
+
+#[test]
+fn a_product_between_reshapes_is_that_of_these_rows() {
+    let text = |body: &str| {
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            square (float[N,L,1,4] x) => (float[A,B,C] y)
+            <float[4,4] w = fill(0.3), float[4] t = fill(0.4), float[4] s = fill(1.3), int64[2] rows = {{-1, 4}},
+             int64[1] third = {{2}}>
+            {{ {body} }}"#
+        ))
+    };
+    let shapes = vec![("x".to_owned(), vec![3, 3, 1, 4])];
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let before = text("k = Squeeze (x, third)  p = MatMul (k, w)  q = Add (p, t)  y = Mul (q, s)");
+    let after = |gemm: &str| text(&format!("{gemm}  h = Shape (k)  q = Reshape (p, h)  y = Mul (q, s)"));
+    let judge = |gemm: &str| judge_with(&before, &fold(&after(gemm)), &options);
+    right("rows", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm (f, w, t)"));
+    differs("transposed", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm <transB = 1> (f, w, t)"));
+    // The value that the product would read is made behind it: this stays as it stands.
+    differs("too late", &judge("f = Reshape (x, rows)  p = Gemm (f, w, t)  k = Squeeze (x, third)"));
 }
