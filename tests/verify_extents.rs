@@ -210,6 +210,13 @@ fn a_product_between_reshapes_is_that_of_these_rows() {
     let judge = |gemm: &str| judge_with(&before, &fold(&after(gemm)), &options);
     right("rows", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm (f, w, t)"));
     differs("transposed", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm <transB = 1> (f, w, t)"));
+    let plain = |body: &str| text(&format!("k = Squeeze (x, third)  {body}"));
+    let between = |attributes: &str| {
+        let gemm = format!("f = Reshape (x, rows)  p = Gemm {attributes} (f, w, t)  h = Shape (k)  y = Reshape (p, h)");
+        judge_with(&plain("p = MatMul (k, w)  y = Add (p, t)"), &plain(&gemm), &options)
+    };
+    assert_eq!(between("").outcome, Outcome::Equal);
+    differs("the same weight transposed", &between("<transB = 1>"));
     // The value that the product would read is made behind it: this stays as it stands.
     differs("too late", &judge("f = Reshape (x, rows)  p = Gemm (f, w, t)  k = Squeeze (x, third)"));
 }
