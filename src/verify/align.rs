@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use attributes::canonical;
 pub(crate) use operands::{Operands, Read, apart, operands, same_but_names};
+pub(crate) use order::keeps_order;
 
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};

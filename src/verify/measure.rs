@@ -15,9 +15,10 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::model::{Dim, Graph, Origin, ScopeId, ValueId};
+use crate::model::{Dim, Graph, Origin, ScopeId, Shape, ValueId};
 pub use extent::Extent;
 use view::View;
+pub(crate) use view::constant;
 
 /// The extents of a value; none for an axis of which nothing is known.
 pub(crate) type Extents = Vec<Option<Extent>>;
@@ -62,7 +63,8 @@ impl Measures {
         let mut all = Measures::default();
         for input in &graph.scope(ScopeId(0)).inputs {
             let value = graph.value(*input);
-            if let (Origin::Input { .. }, Some(shape)) = (value.origin, graph.declared_shape(*input)) {
+            // A default says nothing of what a caller gives instead.
+            if let (Origin::Input { .. }, Some(shape)) = (value.origin, value.declared.and_then(Shape::declared)) {
                 let extents = shape.0.iter().enumerate().map(|(axis, dim)| match dim {
                     Dim::Known(size) if *size > 0 => i64::try_from(*size).ok().map(Extent::number),
                     _ => Some(Extent::axis(value.name, axis)),
@@ -130,12 +132,4 @@ pub(crate) fn between(a: &Graph<'_>, b: &Graph<'_>) -> Result<(Measures, Measure
         }
     }
     Ok((ours, theirs))
-}
-
-/// The integers of a constant: few ones.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(crate) fn constant(graph: &Graph<'_>, value: ValueId) -> Result<Option<Integers>> {
-    view::constant(graph, value)
 }

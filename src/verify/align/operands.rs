@@ -4,7 +4,7 @@ use super::{canonical, order};
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, ValueId};
 use crate::verify::constants;
-use crate::verify::measure::{self, Measures};
+use crate::verify::measure::{self, Integers, Measures};
 
 /// A file as it is aligned: its graph, and what is known of integers that it computes from extents. Those of values that have
 /// the same name in both files must be the same or unknown.
@@ -12,6 +12,19 @@ use crate::verify::measure::{self, Measures};
 pub(crate) struct Read<'x, 'm> {
     pub graph: &'x Graph<'m>,
     pub measures: &'x Measures,
+}
+
+impl Read<'_, '_> {
+    /// The integers of a value, whether they are a constant or computed, if they are known.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn integers(&self, value: ValueId) -> Result<Option<Integers>> {
+        match self.measures.integers(value) {
+            Some(known) => Ok(Some(known.clone())),
+            None => measure::constant(self.graph, value),
+        }
+    }
 }
 
 /// The inputs at which two nodes that are the same otherwise read other constants; `None` if something else differs.
@@ -99,21 +112,13 @@ pub(crate) fn operands(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> 
                     found.constants.push(input);
                 }
             }
-            _ if same_integers((a.0, x), (b.0, y))? => {}
+            _ if let (Some(one), Some(two)) = (a.0.integers(x)?, b.0.integers(y)?)
+                && one == two => {}
             (Err(_), Err(_)) => found.values.push((x, y)),
             _ => return Ok(None),
         }
     }
     Ok((attribute_tensors(a.0.graph, one)? == attribute_tensors(b.0.graph, two)?).then_some(found))
-}
-
-/// Whether both values are integers that are known and the same.
-fn same_integers(a: (Read<'_, '_>, ValueId), b: (Read<'_, '_>, ValueId)) -> Result<bool> {
-    let known = |(read, value): (Read<'_, '_>, ValueId)| match read.measures.integers(value) {
-        Some(found) => Ok(Some(found.clone())),
-        None => measure::constant(read.graph, value),
-    };
-    Ok(known(a)?.is_some_and(|one| known(b).is_ok_and(|two| two == Some(one))))
 }
 
 /// Elements of tensors in attributes: they are not part of the messages as read.

@@ -4,7 +4,7 @@
 use super::Read;
 use super::declared::fixed_inputs;
 use crate::error::{ErrorKind, Result};
-use crate::model::{Graph, NodeId, ScopeId, Use, ValueId};
+use crate::model::{Graph, Node, NodeId, ScopeId, Use, ValueId};
 use crate::verify::constants;
 
 /// A size of what comes out.
@@ -46,12 +46,17 @@ pub(super) fn same(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Resu
     Ok((alike && a.0.constant(x).is_err() && b.0.constant(y).is_err()).then_some((x, y)))
 }
 
+/// Whether a node hands all elements on in order, with other extents.
+pub(crate) fn keeps_order(node: &Node<'_>) -> bool {
+    node.standard && matches!(node.proto.op_type(), "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze")
+}
+
 /// What two nodes read that hand on all elements in order, if what they make is known to have the same extents.
 fn same_extents(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Option<(ValueId, ValueId)> {
     let ends = |(read, node): (Read<'_, '_>, NodeId)| {
         let node = read.graph.node(node);
-        let in_order = node.standard && matches!(node.proto.op_type(), "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze");
-        let data = node.inputs.first().copied().flatten().filter(|value| in_order && read.graph.constant(*value).is_err())?;
+        let data =
+            node.inputs.first().copied().flatten().filter(|value| keeps_order(node) && read.graph.constant(*value).is_err())?;
         Some((data, node.outputs.first().copied().flatten()?))
     };
     let ((x, one), (y, two)) = (ends(a)?, ends(b)?);

@@ -130,7 +130,7 @@ impl Extent {
             for atom in divisor {
                 left.remove(left.iter().position(|own| own == atom)?);
             }
-            if times % by != 0 {
+            if times.checked_rem(*by)? != 0 {
                 return None;
             }
             sum.insert(left, times.checked_div(*by)?);

@@ -60,9 +60,14 @@ fn numeric(list: &Integers) -> Option<Array> {
     Some(Array { dims: list.dims.clone(), data })
 }
 
+/// How many elements a list of these extents has.
+fn count(dims: &[usize]) -> Option<usize> {
+    dims.iter().try_fold(1usize, |all, dim| all.checked_mul(*dim))
+}
+
 /// What the reference makes of a node.
 fn evaluated(view: &View<'_, '_>, inputs: &[Option<Array>]) -> Option<Vec<Array>> {
-    let longest = |all: &Vec<Array>| all.iter().all(|made| made.dims.iter().product::<usize>() <= LONGEST);
+    let longest = |all: &Vec<Array>| all.iter().all(|made| count(&made.dims).is_some_and(|count| count <= LONGEST));
     reference::node(view.node.proto, view.opset, inputs).ok().filter(longest)
 }
 
@@ -101,7 +106,7 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
     let extents = |dims: &[usize]| dims.iter().map(|dim| Some(Extent::number(*dim as i64))).collect::<Extents>();
     let dims = broadcast([&extents(&one.dims), &extents(&two.dims)]);
     let dims = dims.iter().map(|dim| usize::try_from(dim.as_ref()?.as_number()?).ok()).collect::<Option<Vec<_>>>()?;
-    let count: usize = dims.iter().product();
+    let count = count(&dims).filter(|count| *count <= LONGEST)?;
     let compute = match view.operator {
         "Add" => Extent::plus,
         "Sub" => Extent::minus,
@@ -114,10 +119,10 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
             two.elements.get(place(at, &dims, &two.dims))?.as_ref()?,
         )
     };
-    let elements: Vec<Option<Extent>> = (0..count.min(LONGEST)).map(element).collect();
+    let elements: Vec<Option<Extent>> = (0..count).map(element).collect();
     let fits = |number: i64| one.data_type == INT64 || i32::try_from(number).is_ok();
     let inside = elements.iter().flatten().filter_map(Extent::as_number).all(fits);
-    (inside && count <= LONGEST).then_some(Integers { data_type: one.data_type, dims, elements })
+    inside.then_some(Integers { data_type: one.data_type, dims, elements })
 }
 
 /// The place of an element in an operand that is repeated to be like the result.
@@ -154,7 +159,7 @@ fn computed(view: &View<'_, '_>) -> Option<Vec<Integers>> {
 
 fn filled(view: &View<'_, '_>) -> Option<Integers> {
     let dims = view.numbers(0)?.into_iter().map(|dim| usize::try_from(dim).ok()).collect::<Option<Vec<_>>>()?;
-    let count = dims.iter().try_fold(1usize, |all, dim| all.checked_mul(*dim)).filter(|count| *count <= LONGEST)?;
+    let count = count(&dims).filter(|count| *count <= LONGEST)?;
     // Without a value it is filled with zeros in float.
     let value = view.graph.attribute_tensor(view.id).filter(|value| matches!(value.data_type, INT32 | INT64))?;
     let number = *value.integers(view.graph.model).ok()?.first()?;

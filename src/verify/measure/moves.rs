@@ -141,7 +141,8 @@ pub(super) fn split(view: &View<'_, '_>) -> Option<Vec<Extents>> {
         None => {
             let each = shape.get(along)?.as_ref().and_then(Extent::as_number);
             let count = i64::try_from(parts).ok()?;
-            vec![each.filter(|all| all % count == 0).map(|all| Extent::number(all / count)); parts]
+            let part = each.filter(|all| all.checked_rem(count) == Some(0)).map(|all| Extent::number(all / count));
+            vec![part; parts]
         }
     };
     let part = |size: &Option<Extent>| {
@@ -175,6 +176,9 @@ fn taken(size: &Extent, start: i64, end: i64, step: i64) -> Option<Extent> {
             (start == 0 && end >= i64::from(i32::MAX) && step == 1) || (start == -1 && end <= i64::from(i32::MIN) && step == -1);
         return all.then(|| size.clone());
     };
+    if size <= 0 || step == 0 {
+        return (size == 0 && step != 0).then(|| Extent::number(0));
+    }
     let bound = |at: i64, low: i64, high: i64| if at < 0 { at.saturating_add(size) } else { at }.clamp(low, high);
     let count = if step > 0 {
         let (start, end) = (bound(start, 0, size), bound(end, 0, size));

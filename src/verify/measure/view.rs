@@ -120,7 +120,7 @@ pub(super) fn axis(axis: i64, rank: usize) -> Option<usize> {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn constant(graph: &Graph<'_>, value: ValueId) -> Result<Option<Integers>> {
+pub(crate) fn constant(graph: &Graph<'_>, value: ValueId) -> Result<Option<Integers>> {
     let Ok((tensor, _)) = graph.constant(value) else { return Ok(None) };
     let tensor = graph.tensor(tensor);
     if tensor.elements() > LONGEST as u64 {

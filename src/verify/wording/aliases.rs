@@ -1,8 +1,7 @@
 //! Nodes that hand a value on as it is.
 
 use crate::model::{Graph, Node, Origin, ValueId};
-use crate::verify::align::Read;
-use crate::verify::measure;
+use crate::verify::align::{Read, keeps_order};
 
 /// The value that a node hands on, if what it makes is that for all inputs.
 pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
@@ -11,11 +10,11 @@ pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
     let [Some(made)] = node.outputs[..] else { return None };
     let keeps = match node.proto.op_type() {
         "Identity" => true,
-        "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => {
+        _ if keeps_order(node) => {
             return in_order(graph, made).find(|value| is_alike(read, *value, made));
         }
         "Expand" => is_alike(read, data, made),
-        "Slice" => is_alike(read, data, made) && is_forward(graph, node),
+        "Slice" => is_alike(read, data, made) && is_forward(read, node),
         "Pad" => is_unpadded(read, node),
         "Transpose" => order(node).is_some_and(|order| order.iter().copied().eq(0..order.len() as i64)),
         _ => false,
@@ -28,7 +27,7 @@ pub(super) fn in_order(graph: &Graph<'_>, value: ValueId) -> impl Iterator<Item 
     let back = |value: &ValueId| {
         let Origin::Node(maker, 0) = graph.value(*value).origin else { return None };
         let maker = graph.node(maker);
-        let keeps = matches!(maker.proto.op_type(), "Flatten" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze");
+        let keeps = maker.proto.op_type() == "Identity" || keeps_order(maker);
         maker.inputs.first().copied().flatten().filter(|data| keeps && maker.standard && graph.constant(*data).is_err())
     };
     std::iter::successors(back(&value), back)
@@ -44,18 +43,13 @@ fn order<'n>(node: &'n Node<'_>) -> Option<&'n [i64]> {
 
 /// The integers of an input, where they are the same for all inputs of the model.
 fn numbers(read: Read<'_, '_>, node: &Node<'_>, input: usize) -> Option<Vec<i64>> {
-    let value = node.inputs.get(input).copied().flatten()?;
-    match read.measures.integers(value) {
-        Some(known) => known.numbers(),
-        None => measure::constant(read.graph, value).ok().flatten()?.numbers(),
-    }
+    read.integers(node.inputs.get(input).copied().flatten()?).ok().flatten()?.numbers()
 }
 
 /// Whether a Slice goes forward; one that takes as many elements as there are takes all of them then.
-fn is_forward(graph: &Graph<'_>, node: &Node<'_>) -> bool {
-    let Some(steps) = node.inputs.get(4).copied().flatten() else { return true };
-    let steps = measure::constant(graph, steps).ok().flatten().and_then(|steps| steps.numbers());
-    steps.is_some_and(|steps| steps.iter().all(|step| *step == 1))
+fn is_forward(read: Read<'_, '_>, node: &Node<'_>) -> bool {
+    let has_steps = node.inputs.get(4).is_some_and(Option::is_some);
+    !has_steps || numbers(read, node, 4).is_some_and(|steps| steps.iter().all(|step| *step == 1))
 }
 
 /// Whether nothing is put beside and nothing taken away.

@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{Graph, Node, NodeId, ScopeId, TensorId, ValueId};
 use crate::verify::align::{Read, canonical, is_constant_node};
 use crate::verify::constants;
-use crate::verify::measure::{self, Integers};
+use crate::verify::measure::Integers;
 
 /// Larger constants are told apart by what they are called.
 const SMALL: u64 = 256;
@@ -132,10 +132,7 @@ fn kind(read: Read<'_, '_>, node: &Node<'_>) -> Result<Option<Kind<ValueId>>> {
             inputs.push(Input::Open);
             continue;
         };
-        let known = match read.measures.integers(*value) {
-            Some(known) => Some(known.clone()),
-            None => measure::constant(graph, *value)?,
-        };
+        let known = read.integers(*value)?;
         inputs.push(match graph.constant(*value) {
             _ if known.is_some() => known.map_or(Input::Open, Input::Integers),
             Err(_) => Input::Value(*value),
