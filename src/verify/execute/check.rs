@@ -6,7 +6,7 @@ use tract_onnx::prelude::{DatumType, TypedModel};
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 
 use super::CouldNotRun;
-use crate::onnx::GraphProto;
+use crate::onnx::{GraphProto, NodeProto};
 
 /// The BatchNormalizations that read a graph's inputs, and what each value is made of. Those of constants alone the engine
 /// may compute beforehand.
@@ -22,7 +22,8 @@ impl Normalised {
         let inputs = graph.input.iter().map(|input| input.name()).filter(|name| !constants.contains(name));
         let (mut readers, mut makers) = (HashMap::<String, Vec<String>>::new(), HashMap::<String, Vec<String>>::new());
         for node in &graph.node {
-            for (input, output) in node.input.iter().flat_map(|input| node.output.iter().map(move |output| (input, output))) {
+            let read = read(node);
+            for (input, output) in read.iter().flat_map(|input| node.output.iter().map(move |output| (*input, output))) {
                 readers.entry(input.clone()).or_default().push(output.clone());
                 makers.entry(output.clone()).or_default().push(input.clone());
             }
@@ -38,6 +39,12 @@ impl Normalised {
         let above = reached(outputs, &self.makers);
         self.values.iter().map(String::as_str).filter(|name| above.contains(name)).collect()
     }
+}
+
+/// What a node and the graphs inside it read, values of these graphs among it.
+fn read(node: &NodeProto) -> Vec<&String> {
+    let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    node.input.iter().chain(graphs.flat_map(|graph| &graph.node).flat_map(read)).collect()
 }
 
 fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &'g HashMap<String, Vec<String>>) -> HashSet<&'g str> {

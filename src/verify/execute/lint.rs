@@ -9,6 +9,8 @@ use std::collections::HashSet;
 use super::CouldNotRun;
 use super::operators::{Treatment, treatment};
 use super::proto::{attribute, float, int, ints, is_standard, label, text};
+use super::rewrite::can_be_written;
+use super::widen::Floats;
 use crate::onnx::type_proto::Value;
 use crate::onnx::{GraphProto, NodeProto};
 
@@ -22,11 +24,11 @@ pub(super) fn refused(node: &NodeProto, why: &str) -> CouldNotRun {
     CouldNotRun::Operator { operator, node: label(node).to_owned(), why: why.to_owned() }
 }
 
-/// Looks a flat graph over.
+/// Looks a flat graph over that is to be run with these floats: in f64 a recurrence may be written out.
 ///
 /// # Errors
 /// The first thing found that the engine lacks or would compute otherwise.
-pub(super) fn graph(graph: &GraphProto, opset: i64) -> Result<(), CouldNotRun> {
+pub(super) fn graph(graph: &GraphProto, opset: i64, floats: Floats) -> Result<(), CouldNotRun> {
     unique(graph)?;
     for value in &graph.input {
         if let Some(Some(declared)) = value.r#type.as_ref().map(|declared| &declared.value)
@@ -36,7 +38,7 @@ pub(super) fn graph(graph: &GraphProto, opset: i64) -> Result<(), CouldNotRun> {
             return Err(CouldNotRun::Input { input: value.name().to_owned(), why });
         }
     }
-    graph.node.iter().try_for_each(|candidate| node(candidate, opset))
+    graph.node.iter().try_for_each(|candidate| node(candidate, opset, floats))
 }
 
 fn unique(graph: &GraphProto) -> Result<(), CouldNotRun> {
@@ -57,7 +59,7 @@ fn unique(graph: &GraphProto) -> Result<(), CouldNotRun> {
     Ok(())
 }
 
-fn node(node: &NodeProto, opset: i64) -> Result<(), CouldNotRun> {
+fn node(node: &NodeProto, opset: i64, floats: Floats) -> Result<(), CouldNotRun> {
     if !is_standard(node.domain()) {
         return Err(refused(node, "operators of other domains have no meaning to the engine"));
     }
@@ -71,6 +73,7 @@ fn node(node: &NodeProto, opset: i64) -> Result<(), CouldNotRun> {
         "BatchNormalization" => batch_normalization(node, opset),
         "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" => window(node),
         "Pad" => pad(node),
+        "LSTM" | "GRU" | "RNN" if floats == Floats::Double && can_be_written(node) => Ok(()),
         "LSTM" | "GRU" | "RNN" => recurrent(node),
         "SpaceToDepth" if attribute(node, "mode").is_some() => Err(refused(node, "the engine does not read its mode")),
         "Resize" if text(node, "coordinate_transformation_mode") == Some(b"tf_crop_and_resize") => {

@@ -50,7 +50,7 @@ pub(super) fn prepare_edited(
     let mut model = flat.model;
     let opset = opset(&model);
     let graph = model.graph.get_or_insert_default();
-    lint::graph(graph, opset)?;
+    lint::graph(graph, opset, Floats::Double)?;
     let signature = declared(graph);
     widen::graph(graph, Floats::Double)?;
     edit(graph)?;
@@ -69,7 +69,7 @@ pub(super) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepar
     let mut model = flat.model;
     let opset = opset(&model);
     let graph = model.graph.get_or_insert_default();
-    lint::graph(graph, opset)?;
+    lint::graph(graph, opset, Floats::Stored)?;
     let signature = declared(graph);
     widen::graph(graph, Floats::Stored)?;
     rewrite::as_stored(graph, opset);

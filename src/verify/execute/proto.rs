@@ -85,6 +85,16 @@ pub(super) fn with_ints(mut node: NodeProto, name: &str, values: &[i64]) -> Node
     node
 }
 
+pub(super) fn with_graph(mut node: NodeProto, name: &str, value: GraphProto) -> NodeProto {
+    node.attribute.push(AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Graph.into()),
+        g: Some(value),
+        ..AttributeProto::default()
+    });
+    node
+}
+
 pub(super) fn with_text(mut node: NodeProto, name: &str, value: &str) -> NodeProto {
     node.attribute.retain(|attribute| attribute.name() != name);
     node.attribute.push(AttributeProto {

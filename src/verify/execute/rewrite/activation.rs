@@ -70,7 +70,7 @@ impl Writer {
     }
 
     /// `1 / (1 + exp(−x))`.
-    fn sigmoid(&mut self, x: &str, output: &str) {
+    pub(super) fn sigmoid(&mut self, x: &str, output: &str) {
         let negative = self.emit("Neg", &[x], &format!("{output}/negative"));
         let power = self.emit("Exp", &[&negative], &format!("{output}/exp"));
         let one = self.scalar(1.0, &format!("{output}/one"));

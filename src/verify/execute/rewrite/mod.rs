@@ -4,8 +4,11 @@
 mod activation;
 mod linear;
 mod normalization;
+mod recurrent;
 
 use std::collections::HashMap;
+
+pub(super) use recurrent::can_be_written;
 
 use super::operators::{Treatment, treatment};
 use super::proto::{Names, cast, constant, doubles, label, longs, make, with_text};
@@ -64,6 +67,7 @@ impl Writer {
     fn node(&mut self, node: NodeProto) {
         match (treatment(node.op_type()), node.op_type()) {
             (Treatment::Narrow { inputs, .. }, "Upsample" | "Resize") => self.resize(node, inputs),
+            (Treatment::Narrow { .. }, "LSTM" | "GRU" | "RNN") if self.recurrent(&node) => {}
             (Treatment::Narrow { inputs, outputs }, _) => self.narrow(node, inputs, outputs),
             (Treatment::Rewrite, _) if self.rewritten(&node) => {}
             (treatment, operator) => {

@@ -127,3 +127,81 @@ fn what_still_runs_in_f32_is_named() {
         some (float[4] x) => (float[4] z) { y = Erf (x)  z = Sigmoid (y) }"#;
     assert_eq!(prepare(model(text), Branch::Then).unwrap().narrow, ["y"]);
 }
+
+/// Every kind of recurrence, in every direction, from states that are given and that are not, against the slow reference.
+#[test]
+fn recurrences_have_the_precision_of_f64() {
+    let cases = [
+        ("RNN", 1, vec!["", "activations = [\"Relu\"]", "clip = 0.25"]),
+        ("GRU", 3, vec!["", "linear_before_reset = 1", "activations = [\"Tanh\", \"Sigmoid\"]"]),
+        ("LSTM", 4, vec!["", "input_forget = 1", "clip = 0.25", "activations = [\"Sigmoid\", \"Relu\", \"Sigmoid\"]"]),
+    ];
+    for (operator, gates, attributes) in cases {
+        for attribute in attributes {
+            for direction in ["forward", "reverse", "bidirectional"] {
+                for (layout, opset) in [(0, 11), (1, 17)] {
+                    for optional in [0, 1, 5, 7] {
+                        recurrence(operator, gates, (attribute, direction, layout), opset, optional);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `optional` is how many of the optional inputs there are: none, a bias, states, peepholes.
+fn recurrence(operator: &str, gates: usize, (attribute, direction, layout): (&str, &str, i64), opset: i64, optional: usize) {
+    let (hidden, features, batch, steps) = (3, 2, 2, 4);
+    let (directions, activations) = match direction {
+        "bidirectional" => (2, attribute.replace(']', &format!(", {}", attribute.split('[').nth(1).unwrap_or_default()))),
+        _ => (1, attribute.to_owned()),
+    };
+    let rows = gates * hidden;
+    let lstm = operator == "LSTM";
+    let inputs = match (optional, lstm) {
+        (0, _) => "x, w, r",
+        (1, _) => "x, w, r, b",
+        (5, true) => r#"x, w, r, b, "", h, c"#,
+        (7, true) => r#"x, w, r, "", "", "", c, p"#,
+        (5, false) => r#"x, w, r, b, "", h"#,
+        _ => r#"x, w, r, "", "", h"#,
+    };
+    let layout_attribute = if layout == 1 { ", layout = 1" } else { "" };
+    let attributes = if activations.is_empty() { String::new() } else { format!(", {activations}") };
+    let last = if lstm { ", l" } else { "" };
+    let text = format!(
+        r#"<ir_version: 7, opset_import: ["" : {opset}]> some (double[{x}] x, double[{s}] h, double[{s}] c) => (y, k{last})
+        <double[{directions},{rows},{features}] w = dyadic(1), double[{directions},{rows},{hidden}] r = dyadic(2),
+         double[{directions},{both}] b = dyadic(3), double[{directions},{peep}] p = dyadic(4)>
+        {{ y, k{last} = {operator} <hidden_size = {hidden}, direction = "{direction}"{attributes}{layout_attribute}> ({inputs}) }}"#,
+        x = if layout == 1 { format!("{batch},{steps},{features}") } else { format!("{steps},{batch},{features}") },
+        s = if layout == 1 { format!("{batch},{directions},{hidden}") } else { format!("{directions},{batch},{hidden}") },
+        both = 2 * rows,
+        peep = 3 * hidden,
+    );
+    let proto = model(&text);
+    let x_dims = if layout == 1 { [batch, steps, features] } else { [steps, batch, features] };
+    let s_dims = if layout == 1 { [batch, directions, hidden] } else { [directions, batch, hidden] };
+    let wave = |dims: &[usize], start: f64| {
+        let numbers = (0..dims.iter().product::<usize>()).map(|at| (start + at as f64 * 0.7).sin());
+        numbers.collect::<Vec<_>>()
+    };
+    let given = [("x", x_dims, 0.0), ("h", s_dims, 1.0), ("c", s_dims, 2.0)];
+    let ours: Vec<(&str, Array)> = given.iter().map(|(name, dims, start)| (*name, floats(dims, &wave(dims, *start)))).collect();
+    let theirs = given.iter().map(|(name, dims, start)| {
+        ((*name).to_owned(), crate::verify::reference::Array::float(dims.to_vec(), wave(dims, *start)))
+    });
+    let expected = crate::verify::reference::evaluate(&proto, &theirs.collect()).unwrap_or_else(|why| panic!("{why} in {text}"));
+    assert!(prepare(proto.clone(), Branch::Then).unwrap().narrow.is_empty(), "{text}");
+    let found = run_model(proto, Branch::Then, &ours, &[]).unwrap_or_else(|why| panic!("{why} in {text}"));
+    for (name, found) in &found {
+        let expected = &expected[name];
+        let (Data::Float(values), crate::verify::reference::Data::Float(wanted)) = (&found.data, &expected.data) else {
+            panic!("{name} is no float in {text}");
+        };
+        assert_eq!(found.dims, expected.dims, "{name} in {text}");
+        for (value, wanted) in values.iter().zip(wanted) {
+            assert!((value - wanted).abs() < 1e-14, "{name}: {value}, not {wanted} in {text}");
+        }
+    }
+}
