@@ -75,6 +75,7 @@ fn node(node: &NodeProto, opset: i64, floats: Floats) -> Result<(), CouldNotRun>
         "Pad" => pad(node),
         "LSTM" | "GRU" | "RNN" if floats == Floats::Double && can_be_written(node) => Ok(()),
         "LSTM" | "GRU" | "RNN" => recurrent(node),
+        "DeformConv" if floats == Floats::Stored => Err(refused(node, "the engine lacks it")),
         "SpaceToDepth" if attribute(node, "mode").is_some() => Err(refused(node, "the engine does not read its mode")),
         "Resize" if text(node, "coordinate_transformation_mode") == Some(b"tf_crop_and_resize") => {
             Err(refused(node, "tf_crop_and_resize was not compared"))

@@ -148,6 +148,7 @@ const NATIVE: &[&str] = &[
 
 const REWRITTEN: &[&str] = &[
     "Celu",
+    "DeformConv",
     "DequantizeLinear",
     "Gelu",
     "Gemm",

@@ -181,9 +181,12 @@ fn data(node: &NodeProto, member: &Member) -> impl Iterator<Item = usize> {
         "Where" => (1, node.input.len()),
         _ => (0, node.input.len()),
     };
-    let empty: Vec<usize> = (least..most).filter(|at| node.input.get(*at).is_none_or(String::is_empty)).collect();
+    // The offsets of a DeformConv say where it reads.
+    let setting = |at: usize| node.op_type() == "DeformConv" && at == 2;
+    let absent = |at: usize| node.input.get(at).is_none_or(String::is_empty);
+    let others: Vec<usize> = (least..most).filter(|at| absent(*at) || setting(*at)).collect();
     let parameters = member.parameters.clone();
-    (least..most).filter(move |index| !parameters.contains(index) && !empty.contains(index))
+    (least..most).filter(move |index| !parameters.contains(index) && !others.contains(index))
 }
 
 /// Whether both models have the same sites, reading and making the same values.

@@ -2,6 +2,7 @@
 //! those for which that is not worth it.
 
 mod activation;
+mod deform;
 mod linear;
 mod normalization;
 mod recurrent;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 pub(super) use recurrent::can_be_written;
 
 use super::operators::{Treatment, treatment};
-use super::proto::{Names, cast, constant, doubles, label, longs, make, with_text};
+use super::proto::{Names, cast, constant, doubles, label, longs, make, with_int, with_text};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{GraphProto, NodeProto};
 
@@ -83,6 +84,7 @@ impl Writer {
     fn rewritten(&mut self, node: &NodeProto) -> bool {
         match node.op_type() {
             "DequantizeLinear" => return self.dequantize(node),
+            "DeformConv" => return self.deform(node),
             "Gemm" => self.gemm(node),
             "GroupNormalization" => return self.group_normalization(node),
             "LayerNormalization" => return self.layer_normalization(node),
@@ -149,6 +151,35 @@ impl Writer {
         let output = self.names.fresh(wanted);
         let length = i64::try_from(values.len()).unwrap_or(i64::MAX);
         self.nodes.push(constant(longs(&[length], values), &output));
+        output
+    }
+
+    /// These positions of an axis.
+    fn picked(&mut self, value: &str, positions: &[i64], axis: i64, wanted: &str) -> String {
+        let positions = self.numbers(positions, &format!("{wanted}/positions"));
+        let output = self.names.fresh(wanted);
+        self.nodes.push(with_int(make("Gather", &[value, &positions], &output), "axis", axis));
+        output
+    }
+
+    /// One position of an axis, without the axis.
+    fn one(&mut self, value: &str, position: i64, axis: i64, wanted: &str) -> String {
+        let index = self.names.fresh(&format!("{wanted}/index"));
+        self.nodes.push(constant(longs(&[], &[position]), &index));
+        let output = self.names.fresh(wanted);
+        self.nodes.push(with_int(make("Gather", &[value, &index], &output), "axis", axis));
+        output
+    }
+
+    fn joined(&mut self, parts: &[&str], wanted: &str) -> String {
+        let output = self.names.fresh(wanted);
+        self.nodes.push(with_int(make("Concat", parts, &output), "axis", 0));
+        output
+    }
+
+    fn wide(&mut self, value: &str, wanted: &str) -> String {
+        let output = self.names.fresh(wanted);
+        self.nodes.push(cast(value, DataType::Double, &output));
         output
     }
 }

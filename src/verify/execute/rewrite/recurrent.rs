@@ -1,7 +1,7 @@
 //! LSTM, GRU and RNN (ONNX opset 7 to 22) as a Scan over products, sums and activations: the engine's own have f32 inside, run
 //! a reverse network forward and always take the default activations.
 
-use super::super::proto::{attribute, constant, float, input, int, label, longs, make, text, with_graph, with_int, with_ints};
+use super::super::proto::{attribute, float, input, int, label, make, text, with_graph, with_int, with_ints};
 use super::Writer;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
@@ -336,21 +336,13 @@ impl Writer {
     /// An input's part for one direction, without the axis of the directions.
     fn of_direction(&mut self, node: &NodeProto, at: usize, direction: &Direction<'_>, axis: i64, wanted: &str) -> String {
         let index = i64::try_from(direction.index).unwrap_or(0);
-        let position = self.names.fresh(&format!("{wanted}/position"));
-        self.nodes.push(constant(longs(&[], &[index]), &position));
-        let output = self.names.fresh(wanted);
-        let gather = make("Gather", &[input(node, at).unwrap_or_default(), &position], &output);
-        self.nodes.push(with_int(gather, "axis", axis));
-        output
+        self.one(input(node, at).unwrap_or_default(), index, axis, wanted)
     }
 
     /// `length` positions of an axis from `first` on.
     fn part(&mut self, value: &str, (first, length): (i64, i64), axis: i64, wanted: &str) -> String {
         let positions: Vec<i64> = (first..first.saturating_add(length)).collect();
-        let positions = self.numbers(&positions, &format!("{wanted}/positions"));
-        let output = self.names.fresh(wanted);
-        self.nodes.push(with_int(make("Gather", &[value, &positions], &output), "axis", axis));
-        output
+        self.picked(value, &positions, axis, wanted)
     }
 
     /// A state of zeros, with as many rows as the steps have.
@@ -358,8 +350,7 @@ impl Writer {
         let shape = self.emit("Shape", &[steps], &format!("{wanted}/steps"));
         let rows = self.part(&shape, (1, 1), 0, &format!("{wanted}/rows"));
         let hidden = self.numbers(&[hidden], &format!("{wanted}/hidden"));
-        let shape = self.names.fresh(&format!("{wanted}/shape"));
-        self.nodes.push(with_int(make("Concat", &[&rows, &hidden], &shape), "axis", 0));
+        let shape = self.joined(&[&rows, &hidden], &format!("{wanted}/shape"));
         let zero = self.scalar(0.0, &format!("{wanted}/zero"));
         self.emit("Expand", &[&zero, &shape], wanted)
     }

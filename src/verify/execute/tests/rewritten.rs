@@ -179,7 +179,6 @@ fn recurrence(operator: &str, gates: usize, (attribute, direction, layout): (&st
         both = 2 * rows,
         peep = 3 * hidden,
     );
-    let proto = model(&text);
     let x_dims = if layout == 1 { [batch, steps, features] } else { [steps, batch, features] };
     let s_dims = if layout == 1 { [batch, directions, hidden] } else { [directions, batch, hidden] };
     let wave = |dims: &[usize], start: f64| {
@@ -187,21 +186,61 @@ fn recurrence(operator: &str, gates: usize, (attribute, direction, layout): (&st
         numbers.collect::<Vec<_>>()
     };
     let given = [("x", x_dims, 0.0), ("h", s_dims, 1.0), ("c", s_dims, 2.0)];
-    let ours: Vec<(&str, Array)> = given.iter().map(|(name, dims, start)| (*name, floats(dims, &wave(dims, *start)))).collect();
-    let theirs = given.iter().map(|(name, dims, start)| {
-        ((*name).to_owned(), crate::verify::reference::Array::float(dims.to_vec(), wave(dims, *start)))
-    });
-    let expected = crate::verify::reference::evaluate(&proto, &theirs.collect()).unwrap_or_else(|why| panic!("{why} in {text}"));
+    agrees(&text, &given.map(|(name, dims, start)| (name, dims.to_vec(), wave(&dims, start))), 1e-14);
+}
+
+/// Asserts that all is run in f64, and that the engine and the slow reference agree, relative to what is larger than 1.
+fn agrees(text: &str, given: &[(&str, Vec<usize>, Vec<f64>)], within: f64) {
+    use crate::verify::reference;
+    let proto = model(text);
+    let ours: Vec<(&str, Array)> = given.iter().map(|(name, dims, values)| (*name, floats(dims, values))).collect();
+    let theirs =
+        given.iter().map(|(name, dims, values)| ((*name).to_owned(), reference::Array::float(dims.clone(), values.clone())));
+    let expected = reference::evaluate(&proto, &theirs.collect()).unwrap_or_else(|why| panic!("{why} in {text}"));
     assert!(prepare(proto.clone(), Branch::Then).unwrap().narrow.is_empty(), "{text}");
     let found = run_model(proto, Branch::Then, &ours, &[]).unwrap_or_else(|why| panic!("{why} in {text}"));
     for (name, found) in &found {
         let expected = &expected[name];
-        let (Data::Float(values), crate::verify::reference::Data::Float(wanted)) = (&found.data, &expected.data) else {
+        let (Data::Float(values), reference::Data::Float(wanted)) = (&found.data, &expected.data) else {
             panic!("{name} is no float in {text}");
         };
         assert_eq!(found.dims, expected.dims, "{name} in {text}");
         for (value, wanted) in values.iter().zip(wanted) {
-            assert!((value - wanted).abs() < 1e-14, "{name}: {value}, not {wanted} in {text}");
+            assert!((value - wanted).abs() <= within * wanted.abs().max(1.0), "{name}: {value}, not {wanted} in {text}");
+        }
+    }
+}
+
+/// Taps between positions, beyond the border and on it, with strides, dilations, pads, groups, a mask and a bias.
+#[test]
+fn deformable_convolutions_read_what_the_reference_reads() {
+    let cases = [
+        ("2,2,2,2", "", 8, "x, w, o", [3, 3]),
+        ("2,2,3,2", "pads = [1, 0, 1, 1], strides = [2, 1]", 12, r#"x, w, o, b"#, [2, 4]),
+        ("4,1,2,2", "dilations = [2, 1], group = 2", 8, r#"x, w, o, "", m"#, [2, 3]),
+        ("2,2,2,1", "offset_group = 2, pads = [2, 1, 0, 1]", 8, "x, w, o, b, m", [5, 6]),
+    ];
+    for opset in [19, 22] {
+        for (weight, attributes, offsets, inputs, [height, width]) in cases {
+            let outputs = &weight[..1];
+            let attributes = if attributes.is_empty() { String::new() } else { format!("<{attributes}>") };
+            let text = format!(
+                r#"<ir_version: 9, opset_import: ["" : {opset}]>
+                some (double[2,2,4,4] x, double[2,{offsets},{height},{width}] o, double[2,{masks},{height},{width}] m) => (y)
+                <double[{weight}] w = dyadic(1), double[{outputs}] b = dyadic(2)> {{ y = DeformConv {attributes} ({inputs}) }}"#,
+                masks = offsets / 2,
+            );
+            let wave = |length: usize, scale: f64| (0..length).map(|at| scale * (at as f64 * 1.3).sin()).collect::<Vec<_>>();
+            let mut o = wave(2 * offsets * height * width, 2.5);
+            o.iter_mut().step_by(3).for_each(|offset| *offset = offset.round());
+            let x = wave(64, 1.0);
+            let m = wave(offsets * height * width, 1.5);
+            let given = [
+                ("x", vec![2, 2, 4, 4], x),
+                ("o", vec![2, offsets, height, width], o),
+                ("m", vec![2, offsets / 2, height, width], m),
+            ];
+            agrees(&text, &given, 1e-14);
         }
     }
 }
