@@ -34,7 +34,17 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
     let outputs = vec![("n".to_owned(), "n".to_owned())];
     let unit = 2.0_f64.powi(-24);
     let (before_nodes, shapes) = (members.clone(), Default::default());
-    let site = SitePlan { before: before_nodes, after: members, outputs, unit, roundings: 1, smallest: 0.0, lost: 0, shapes };
+    let site = SitePlan {
+        before: before_nodes,
+        after: members,
+        outputs,
+        unit,
+        roundings: 1,
+        smallest: 0.0,
+        lost: 0,
+        shapes,
+        settings: BTreeMap::new(),
+    };
     let job = Job::Relay(Relay {
         before: Side::of(&before),
         after: Side::of(&after),

@@ -240,6 +240,7 @@ mod run {
                 continue;
             };
             plan.shapes.clone_from(&found.shapes);
+            plan.settings.clone_from(&found.settings);
             site.shapes.clone_from(&found.shapes);
             if matches!(certified, Certified::OtherForm(_)) {
                 *certified = certify(graphs.0, graphs.1, site, options.tier)?;
@@ -266,6 +267,7 @@ mod run {
             smallest: site.smallest,
             lost: site.lost,
             shapes: site.shapes.clone(),
+            settings: execute::Settings::new(),
         };
         let sizes =
             execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };

@@ -21,7 +21,7 @@ use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
 };
-use crate::verify::certify::layout::layouts;
+use crate::verify::certify::layout::{Known, layouts};
 use crate::verify::execute::SplitMix64;
 use crate::verify::files::{self, Files};
 use crate::verify::region::{Form, Site as Legal};
@@ -47,7 +47,8 @@ fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions, f
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
     let Some(legal) = legal else { return Err(refuse("it was not found again".to_owned())) };
     let other = (b, &legal.forms.1[..]);
-    let shapes = layouts(a, &legal.forms.0, &legal.region.outputs, &BTreeMap::new(), other)?.map_err(refuse)?.0;
+    let known = Known { shapes: &BTreeMap::new(), settings: &BTreeSet::new(), whole: false };
+    let shapes = layouts(a, &legal.forms.0, &legal.region.outputs, known, other)?.map_err(refuse)?.0;
     let shapes: BTreeMap<String, Vec<usize>> = shapes.into_iter().map(|(name, layout)| (name, layout.dims)).collect();
     let element = first_type(a, &legal.forms.0).ok_or_else(|| refuse("it has no constants".to_owned()))?;
     let same = legal.region.outputs_after.iter().cloned().zip(legal.region.outputs.iter().cloned()).collect();

@@ -3,11 +3,11 @@
 //!
 //! Two different polynomials agree at random places with a chance of nothing (Schwartz and Zippel), so a few places do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::Read;
 use super::gates;
-use super::layout::{Layout, layouts};
+use super::layout::{Known, Layout, layouts};
 use super::small::{self, Recurrence};
 use crate::error::Result;
 use crate::model::Graph;
@@ -31,7 +31,8 @@ type Values = BTreeMap<String, Array>;
 /// A file that cannot be read.
 pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Read<Certificate>> {
     let outputs = &site.region.outputs;
-    let layouts = match layouts(a, &site.forms.0, outputs, &site.shapes, (b, &site.forms.1))? {
+    let known = Known { shapes: &site.shapes, settings: &BTreeSet::new(), whole: false };
+    let layouts = match layouts(a, &site.forms.0, outputs, known, (b, &site.forms.1))? {
         Ok((layouts, _)) => layouts,
         Err(why) => return Ok(Err(why)),
     };

@@ -1,6 +1,6 @@
 //! The smallest inputs of a region that show every tap, border and phase of its weights, read from its nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Axis, Fact, Mix, Read, read};
 use super::side::way;
@@ -24,10 +24,22 @@ pub(crate) struct Layout {
     pub phases: Vec<(usize, usize)>,
     /// How many products are summed up in an output, at most.
     pub summed: usize,
+    /// Whether it says where others are read, so that it has no magnitude and is the same in every sample.
+    pub choice: bool,
 }
 
-/// The layouts of a region's inputs, by name, and whether the region is linear. `shapes` are those that a run has found; `other`
-/// is the region's other side, whose constants may tell how many axes the values have where nothing else does.
+/// What is known of a region from a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'k> {
+    /// The shapes of what it reads, by name.
+    pub shapes: &'k Shapes,
+    /// The names of what it reads beside data, if that is fed as it was found.
+    pub settings: &'k BTreeSet<&'k str>,
+    /// Whether no extent is made smaller.
+    pub whole: bool,
+}
+
+/// The layouts of a region's inputs, by name, and whether the region is linear. `other` is the region's other side, whose constants may tell how many axes the values have where nothing else does.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -35,25 +47,26 @@ pub(crate) fn layouts(
     graph: &Graph<'_>,
     forms: &[Form],
     outputs: &[String],
-    shapes: &Shapes,
+    known: Known<'_>,
     other: (&Graph<'_>, &[Form]),
 ) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
         "Add" | "Sub" | "Mul" => !form.constants.is_empty(),
         operator => LINEAR.contains(&operator),
     };
-    let known = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
+    let simple = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
     if let Some(form) = forms.iter().find(|form| RESIZING.contains(&form.operator.as_str())) {
         return Ok(Err(format!("a region with {}", form.operator)));
     }
-    if forms.iter().all(known) {
+    if forms.iter().all(simple) && !known.whole {
         let linear = forms.iter().all(linear);
         return Ok(match smallest(graph, forms, outputs, axes_beside(other))? {
             Ok(layouts) => Ok((layouts, linear)),
-            Err(why) => declared(graph, forms, shapes).map(|layouts| (layouts, linear)).map_err(|also| format!("{why}; {also}")),
+            Err(why) => declared(graph, forms, known).map(|layouts| (layouts, linear)).map_err(|also| format!("{why}; {also}")),
         });
     }
-    Ok(declared(graph, forms, shapes).map(|layouts| (layouts, false)))
+    let linear = forms.iter().all(linear);
+    Ok(declared(graph, forms, known).map(|layouts| (layouts, linear)))
 }
 
 const LINEAR: &[&str] =
@@ -89,37 +102,50 @@ const RESIZING: &[&str] =
 const SPATIAL: usize = 10;
 
 /// Whether a node reads, from something that is no constant, what it chooses by: no number that random ones could stand for.
-fn chooses(graph: &Graph<'_>, form: &Form) -> bool {
+fn chooses(graph: &Graph<'_>, form: &Form, settings: &BTreeSet<&str>) -> bool {
     let node = graph.node(form.node);
-    let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());
+    let unknown = |value: ValueId| graph.constant(value).is_err() && !settings.contains(graph.value(value).name);
+    let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(unknown);
     match form.operator.as_str() {
         "Where" => open(0),
         "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
-        "DeformConv" => open(2) || open(4),
         "LSTM" | "GRU" | "RNN" => open(4),
         _ => false,
     }
 }
 
+/// Whether a value says where a DeformConv reads. Any number may.
+fn moves(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> bool {
+    let offsets = |form: &Form| form.operator == "DeformConv" && graph.node(form.node).inputs.get(2) == Some(&Some(value));
+    forms.iter().any(offsets)
+}
+
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
-fn declared(graph: &Graph<'_>, forms: &[Form], shapes: &Shapes) -> Read<BTreeMap<String, Layout>> {
+fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMap<String, Layout>> {
     let shaped = |form: &Form| SHAPED.contains(&form.operator.as_str());
-    let keeps = forms.iter().any(shaped);
+    let keeps = known.whole || !known.settings.is_empty() || forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut layouts = BTreeMap::new();
-    if let Some(form) = forms.iter().find(|form| chooses(graph, form)) {
+    if let Some(form) = forms.iter().find(|form| chooses(graph, form, known.settings)) {
         return Err(format!("{} whose choice is computed", form.operator));
     }
     for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {
-        if made.contains(value) || graph.constant(*value).is_ok() {
+        let (name, choice) = (graph.value(*value).name, moves(graph, forms, *value));
+        let is_data = |form: &Form| {
+            let inputs = graph.node(form.node).inputs.iter().enumerate();
+            inputs.filter(|(_, read)| **read == Some(*value)).any(|(at, _)| form.operator != "DeformConv" || at != 2)
+        };
+        if choice && (made.contains(value) || forms.iter().any(is_data)) {
+            return Err(format!("`{name}` is both data and where others are read"));
+        }
+        if made.contains(value) || graph.constant(*value).is_ok() || known.settings.contains(name) && !choice {
             continue;
         }
-        let name = graph.value(*value).name;
         let declared = |shape: Shape| {
             let size = |dim: &Dim| dim.known().and_then(|size| usize::try_from(size).ok());
             shape.0.iter().map(size).collect::<Vec<Option<usize>>>()
         };
-        let found = shapes.get(name).map(|dims| dims.iter().copied().map(Some).collect());
+        let found = known.shapes.get(name).map(|dims| dims.iter().copied().map(Some).collect());
         let shape: Option<Vec<Option<usize>>> = found.or_else(|| graph.declared_shape(*value).map(declared));
         let shape = shape.ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
         let rank = shape.len();
@@ -134,7 +160,8 @@ fn declared(graph: &Graph<'_>, forms: &[Form], shapes: &Shapes) -> Read<BTreeMap
             });
         }
         let channels = (dims.len() > 1).then_some(1);
-        layouts.insert(name.to_owned(), Layout { dims, stack: None, channels, groups: 1, phases: vec![], summed: 1 << 12 });
+        layouts
+            .insert(name.to_owned(), Layout { dims, stack: None, channels, groups: 1, phases: vec![], summed: 1 << 12, choice });
     }
     Ok(layouts)
 }
@@ -269,7 +296,7 @@ fn maps(before: Sizes, rank: Option<usize>) -> Read<Layout> {
     let channels = dims.iter().position(|dim| *dim > 1);
     let stack = dims.iter().position(|dim| *dim == 0).map(|axis| rank - 1 - axis);
     dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
-    Ok(Layout { dims, stack: stack.map(|back| (back, back)), channels, groups: 1, phases: vec![], summed: 1 })
+    Ok(Layout { dims, stack: stack.map(|back| (back, back)), channels, groups: 1, phases: vec![], summed: 1, choice: false })
 }
 
 fn convolution(graph: &Graph<'_>, form: &Form, mix: &Mix, before: &Sizes) -> Read<Layout> {
@@ -306,7 +333,7 @@ fn convolution(graph: &Graph<'_>, form: &Form, mix: &Mix, before: &Sizes) -> Rea
     before.apply(&mut dims);
     let stack = (dims.first() == Some(&0)).then_some((rank - 1, rank - 1));
     dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
-    Ok(Layout { dims, stack, channels: Some(1), groups: mix.groups, phases, summed: mix.summed() })
+    Ok(Layout { dims, stack, channels: Some(1), groups: mix.groups, phases, summed: mix.summed(), choice: false })
 }
 
 fn product(graph: &Graph<'_>, form: &Form, mix: &Mix, sizes: (Sizes, Sizes), rank: Option<usize>) -> Read<Layout> {
@@ -354,7 +381,7 @@ fn product(graph: &Graph<'_>, form: &Form, mix: &Mix, sizes: (Sizes, Sizes), ran
     }
     let stack = (dims.get(row) == Some(&0)).then_some((rows, others));
     dims.iter_mut().for_each(|dim| *dim = (*dim).max(1));
-    Ok(Layout { dims, stack, channels: Some(channel), groups: 1, phases: vec![], summed: mix.summed() })
+    Ok(Layout { dims, stack, channels: Some(channel), groups: 1, phases: vec![], summed: mix.summed(), choice: false })
 }
 
 impl Layout {

@@ -78,6 +78,32 @@ pub struct SitePlan {
     pub lost: u64,
     /// The shapes of what it reads, by name in the first model, where they are known from a run.
     pub shapes: Shapes,
+    /// What it reads beside data (a computed shape, the first state of a recurrence, where taps read), as a run has found it.
+    pub settings: Settings,
+}
+
+/// Values by name in the first model.
+pub type Settings = BTreeMap<String, Setting>;
+
+/// A value that says how a node works on its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its extents.
+    pub dims: Vec<usize>,
+    /// Its elements.
+    pub elements: Elements,
+}
+
+/// The elements of a [`Setting`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Elements {
+    /// Of a float type, all finite.
+    Float(Vec<f64>),
+    /// Of an integer type.
+    Int(Vec<i64>),
+    /// Truth values.
+    Bool(Vec<bool>),
 }
 
 /// A node of a site.
@@ -146,6 +172,8 @@ pub struct SiteReport {
     pub unjudged: Option<String>,
     /// The shapes of what it reads, by name in its graph.
     pub shapes: Shapes,
+    /// What it reads beside data, by name in its graph, as far as that is small.
+    pub settings: Settings,
 }
 
 impl Relay {

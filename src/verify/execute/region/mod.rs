@@ -6,6 +6,7 @@
 
 mod judge;
 mod samples;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -25,7 +26,7 @@ use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
-use crate::verify::certify::layout::{Layout, layouts};
+use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::reference;
 use crate::verify::region::Form;
@@ -114,8 +115,10 @@ impl Regions {
                 scope.spawn(|| {
                     while let Some((index, plan)) = at(&self.sites, next.fetch_add(1, Ordering::Relaxed)) {
                         let mut report = RegionReport { plan: index, ..RegionReport::default() };
-                        if let Err(why) = task.site(plan, &mut report) {
-                            report.skipped = Some(why.to_string());
+                        // Made small, extents may no longer fit one another.
+                        if task.site(plan, false, &mut report).is_err() {
+                            report = RegionReport { plan: index, ..RegionReport::default() };
+                            report.skipped = task.site(plan, true, &mut report).err().map(|why| why.to_string());
                         }
                         if let Ok(mut found) = found.lock() {
                             found.push(report);
@@ -144,10 +147,7 @@ struct Small {
 type Made = BTreeMap<String, Vec<Array>>;
 
 impl Task<'_, '_> {
-    fn site(&self, plan: &SitePlan, report: &mut RegionReport) -> Result<(), CouldNotRun> {
-        if plan.unit <= f64::EPSILON / 2.0 {
-            return Err(CouldNotRun::Model("its constants are f64, for which there is no wider engine".to_owned()));
-        }
+    fn site(&self, plan: &SitePlan, whole: bool, report: &mut RegionReport) -> Result<(), CouldNotRun> {
         let failed = |error: crate::Error| CouldNotRun::Model(error.to_string());
         let (before, after) = (forms(self.graphs.0, &plan.before)?, forms(self.graphs.1, &plan.after)?);
         let (before, after) = (without_shapes(self.graphs.0, before), without_shapes(self.graphs.1, after));
@@ -156,19 +156,31 @@ impl Task<'_, '_> {
             return Err(CouldNotRun::Model(NARROWED.to_owned()));
         }
         let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
-        let found = layouts(self.graphs.0, &before, &ours, &plan.shapes, (self.graphs.1, &after)).map_err(failed)?;
+        let settings = plan.settings.keys().map(String::as_str).collect();
+        let known = Known { shapes: &plan.shapes, settings: &settings, whole };
+        let found = layouts(self.graphs.0, &before, &ours, known, (self.graphs.1, &after)).map_err(failed)?;
         let (layouts, linear) = found.map_err(CouldNotRun::Model)?;
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
         for (name, layout) in &layouts {
             let mut random = SplitMix64::new(self.regions.seed, name);
-            let drawn = (0..kinds.len()).map(|index| samples::sample(layout, &kinds, index, &mut random));
-            values.insert(name, drawn.collect::<Option<_>>().ok_or_else(too_large)?);
+            let mut drawn = |index| samples::sample(layout, &kinds, index, &mut random);
+            let all = match layout.choice {
+                true => drawn(0).map(|one| vec![one; kinds.len()]),
+                false => (0..kinds.len()).map(drawn).collect(),
+            };
+            values.insert(name, all.ok_or_else(too_large)?);
         }
-        let magnitudes = values.iter().map(|(name, all)| (*name, all.iter().map(magnitude).collect())).collect();
+        let is_choice = |name: &str| layouts.get(name).is_some_and(|layout| layout.choice);
+        let size = |name: &str, one: &Array| if is_choice(name) { one.clone() } else { magnitude(one) };
+        let magnitudes = values.iter().map(|(name, all)| (*name, all.iter().map(|one| size(name, one)).collect())).collect();
         let build = |graph, forms: &[Form], outputs: &[String], absolute| {
-            small::model(graph, forms, &inputs, outputs, absolute, small::Recurrence::Itself).map_err(failed)
+            let made = small::model(graph, forms, &inputs, outputs, absolute, small::Recurrence::Itself);
+            made.map_err(failed).map(|mut model| {
+                settings::store(&mut model, &plan.settings, &inputs);
+                model
+            })
         };
         let sides = [
             (build(self.graphs.0, &before, &ours, false)?, &values),

@@ -56,6 +56,12 @@ fn impulses(layout: &Layout) -> usize {
 /// Sample number `index` of an input.
 pub(super) fn sample(layout: &Layout, kinds: &[Kind], index: usize, random: &mut SplitMix64) -> Option<Array> {
     let length = count(&layout.dims)?;
+    if layout.choice {
+        // Up to two positions away, on a position here and there.
+        let far = |far: f64, at: usize| if at.is_multiple_of(4) { far.round() } else { far };
+        let values = (0..length).map(|at| far(4.0 * random.unit() - 2.0, at)).collect();
+        return Some(Array { dims: layout.dims.clone(), data: Data::Float(values) });
+    }
     let mut values = vec![0.0; length];
     match kinds.get(index)? {
         Kind::Zeros => {}
@@ -165,7 +171,15 @@ mod tests {
     #[test]
     fn impulses_meet_every_phase_and_group() {
         let phases = vec![(1, 2), (1, 2)];
-        let layout = Layout { dims: vec![1, 4, 4, 4], stack: Some((3, 3)), channels: Some(1), groups: 2, phases, summed: 18 };
+        let layout = Layout {
+            dims: vec![1, 4, 4, 4],
+            stack: Some((3, 3)),
+            channels: Some(1),
+            groups: 2,
+            phases,
+            summed: 18,
+            choice: false,
+        };
         let kinds = kinds([&layout].into_iter());
         assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Impulse).count(), 8);
         let mut seen = vec![0.0; 64];

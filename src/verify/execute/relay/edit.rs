@@ -22,6 +22,8 @@ pub(super) struct FlatSite {
     prefix: String,
     /// What it reads, constants left out.
     pub inputs: Vec<String>,
+    /// What it reads that is neither data nor constant.
+    pub settings: Vec<String>,
     /// What it makes.
     pub outputs: Vec<FlatOutput>,
     /// The first values of its nodes.
@@ -114,6 +116,7 @@ pub(super) fn find(graph: &GraphProto, plans: &[SitePlan], side: Side) -> Result
         let prefix = local.and_then(|local| flat.strip_suffix(local)).ok_or_else(|| lost(flat))?;
         groups.entry((site, prefix.to_owned())).or_default().push((at, position));
     }
+    let constants = constants(graph);
     let mut found = Vec::new();
     for ((plan, prefix), nodes) in groups {
         let asked = plans.get(plan).ok_or_else(|| lost("a site"))?;
@@ -122,16 +125,21 @@ pub(super) fn find(graph: &GraphProto, plans: &[SitePlan], side: Side) -> Result
         }
         let parts: Vec<&NodeProto> = nodes.iter().filter_map(|(at, _)| graph.node.get(*at)).collect();
         let made: HashSet<&str> = parts.iter().flat_map(|node| &node.output).map(String::as_str).collect();
-        let mut inputs: Vec<String> = Vec::new();
+        let (mut inputs, mut settings) = (Vec::<String>::new(), Vec::<String>::new());
         for (node, (_, position)) in parts.iter().zip(&nodes) {
             let Some(member) = (side.nodes)(asked).get(*position) else { continue };
-            for input in data(node, member).filter_map(|index| node.input.get(index)) {
-                if !made.contains(input.as_str()) && !inputs.contains(input) {
-                    inputs.push(input.clone());
+            let data: Vec<usize> = data(node, member).collect();
+            for (index, input) in node.input.iter().enumerate().filter(|(_, input)| !made.contains(input.as_str())) {
+                let is_setting = !input.is_empty() && !member.parameters.contains(&index) && !constants.contains_key(input);
+                match data.contains(&index) {
+                    true if !inputs.contains(input) => inputs.push(input.clone()),
+                    false if is_setting && !settings.contains(input) => settings.push(input.clone()),
+                    _ => {}
                 }
             }
         }
         inputs.sort_unstable();
+        settings.retain(|name| !inputs.contains(name));
         let name = |names: &(String, String)| FlatOutput {
             name: format!("{prefix}{}", (side.output)(names)),
             own: String::new(),
@@ -142,7 +150,7 @@ pub(super) fn find(graph: &GraphProto, plans: &[SitePlan], side: Side) -> Result
             return Err(lost(&output.name));
         }
         let labels = parts.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty()).cloned().collect();
-        found.push(FlatSite { plan, prefix, inputs, outputs, labels, nodes });
+        found.push(FlatSite { plan, prefix, inputs, settings, outputs, labels, nodes });
     }
     Ok(found)
 }

@@ -38,7 +38,8 @@ impl Follower {
         })?;
         let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
         let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
-        let taps = own.chain(sites.iter().flat_map(|site| site.inputs.clone()));
+        let read = sites.iter().flat_map(|site| site.inputs.iter().chain(&site.settings).cloned());
+        let taps = own.chain(read);
         let taps: Vec<String> = taps.chain(relay.taps.iter().cloned()).collect();
         Ok(Follower { loaded: Loaded::parse(prepared, &taps)?, sites, narrow })
     }

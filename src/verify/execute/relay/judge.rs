@@ -7,7 +7,7 @@ use super::super::CouldNotRun;
 use super::super::array::{Array, Data, class};
 use super::edit::FlatSite;
 use super::lead::Leader;
-use super::{Relay, SiteReport, TapReport, gone};
+use super::{Elements, Relay, Setting, SiteReport, TapReport, gone};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -105,6 +105,11 @@ pub(super) fn site(
             largest = all.iter().filter(|x| x.is_finite()).fold(largest, |most, x| most.max(x.abs()));
         }
     }
+    for name in &site.settings {
+        let Some(value) = found.get(name) else { continue };
+        report.shapes.insert(site.local(name).to_owned(), value.dims.clone());
+        report.settings.extend(setting(value).map(|value| (site.local(name).to_owned(), value)));
+    }
     let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
     let scale = plan.unit * plan.roundings as f64;
     // What is computed in f32 may be off by that beside.
@@ -120,6 +125,18 @@ pub(super) fn site(
         report.unjudged = Some(NARROWED.to_owned());
     }
     Ok(report)
+}
+
+/// What is too large to be told is left out, and so is what has no form in a message.
+fn setting(value: &Array) -> Option<Setting> {
+    const MOST: usize = 1 << 16;
+    let elements = match &value.data {
+        Data::Float(all) if all.len() <= MOST && all.iter().all(|x| x.is_finite()) => Elements::Float(all.clone()),
+        Data::Int(all) if all.len() <= MOST => Elements::Int(all.clone()),
+        Data::Bool(all) if all.len() <= MOST => Elements::Bool(all.clone()),
+        _ => return None,
+    };
+    Some(Setting { dims: value.dims.clone(), elements })
 }
 
 /// Why a site is not judged whose engine has fewer bits than it takes.

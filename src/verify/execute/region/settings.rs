@@ -1,0 +1,22 @@
+//! What a region reads beside data, put into its small models as a run has found it.
+
+use super::super::proto::{doubles, longs, raw};
+use super::super::relay::{Elements, Setting, Settings};
+use crate::onnx::tensor_proto::DataType;
+use crate::onnx::{ModelProto, TensorProto};
+
+/// Stores them as initializers under their names, but for those that are inputs.
+pub(super) fn store(model: &mut ModelProto, settings: &Settings, inputs: &[String]) {
+    let Some(graph) = model.graph.as_mut() else { return };
+    let stored = settings.iter().filter(|(name, _)| !inputs.contains(name));
+    graph.initializer.extend(stored.map(|(name, setting)| TensorProto { name: Some(name.clone()), ..tensor(setting) }));
+}
+
+fn tensor(setting: &Setting) -> TensorProto {
+    let dims: Vec<i64> = setting.dims.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
+    match &setting.elements {
+        Elements::Float(all) => doubles(&dims, all),
+        Elements::Int(all) => longs(&dims, all),
+        Elements::Bool(all) => raw(&dims, DataType::Bool, all.iter().map(|truth| u8::from(*truth)).collect()),
+    }
+}
