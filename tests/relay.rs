@@ -43,7 +43,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         smallest: 0.0,
         lost: 0,
         shapes,
-        settings: BTreeMap::new(),
+        settings: Default::default(),
     };
     let job = Job::Relay(Relay {
         before: Side::of(&before),

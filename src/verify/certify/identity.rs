@@ -52,7 +52,11 @@ pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Res
         return Ok(Ok(whole));
     }
     whole.notes.push("tested by random numbers, as its constants say nothing one by one".to_owned());
-    let zeros: Values = layouts.iter().map(|(name, layout)| (name.clone(), filled(layout, || 0.0))).collect();
+    // What says where others are read is the same for all of them.
+    let but_choices = |values: &Values, make: &dyn Fn(&Array) -> Array| -> Values {
+        let one = |name: &String, array: &Array| if layouts[name].choice { array.clone() } else { make(array) };
+        values.iter().map(|(name, array)| (name.clone(), one(name, array))).collect()
+    };
     let made = |model: usize, values: &Values| match models.get(model).map(|model| evaluate(model, values)) {
         Some(Ok(made)) => Ok(made),
         Some(Err(why)) => Err(why.to_string()),
@@ -61,7 +65,8 @@ pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Res
     let (mut state, mut foreign) = (0x9e37_79b9_7f4a_7c15_u64, 0.0_f64);
     for _ in 0..DRAWS {
         let values: Values = layouts.iter().map(|(name, layout)| (name.clone(), filled(layout, || random(&mut state)))).collect();
-        let magnitudes = values.iter().map(|(name, array)| (name.clone(), magnitude(array))).collect();
+        let magnitudes = but_choices(&values, &magnitude);
+        let zeros = but_choices(&values, &|array| Array::float(array.dims.clone(), vec![0.0; floats(array).map_or(0, Vec::len)]));
         let found = match (made(0, &values), made(1, &values), made(2, &magnitudes), made(2, &zeros)) {
             (Ok(o), Ok(f), Ok(total), Ok(least)) => [o, f, total, least],
             (Err(why), ..) | (_, Err(why), ..) | (_, _, Err(why), _) | (.., Err(why)) => return Ok(Err(why)),
