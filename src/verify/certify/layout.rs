@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::choice::{chooses, moves};
 use super::fact::{Axis, Fact, Mix, Read, read};
 use super::side::way;
 use crate::error::Result;
+use crate::model::graph::asks_for_shape;
 use crate::model::{Dim, Graph, Shape, ValueId};
 use crate::verify::region::{Form, Shapes};
 
@@ -55,7 +57,10 @@ pub(crate) fn layouts(
         operator => LINEAR.contains(&operator),
     };
     let simple = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
-    if let Some(form) = forms.iter().find(|form| RESIZING.contains(&form.operator.as_str())) {
+    // With all extents as they are, a shape is what it is in the whole.
+    let resizes =
+        |form: &Form| RESIZING.contains(&form.operator.as_str()) || !known.whole && asks_for_shape(graph.node(form.node).proto);
+    if let Some(form) = forms.iter().find(|form| resizes(form)) {
         return Ok(Err(format!("a region with {}", form.operator)));
     }
     if forms.iter().all(simple) && !known.whole {
@@ -95,30 +100,10 @@ const SHAPED: &[&str] = &[
 ];
 
 /// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
-const RESIZING: &[&str] =
-    &["InstanceNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "Shape", "Size"];
+const RESIZING: &[&str] = &["InstanceNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization"];
 
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
-
-/// Whether a node reads, from something that is no constant, what it chooses by: no number that random ones could stand for.
-fn chooses(graph: &Graph<'_>, form: &Form, settings: &BTreeSet<&str>) -> bool {
-    let node = graph.node(form.node);
-    let unknown = |value: ValueId| graph.constant(value).is_err() && !settings.contains(graph.value(value).name);
-    let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(unknown);
-    match form.operator.as_str() {
-        "Where" => open(0),
-        "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
-        "LSTM" | "GRU" | "RNN" => open(4),
-        _ => false,
-    }
-}
-
-/// Whether a value says where a DeformConv reads. Any number may.
-fn moves(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> bool {
-    let offsets = |form: &Form| form.operator == "DeformConv" && graph.node(form.node).inputs.get(2) == Some(&Some(value));
-    forms.iter().any(offsets)
-}
 
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMap<String, Layout>> {
@@ -126,7 +111,7 @@ fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMa
     let keeps = known.whole || !known.settings.is_empty() || forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut layouts = BTreeMap::new();
-    if let Some(form) = forms.iter().find(|form| chooses(graph, form, known.settings)) {
+    if let Some(form) = forms.iter().find(|form| chooses(graph, forms, form, known.settings)) {
         return Err(format!("{} whose choice is computed", form.operator));
     }
     for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {

@@ -4,6 +4,7 @@
 //! All arithmetic is f64 on the stored values. Weights are read side by side in blocks. Knows nothing of how a fold is made:
 //! the coefficients are those of the first file's nodes, one after the other.
 
+mod choice;
 mod compare;
 mod fact;
 pub(crate) mod gates;

@@ -1,0 +1,29 @@
+//! What a region reads that is no data: sizes, conditions, states, and where it reads.
+
+use std::collections::BTreeSet;
+
+use crate::model::graph::asks_for_shape;
+use crate::model::{Graph, ValueId};
+use crate::verify::region::Form;
+
+/// Whether a node reads, from something that is no constant, what it chooses by: no number that random ones could stand for.
+pub(super) fn chooses(graph: &Graph<'_>, forms: &[Form], form: &Form, settings: &BTreeSet<&str>) -> bool {
+    let node = graph.node(form.node);
+    let shapes = forms.iter().map(|form| graph.node(form.node)).filter(|node| asks_for_shape(node.proto));
+    let shapes: Vec<ValueId> = shapes.flat_map(|node| node.outputs.iter().flatten().copied()).collect();
+    let fixed = |value: ValueId| settings.contains(graph.value(value).name) || shapes.contains(&value);
+    let unknown = |value: ValueId| graph.constant(value).is_err() && !fixed(value);
+    let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(unknown);
+    match form.operator.as_str() {
+        "Where" => open(0),
+        "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
+        "LSTM" | "GRU" | "RNN" => open(4),
+        _ => false,
+    }
+}
+
+/// Whether a value says where a DeformConv reads. Any number may.
+pub(super) fn moves(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> bool {
+    let offsets = |form: &Form| form.operator == "DeformConv" && graph.node(form.node).inputs.get(2) == Some(&Some(value));
+    forms.iter().any(offsets)
+}
