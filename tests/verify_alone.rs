@@ -19,7 +19,7 @@ struct Case {
     error: f64,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         name: "computed offsets and a computed mask",
         text: r#"<ir_version: 9, opset_import: ["" : 19]>
@@ -29,6 +29,19 @@ const CASES: [Case; 7] = [
             { o = Conv <pads = [1,1,1,1]> (x, k)  n = Conv (x, l)  a = Sigmoid (n)
               c = DeformConv <pads = [1,1,1,0]> (x, w, o, b, a)
               y = BatchNormalization (c, s, t, m, v) }"#,
+        value: "y",
+        made_by: "y",
+        input: 1,
+        error: 1e-4,
+    },
+    Case {
+        // Taken for magnitudes, they would point out of the plane, where no difference is allowed.
+        name: "offsets that point back",
+        text: r#"<ir_version: 9, opset_import: ["" : 19]>
+            g (float[1,2,9,9] x) => (float[1,3,9,9] y)
+            <float[2,2,1,1] k = dyadic(1), float[2] l = {-6, -6}, float[3,2,1,1] w = dyadic(3), float[3] s = positive(5),
+             float[3] t = {0, 0, 0}, float[3] m = {0, 0, 0}, float[3] v = square(8)>
+            { o = Conv (x, k, l)  c = DeformConv (x, w, o)  y = BatchNormalization (c, s, t, m, v) }"#,
         value: "y",
         made_by: "y",
         input: 1,

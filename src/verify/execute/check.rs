@@ -138,4 +138,17 @@ mod tests {
         let merged = typed.into_decluttered().unwrap();
         assert!(unmerged(&merged, &normalised).is_err(), "{merged:?}");
     }
+
+    /// Recurrent weights are read inside a Scan, once the recurrence is written out.
+    #[test]
+    fn what_a_nested_graph_reads_counts() {
+        let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[4,1,3] x, float[1,8,2] q) => (y)
+            <float[1,8,3] w = dyadic(1), float[8] s = positive(2), float[8] b = dyadic(3), float[8] m = dyadic(4), float[8] v = square(5)>
+            { r = BatchNormalization (q, s, b, m, v)  y = LSTM <hidden_size = 2> (x, w, r) }"#;
+        let model = crate::onnx::ModelProto::decode(crate::sample::encode(text).unwrap().as_slice()).unwrap();
+        let prepared = prepare(model, Branch::Then).unwrap();
+        assert!(prepared.model.graph.as_ref().unwrap().node.iter().any(|node| node.op_type() == "Scan"));
+        assert_eq!(Normalised::of(prepared.model.graph.as_ref().unwrap()).before(["y"].into_iter()), ["r"]);
+    }
 }

@@ -28,9 +28,9 @@ fn silent_mistakes_of_the_engine_are_refused_beforehand() {
             "both auto_pad and pads",
         ),
         (17, "y = MaxPool <kernel_shape = [2, 2], strides = [0, 1]> (x)", "strides are not positive"),
-        (17, r#"y = LSTM <hidden_size: int = 2, direction: string = "reverse"> (x, s, s)"#, "direction"),
-        (17, r#"y = GRU <hidden_size: int = 2, activations = ["Tanh", "Tanh"]> (x, s, s)"#, "activations"),
-        (17, "y = LSTM <hidden_size: int = 2, clip: float = 1.0> (x, s, s)", "clip"),
+        (17, r#"y = LSTM <direction: string = "reverse"> (x, s, s)"#, "direction"),
+        (17, r#"y = GRU <hidden_size: int = 2, activations = ["Affine", "Tanh"]> (x, s, s)"#, "activations"),
+        (17, "y = LSTM <clip: float = 1.0> (x, s, s)", "clip"),
         (17, "y = Relu (x) y = Neg (x)", "the value `y` is made twice"),
     ];
     for (opset, nodes, reason) in cases {
