@@ -116,7 +116,7 @@ fn compare(site: &Site, tier: Tier, output: &str, made: [&Vec<f64>; 4], whole: &
 }
 
 /// Products that the reference would compute, about.
-fn cost(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>) -> u64 {
+pub(crate) fn cost(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>) -> u64 {
     let positions = |layout: &Layout| {
         let channels = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
         layout.dims.iter().fold(1_u64, |all, dim| all.saturating_mul(*dim as u64)) / channels as u64

@@ -41,7 +41,8 @@ pub(crate) struct Known<'k> {
     pub whole: bool,
 }
 
-/// The layouts of a region's inputs, by name, and whether the region is linear. `other` is the region's other side, whose constants may tell how many axes the values have where nothing else does.
+/// The layouts of a region's inputs, by name, and whether the region is linear. `other` is the region's other side, whose constants
+/// may tell how many axes the values have where nothing else does.
 ///
 /// # Errors
 /// A file that cannot be read.

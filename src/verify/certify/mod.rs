@@ -8,7 +8,7 @@ mod choice;
 mod compare;
 mod fact;
 pub(crate) mod gates;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod layout;
 mod limit;
 mod side;

@@ -26,6 +26,7 @@ use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
+use crate::verify::certify::identity::cost;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::reference;
@@ -88,6 +89,9 @@ pub struct RegionReport {
     /// Why it was not run alone.
     pub skipped: Option<String>,
 }
+
+/// How many products the reference may be asked for where no extent is made smaller.
+const MOST_PRODUCTS: u64 = 1 << 30;
 
 /// Both files, and what threads share.
 struct Task<'x, 'm> {
@@ -160,6 +164,10 @@ impl Task<'_, '_> {
         let known = Known { shapes: &plan.shapes, settings: &settings, whole };
         let found = layouts(self.graphs.0, &before, &ours, known, (self.graphs.1, &after)).map_err(failed)?;
         let (layouts, linear) = found.map_err(CouldNotRun::Model)?;
+        let products = cost(self.graphs.0, &before, &layouts);
+        if whole && products > MOST_PRODUCTS {
+            return Err(CouldNotRun::Model(format!("as large as it is, a sample would take {products} products")));
+        }
         let kinds = samples::kinds(layouts.values());
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
