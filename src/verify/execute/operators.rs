@@ -172,6 +172,7 @@ pub(super) fn treatment(operator: &str) -> Treatment {
     match operator {
         "DynamicQuantizeLinear" => narrow(&[0], &[1]),
         "Erf" => narrow(&[0], &[0]),
+        // What of the recurrences cannot be written out.
         "GRU" | "RNN" => narrow(&[0, 1, 2, 3, 5], &[0, 1]),
         "LSTM" => narrow(&[0, 1, 2, 3, 5, 6, 7], &[0, 1, 2]),
         "NonMaxSuppression" => narrow(&[0, 1, 3, 4], &[]),

@@ -55,67 +55,36 @@ pub(super) fn make(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
-pub(super) fn with_int(mut node: NodeProto, name: &str, value: i64) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Int.into()),
-        i: Some(value),
-        ..AttributeProto::default()
-    });
+fn with(mut node: NodeProto, name: &str, kind: AttributeType, value: AttributeProto) -> NodeProto {
+    node.attribute.push(AttributeProto { name: Some(name.to_owned()), r#type: Some(kind.into()), ..value });
     node
 }
 
-pub(super) fn with_float(mut node: NodeProto, name: &str, value: f32) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Float.into()),
-        f: Some(value),
-        ..AttributeProto::default()
-    });
-    node
+pub(super) fn with_int(node: NodeProto, name: &str, value: i64) -> NodeProto {
+    with(node, name, AttributeType::Int, AttributeProto { i: Some(value), ..AttributeProto::default() })
 }
 
-pub(super) fn with_ints(mut node: NodeProto, name: &str, values: &[i64]) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Ints.into()),
-        ints: values.to_vec(),
-        ..AttributeProto::default()
-    });
-    node
+pub(super) fn with_float(node: NodeProto, name: &str, value: f32) -> NodeProto {
+    with(node, name, AttributeType::Float, AttributeProto { f: Some(value), ..AttributeProto::default() })
 }
 
-pub(super) fn with_graph(mut node: NodeProto, name: &str, value: GraphProto) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Graph.into()),
-        g: Some(value),
-        ..AttributeProto::default()
-    });
-    node
+pub(super) fn with_ints(node: NodeProto, name: &str, values: &[i64]) -> NodeProto {
+    with(node, name, AttributeType::Ints, AttributeProto { ints: values.to_vec(), ..AttributeProto::default() })
+}
+
+pub(super) fn with_graph(node: NodeProto, name: &str, value: GraphProto) -> NodeProto {
+    with(node, name, AttributeType::Graph, AttributeProto { g: Some(value), ..AttributeProto::default() })
 }
 
 pub(super) fn with_text(mut node: NodeProto, name: &str, value: &str) -> NodeProto {
     node.attribute.retain(|attribute| attribute.name() != name);
-    node.attribute.push(AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::String.into()),
-        s: Some(value.as_bytes().to_vec()),
-        ..AttributeProto::default()
-    });
-    node
+    with(node, name, AttributeType::String, AttributeProto { s: Some(value.as_bytes().to_vec()), ..AttributeProto::default() })
 }
 
 /// A node that makes a constant.
 pub(super) fn constant(value: TensorProto, output: &str) -> NodeProto {
-    let mut node = make("Constant", &[], output);
-    node.attribute.push(AttributeProto {
-        name: Some("value".to_owned()),
-        r#type: Some(AttributeType::Tensor.into()),
-        t: Some(value),
-        ..AttributeProto::default()
-    });
-    node
+    let value = AttributeProto { t: Some(value), ..AttributeProto::default() };
+    with(make("Constant", &[], output), "value", AttributeType::Tensor, value)
 }
 
 /// A node that makes a copy of its input under another element type.

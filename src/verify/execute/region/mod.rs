@@ -164,8 +164,9 @@ impl Task<'_, '_> {
         let known = Known { shapes: &plan.shapes, settings: &settings, whole };
         let found = layouts(self.graphs.0, &before, &ours, known, (self.graphs.1, &after)).map_err(failed)?;
         let (layouts, linear) = found.map_err(CouldNotRun::Model)?;
+        // Beside settings no extent is made smaller, either.
         let products = cost(self.graphs.0, &before, &layouts);
-        if whole && products > MOST_PRODUCTS {
+        if (whole || !settings.is_empty()) && products > MOST_PRODUCTS {
             return Err(CouldNotRun::Model(format!("as large as it is, a sample would take {products} products")));
         }
         let kinds = samples::kinds(layouts.values());

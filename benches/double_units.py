@@ -1,0 +1,34 @@
+"""How far constants of a fold in double are from the exact ones, in units of roundoff, with 64 bits of mantissa (long double).
+
+    python benches/double_units.py model.onnx folded.onnx
+"""
+import sys
+
+import numpy
+import onnx
+
+from right_folds_constants import FLOATS, Graph, blocks
+
+
+class Wide(Graph):
+    """The main graph of a model with its constants in long double."""
+
+    def add(self, name, tensor):
+        super().add(name, tensor)
+        if tensor.data_type in FLOATS:
+            self.constants[name] = self.constants[name].astype(numpy.longdouble)
+
+
+first, second = (blocks(Wide(onnx.load(path))) for path in sys.argv[1:3])
+by_end = {block.end: block for block in second}
+unit, weights, biases, beyond, count, found = 2.0**-53, 0.0, 0.0, 0, 0, 0
+for block in first:
+    other = by_end.get(block.end)
+    if other is None or other.weight.shape != block.weight.shape:
+        continue
+    with numpy.errstate(all="ignore"):
+        of_weights = numpy.nan_to_num(abs(other.weight - block.weight) / (unit * abs(block.weight)))
+        of_biases = numpy.nan_to_num(abs(other.bias - block.bias) / (unit * block.sum))
+    weights, biases = max(weights, float(of_weights.max())), max(biases, float(of_biases.max()))
+    beyond, count, found = beyond + int((of_weights > 1).sum()), count + of_weights.size, found + 1
+print(f"{found} blocks: weights up to {weights:.2f} u ({beyond:,} of {count:,} above 1 u), biases up to {biases:.2f} u·K")
