@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod constants;
+pub mod double_double;
 pub mod edit;
 pub mod error;
 pub mod fold;

@@ -1,15 +1,17 @@
 //! What is moved: a map `y = scale[c]·x + shift[c]` along one axis of a value.
 //!
-//! A BatchNormalization is such a map, and so is a Mul, Add, Sub or Div by a constant. All coefficients are f64 until a fold is
-//! written. This module knows nothing of ONNX.
+//! A BatchNormalization is such a map, and so is a Mul, Add, Sub or Div by a constant. Coefficients have twice the
+//! digits of a double until a fold is written. This module knows nothing of ONNX.
+
+use crate::double_double::DoubleDouble;
 
 /// Coefficients of an affine map, one pair per channel, or a single pair for all elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
     /// The factors.
-    pub scale: Vec<f64>,
+    pub scale: Vec<DoubleDouble>,
     /// The terms; as many as factors.
-    pub shift: Vec<f64>,
+    pub shift: Vec<DoubleDouble>,
 }
 
 /// A map and the axis of the value along which its coefficients run.
@@ -23,12 +25,12 @@ pub struct Placed {
 
 impl Affine {
     /// The map with one pair of coefficients.
-    pub fn uniform(scale: f64, shift: f64) -> Self {
-        Affine { scale: vec![scale], shift: vec![shift] }
+    pub fn uniform(scale: impl Into<DoubleDouble>, shift: impl Into<DoubleDouble>) -> Self {
+        Affine { scale: vec![scale.into()], shift: vec![shift.into()] }
     }
 
     /// Pairs the coefficients, repeating a list of one.
-    pub fn new(scale: Vec<f64>, shift: Vec<f64>) -> Self {
+    pub fn new(scale: Vec<DoubleDouble>, shift: Vec<DoubleDouble>) -> Self {
         let count = scale.len().max(shift.len());
         Affine { scale: stretch(&scale, count), shift: stretch(&shift, count) }
     }
@@ -48,7 +50,7 @@ impl Affine {
         let count = self.len().max(inner.len());
         let (s, t) = (stretch(&self.scale, count), stretch(&self.shift, count));
         let (u, v) = (stretch(&inner.scale, count), stretch(&inner.shift, count));
-        Affine { scale: s.iter().zip(&u).map(|(s, u)| s * u).collect(), shift: (0..count).map(|c| s[c] * v[c] + t[c]).collect() }
+        Affine { scale: s.iter().zip(&u).map(|(s, u)| *s * *u).collect(), shift: (0..count).map(|c| s[c] * v[c] + t[c]).collect() }
     }
 
     /// Whether every coefficient is a finite number.
@@ -68,7 +70,7 @@ impl Affine {
 
     /// Whether no channel is scaled.
     pub fn has_no_scale(&self) -> bool {
-        self.scale.iter().all(|s| *s == 1.0)
+        self.scale.iter().all(|s| s.is_one())
     }
 
     /// The coefficients for `count` channels, or `None` if the map has another number of them.
@@ -80,7 +82,7 @@ impl Affine {
 
 impl Placed {
     /// A map with the same pair for all elements.
-    pub fn uniform(scale: f64, shift: f64) -> Self {
+    pub fn uniform(scale: impl Into<DoubleDouble>, shift: impl Into<DoubleDouble>) -> Self {
         Placed { axis: None, map: Affine::uniform(scale, shift) }
     }
 
@@ -94,27 +96,28 @@ impl Placed {
     }
 }
 
-fn stretch(values: &[f64], count: usize) -> Vec<f64> {
+fn stretch(values: &[DoubleDouble], count: usize) -> Vec<DoubleDouble> {
     if values.len() == 1 { vec![values[0]; count] } else { values.to_vec() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::double_double::exactly;
 
     #[test]
     fn composition_applies_the_inner_map_first() {
-        let outer = Placed { axis: Some(1), map: Affine::new(vec![2.0, 3.0], vec![1.0, -1.0]) };
+        let outer = Placed { axis: Some(1), map: Affine::new(exactly(&[2.0, 3.0]), exactly(&[1.0, -1.0])) };
         let inner = Placed::uniform(4.0, 0.5);
         let both = outer.after(&inner).expect("axes agree");
-        assert_eq!(both, Placed { axis: Some(1), map: Affine::new(vec![8.0, 12.0], vec![2.0, 0.5]) });
+        assert_eq!(both, Placed { axis: Some(1), map: Affine::new(exactly(&[8.0, 12.0]), exactly(&[2.0, 0.5])) });
         let elsewhere = Placed { axis: Some(2), ..outer.clone() };
         assert_eq!(elsewhere.after(&outer), None);
     }
 
     #[test]
     fn a_uniform_map_expands_to_any_number_of_channels() {
-        assert_eq!(Affine::uniform(2.0, 1.0).expand(3), Some(Affine::new(vec![2.0; 3], vec![1.0; 3])));
-        assert_eq!(Affine::new(vec![1.0, 2.0], vec![0.0]).expand(3), None);
+        assert_eq!(Affine::uniform(2.0, 1.0).expand(3), Some(Affine::new(exactly(&[2.0; 3]), exactly(&[1.0; 3]))));
+        assert_eq!(Affine::new(exactly(&[1.0, 2.0]), exactly(&[0.0])).expand(3), None);
     }
 }

@@ -4,6 +4,7 @@
 //! bring. A normal number brings at most one unit `u` of the type, so what counts are numbers below the normal ones, of which
 //! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals.
 
+use crate::double_double::DoubleDouble;
 use crate::edit::Factored;
 use crate::edit::rescale::Damage;
 use crate::error::Result;
@@ -50,7 +51,7 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Res
             let (weights, later) = rest.split_at(run.count);
             rest = later;
             let factor =
-                |factors: &[f64], (at, step): (usize, usize), i: usize| factors.get(at + i * step).copied().unwrap_or(1.0);
+                |factors: &[DoubleDouble], (at, step): (usize, usize), i: usize| factors.get(at + i * step).map_or(1.0, |f| f.nearest());
             if run.out.1 == 0 && run.input.1 == 0 {
                 let factor = factor(&factored.out, run.out, 0) * factor(inputs, run.input, 0);
                 if let Some(channel) = channels.get_mut(run.out.0) {

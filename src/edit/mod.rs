@@ -10,6 +10,7 @@ mod tensors;
 
 use std::ops::Range;
 
+use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::model::{Graph, NodeId, TensorId};
 use crate::plan::{Channels, Plan};
@@ -27,9 +28,9 @@ pub struct Factored {
     /// Where its channels are.
     pub channels: Channels,
     /// One factor per output channel; empty means none.
-    pub out: Vec<f64>,
+    pub out: Vec<DoubleDouble>,
     /// One factor per input channel; empty means none.
-    pub input: Vec<f64>,
+    pub input: Vec<DoubleDouble>,
     /// A node and input that read the result.
     pub reader: (NodeId, usize),
 }

@@ -2,14 +2,16 @@
 //!
 //! A tensor may be far larger than memory. Whoever holds a part of its bytes applies the kernel to that part; the result
 //! does not depend on how the tensor was cut. An element becomes `round((w as f64) · (f₀ · f₁ · …))`, the product of the
-//! factors taken from left to right, rounded once more by the format of the tensor.
+//! factors taken from left to right, rounded once more by the format of the tensor. Products are f64, which for doubles would
+//! be two roundings more than the one that must be: their coefficients keep twice the digits ([`DoubleDouble`]).
 //!
 //! This module must not know graphs, files or why a factor is what it is.
 
 mod kernel;
 
-use std::ops::BitOrAssign;
+use std::ops::{BitOrAssign, Mul, MulAssign};
 
+use crate::double_double::{DoubleDouble, nearest};
 use crate::model::number::Element;
 
 /// The largest table of coefficients that is made: 256 KiB, which fits the second cache.
@@ -71,8 +73,26 @@ pub enum RescaleError {
 pub struct Rescale {
     element: Element,
     axes: Vec<Axis>,
-    factors: Vec<Vec<f64>>,
+    factors: Factors,
     elements: u64,
+}
+
+/// Factors with as many digits as elements of a format need.
+#[derive(Debug, Clone, PartialEq)]
+enum Factors {
+    /// For formats with fewer digits than f64.
+    Nearest(Vec<Vec<f64>>),
+    /// For f64.
+    Whole(Vec<Vec<DoubleDouble>>),
+}
+
+/// A number by which elements are multiplied.
+trait Coefficient: Copy + PartialEq<f64> + Mul<Output = Self> + MulAssign {
+    /// What changes nothing.
+    const ONE: Self;
+
+    /// Writes the products of the stored elements of a block and its coefficients to `new`.
+    fn multiply(element: Element, room: &mut kernel::Room, old: &[u8], coefficients: &[Self], new: &mut [u8]) -> Damage;
 }
 
 impl Rescale {
@@ -80,7 +100,10 @@ impl Rescale {
     ///
     /// # Errors
     /// [`RescaleError`] when the axes do not fit the factors or the tensor is too large to count.
-    pub fn new(element: Element, axes: Vec<Axis>, factors: Vec<Vec<f64>>) -> Result<Self, RescaleError> {
+    pub fn new<C>(element: Element, axes: Vec<Axis>, factors: Vec<Vec<C>>) -> Result<Self, RescaleError>
+    where
+        C: Copy + Into<DoubleDouble>,
+    {
         if let Some(axis) = axes.iter().position(|axis| axis.steps.len() != factors.len()) {
             return Err(RescaleError::Steps(axis));
         }
@@ -99,6 +122,11 @@ impl Rescale {
             }
         }
         let axes = merge(axes);
+        let whole: Vec<Vec<DoubleDouble>> = factors.iter().map(|factor| factor.iter().map(|f| (*f).into()).collect()).collect();
+        let factors = match element {
+            Element::F64 => Factors::Whole(whole),
+            _ => Factors::Nearest(whole.iter().map(|factor| nearest(factor)).collect()),
+        };
         Ok(Self { element, axes, factors, elements })
     }
 
@@ -120,9 +148,10 @@ impl Rescale {
         if index >= self.elements {
             return 1.0;
         }
-        let walk = Walk::new(self, index);
-        let of = |(factor, &at): (&Vec<f64>, &usize)| factor.get(at).copied();
-        self.factors.iter().zip(&walk.at).filter_map(of).fold(1.0, |product, factor| product * factor)
+        match &self.factors {
+            Factors::Nearest(factors) => Walk::new(&self.axes, factors, index).outer(),
+            Factors::Whole(factors) => Walk::new(&self.axes, factors, index).outer().nearest(),
+        }
     }
 
     /// Multiplies `bytes` in place, which begin with the element of index `first`. Zero, infinity and NaN follow IEEE
@@ -136,9 +165,16 @@ impl Rescale {
         let size = self.element.size();
         let count = (bytes.len() / size).min(left);
         let bytes = bytes.get_mut(..count * size).unwrap_or_default();
-        match self.period(count) {
-            Some(period) => self.apply_periodic(first, bytes, period),
-            None => self.apply_anywhere(first, bytes),
+        match &self.factors {
+            Factors::Nearest(factors) => self.apply_factors(factors, first, bytes),
+            Factors::Whole(factors) => self.apply_factors(factors, first, bytes),
+        }
+    }
+
+    fn apply_factors<C: Coefficient>(&self, factors: &[Vec<C>], first: u64, bytes: &mut [u8]) -> Damage {
+        match self.period(bytes.len() / self.element.size()) {
+            Some(period) => self.apply_periodic(factors, first, bytes, period),
+            None => self.apply_anywhere(factors, first, bytes),
         }
     }
 
@@ -152,10 +188,10 @@ impl Rescale {
         (varies && repeats).then_some(period)
     }
 
-    fn apply_periodic(&self, first: u64, bytes: &mut [u8], period: usize) -> Damage {
+    fn apply_periodic<C: Coefficient>(&self, factors: &[Vec<C>], first: u64, bytes: &mut [u8], period: usize) -> Damage {
         // Short periods are repeated, so that the kernel gets whole blocks.
-        let mut table = vec![0.0; period * (4 * kernel::BLOCK).div_ceil(period)];
-        Walk::new(self, 0).coefficients(&mut table);
+        let mut table = vec![C::ONE; period * (4 * kernel::BLOCK).div_ceil(period)];
+        Walk::new(&self.axes, factors, 0).coefficients(&mut table);
         let mut kernel = kernel::Kernel::new(self.element);
         let mut coefficients = table.get((first % period as u64) as usize..).unwrap_or_default();
         let mut damage = Damage::default();
@@ -169,11 +205,11 @@ impl Rescale {
         damage
     }
 
-    fn apply_anywhere(&self, first: u64, bytes: &mut [u8]) -> Damage {
+    fn apply_anywhere<C: Coefficient>(&self, factors: &[Vec<C>], first: u64, bytes: &mut [u8]) -> Damage {
         let size = self.element.size();
-        let mut walk = Walk::new(self, first);
+        let mut walk = Walk::new(&self.axes, factors, first);
         let mut kernel = kernel::Kernel::new(self.element);
-        let mut coefficients = [0.0; kernel::BLOCK];
+        let mut coefficients = [C::ONE; kernel::BLOCK];
         let mut damage = Damage::default();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -217,20 +253,21 @@ fn merge(axes: Vec<Axis>) -> Vec<Axis> {
 }
 
 /// A place in the tensor and where it leads in each factor.
-struct Walk<'a> {
-    rescale: &'a Rescale,
+struct Walk<'a, C> {
+    axes: &'a [Axis],
+    factors: &'a [Vec<C>],
     /// The position on each axis.
     position: Vec<u64>,
     /// The index into each factor.
     at: Vec<usize>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, C: Coefficient> Walk<'a, C> {
     /// The place of the element `index`, which exists.
-    fn new(rescale: &'a Rescale, mut index: u64) -> Self {
-        let mut at = vec![0; rescale.factors.len()];
-        let mut position = vec![0; rescale.axes.len()];
-        for (position, axis) in position.iter_mut().zip(&rescale.axes).rev() {
+    fn new(axes: &'a [Axis], factors: &'a [Vec<C>], mut index: u64) -> Self {
+        let mut at = vec![0; factors.len()];
+        let mut position = vec![0; axes.len()];
+        for (position, axis) in position.iter_mut().zip(axes).rev() {
             *position = index % axis.size;
             index /= axis.size;
             for (at, step) in at.iter_mut().zip(&axis.steps) {
@@ -238,12 +275,12 @@ impl<'a> Walk<'a> {
                 *at += step * *position as usize;
             }
         }
-        Self { rescale, position, at }
+        Self { axes, factors, position, at }
     }
 
     /// How many elements are left on the innermost axis, and their common coefficient if they have one.
-    fn run(&self) -> (usize, Option<f64>) {
-        let (Some(axis), Some(position)) = (self.rescale.axes.last(), self.position.last()) else {
+    fn run(&self) -> (usize, Option<C>) {
+        let (Some(axis), Some(position)) = (self.axes.last(), self.position.last()) else {
             return (1, Some(self.outer()));
         };
         let left = usize::try_from(axis.size - position).unwrap_or(usize::MAX);
@@ -251,15 +288,15 @@ impl<'a> Walk<'a> {
         (left, common.then(|| self.outer()))
     }
 
-    fn outer(&self) -> f64 {
-        let factors = self.rescale.factors.iter().zip(&self.at);
-        factors.fold(1.0, |product, (factor, &at)| product * factor.get(at).copied().unwrap_or(1.0))
+    fn outer(&self) -> C {
+        let factors = self.factors.iter().zip(&self.at);
+        factors.fold(C::ONE, |product, (factor, &at)| product * factor.get(at).copied().unwrap_or(C::ONE))
     }
 
     /// Moves on by at most what is left on the innermost axis.
     fn advance(&mut self, count: usize) {
         let mut count = count as u64;
-        for (axis, position) in self.rescale.axes.iter().zip(&mut self.position).rev() {
+        for (axis, position) in self.axes.iter().zip(&mut self.position).rev() {
             *position += count;
             for (at, &step) in self.at.iter_mut().zip(&axis.steps) {
                 *at += step * count as usize;
@@ -276,13 +313,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes the coefficients of the next elements and moves past them.
-    fn coefficients(&mut self, mut out: &mut [f64]) {
+    fn coefficients(&mut self, mut out: &mut [C]) {
         while !out.is_empty() {
             let (run, common) = self.run();
             let (now, later) = out.split_at_mut(run.min(out.len()));
-            match (common, self.rescale.axes.last()) {
+            match (common, self.axes.last()) {
                 (None, Some(axis)) => self.along(axis, now),
-                (common, _) => now.fill(common.unwrap_or(1.0)),
+                (common, _) => now.fill(common.unwrap_or(C::ONE)),
             }
             self.advance(now.len());
             out = later;
@@ -290,17 +327,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes the coefficients of the next elements along the innermost axis.
-    fn along(&self, axis: &Axis, out: &mut [f64]) {
-        out.fill(1.0);
-        for ((factor, &at), &step) in self.rescale.factors.iter().zip(&self.at).zip(&axis.steps) {
+    fn along(&self, axis: &Axis, out: &mut [C]) {
+        out.fill(C::ONE);
+        for ((factor, &at), &step) in self.factors.iter().zip(&self.at).zip(&axis.steps) {
             let factor = factor.get(at..).unwrap_or_default();
             match step {
                 0 => {
-                    let common = factor.first().copied().unwrap_or(1.0);
+                    let common = factor.first().copied().unwrap_or(C::ONE);
                     out.iter_mut().for_each(|out| *out *= common);
                 }
-                1 => out.iter_mut().zip(factor).for_each(|(out, factor)| *out *= factor),
-                _ => out.iter_mut().zip(factor.iter().step_by(step)).for_each(|(out, factor)| *out *= factor),
+                1 => out.iter_mut().zip(factor).for_each(|(out, factor)| *out *= *factor),
+                _ => out.iter_mut().zip(factor.iter().step_by(step)).for_each(|(out, factor)| *out *= *factor),
             }
         }
     }

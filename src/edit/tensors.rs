@@ -1,5 +1,6 @@
 //! Changed constants as edits of bytes: factors are applied while the file is written, small numbers are rounded here, once.
 
+use crate::double_double::nearest;
 use crate::edit::message;
 use crate::edit::rescale::{Axis, Rescale};
 use crate::edit::settle::{Place, Store, ZeroPoints};
@@ -29,7 +30,7 @@ impl Lowering<'_, '_> {
         match &*store.content {
             DraftTensor::Dense { value, .. } => {
                 let mut bytes = Vec::with_capacity(value.values.len() * store.element.size());
-                store.element.encode(&value.values, &mut bytes);
+                store.element.encode(&nearest(&value.values), &mut bytes);
                 Ok(Piece::Bytes(bytes))
             }
             DraftTensor::Factored { .. } => {

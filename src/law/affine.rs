@@ -2,6 +2,7 @@
 //! constants have room for it, and hand on the rest.
 
 use super::{Array, Parameter, Port, Reason, Step};
+use crate::double_double::DoubleDouble;
 use crate::map::{Affine, Placed};
 
 /// An operator that is an affine map of one input.
@@ -25,9 +26,9 @@ pub enum Host {
         /// The input `B`.
         bias: usize,
         /// The mean of each channel.
-        mean: Vec<f64>,
+        mean: Vec<DoubleDouble>,
         /// The deviation of each channel.
-        deviation: Vec<f64>,
+        deviation: Vec<DoubleDouble>,
     },
     /// Mul and Div: room for a scale.
     Factor {
@@ -49,12 +50,12 @@ pub enum Host {
         /// The rank of the value, if known.
         rank: Option<usize>,
         /// The factor of the constant: −1 in `x − c`.
-        sign: f64,
+        sign: DoubleDouble,
     },
 }
 
 /// A shift that is taken in, and where the scale goes on.
-type Split = (Vec<f64>, Vec<(Port, Placed)>);
+type Split = (Vec<DoubleDouble>, Vec<(Port, Placed)>);
 
 impl Map {
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
@@ -71,7 +72,7 @@ impl Map {
             Host::Statistics { scale, bias, mean, deviation } => {
                 let map = total.map.expand(mean.len()).ok_or(Reason::OtherAxis)?;
                 let dims = vec![mean.len() as u64];
-                let factors = map.scale.iter().zip(deviation).map(|(s, d)| s * d).collect();
+                let factors = map.scale.iter().zip(deviation).map(|(s, d)| *s * *d).collect();
                 let terms = (0..mean.len()).map(|c| map.shift[c] + mean[c] * map.scale[c]).collect();
                 let parameters = vec![
                     Parameter::Replace { input: *scale, value: Array { dims: dims.clone(), values: factors } },
@@ -85,7 +86,7 @@ impl Map {
                 }
                 let mut values = total.map.scale.clone();
                 if *divides {
-                    values.iter_mut().for_each(|v| *v = 1.0 / *v);
+                    values.iter_mut().for_each(|v| *v = DoubleDouble::ONE / *v);
                 }
                 if values.iter().any(|v| !v.is_finite()) {
                     return Err(Reason::ZeroScale);
@@ -95,7 +96,7 @@ impl Map {
             }
             Host::Term { input, dims, rank, sign } => {
                 let (terms, moves) = self.split(at, map, &total)?;
-                let terms = terms.iter().map(|t| t * sign).collect();
+                let terms = terms.iter().map(|t| *t * *sign).collect();
                 let value = Array { dims: shape(dims, *rank, &total)?, values: terms };
                 Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves })
             }
@@ -106,18 +107,18 @@ impl Map {
     /// the arriving map goes on. Behind: `a·(own·x + c) + b = own·(a·x) + (a·c + b)`.
     /// Before: `own·(a·x + b) + c = a·(own·x + (own·b + c)/a)`.
     fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<Split, Reason> {
-        let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![0.0]) };
+        let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![DoubleDouble::ZERO]) };
         if map.map.has_no_scale() {
             return Ok((total.map.shift.clone(), vec![]));
         }
         match at {
             Port::Output(_) => Ok((total.map.shift.clone(), vec![(Port::Input(self.data), scale)])),
             Port::Input(_) => {
-                if map.map.scale.contains(&0.0) {
+                if map.map.scale.iter().any(|s| *s == 0.0) {
                     return Err(Reason::ZeroScale);
                 }
                 let factors = map.map.expand(total.map.len()).ok_or(Reason::OtherAxis)?.scale;
-                let terms = total.map.shift.iter().zip(&factors).map(|(t, a)| t / a).collect();
+                let terms = total.map.shift.iter().zip(&factors).map(|(t, a)| *t / *a).collect();
                 Ok((terms, vec![(Port::Output(0), scale)]))
             }
         }

@@ -5,6 +5,7 @@
 //! side gets one pair of coefficients from all its partners; positions without a partner get the identity.
 
 use super::{Array, Parameter, Port, Reason, Step};
+use crate::double_double::DoubleDouble;
 use crate::map::{Affine, Placed};
 
 /// An operator that hands maps on.
@@ -24,7 +25,7 @@ pub struct Carry {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
     /// The number.
-    pub value: f64,
+    pub value: DoubleDouble,
     /// The input that holds it, if one does.
     pub place: Option<usize>,
 }
@@ -37,13 +38,13 @@ pub struct Wire {
     /// Axes that correspond.
     pub lanes: Vec<Lane>,
     /// The factor of the input in a sum.
-    pub gain: f64,
+    pub gain: DoubleDouble,
 }
 
 impl Wire {
     /// A wire whose input counts once.
     pub fn new(port: usize, lanes: Vec<Lane>) -> Wire {
-        Wire { port, lanes, gain: 1.0 }
+        Wire { port, lanes, gain: DoubleDouble::ONE }
     }
 }
 
@@ -152,8 +153,8 @@ impl Carry {
             self.passes.falling?;
         }
         let growth = match self.passes.shift {
-            Ok(growth) => growth,
-            Err(_) if map.map.has_no_shift() => 1.0,
+            Ok(growth) => DoubleDouble::new(growth),
+            Err(_) if map.map.has_no_shift() => DoubleDouble::ONE,
             Err(reason) => return Err(reason),
         };
         let mut step = self.moved(at, map, growth)?;
@@ -163,12 +164,12 @@ impl Carry {
         Ok(step)
     }
 
-    fn moved(&self, at: Port, map: &Placed, growth: f64) -> Result<Step, Reason> {
+    fn moved(&self, at: Port, map: &Placed, growth: DoubleDouble) -> Result<Step, Reason> {
         let wire = |port: usize| self.wires.iter().find(|w| w.port == port).ok_or(Reason::UnknownOperator);
         match (at, self.together) {
-            (Port::Output(output), Together::Cut) => self.uncut(wire(output)?, &grown(map, 1.0 / growth)),
+            (Port::Output(output), Together::Cut) => self.uncut(wire(output)?, &grown(map, DoubleDouble::ONE / growth)),
             (Port::Input(0), Together::Cut) => self.cut(&grown(map, growth)),
-            (Port::Output(0), _) => self.backward(&grown(map, 1.0 / growth)),
+            (Port::Output(0), _) => self.backward(&grown(map, DoubleDouble::ONE / growth)),
             (Port::Input(input), _) => self.forward(wire(input)?, &grown(map, growth)),
             (Port::Output(_), _) => Err(Reason::UnknownOperator),
         }
@@ -214,7 +215,7 @@ impl Carry {
         for (number, wire) in self.wires.iter().enumerate() {
             let mut part = part(wire)?;
             if self.together == Together::Sum {
-                let share = if number == 0 { 1.0 / wire.gain } else { 0.0 };
+                let share = if number == 0 { DoubleDouble::ONE / wire.gain } else { DoubleDouble::ZERO };
                 part.map.shift.iter_mut().for_each(|t| *t *= share);
             }
             step.moves.push((Port::Input(wire.port), part));
@@ -261,16 +262,16 @@ impl Carry {
 impl Fill {
     /// What the number becomes: `s·pad(x, v) + t = pad(s·x + t, s·v + t)`. It is one number for all channels.
     fn follow(&self, at: Port, map: &Placed) -> Result<Option<Parameter>, Reason> {
-        let new = |(s, t): (&f64, &f64)| match at {
-            Port::Output(_) => s * self.value + t,
-            Port::Input(_) => (self.value - t) / s,
+        let new = |(s, t): (&DoubleDouble, &DoubleDouble)| match at {
+            Port::Output(_) => *s * self.value + *t,
+            Port::Input(_) => (self.value - *t) / *s,
         };
         let mut values = map.map.scale.iter().zip(&map.map.shift).map(new);
         let Some(first) = values.next() else { return Err(Reason::CountedPadding) };
-        if !first.is_finite() || values.any(|value| value != first) {
+        if !first.is_finite() || values.any(|value| value.nearest() != first.nearest()) {
             return Err(Reason::CountedPadding);
         }
-        if first == self.value {
+        if first.nearest() == self.value.nearest() {
             return Ok(None);
         }
         let input = self.place.ok_or(Reason::CountedPadding)?;
@@ -278,8 +279,8 @@ impl Fill {
     }
 }
 
-fn grown(map: &Placed, growth: f64) -> Placed {
-    let shift = map.map.shift.iter().map(|t| t * growth).collect();
+fn grown(map: &Placed, growth: DoubleDouble) -> Placed {
+    let shift = map.map.shift.iter().map(|t| *t * growth).collect();
     Placed { axis: map.axis, map: Affine { scale: map.map.scale.clone(), shift } }
 }
 
@@ -350,7 +351,7 @@ fn spread(map: &Affine, pairs: &[(usize, usize)], count: usize) -> Option<Affine
     if count == usize::MAX {
         return None;
     }
-    let mut found: Vec<Option<(f64, f64)>> = vec![None; count];
+    let mut found: Vec<Option<(DoubleDouble, DoubleDouble)>> = vec![None; count];
     for (from, to) in pairs {
         let own = (*map.scale.get(*from)?, *map.shift.get(*from)?);
         let slot = found.get_mut(*to)?;
@@ -359,16 +360,17 @@ fn spread(map: &Affine, pairs: &[(usize, usize)], count: usize) -> Option<Affine
         }
         *slot = Some(own);
     }
-    let (scale, shift) = found.into_iter().map(|pair| pair.unwrap_or((1.0, 0.0))).unzip();
+    let (scale, shift) = found.into_iter().map(|pair| pair.unwrap_or((DoubleDouble::ONE, DoubleDouble::ZERO))).unzip();
     Some(Affine { scale, shift })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::double_double::exactly;
 
     fn map(axis: usize, scale: &[f64]) -> Placed {
-        Placed { axis: Some(axis), map: Affine::new(scale.to_vec(), vec![0.5; scale.len()]) }
+        Placed { axis: Some(axis), map: Affine::new(exactly(scale), exactly(&vec![0.5; scale.len()])) }
     }
 
     fn merged() -> Carry {
@@ -393,7 +395,7 @@ mod tests {
     fn what_does_not_pass_is_refused() {
         let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
         assert_eq!(relu.push(Port::Output(0), &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));
-        let scale = Placed { axis: Some(1), map: Affine::new(vec![1.0, -2.0], vec![0.0]) };
+        let scale = Placed { axis: Some(1), map: Affine::new(exactly(&[1.0, -2.0]), exactly(&[0.0])) };
         assert_eq!(relu.push(Port::Output(0), &scale), Err(Reason::FallingScale));
     }
 }

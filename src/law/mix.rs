@@ -7,6 +7,7 @@
 //! `W·s[i]` and the bias `bias_gain·b + gain·Σ W·t`.
 
 use super::{Array, Constants, Lane, Parameter, Port, Reason, Step};
+use crate::double_double::DoubleDouble;
 use crate::map::{Affine, Placed};
 
 /// A label for an axis of a weight.
@@ -121,8 +122,8 @@ impl Mix {
                 if !map.has_no_shift() {
                     self.shift_in?;
                     let sums = constants.contract(self.weight, &self.axes, &map.shift)?;
-                    let term = sums.iter().map(|sum| self.gain * sum).collect();
-                    self.rebias(&mut step, constants, &Affine::new(vec![1.0], term))?;
+                    let term = sums.iter().map(|sum| DoubleDouble::new(self.gain) * *sum).collect();
+                    self.rebias(&mut step, constants, &Affine::new(vec![DoubleDouble::ONE], term))?;
                 }
                 self.scale(&mut step, Role::In, &map);
                 Ok(step)
@@ -174,13 +175,13 @@ impl Mix {
             }
             Bias::Rows { input, present, rows, columns } => {
                 let dims = vec![*rows as u64, *columns as u64];
-                let fresh = || Ok(Array { dims: dims.clone(), values: vec![0.0; rows * columns] });
+                let fresh = || Ok(Array { dims: dims.clone(), values: vec![DoubleDouble::ZERO; rows * columns] });
                 let mut value = if *present { constants.array(*input)? } else { fresh()? };
                 if value.dims != dims || columns / 2 * rows != map.len() {
                     return Err(Reason::Attribute);
                 }
                 for (row, terms) in value.values.chunks_mut(*columns).zip(map.shift.chunks((columns / 2).max(1))) {
-                    row.iter_mut().zip(terms).for_each(|(bias, term)| *bias += term);
+                    row.iter_mut().zip(terms).for_each(|(bias, term)| *bias += *term);
                 }
                 step.parameters.push(Parameter::Replace { input: *input, value });
             }
@@ -204,7 +205,7 @@ fn along(map: &Placed, axis: &Result<usize, Reason>, channels: usize) -> Result<
 }
 
 /// One number per channel as a tensor that aligns on the right with a value of rank `rank`.
-fn column(values: &[f64], rank: usize, axis: usize) -> Array {
+fn column(values: &[DoubleDouble], rank: usize, axis: usize) -> Array {
     let mut dims = vec![values.len() as u64];
     dims.resize(rank.saturating_sub(axis).max(1), 1);
     Array { dims, values: values.to_vec() }
@@ -240,17 +241,18 @@ pub(super) fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::double_double::exactly;
 
     #[test]
     fn a_bias_of_any_shape_gets_its_channel_axis_spelt_out() {
-        let map = Affine::new(vec![2.0, 4.0, 8.0], vec![1.0, 0.0, -1.0]);
-        let scalar = Array { dims: vec![], values: vec![0.5] };
-        assert_eq!(apply(&scalar, &map, 2, 1), Ok(Array { dims: vec![3], values: vec![2.0, 2.0, 3.0] }));
-        let rows = Array { dims: vec![2, 1], values: vec![1.0, 3.0] };
-        let full = Array { dims: vec![2, 3], values: vec![3.0, 4.0, 7.0, 7.0, 12.0, 23.0] };
+        let map = Affine::new(exactly(&[2.0, 4.0, 8.0]), exactly(&[1.0, 0.0, -1.0]));
+        let scalar = Array { dims: vec![], values: exactly(&[0.5]) };
+        assert_eq!(apply(&scalar, &map, 2, 1), Ok(Array { dims: vec![3], values: exactly(&[2.0, 2.0, 3.0]) }));
+        let rows = Array { dims: vec![2, 1], values: exactly(&[1.0, 3.0]) };
+        let full = Array { dims: vec![2, 3], values: exactly(&[3.0, 4.0, 7.0, 7.0, 12.0, 23.0]) };
         assert_eq!(apply(&rows, &map, 2, 1), Ok(full));
-        assert_eq!(apply(&Array { dims: vec![2], values: vec![1.0, 2.0] }, &map, 2, 1), Err(Reason::UnknownShape));
+        assert_eq!(apply(&Array { dims: vec![2], values: exactly(&[1.0, 2.0]) }, &map, 2, 1), Err(Reason::UnknownShape));
         let left = apply(&scalar, &map, 2, 0);
-        assert_eq!(left, Ok(Array { dims: vec![3, 1], values: vec![2.0, 2.0, 3.0] }));
+        assert_eq!(left, Ok(Array { dims: vec![3, 1], values: exactly(&[2.0, 2.0, 3.0]) }));
     }
 }

@@ -15,6 +15,7 @@ pub use mix::{Bias, Mix, Role};
 pub use reason::Reason;
 pub use tail::{Sees, Tail};
 
+use crate::double_double::DoubleDouble;
 use crate::map::Placed;
 
 /// What an operator knows.
@@ -45,7 +46,7 @@ pub struct Array {
     /// The shape.
     pub dims: Vec<u64>,
     /// Row-major elements.
-    pub values: Vec<f64>,
+    pub values: Vec<DoubleDouble>,
 }
 
 /// A change of a node's constants or attributes.
@@ -60,7 +61,7 @@ pub enum Parameter {
         /// [`Role::Out`] or [`Role::In`].
         label: Role,
         /// One factor per channel, groups counted through.
-        factor: Vec<f64>,
+        factor: Vec<DoubleDouble>,
     },
     /// Put these numbers at an input in place of what was there, if anything.
     Replace {
@@ -95,7 +96,7 @@ pub trait Constants {
     ///
     /// # Errors
     /// The weight is not a readable constant.
-    fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[f64]) -> Result<Vec<f64>, Reason>;
+    fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[DoubleDouble]) -> Result<Vec<DoubleDouble>, Reason>;
 }
 
 /// Pushes a map at a port of a node: the node computes afterwards what node and map computed together, provided that the

@@ -5,6 +5,7 @@
 
 use super::mix::apply;
 use super::{Array, Constants, Parameter, Port, Reason, Step};
+use crate::double_double::DoubleDouble;
 use crate::map::{Affine, Placed};
 
 /// A normalisation with constant scale and bias.
@@ -52,7 +53,7 @@ impl Tail {
         let shared = one_of_each(&map.map, if map.axis.is_some() { self.shared } else { 1 })?;
         let mut parameters = Vec::new();
         if !shared.has_no_scale() {
-            let factor = Affine::new(shared.scale.clone(), vec![0.0]);
+            let factor = Affine::new(shared.scale.clone(), vec![DoubleDouble::ZERO]);
             let value = self.apply(&constants.array(self.scale)?, &factor, axis)?;
             parameters.push(Parameter::Replace { input: self.scale, value });
         }
@@ -64,7 +65,7 @@ impl Tail {
             _ if shared.has_no_shift() => {}
             Some((input, false)) => {
                 let scale = constants.array(self.scale)?;
-                let none = Array { values: vec![0.0; scale.values.len()], dims: scale.dims };
+                let none = Array { values: vec![DoubleDouble::ZERO; scale.values.len()], dims: scale.dims };
                 parameters.push(Parameter::Replace { input, value: self.apply(&none, &shared, axis)? });
             }
             None => return Err(Reason::NoBias),
@@ -78,7 +79,7 @@ impl Tail {
             return Err(Reason::NonFinite);
         }
         if map.len() == 1 {
-            let values = old.values.iter().map(|v| map.scale[0] * v + map.shift[0]).collect();
+            let values = old.values.iter().map(|v| map.scale[0] * *v + map.shift[0]).collect();
             return Ok(Array { dims: old.dims.clone(), values });
         }
         let new = apply(old, map, self.rank, axis)?;
@@ -105,10 +106,10 @@ fn one_of_each(map: &Affine, size: usize) -> Result<Affine, Reason> {
     if size == 0 || !map.len().is_multiple_of(size) {
         return Err(Reason::OtherAxis);
     }
-    let agree = |values: &[f64]| values.chunks(size).all(|run| run.iter().all(|v| *v == run[0]));
+    let agree = |values: &[DoubleDouble]| values.chunks(size).all(|run| run.iter().all(|v| *v == run[0]));
     if !agree(&map.scale) || !agree(&map.shift) {
         return Err(Reason::OtherAxis);
     }
-    let first = |values: &[f64]| values.chunks(size).map(|run| run[0]).collect();
+    let first = |values: &[DoubleDouble]| values.chunks(size).map(|run| run[0]).collect();
     Ok(Affine { scale: first(&map.scale), shift: first(&map.shift) })
 }

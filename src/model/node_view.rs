@@ -2,6 +2,7 @@
 //!
 //! An operator asks here and nowhere else, so that it sees what a plan has changed already and nothing of the graph around it.
 
+use crate::double_double::DoubleDouble;
 use crate::model::functions::{Argument, Arguments};
 use crate::model::{Element, Extent, Shape};
 use crate::onnx::NodeProto;
@@ -74,11 +75,11 @@ pub struct InputFact {
 
 /// Reads elements of a node's constant inputs.
 pub trait Elements {
-    /// All elements of input `input`, widened exactly.
+    /// All elements of input `input`, widened exactly, or as earlier folds have made them.
     ///
     /// # Errors
     /// It is not a readable float constant, or reading failed.
-    fn floats(&self, input: usize) -> Result<Vec<f64>, Fault>;
+    fn floats(&self, input: usize) -> Result<Vec<DoubleDouble>, Fault>;
     /// All elements of integer input `input`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::constant_operand as operand;
 use super::{NEWEST_OPSET, Operator, Stop, value_operands};
+use crate::double_double::DoubleDouble;
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -21,8 +22,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         return value_operands::sum(node).map(Law::Carry);
     }
     let constant = operand::read(node)?;
-    let placed = constant.place(vec![1.0], constant.values.clone());
-    let host = Host::Term { input: constant.input, dims: constant.dims, rank: constant.rank, sign: 1.0 };
+    let placed = constant.place(vec![DoubleDouble::ONE], constant.values.clone());
+    let host = Host::Term { input: constant.input, dims: constant.dims, rank: constant.rank, sign: DoubleDouble::ONE };
     Ok(Law::Map(Map { data: constant.data, placed, host }))
 }
 

@@ -1,6 +1,7 @@
 //! BatchNormalization, opset 1 to 15: `y = scale · (x − mean) / √(var + ε) + B` per channel, axis 1 (Ioffe and Szegedy 2015).
 
 use super::{NEWEST_OPSET, Operator, Stop};
+use crate::double_double::DoubleDouble;
 use crate::law::{Host, Law, Map, Reason};
 use crate::map::{Affine, Placed};
 use crate::model::{NodeView, Shape};
@@ -45,11 +46,11 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if declared.is_some_and(|d| d != channels) {
         return Err(Reason::InvalidStatistics.into());
     }
-    let epsilon = f64::from(node.float("epsilon", 1e-5)?);
+    let epsilon = DoubleDouble::new(f64::from(node.float("epsilon", 1e-5)?));
     let values = |input| node.elements.floats(input);
     let (scale, bias, mean, variance) = (values(1)?, values(2)?, values(3)?, values(4)?);
-    let deviation: Vec<f64> = variance.iter().map(|v| (v + epsilon).sqrt()).collect();
-    let factor: Vec<f64> = scale.iter().zip(&deviation).map(|(s, d)| s / d).collect();
+    let deviation: Vec<DoubleDouble> = variance.iter().map(|v| (*v + epsilon).sqrt()).collect();
+    let factor: Vec<DoubleDouble> = scale.iter().zip(&deviation).map(|(s, d)| *s / *d).collect();
     let shift = (0..factor.len()).map(|c| bias[c] - mean[c] * factor[c]).collect();
     let map = Affine { scale: factor, shift };
     if !map.is_finite() || !deviation.iter().all(|d| d.is_finite() && *d > 0.0) {

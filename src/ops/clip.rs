@@ -31,7 +31,7 @@ fn bounds(node: &NodeView<'_>) -> Result<(Option<f64>, Option<f64>), Stop> {
     }
     let bound = |input: usize| match node.input(input) {
         None => Ok::<_, Stop>(None),
-        Some(_) => Ok(node.elements.floats(input)?.first().copied()),
+        Some(_) => Ok(node.elements.floats(input)?.first().map(|bound| bound.nearest())),
     };
     let high = match bound(2)? {
         Some(high) if high < node.constant(2)?.1.max() => Some(high),

@@ -4,6 +4,7 @@
 //! if the result has the other operand's own shape, which must be known. Opsets before 7 align by `broadcast` and `axis`.
 
 use super::Stop;
+use crate::double_double::DoubleDouble;
 use crate::law::Reason;
 use crate::map::{Affine, Placed};
 use crate::model::{NodeView, Shape};
@@ -21,12 +22,12 @@ pub(super) struct Operand {
     /// The axis of the other operand along which the numbers run.
     pub axis: Option<usize>,
     /// The numbers.
-    pub values: Vec<f64>,
+    pub values: Vec<DoubleDouble>,
 }
 
 impl Operand {
     /// The map with these coefficients along the constant's axis.
-    pub fn place(&self, scale: Vec<f64>, shift: Vec<f64>) -> Placed {
+    pub fn place(&self, scale: Vec<DoubleDouble>, shift: Vec<DoubleDouble>) -> Placed {
         Placed { axis: self.axis, map: Affine::new(scale, shift) }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::constant_operand as operand;
 use super::{NEWEST_OPSET, Operator, Stop};
+use crate::double_double::DoubleDouble;
 use crate::law::{Host, Law, Map, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -21,11 +22,11 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if constant.input == 0 {
         return Err(Reason::NotAffine.into());
     }
-    let factors: Vec<f64> = constant.values.iter().map(|c| 1.0 / c).collect();
+    let factors: Vec<DoubleDouble> = constant.values.iter().map(|c| DoubleDouble::ONE / *c).collect();
     if factors.iter().any(|f| !f.is_finite()) {
         return Err(Reason::NonFinite.into());
     }
-    let placed = constant.place(factors, vec![0.0]);
+    let placed = constant.place(factors, vec![DoubleDouble::ZERO]);
     let host = Host::Factor { input: constant.input, dims: constant.dims, rank: constant.rank, divides: true };
     Ok(Law::Map(Map { data: constant.data, placed, host }))
 }

@@ -1,6 +1,7 @@
 //! Mean, opset 1 to 13: the mean of values. A scale goes to all of them, a shift to the first, as many times as there are values.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes, value_operands};
+use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Law, Passes, Together};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -17,7 +18,7 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let mut wires = value_operands::wires(node, 0..node.inputs.len())?;
-    let gain = 1.0 / wires.len() as f64;
+    let gain = DoubleDouble::ONE / DoubleDouble::new(wires.len() as f64);
     wires.iter_mut().for_each(|wire| wire.gain = gain);
     Ok(Law::Carry(Carry::of(wires, Passes::ALL, Together::Sum)))
 }

@@ -2,6 +2,7 @@
 
 use super::constant_operand as operand;
 use super::{NEWEST_OPSET, Operator, Stop, value_operands};
+use crate::double_double::DoubleDouble;
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -21,7 +22,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         return value_operands::product(node).map(Law::Carry);
     }
     let constant = operand::read(node)?;
-    let placed = constant.place(constant.values.clone(), vec![0.0]);
+    let placed = constant.place(constant.values.clone(), vec![DoubleDouble::ZERO]);
     let host = Host::Factor { input: constant.input, dims: constant.dims, rank: constant.rank, divides: false };
     Ok(Law::Map(Map { data: constant.data, placed, host }))
 }

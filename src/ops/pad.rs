@@ -2,6 +2,7 @@
 //! constant `v`, `s·pad(x, v) + t = pad(s·x + t, s·v + t)`: the number must follow, and be one for all channels.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Fill, Law, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -52,11 +53,11 @@ fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<i64>, Vec<usize>), S
     Ok((pads, axes))
 }
 
-fn value(node: &NodeView<'_>) -> Result<f64, Stop> {
+fn value(node: &NodeView<'_>) -> Result<DoubleDouble, Stop> {
     match (node.opset, node.input(2)) {
-        (..=10, _) => Ok(f64::from(node.float("value", 0.0)?)),
-        (_, None) => Ok(0.0),
-        (_, Some(_)) => Ok(node.elements.floats(2)?.first().copied().unwrap_or(0.0)),
+        (..=10, _) => Ok(f64::from(node.float("value", 0.0)?).into()),
+        (_, None) => Ok(DoubleDouble::ZERO),
+        (_, Some(_)) => Ok(node.elements.floats(2)?.first().copied().unwrap_or_default()),
     }
 }
 

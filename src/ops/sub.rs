@@ -2,6 +2,7 @@
 
 use super::constant_operand as operand;
 use super::{NEWEST_OPSET, Operator, Stop, value_operands};
+use crate::double_double::DoubleDouble;
 use crate::law::{Host, Law, Map};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -22,8 +23,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     }
     let constant = operand::read(node)?;
     let reversed = constant.input == 0;
-    let sign = if reversed { 1.0 } else { -1.0 };
-    let shift = constant.values.iter().map(|c| sign * c).collect();
+    let sign = if reversed { DoubleDouble::ONE } else { -DoubleDouble::ONE };
+    let shift = constant.values.iter().map(|c| sign * *c).collect();
     let placed = constant.place(vec![-sign], shift);
     let host = Host::Term { input: constant.input, dims: constant.dims, rank: constant.rank, sign };
     Ok(Law::Map(Map { data: constant.data, placed, host }))

@@ -1,6 +1,7 @@
 //! Upsample, opset 7 to 9, which Resize took the place of: positions repeated, or interpolated with weights that sum to one.
 
 use super::{NEWEST_OPSET, Operator, Stop};
+use crate::double_double::nearest;
 use crate::law::{Carry, Lane, Law, Passes, Reason};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
@@ -30,7 +31,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 fn factors(node: &NodeView<'_>) -> Result<Vec<f64>, Stop> {
     let factors = match node.opset {
         ..=8 => node.floats("scales")?.iter().map(|f| f64::from(*f)).collect(),
-        _ => node.elements.floats(1)?,
+        _ => nearest(&node.elements.floats(1)?),
     };
     if factors.len() == node.shape(0)?.rank() { Ok(factors) } else { Err(Reason::Attribute.into()) }
 }

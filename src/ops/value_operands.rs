@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Stop;
+use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Lane, Pairs, Passes, Reason, Together, Wire};
 use crate::model::NodeView;
 
@@ -15,7 +16,7 @@ pub(super) fn sum(node: &NodeView<'_>) -> Result<Carry, Stop> {
 /// The law of a difference of two values.
 pub(super) fn difference(node: &NodeView<'_>) -> Result<Carry, Stop> {
     let mut wires = wires(node, 0..2)?;
-    wires[1].gain = -1.0;
+    wires[1].gain = -DoubleDouble::ONE;
     Ok(Carry::of(wires, Passes::ALL, Together::Sum))
 }
 

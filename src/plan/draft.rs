@@ -1,9 +1,10 @@
 //! What a plan has decided so far: topology and constants as they will be, as data beside the graph that stays as it is.
 //!
-//! [`Draft::with`] is the one place where a choice is recorded. Numbers stay f64 here through any number of folds.
+//! [`Draft::with`] is the one place where a choice is recorded. Numbers keep twice the digits of a double through any number of folds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::double_double::DoubleDouble;
 use crate::law::{Array, Parameter, Role};
 use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::plan::choice::Substitute;
@@ -17,9 +18,9 @@ pub enum DraftTensor {
         /// Label and extent of each axis.
         axes: Vec<(Role, u64)>,
         /// One factor per output channel; empty means none.
-        out: Vec<f64>,
+        out: Vec<DoubleDouble>,
         /// One factor per input channel; empty means none.
-        input: Vec<f64>,
+        input: Vec<DoubleDouble>,
     },
     /// Other numbers.
     Dense {
@@ -244,10 +245,10 @@ impl Draft {
 }
 
 /// Factors times more of them; an empty list means none.
-pub(super) fn multiply(factors: &mut Vec<f64>, more: &[f64]) {
+pub(super) fn multiply(factors: &mut Vec<DoubleDouble>, more: &[DoubleDouble]) {
     if factors.is_empty() {
         factors.extend(more);
     } else {
-        factors.iter_mut().zip(more).for_each(|(old, new)| *old *= new);
+        factors.iter_mut().zip(more).for_each(|(old, new)| *old *= *new);
     }
 }

@@ -4,6 +4,7 @@
 //! another axis than the factors do so only if they are all the same.
 
 use crate::error::Result;
+use crate::double_double::{DoubleDouble, exactly};
 use crate::law::{Array, Reason, Role};
 use crate::model::computed::Recipe;
 use crate::model::integers::whole;
@@ -18,9 +19,9 @@ pub struct Factors {
     /// Label and extent of each of its axes.
     pub axes: Vec<(Role, u64)>,
     /// One factor per output channel; empty means none.
-    pub out: Vec<f64>,
+    pub out: Vec<DoubleDouble>,
     /// One factor per input channel; empty means none.
-    pub input: Vec<f64>,
+    pub input: Vec<DoubleDouble>,
 }
 
 /// The parts of a quantised weight that change.
@@ -58,7 +59,7 @@ impl Factors {
 
     /// With one more factor per channel along the axes with `label`.
     #[must_use]
-    pub fn and(mut self, label: Role, factor: &[f64]) -> Factors {
+    pub fn and(mut self, label: Role, factor: &[DoubleDouble]) -> Factors {
         multiply(if label == Role::Out { &mut self.out } else { &mut self.input }, factor);
         self
     }
@@ -66,7 +67,7 @@ impl Factors {
     /// The axes of a tensor of shape `dims` along which the factors differ. The tensor's axes and those of the weight are two
     /// ways to cut the same row of elements, so they are compared by the distances of neighbours.
     fn vary_along(&self, dims: &[u64]) -> Vec<usize> {
-        let varies = |factors: &[f64]| factors.iter().any(|factor| Some(factor) != factors.first());
+        let varies = |factors: &[DoubleDouble]| factors.iter().any(|factor| factor.nearest() != factors[0].nearest());
         let (out, input) = (varies(&self.out), varies(&self.input));
         let channels = Channels::new(&self.axes);
         let spans = |sizes: &[u64]| {
@@ -120,7 +121,7 @@ pub fn requantised(model: &Model, recipe: &Recipe, factors: &Factors) -> Result<
     };
     let zeros = zeros.and_then(|zeros| zeros.first().copied()).filter(|_| axis.is_some());
     let zeros = zeros.map(|value| Zeros { value, count: values.len() });
-    Ok(Ok(Requantised { axis, scale: Array { dims, values }, zeros, negative }))
+    Ok(Ok(Requantised { axis, scale: Array { dims, values: exactly(&values) }, zeros, negative }))
 }
 
 /// The scales times the factors of the elements that each of them stands for, and whether one has become negative.
@@ -132,7 +133,7 @@ fn rescaled(
     factors: &Factors,
 ) -> std::result::Result<(Vec<f64>, bool), Reason> {
     let channels = Channels::new(&factors.axes);
-    let of = |factors: &[f64], channel: usize| factors.get(channel).copied().unwrap_or(1.0);
+    let of = |factors: &[DoubleDouble], channel: usize| factors.get(channel).map_or(1.0, |factor| factor.nearest());
     let (mut values, mut negative) = (Vec::new(), false);
     // Scales that turn to another axis must be the same for all elements, not for one of each channel alone.
     let turns = matches!((grain, parts.grain), (Grain::Axis(new), Grain::Axis(old)) if new != old);
@@ -180,7 +181,7 @@ mod tests {
     /// A convolution in two groups of three outputs and two inputs, four taps: the tensor is [6, 2, 2, 2].
     fn factors(out: &[f64], input: &[f64]) -> Factors {
         let axes = vec![(Role::Group, 2), (Role::Out, 3), (Role::In, 2), (Role::Sum, 4)];
-        Factors { axes, out: out.to_vec(), input: input.to_vec() }
+        Factors { axes, out: exactly(out), input: exactly(input) }
     }
 
     #[test]
@@ -191,9 +192,9 @@ mod tests {
         assert_eq!(factors(&alike, &[]).vary_along(&dims), [0usize; 0]);
         // Input channels are counted through the groups, which are a part of the first axis.
         assert_eq!(factors(&alike, &[1.0, 2.0, 3.0, 4.0]).vary_along(&dims), [0, 1]);
-        assert_eq!(factors(&alike, &[3.0; 4]).and(Role::Out, &varied).vary_along(&dims), [0]);
-        let product = Factors { axes: vec![(Role::In, 4), (Role::Out, 3)], out: vec![], input: vec![1.0, 2.0, 2.0, 1.0] };
+        assert_eq!(factors(&alike, &[3.0; 4]).and(Role::Out, &exactly(&varied)).vary_along(&dims), [0]);
+        let product = Factors { axes: vec![(Role::In, 4), (Role::Out, 3)], out: vec![], input: exactly(&[1.0, 2.0, 2.0, 1.0]) };
         assert_eq!(product.vary_along(&[4, 3]), [0]);
-        assert_eq!(product.and(Role::Out, &[1.0, 2.0, 1.0]).vary_along(&[4, 3]), [0, 1]);
+        assert_eq!(product.and(Role::Out, &exactly(&[1.0, 2.0, 1.0])).vary_along(&[4, 3]), [0, 1]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The walker checks what the graph must satisfy (readers, graph outputs, captures, scopes); laws check what operators must.
 
+use crate::double_double::DoubleDouble;
 use crate::law::{Array, Host, Law, Parameter, Port, Reason, Step, push};
 use crate::map::{Affine, Placed};
 use crate::model::graph::asks_for_shape;
@@ -84,7 +85,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
         return Err(own(Reason::LeftOut));
     }
     let rest = remainder(view, site, &map.placed, way).map_err(own)?;
-    let scale = Placed { axis: map.placed.axis, map: Affine::new(map.placed.map.scale, vec![0.0]) };
+    let scale = Placed { axis: map.placed.axis, map: Affine::new(map.placed.map.scale, vec![DoubleDouble::ZERO]) };
     let mut route = walk(view, choice, (site, map.data), way, scale)?;
     // A whole map takes the value beside it away; here it stays and is something else.
     route.changed.extend(match way {
@@ -104,10 +105,10 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     }
     one_type(view, site)?;
     let Affine { scale, shift } = &placed.map;
-    let terms: Vec<f64> = match way {
+    let terms: Vec<DoubleDouble> = match way {
         Way::Back => shift.clone(),
-        Way::Ahead if scale.contains(&0.0) => return Err(Reason::ZeroScale),
-        Way::Ahead => shift.iter().zip(scale).map(|(t, s)| t / s).collect(),
+        Way::Ahead if scale.iter().any(|s| *s == 0.0) => return Err(Reason::ZeroScale),
+        Way::Ahead => shift.iter().zip(scale).map(|(t, s)| *t / *s).collect(),
     };
     let known = |value: Option<ValueId>| value.and_then(|v| view.shape(v)).map(crate::model::Shape::rank);
     let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site, 0)));
@@ -244,7 +245,7 @@ pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<
                 if value.values.iter().any(|v| !v.is_finite()) {
                     return Err(Reason::NonFinite);
                 }
-                if value.values.iter().any(|v| !element.round(*v).is_finite()) {
+                if value.values.iter().any(|v| !element.round(v.nearest()).is_finite()) {
                     return Err(Reason::Overflow);
                 }
             }

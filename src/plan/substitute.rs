@@ -1,6 +1,7 @@
 //! BatchNormalizations that stay, as operators that every target has. Their constants stay where they were: the scale at input
 //! 1, the shift at input 2.
 
+use crate::double_double::DoubleDouble;
 use crate::law::{Array, Host, Law, Parameter, Reason, Step};
 use crate::map::Affine;
 use crate::model::{Element, NodeId, Shape};
@@ -44,7 +45,7 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
 
 /// Scale and shift, each with ones behind its channels up to `rank` axes.
 fn aligned(map: &Affine, rank: usize) -> Vec<Parameter> {
-    let constant = |(input, values): (usize, &Vec<f64>)| {
+    let constant = |(input, values): (usize, &Vec<DoubleDouble>)| {
         let mut dims = vec![values.len() as u64];
         dims.resize(rank.max(1), 1);
         Parameter::Replace { input, value: Array { dims, values: values.clone() } }

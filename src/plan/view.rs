@@ -3,13 +3,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::{AddAssign, Mul};
 
+use crate::double_double::{DoubleDouble, exactly, nearest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::{Array, Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
 use crate::model::{
-    ConstantFact, Element, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, TensorId, Unreadable,
-    ValueId, tensor,
+    ConstantFact, Element, Fault, Graph, InputFact, Node, NodeId, NodeView, NotConstant, Payload, Shape, Tensor, TensorId,
+    Unreadable, ValueId, tensor,
 };
 use crate::ops::{self, Stop, extents::Extents};
 use crate::plan::calls::Binding;
@@ -252,7 +254,7 @@ impl<'a> View<'a> {
         (node, input): (NodeId, usize),
         axes: &[(Role, u64)],
         label: Role,
-        factor: &[f64],
+        factor: &[DoubleDouble],
     ) -> std::result::Result<(), Reason> {
         let elements = NodeElements { view: self, node };
         let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
@@ -282,7 +284,7 @@ struct NodeElements<'v, 'a> {
 }
 
 impl NodeElements<'_, '_> {
-    fn tensor(&self, input: usize) -> std::result::Result<&crate::model::Tensor, Fault> {
+    fn tensor(&self, input: usize) -> std::result::Result<&Tensor, Fault> {
         let graph = self.view.graph;
         let value = self.view.draft.input(graph, self.node, input).ok_or(Fault::Unreadable(Unreadable::Missing(input)))?;
         let constant = self.view.constant(value).map_err(|why| Fault::Unreadable(Unreadable::NotConstant(input, why)))?;
@@ -306,7 +308,7 @@ fn fault(tensor: &crate::model::Tensor, input: usize, error: Error) -> Fault {
 }
 
 impl Elements for NodeElements<'_, '_> {
-    fn floats(&self, input: usize) -> std::result::Result<Vec<f64>, Fault> {
+    fn floats(&self, input: usize) -> std::result::Result<Vec<DoubleDouble>, Fault> {
         if let Some(DraftTensor::Dense { value, .. }) = self.view.draft.tensors.get(&(self.node, input)) {
             return Ok(value.values.clone());
         }
@@ -314,7 +316,7 @@ impl Elements for NodeElements<'_, '_> {
         if tensor.element().is_none() {
             return Err(Fault::Unreadable(Unreadable::NotFloat(input)));
         }
-        tensor.floats(self.view.graph.model).map_err(|error| fault(tensor, input, error))
+        tensor.floats(self.view.graph.model).map(|values| exactly(&values)).map_err(|error| fault(tensor, input, error))
     }
 
     fn integers(&self, input: usize) -> std::result::Result<Vec<i64>, Fault> {
@@ -335,31 +337,51 @@ impl Constants for NodeElements<'_, '_> {
         Ok(Array { dims, values: self.floats(input).map_err(|fault| self.reason(fault))? })
     }
 
-    fn contract(&self, input: usize, axes: &[(Role, u64)], shift: &[f64]) -> std::result::Result<Vec<f64>, Reason> {
+    fn contract(
+        &self,
+        input: usize,
+        axes: &[(Role, u64)],
+        shift: &[DoubleDouble],
+    ) -> std::result::Result<Vec<DoubleDouble>, Reason> {
         let (out, inward) = match self.view.draft.tensors.get(&(self.node, input)) {
             Some(DraftTensor::Factored { out, input, .. }) => (&out[..], &input[..]),
             Some(DraftTensor::Dense { .. }) => return Err(Reason::ConstantForm),
             None => (&[][..], &[][..]),
         };
+        let factor = |factors: &[DoubleDouble], at: usize| factors.get(at).copied().unwrap_or(DoubleDouble::ONE);
         let tensor = self.tensor(input).map_err(|_| Reason::NotConstant)?;
-        let terms: Vec<f64> = shift.iter().enumerate().map(|(i, t)| t * inward.get(i).copied().unwrap_or(1.0)).collect();
+        let terms: Vec<DoubleDouble> = shift.iter().enumerate().map(|(i, t)| *t * factor(inward, i)).collect();
+        let sums = match tensor.element() {
+            Some(Element::F64) => self.sums(tensor, axes, &terms),
+            // The digits of a double are enough for a result that has half of them.
+            _ => self.sums(tensor, axes, &nearest(&terms)).map(|sums| exactly(&sums)),
+        };
+        let sums = sums.map_err(|error| self.reason(fault(tensor, input, error)))?;
+        Ok(sums.iter().enumerate().map(|(o, sum)| *sum * factor(out, o)).collect())
+    }
+}
+
+impl NodeElements<'_, '_> {
+    /// `Σ W·term` for each output channel, computed with numbers `N`.
+    fn sums<N>(&self, tensor: &Tensor, axes: &[(Role, u64)], terms: &[N]) -> Result<Vec<N>>
+    where
+        N: Copy + Default + From<f64> + Mul<Output = N> + AddAssign,
+    {
         let channels = Channels::new(axes);
-        let mut sums = vec![0.0; channels.outputs()];
-        let read = tensor.blocks(self.view.graph.model, &mut |first, block| {
+        let mut sums = vec![N::default(); channels.outputs()];
+        tensor.blocks(self.view.graph.model, &mut |first, block| {
             let mut rest = block;
             for run in channels.runs(first, block.len()) {
                 let (weights, later) = rest.split_at(run.count);
                 rest = later;
                 for (i, weight) in weights.iter().enumerate() {
-                    let term = terms.get(run.input.0 + i * run.input.1).copied().unwrap_or(0.0);
+                    let term = terms.get(run.input.0 + i * run.input.1).copied().unwrap_or_default();
                     if let Some(sum) = sums.get_mut(run.out.0 + i * run.out.1) {
-                        *sum += weight * term;
+                        *sum += N::from(*weight) * term;
                     }
                 }
             }
-        });
-        read.map_err(|error| self.reason(fault(tensor, input, error)))?;
-        let sums = sums.iter().enumerate().map(|(o, s)| s * out.get(o).copied().unwrap_or(1.0)).collect();
+        })?;
         Ok(sums)
     }
 }

@@ -4,7 +4,8 @@
 //! width in each loop and no branch. Damage is looked for in steps: the products alone tell of most blocks that there is
 //! none, a comparison with the elements of most others, and only then each element is looked at.
 
-use super::Damage;
+use super::{Coefficient, Damage};
+use crate::double_double::{DoubleDouble, exactly};
 use crate::model::number::{Element, narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 
 /// How many elements are multiplied at a time; they and their coefficients fit the first cache.
@@ -14,18 +15,22 @@ pub(super) const BLOCK: usize = 256;
 pub(super) struct Kernel {
     element: Element,
     scaled: [u8; 8 * BLOCK],
-    /// The elements of a narrow format, and their products before they are rounded.
+    room: Room,
+}
+
+/// Room for the elements of a narrow format, and for their products before they are rounded.
+pub(super) struct Room {
     wide: [f32; BLOCK],
     products: [f64; BLOCK],
 }
 
 impl Kernel {
     pub(super) fn new(element: Element) -> Self {
-        Self { element, scaled: [0; 8 * BLOCK], wide: [0.0; BLOCK], products: [0.0; BLOCK] }
+        Self { element, scaled: [0; 8 * BLOCK], room: Room { wide: [0.0; BLOCK], products: [0.0; BLOCK] } }
     }
 
     /// Multiplies any number of elements by one coefficient.
-    pub(super) fn uniform(&mut self, coefficient: f64, bytes: &mut [u8]) -> Damage {
+    pub(super) fn uniform<C: Coefficient>(&mut self, coefficient: C, bytes: &mut [u8]) -> Damage {
         let mut damage = Damage::default();
         if coefficient == 1.0 {
             return damage;
@@ -38,7 +43,7 @@ impl Kernel {
     }
 
     /// Multiplies each element by its own coefficient; there are at least as many coefficients as elements.
-    pub(super) fn varied(&mut self, coefficients: &[f64], bytes: &mut [u8]) -> Damage {
+    pub(super) fn varied<C: Coefficient>(&mut self, coefficients: &[C], bytes: &mut [u8]) -> Damage {
         let mut damage = Damage::default();
         for (bytes, coefficients) in bytes.chunks_mut(BLOCK * self.element.size()).zip(coefficients.chunks(BLOCK)) {
             damage |= self.block(coefficients, bytes);
@@ -46,31 +51,44 @@ impl Kernel {
         damage
     }
 
-    fn block(&mut self, coefficients: &[f64], bytes: &mut [u8]) -> Damage {
+    fn block<C: Coefficient>(&mut self, coefficients: &[C], bytes: &mut [u8]) -> Damage {
         let coefficients = coefficients.get(..bytes.len() / self.element.size()).unwrap_or_default();
         let scaled = self.scaled.get_mut(..bytes.len()).unwrap_or_default();
-        let damage = match self.element {
-            Element::F16 => {
-                let wide = widen_f16(bytes, &mut self.wide);
-                narrow_f16(multiply(wide, coefficients, &mut self.products), scaled);
-                half::damage(bytes, coefficients, scaled)
-            }
-            Element::BF16 => {
-                let wide = widen_bf16(bytes, &mut self.wide);
-                narrow_bf16(multiply(wide, coefficients, &mut self.products), scaled);
-                brain::damage(bytes, coefficients, scaled)
-            }
-            Element::F32 => {
-                multiply_f32(bytes, coefficients, scaled);
-                single::damage(bytes, coefficients, scaled)
-            }
-            Element::F64 => {
-                multiply_f64(bytes, coefficients, scaled);
-                double::damage(bytes, coefficients, scaled)
-            }
-        };
+        let damage = C::multiply(self.element, &mut self.room, bytes, coefficients, scaled);
         bytes.copy_from_slice(scaled);
         damage
+    }
+}
+
+impl Coefficient for f64 {
+    const ONE: f64 = 1.0;
+
+    fn multiply(element: Element, room: &mut Room, old: &[u8], coefficients: &[f64], new: &mut [u8]) -> Damage {
+        match element {
+            Element::F16 => {
+                narrow_f16(multiply(widen_f16(old, &mut room.wide), coefficients, &mut room.products), new);
+                half::damage(old, coefficients, new)
+            }
+            Element::BF16 => {
+                narrow_bf16(multiply(widen_bf16(old, &mut room.wide), coefficients, &mut room.products), new);
+                brain::damage(old, coefficients, new)
+            }
+            Element::F32 => {
+                multiply_f32(old, coefficients, new);
+                single::damage(old, coefficients, new)
+            }
+            Element::F64 => DoubleDouble::multiply(element, room, old, &exactly(coefficients), new),
+        }
+    }
+}
+
+impl Coefficient for DoubleDouble {
+    const ONE: DoubleDouble = DoubleDouble::ONE;
+
+    /// Of doubles, whatever is said: other formats have coefficients of another type.
+    fn multiply(_: Element, _: &mut Room, old: &[u8], coefficients: &[DoubleDouble], new: &mut [u8]) -> Damage {
+        multiply_f64(old, coefficients, new);
+        double::damage(old, coefficients, new)
     }
 }
 
@@ -78,7 +96,7 @@ impl Kernel {
 macro_rules! bits {
     ($module:ident, $bits:ty, $size:literal, $normal:literal, $infinity:literal) => {
         mod $module {
-            use super::Damage;
+            use super::{Coefficient, Damage};
 
             const MAGNITUDE: $bits = <$bits>::MAX >> 1;
             /// The smallest normal number.
@@ -112,7 +130,7 @@ macro_rules! bits {
             }
 
             /// The damage in a block. Gives an element its bits back where the coefficient is 1: a NaN may have lost some.
-            pub(super) fn damage(old: &[u8], coefficients: &[f64], new: &mut [u8]) -> Damage {
+            pub(super) fn damage<C: Coefficient>(old: &[u8], coefficients: &[C], new: &mut [u8]) -> Damage {
                 let mut damage = Damage::default();
                 if ordinary(new) || !suspicious(old, new) {
                     return damage;
@@ -148,10 +166,10 @@ fn multiply_f32(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
     }
 }
 
-fn multiply_f64(old: &[u8], coefficients: &[f64], new: &mut [u8]) {
+fn multiply_f64(old: &[u8], coefficients: &[DoubleDouble], new: &mut [u8]) {
     let pairs = old.as_chunks().0.iter().zip(new.as_chunks_mut().0);
     for ((old, new), coefficient) in pairs.zip(coefficients) {
-        *new = (f64::from_le_bytes(*old) * coefficient).to_le_bytes();
+        *new = coefficient.times(f64::from_le_bytes(*old)).to_le_bytes();
     }
 }
 

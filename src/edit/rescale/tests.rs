@@ -26,7 +26,7 @@ fn axis(size: u64, steps: &[usize]) -> Axis {
 fn defined(element: Element, axes: &[Axis], factors: &[Vec<f64>], bytes: &[u8]) -> (Vec<u8>, Damage, Vec<f64>) {
     let (mut out, mut damage, mut coefficients) = (Vec::new(), Damage::default(), Vec::new());
     for (index, &old) in decoded(element, bytes).iter().enumerate() {
-        let mut coefficient = 1.0;
+        let (mut coefficient, mut whole) = (1.0, DoubleDouble::ONE);
         for (number, factor) in factors.iter().enumerate() {
             let (mut rest, mut at) = (index, 0);
             for axis in axes.iter().rev() {
@@ -34,18 +34,23 @@ fn defined(element: Element, axes: &[Axis], factors: &[Vec<f64>], bytes: &[u8]) 
                 rest /= axis.size as usize;
             }
             coefficient *= factor[at];
+            whole *= DoubleDouble::new(factor[at]);
         }
+        let (exact, coefficient, stays) = match element {
+            Element::F64 => (whole.times(old), whole.nearest(), whole == 1.0),
+            _ => (old * coefficient, coefficient, coefficient == 1.0),
+        };
         coefficients.push(coefficient);
-        let new = element.round(old * coefficient);
+        let new = element.round(exact);
         damage.overflow |= old.is_finite() && !new.is_finite();
         let normal = |value: f64| value.abs() >= element.smallest_normal();
         let lost = normal(old) && !normal(new) || old != 0.0 && new == 0.0;
         damage.underflow |= lost && coefficient != 0.0 && !new.is_nan();
         let place = index * element.size()..(index + 1) * element.size();
-        if coefficient == 1.0 {
+        if stays {
             out.extend_from_slice(&bytes[place]);
         } else {
-            out.extend(encoded(element, &[old * coefficient]));
+            out.extend(encoded(element, &[exact]));
         }
     }
     (out, damage, coefficients)
@@ -227,7 +232,7 @@ fn bytes_past_the_tensor_and_cut_elements_are_left_alone() {
         assert_eq!(rescale.coefficient(first), 1.0);
     }
     assert_eq!(decoded(Element::F32, &bytes), [2.0, 2.0, 1.0, 1.0]);
-    assert_eq!(Rescale::new(Element::F32, vec![axis(0, &[])], vec![]).unwrap().apply(0, &mut bytes), Damage::default());
+    assert_eq!(Rescale::new::<f64>(Element::F32, vec![axis(0, &[])], vec![]).unwrap().apply(0, &mut bytes), Damage::default());
 }
 
 #[test]
