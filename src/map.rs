@@ -50,7 +50,10 @@ impl Affine {
         let count = self.len().max(inner.len());
         let (s, t) = (stretch(&self.scale, count), stretch(&self.shift, count));
         let (u, v) = (stretch(&inner.scale, count), stretch(&inner.shift, count));
-        Affine { scale: s.iter().zip(&u).map(|(s, u)| *s * *u).collect(), shift: (0..count).map(|c| s[c] * v[c] + t[c]).collect() }
+        Affine {
+            scale: s.iter().zip(&u).map(|(s, u)| *s * *u).collect(),
+            shift: (0..count).map(|c| s[c] * v[c] + t[c]).collect(),
+        }
     }
 
     /// Whether every coefficient is a finite number.

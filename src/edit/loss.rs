@@ -50,8 +50,9 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Res
         for run in walk.runs(first, block.len()) {
             let (weights, later) = rest.split_at(run.count);
             rest = later;
-            let factor =
-                |factors: &[DoubleDouble], (at, step): (usize, usize), i: usize| factors.get(at + i * step).map_or(1.0, |f| f.nearest());
+            let factor = |factors: &[DoubleDouble], (at, step): (usize, usize), i: usize| {
+                factors.get(at + i * step).map_or(1.0, |f| f.nearest())
+            };
             if run.out.1 == 0 && run.input.1 == 0 {
                 let factor = factor(&factored.out, run.out, 0) * factor(inputs, run.input, 0);
                 if let Some(channel) = channels.get_mut(run.out.0) {

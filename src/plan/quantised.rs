@@ -3,8 +3,8 @@
 //! A scale for all elements becomes one for each channel where the factors differ, with its zero point repeated; scales along
 //! another axis than the factors do so only if they are all the same.
 
-use crate::error::Result;
 use crate::double_double::{DoubleDouble, exactly};
+use crate::error::Result;
 use crate::law::{Array, Reason, Role};
 use crate::model::computed::Recipe;
 use crate::model::integers::whole;

@@ -3,7 +3,7 @@
 //! A statement, not a proof: whoever doubts it judges the files again, with this program or another. Nothing is read or judged
 //! here; `docs/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
 
-use crate::verify::certify::{FOREIGN, ONCE, SUM};
+use crate::verify::certify::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
 use crate::verify::{Execution, Outcome, Site, Tier, Verdict};
 
 /// The name of the layout.
@@ -91,6 +91,8 @@ pub enum Limits {
         bias_ulp: f64,
         /// Added for a bias, times the magnitudes.
         bias_magnitude: f64,
+        /// The same where constants are doubles.
+        bias_magnitude_of_doubles: f64,
         /// In runs, in units.
         run_units: f64,
     },
@@ -102,6 +104,8 @@ pub enum Limits {
         bias_units: f64,
         /// Added for a bias, times the magnitudes.
         bias_magnitude: f64,
+        /// The same where constants are doubles.
+        bias_magnitude_of_doubles: f64,
         /// In runs, in units.
         run_units: f64,
     },
@@ -176,9 +180,16 @@ impl Limits {
     /// The limits of a tier.
     pub fn of(tier: Tier) -> Limits {
         let run_units = tier.units();
+        let (bias_magnitude, bias_magnitude_of_doubles) = (SUM, SUM_OF_DOUBLES);
         match tier {
-            Tier::Own => Limits::Own { weight_ulp: ONCE, bias_ulp: ONCE, bias_magnitude: SUM, run_units },
-            Tier::Foreign => Limits::Foreign { weight_units: FOREIGN, bias_units: FOREIGN, bias_magnitude: SUM, run_units },
+            Tier::Own => Limits::Own { weight_ulp: ONCE, bias_ulp: ONCE, bias_magnitude, bias_magnitude_of_doubles, run_units },
+            Tier::Foreign => Limits::Foreign {
+                weight_units: FOREIGN,
+                bias_units: FOREIGN,
+                bias_magnitude,
+                bias_magnitude_of_doubles,
+                run_units,
+            },
         }
     }
 }

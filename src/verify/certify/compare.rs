@@ -5,10 +5,12 @@
 //! be the same, whatever maps it still has beside its weight.
 
 use super::fact::{Bias, Mix, Named, Read};
-use super::limit::FOREIGN;
+use super::limit::{Arithmetic, FOREIGN};
+use super::multipliers::{Gathered, Multipliers, exact};
 use super::side::{Chain, Side, one_axis};
 use super::stream::pairs;
 use super::tally::{Run, Sum, Tally, slack};
+use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::verify::Tier;
@@ -42,14 +44,6 @@ impl Around {
     fn bias(&self) -> Option<&Bias> {
         self.mix.bias.as_ref().ok().and_then(Option::as_ref)
     }
-}
-
-/// Sums for each channel that is made, gathered while the weights are read.
-struct Gathered {
-    /// `Σ W·t1` for the shifts that the second file has no map for.
-    shift: Vec<f64>,
-    /// The magnitudes that are summed up in it.
-    magnitude: Vec<f64>,
 }
 
 impl Pair<'_, '_> {
@@ -95,7 +89,7 @@ impl Pair<'_, '_> {
         let mut tally = Tally::new(self.tier, self.element);
         for (channel, (found, original)) in theirs.scale.iter().zip(&ours.scale).enumerate() {
             // What the rounding of each constant may do is in the slack: here nothing else is rounded.
-            let slack = slack(self.element.unit_roundoff(), at(&theirs.scale_rounding, channel), theirs.roundings);
+            let slack = slack(self.element, at(&theirs.scale_rounding, channel), theirs.roundings);
             tally.factor(theirs.holders.0, channel, *found, *original, slack);
         }
         for channel in 0..channels {
@@ -103,8 +97,8 @@ impl Pair<'_, '_> {
             tally.sum(&Sum {
                 named: theirs.holders.1,
                 channel,
-                found: at(&theirs.shift, channel),
-                expected: at(&ours.shift, channel),
+                found: exact(&theirs.shift, channel),
+                expected: exact(&ours.shift, channel),
                 magnitude,
                 rounding: at(&theirs.shift_rounding, channel),
                 units: FOREIGN,
@@ -136,7 +130,7 @@ impl Pair<'_, '_> {
 
     /// The shifts before the weight that the second file must have in its bias: those that it has no map for. Where outputs see
     /// more or fewer taps there are none, and its maps must be the same.
-    fn carried(&self, ours: &Around, theirs: &Around, tally: &mut Tally) -> Vec<(f64, f64)> {
+    fn carried(&self, ours: &Around, theirs: &Around, tally: &mut Tally) -> Vec<(DoubleDouble, f64)> {
         let (one, two) = (&ours.before, &theirs.before);
         let channels = one.shift.len();
         if !two.shifts() && !theirs.mix.uneven {
@@ -144,77 +138,75 @@ impl Pair<'_, '_> {
         }
         let mut trial = tally.clone();
         for channel in 0..channels {
-            let ratio = at(&two.scale, channel) / at(&one.scale, channel);
+            let ratio = exact(&two.scale, channel) / exact(&one.scale, channel);
             trial.sum(&Sum {
                 named: two.holders.1,
                 channel,
-                found: at(&two.shift, channel),
-                expected: at(&one.shift, channel) * ratio,
-                magnitude: (at(&one.magnitude, channel) * ratio.abs()).max(at(&two.magnitude, channel)),
+                found: exact(&two.shift, channel),
+                expected: exact(&one.shift, channel) * ratio,
+                magnitude: (at(&one.magnitude, channel) * ratio.nearest().abs()).max(at(&two.magnitude, channel)),
                 rounding: at(&two.shift_rounding, channel),
                 units: FOREIGN,
             });
         }
         if theirs.mix.uneven || trial.foreign <= 1.0 {
             *tally = trial;
-            return vec![(0.0, 0.0); channels];
+            return vec![(DoubleDouble::ZERO, 0.0); channels];
         }
         let rest = |channel: usize| {
-            let kept = at(&two.shift, channel) / at(&two.scale, channel) * at(&one.scale, channel);
-            (at(&one.shift, channel) - kept, at(&one.magnitude, channel) + kept.abs())
+            let kept = exact(&two.shift, channel) / exact(&two.scale, channel) * exact(&one.scale, channel);
+            (exact(&one.shift, channel) - kept, at(&one.magnitude, channel) + kept.nearest().abs())
         };
         (0..channels).map(rest).collect()
     }
 
     /// Every element of the weight, and what it makes of the shifts before it.
-    fn factors(&self, ours: &Around, theirs: &Around, left: &[(f64, f64)], tally: &mut Tally) -> Result<Gathered> {
+    fn factors(&self, ours: &Around, theirs: &Around, left: &[(DoubleDouble, f64)], tally: &mut Tally) -> Result<Gathered> {
         let mix = &ours.mix;
         let (read, made) = mix.channels;
-        let quotient = |one: &[f64], two: &[f64]| one.iter().zip(two).map(|(one, two)| one / two).collect::<Vec<f64>>();
+        let quotient =
+            |one: &[DoubleDouble], two: &[DoubleDouble]| one.iter().zip(two).map(|(one, two)| *one / *two).collect::<Vec<_>>();
         let factors = (quotient(&ours.before.scale, &theirs.before.scale), quotient(&ours.behind.scale, &theirs.behind.scale));
-        let gain = mix.gain / theirs.mix.gain;
+        let gain = DoubleDouble::new(mix.gain) / DoubleDouble::new(theirs.mix.gain);
         let count = theirs.before.roundings + theirs.behind.roundings;
-        let slacks: (Vec<f64>, Vec<f64>) = (theirs.before.scale_rounding.clone(), theirs.behind.scale_rounding.clone());
+        let slacks = (&theirs.before.scale_rounding, &theirs.behind.scale_rounding);
         let shifts = left.iter().any(|(shift, magnitude)| *shift != 0.0 || *magnitude != 0.0) && left.len() == read;
-        let unit = self.element.unit_roundoff();
-        let slack_of = |rounding, count| slack(unit, rounding, count);
-        let mut gathered = Gathered { shift: vec![0.0; made], magnitude: vec![0.0; made] };
+        let doubled = Arithmetic::of(self.element).doubled;
+        let mut gathered = Gathered::new(made, doubled);
         let taps = mix.extents[2].max(1);
         let shared = self.graphs.1.tensor(theirs.mix.weight.tensor).recipe().is_some_and(|recipe| recipe.quantised);
         let tensors = ((self.graphs.0, mix.weight.tensor), (self.graphs.1, theirs.mix.weight.tensor));
         let uniform = count == 0;
-        let mut multipliers = Vec::new();
+        let mut multipliers = Multipliers::new(factors, gain, doubled);
         pairs(tensors.0, tensors.1, &mut |start, original, found| {
             let first = usize::try_from(start).unwrap_or(usize::MAX);
             multipliers.clear();
-            let mut run = |from: usize, original: &[f64], found: &[f64], factors: &[f64], slack: (f64, f64)| {
-                let at = start + from as u64;
-                tally.factors(&Run { named: theirs.mix.weight, at, original, found, factors, slack, shared });
+            let mut run = |from: usize, (original, found): (&[f64], &[f64]), multipliers: &Multipliers, slack: (f64, f64)| {
+                let (at, named) = (start + from as u64, theirs.mix.weight);
+                let factors = multipliers.products.get(from..).unwrap_or_default();
+                let rests = multipliers.rests.get(from..).unwrap_or_default();
+                tally.factors(&Run { named, at, original, found, factors, rests, slack, shared });
             };
             for pair in mix.pairs(first / taps) {
-                let done = multipliers.len();
+                let done = multipliers.products.len();
                 // A block may begin and end within the taps of a pair of channels.
                 let end = (done + taps - (first + done) % taps).min(original.len());
                 let (Some(own), Some(other)) = (original.get(done..end), found.get(done..end)) else { break };
                 if own.is_empty() {
                     break;
                 }
-                let factor = at(&factors.0, pair.0) * at(&factors.1, pair.1) * gain;
-                multipliers.resize(end, factor);
+                multipliers.extend(pair, end);
                 if !uniform {
-                    let slack = slack_of(at(&slacks.0, pair.0) + at(&slacks.1, pair.1), count);
-                    run(done, own, other, multipliers.get(done..).unwrap_or_default(), slack);
+                    let slack = slack(self.element, at(slacks.0, pair.0) + at(slacks.1, pair.1), count);
+                    run(done, (own, other), &multipliers, slack);
                 }
                 if shifts {
-                    let (shift, magnitude) = left.get(pair.0).copied().unwrap_or((f64::NAN, f64::NAN));
-                    let sum = own.iter().sum::<f64>() * mix.gain;
-                    let most = own.iter().map(|w| w.abs()).sum::<f64>() * mix.gain.abs();
-                    add(&mut gathered.shift, pair.1, sum * shift);
-                    add(&mut gathered.magnitude, pair.1, most * magnitude);
+                    let shift = left.get(pair.0).copied().unwrap_or((DoubleDouble::new(f64::NAN), f64::NAN));
+                    gathered.add(pair.1, own, mix.gain, shift);
                 }
             }
             if uniform {
-                run(0, original, found, &multipliers, slack_of(0.0, 0));
+                run(0, (original, found), &multipliers, slack(self.element, 0.0, 0));
             }
         })?;
         Ok(gathered)
@@ -224,35 +216,34 @@ impl Pair<'_, '_> {
     fn shifts(&self, ours: &Around, theirs: &Around, gathered: &Gathered, tally: &mut Tally) {
         let forward = gathered.magnitude.iter().any(|magnitude| *magnitude != 0.0);
         let units = if forward { FOREIGN + 2.0 * (ours.mix.summed() as f64).sqrt() } else { FOREIGN };
-        let bias = |around: &Around, channel: usize| around.bias().map_or(0.0, |(values, ..)| at(values, channel));
+        let gathered_shifts = gathered.shifts();
+        let bias =
+            |around: &Around, channel: usize| around.bias().map_or(DoubleDouble::ZERO, |(values, ..)| exact(values, channel));
+        let size = |value: DoubleDouble| value.nearest().abs();
         for channel in 0..ours.behind.shift.len() {
             let (one, two) = ((&ours.behind, bias(ours, channel)), (&theirs.behind, bias(theirs, channel)));
-            let scales = (at(&one.0.scale, channel), at(&two.0.scale, channel));
-            let expected = scales.0 * (one.1 + at(&gathered.shift, channel)) + at(&one.0.shift, channel);
-            let before = scales.0.abs() * (one.1.abs() + at(&gathered.magnitude, channel)) + at(&one.0.magnitude, channel);
-            let kept = at(&two.0.shift, channel);
-            let found = scales.1 * two.1 + kept;
-            let beside = at(&two.0.shift_rounding, channel) + at(&two.0.scale_rounding, channel) * (scales.1 * two.1).abs();
+            let scales = (exact(&one.0.scale, channel), exact(&two.0.scale, channel));
+            let expected = scales.0 * (one.1 + exact(&gathered_shifts, channel)) + exact(&one.0.shift, channel);
+            let before = size(scales.0) * (size(one.1) + at(&gathered.magnitude, channel)) + at(&one.0.magnitude, channel);
+            let kept = exact(&two.0.shift, channel);
+            let stored = size(scales.1 * two.1);
+            let beside = at(&two.0.shift_rounding, channel) + at(&two.0.scale_rounding, channel) * stored;
             let mut sum = Sum {
                 named: two.0.holders.1,
                 channel,
-                found,
+                found: scales.1 * two.1 + kept,
                 expected,
                 // Maps that the second file still has are magnitudes of its own.
-                magnitude: if two.0.shifts() {
-                    before.max((scales.1 * two.1).abs() + at(&two.0.magnitude, channel))
-                } else {
-                    before
-                },
+                magnitude: if two.0.shifts() { before.max(stored + at(&two.0.magnitude, channel)) } else { before },
                 rounding: beside,
                 units,
             };
             if let Some((_, gain, named)) = theirs.bias().filter(|(_, gain, _)| *gain != 0.0) {
+                let gain = DoubleDouble::new(*gain);
                 let unit = scales.1 * gain;
-                let stored = (expected - kept) / unit;
-                (sum.named, sum.found, sum.expected) = (Some(*named), two.1 / gain, stored);
-                sum.magnitude /= unit.abs();
-                sum.rounding = tally.rounding(stored) + beside / unit.abs();
+                (sum.named, sum.found, sum.expected) = (Some(*named), two.1 / gain, (expected - kept) / unit);
+                sum.magnitude /= size(unit);
+                sum.rounding = tally.rounding(sum.expected.nearest()) + beside / size(unit);
             }
             tally.sum(&sum);
         }
@@ -261,10 +252,4 @@ impl Pair<'_, '_> {
 
 fn at(values: &[f64], index: usize) -> f64 {
     values.get(index).copied().unwrap_or(f64::NAN)
-}
-
-fn add(values: &mut [f64], index: usize, more: f64) {
-    if let Some(value) = values.get_mut(index) {
-        *value += more;
-    }
 }

@@ -5,6 +5,7 @@
 
 mod weight;
 
+use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::model::{Element, Graph, Node, TensorId};
 use crate::verify::region::Form;
@@ -51,8 +52,8 @@ pub(super) struct Map {
     pub axis: Axis,
     /// The rank that its constant asks for at least.
     pub rank: usize,
-    pub scale: Vec<f64>,
-    pub shift: Vec<f64>,
+    pub scale: Vec<DoubleDouble>,
+    pub shift: Vec<DoubleDouble>,
     /// The magnitudes that are summed up in the shift.
     pub magnitude: Vec<f64>,
     /// By how much the scale may be off, relative to it, if its constants were rounded once.
@@ -66,7 +67,7 @@ pub(super) struct Map {
 }
 
 /// A bias: a number for each channel with its factor in it, the factor, and the constant.
-pub(super) type Bias = (Vec<f64>, f64, Named);
+pub(super) type Bias = (Vec<DoubleDouble>, f64, Named);
 
 /// A weight between channels that are read and channels that are made.
 #[derive(Clone, Debug)]
@@ -176,12 +177,13 @@ impl Reader<'_, '_> {
         let mut map = Map::new(Axis::Front(1), 2, (Some(gamma), Some(beta)));
         map.roundings = 1;
         for (((g, b), m), v) in g.iter().zip(&b).zip(&m).zip(&v) {
-            let scale = g / (v + epsilon).sqrt();
+            let scale = DoubleDouble::new(*g) / (DoubleDouble::new(*v) + DoubleDouble::new(epsilon)).sqrt();
             let relative = if *g == 0.0 { 0.0 } else { rounding(elements[0], *g) / g.abs() };
-            let product = m * scale;
-            map.push(scale, b - product, b.abs() + product.abs());
+            let shift = DoubleDouble::new(*m) * scale;
+            let product = shift.nearest().abs();
+            map.push(scale, DoubleDouble::new(*b) - shift, b.abs() + product);
             map.scale_rounding.push(relative);
-            map.shift_rounding.push(rounding(elements[1], *b) + relative * product.abs());
+            map.shift_rounding.push(rounding(elements[1], *b) + relative * product);
         }
         Ok(Ok(Fact::Map(Box::new(map))))
     }
@@ -204,18 +206,19 @@ impl Reader<'_, '_> {
         let values = self.numbers(named)?;
         let element = self.element(named);
         let mut map = Map::new(axis, dims.len(), (None, None));
+        let (zero, one) = (DoubleDouble::ZERO, DoubleDouble::ONE);
         for c in &values {
-            let lost = rounding(element, *c);
+            let (number, lost) = (DoubleDouble::new(*c), rounding(element, *c));
             let relative = if *c == 0.0 { 0.0 } else { lost / c.abs() };
             let (scale, shift) = match (self.form.operator.as_str(), input) {
-                ("Mul", _) => (*c, 0.0),
-                ("Div", 1) => (1.0 / c, 0.0),
-                ("Add", _) => (1.0, *c),
-                ("Sub", 1) => (1.0, -c),
-                ("Sub", _) => (-1.0, *c),
+                ("Mul", _) => (number, zero),
+                ("Div", 1) => (one / number, zero),
+                ("Add", _) => (one, number),
+                ("Sub", 1) => (one, -number),
+                ("Sub", _) => (-one, number),
                 _ => return Ok(Err("a constant that is divided".into())),
             };
-            map.push(scale, shift, shift.abs());
+            map.push(scale, shift, shift.nearest().abs());
             let factor = matches!(self.form.operator.as_str(), "Mul" | "Div");
             map.scale_rounding.push(if factor { relative } else { 0.0 });
             map.shift_rounding.push(if factor { 0.0 } else { lost });
@@ -239,21 +242,20 @@ impl Reader<'_, '_> {
 
 impl Map {
     fn new(axis: Axis, rank: usize, holders: (Option<Named>, Option<Named>)) -> Map {
-        let none = Vec::new;
         Map {
             axis,
             rank,
-            scale: none(),
-            shift: none(),
-            magnitude: none(),
-            scale_rounding: none(),
-            shift_rounding: none(),
+            scale: vec![],
+            shift: vec![],
+            magnitude: vec![],
+            scale_rounding: vec![],
+            shift_rounding: vec![],
             roundings: 0,
             holders,
         }
     }
 
-    fn push(&mut self, scale: f64, shift: f64, magnitude: f64) {
+    fn push(&mut self, scale: DoubleDouble, shift: DoubleDouble, magnitude: f64) {
         self.scale.push(scale);
         self.shift.push(shift);
         self.magnitude.push(magnitude);

@@ -4,12 +4,33 @@ use crate::model::Element;
 
 /// Half a place, and a little for the arithmetic of the judge.
 pub const ONCE: f64 = 0.5001;
-/// What f64 itself may do to a product of a few factors, relative to it.
-pub(super) const PRODUCT: f64 = 1.0 / (1_u64 << 50) as f64;
 /// What f64 itself may do to a sum, relative to its magnitudes.
 pub const SUM: f64 = 1.0 / (1_u64 << 49) as f64;
+/// The same for constants in double, which are judged with twice its digits. Sixty-four bits are enough to judge them again.
+pub const SUM_OF_DOUBLES: f64 = 1.0 / (1_u64 << 60) as f64;
 /// Units of roundoff that arithmetic in the model's own type may lose.
 pub const FOREIGN: f64 = 8.0;
+
+/// What the arithmetic of the judge itself may do, relative to magnitudes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arithmetic {
+    /// To a product of a few factors.
+    pub product: f64,
+    /// To a sum.
+    pub sum: f64,
+    /// Whether it has twice the digits of f64.
+    pub doubled: bool,
+}
+
+impl Arithmetic {
+    /// That of f64, but for doubles, which f64 would judge by its own roundings.
+    pub fn of(element: Element) -> Arithmetic {
+        match element {
+            Element::F64 => Arithmetic { product: SUM_OF_DOUBLES / 16.0, sum: SUM_OF_DOUBLES, doubled: true },
+            _ => Arithmetic { product: SUM / 2.0, sum: SUM, doubled: false },
+        }
+    }
+}
 
 /// The distances between neighbours of a floating point type.
 #[derive(Clone, Copy, Debug)]

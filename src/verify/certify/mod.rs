@@ -1,7 +1,7 @@
 //! Folds certified from their constants alone: what those of the second file should be, computed from those of the first, and
 //! what they are. Nothing is run, and what is found holds for all inputs.
 //!
-//! All arithmetic is f64 on the stored values. Weights are read side by side in blocks. Knows nothing of how a fold is made:
+//! All arithmetic is f64 on the stored values, and for constants in double with twice its digits. Weights are read side by side in blocks. Knows nothing of how a fold is made:
 //! the coefficients are those of the first file's nodes, one after the other.
 
 mod choice;
@@ -11,6 +11,7 @@ pub(crate) mod gates;
 pub(crate) mod identity;
 pub(crate) mod layout;
 mod limit;
+mod multipliers;
 mod side;
 pub(crate) mod small;
 mod stream;
@@ -22,7 +23,7 @@ use crate::verify::Tier;
 use crate::verify::region::{Form, Site};
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
-pub use limit::{FOREIGN, ONCE, SUM};
+pub use limit::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
 use tally::{Place, Spot, Tally};
 
 /// What the constants of a site say.

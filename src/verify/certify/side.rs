@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fact::{Axis, Fact, Map, Mix, Named, Read, read};
+use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::model::{Graph, ValueId};
 use crate::verify::region::Form;
@@ -54,8 +55,8 @@ pub(super) fn way(graph: &Graph<'_>, forms: &[Form], output: &str) -> Read<Way> 
 /// Maps one after the other: `y = scale·x + shift` for each channel.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    pub scale: Vec<f64>,
-    pub shift: Vec<f64>,
+    pub scale: Vec<DoubleDouble>,
+    pub shift: Vec<DoubleDouble>,
     /// The magnitudes that are summed up in the shift.
     pub magnitude: Vec<f64>,
     /// As for one [`Map`].
@@ -116,8 +117,8 @@ pub(super) fn side(graph: &Graph<'_>, forms: &[Form], way: &Way) -> Result<Read<
 fn chain(maps: &[Box<Map>], rank: Option<usize>) -> Read<Chain> {
     let channels = maps.iter().map(|map| map.scale.len()).max().unwrap_or(1);
     let mut all = Chain {
-        scale: vec![1.0; channels],
-        shift: vec![0.0; channels],
+        scale: vec![DoubleDouble::ONE; channels],
+        shift: vec![DoubleDouble::ZERO; channels],
         magnitude: vec![0.0; channels],
         scale_rounding: vec![0.0; channels],
         shift_rounding: vec![0.0; channels],
@@ -151,23 +152,25 @@ pub(super) fn one_axis(one: Axis, two: Axis, rank: Option<usize>) -> Read<Axis> 
 
 impl Chain {
     fn then(&mut self, map: &Map, channels: usize) -> Read<()> {
-        let lengths = [&map.scale, &map.shift, &map.magnitude, &map.scale_rounding, &map.shift_rounding].map(Vec::len);
+        let lengths = [&map.magnitude, &map.scale_rounding, &map.shift_rounding].map(Vec::len);
         let count = map.scale.len();
-        if lengths != [count; 5] || count != 1 && count != channels {
+        if lengths != [count; 3] || map.shift.len() != count || count != 1 && count != channels {
             return Err("maps with other numbers of channels".into());
         }
-        let at = |values: &[f64], channel: usize| values.get(if count == 1 { 0 } else { channel }).copied().unwrap_or(f64::NAN);
+        let place = |channel: usize| if count == 1 { 0 } else { channel };
+        let at = |values: &[f64], channel: usize| values.get(place(channel)).copied().unwrap_or(f64::NAN);
+        let exact = |values: &[DoubleDouble], channel: usize| values.get(place(channel)).copied().unwrap_or(NAN);
         let sums = self.shift.iter_mut().zip(&mut self.magnitude).zip(&mut self.shift_rounding);
         for (channel, ((shift, magnitude), rounding)) in sums.enumerate() {
-            let scale = at(&map.scale, channel);
+            let scale = exact(&map.scale, channel);
+            let size = scale.nearest().abs();
             // A rounded factor moves what was added before it, too.
-            *rounding =
-                scale.abs() * (*rounding + at(&map.scale_rounding, channel) * *magnitude) + at(&map.shift_rounding, channel);
-            *shift = scale * *shift + at(&map.shift, channel);
-            *magnitude = scale.abs() * *magnitude + at(&map.magnitude, channel);
+            *rounding = size * (*rounding + at(&map.scale_rounding, channel) * *magnitude) + at(&map.shift_rounding, channel);
+            *shift = scale * *shift + exact(&map.shift, channel);
+            *magnitude = size * *magnitude + at(&map.magnitude, channel);
         }
         for (channel, (scale, rounding)) in self.scale.iter_mut().zip(&mut self.scale_rounding).enumerate() {
-            *scale *= at(&map.scale, channel);
+            *scale *= exact(&map.scale, channel);
             *rounding += at(&map.scale_rounding, channel);
         }
         self.roundings += map.roundings;
@@ -177,13 +180,11 @@ impl Chain {
 
     /// The same for so many channels.
     pub fn expanded(mut self, channels: usize) -> Read<Chain> {
-        for values in [&mut self.scale, &mut self.shift, &mut self.magnitude, &mut self.scale_rounding, &mut self.shift_rounding]
-        {
-            match values.len() {
-                count if count == channels => {}
-                1 => *values = vec![values.first().copied().unwrap_or(f64::NAN); channels],
-                _ => return Err("maps with other numbers of channels than the weight".into()),
-            }
+        for values in [&mut self.scale, &mut self.shift] {
+            expand(values, channels)?;
+        }
+        for values in [&mut self.magnitude, &mut self.scale_rounding, &mut self.shift_rounding] {
+            expand(values, channels)?;
         }
         Ok(self)
     }
@@ -192,4 +193,15 @@ impl Chain {
     pub fn shifts(&self) -> bool {
         self.shift.iter().any(|shift| *shift != 0.0)
     }
+}
+
+const NAN: DoubleDouble = DoubleDouble::new(f64::NAN);
+
+fn expand<N: Copy>(values: &mut Vec<N>, channels: usize) -> Read<()> {
+    match values[..] {
+        _ if values.len() == channels => {}
+        [one] => *values = vec![one; channels],
+        _ => return Err("maps with other numbers of channels than the weight".into()),
+    }
+    Ok(())
 }

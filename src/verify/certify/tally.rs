@@ -1,7 +1,8 @@
 //! The worst of many comparisons, each with its limit in both tiers.
 
 use super::fact::Named;
-use super::limit::{FOREIGN, ONCE, PRODUCT, SUM, Spacing};
+use super::limit::{Arithmetic, FOREIGN, ONCE, Spacing};
+use crate::double_double::DoubleDouble;
 use crate::model::Element;
 use crate::verify::Tier;
 
@@ -31,6 +32,7 @@ pub(super) struct Tally {
     tier: Tier,
     spacing: Spacing,
     unit: f64,
+    arithmetic: Arithmetic,
     /// The largest distance of a factor in places.
     pub ulp: f64,
     /// The same in units of roundoff.
@@ -54,6 +56,8 @@ pub(super) struct Run<'x> {
     pub found: &'x [f64],
     /// What each original one is to be multiplied with.
     pub factors: &'x [f64],
+    /// What is left of those beside the nearest doubles; nothing where f64 has digits enough.
+    pub rests: &'x [f64],
     /// What other constants of the second file may do, relative: rounded once, and otherwise.
     pub slack: (f64, f64),
     /// Whether what was rounded once is a scale that many of them share, so that what it may do is relative to each.
@@ -64,8 +68,8 @@ pub(super) struct Run<'x> {
 pub(super) struct Sum {
     pub named: Option<Named>,
     pub channel: usize,
-    pub found: f64,
-    pub expected: f64,
+    pub found: DoubleDouble,
+    pub expected: DoubleDouble,
     /// The magnitudes that are summed up.
     pub magnitude: f64,
     /// What the rounding of constants may do.
@@ -77,19 +81,36 @@ pub(super) struct Sum {
 impl Tally {
     pub fn new(tier: Tier, element: Element) -> Tally {
         let (spacing, unit) = (Spacing::of(element), element.unit_roundoff());
-        Tally { tier, spacing, unit, ulp: 0.0, units: 0.0, shift_units: 0.0, once: 0.0, foreign: 0.0, spot: None }
+        let arithmetic = Arithmetic::of(element);
+        Tally { tier, spacing, unit, arithmetic, ulp: 0.0, units: 0.0, shift_units: 0.0, once: 0.0, foreign: 0.0, spot: None }
     }
 
     /// Takes in a run of factors.
     pub fn factors(&mut self, run: &Run<'_>) {
+        if run.rests.is_empty() {
+            self.products(run, run.factors.iter().zip(run.original).map(|(factor, original)| (original * factor, 0.0)));
+        } else {
+            let factors = run.factors.iter().zip(run.rests).zip(run.original);
+            // The product of two doubles is the nearest one and what is left, exactly; the rest of the factor adds to that.
+            self.products(
+                run,
+                factors.map(|((factor, rest), original)| {
+                    let product = original * factor;
+                    (product, original.mul_add(*factor, -product) + original * rest)
+                }),
+            );
+        }
+    }
+
+    /// Compares what was found with what is expected, each the nearest double and a rest.
+    fn products(&mut self, run: &Run<'_>, expected: impl Iterator<Item = (f64, f64)>) {
         let foreign = FOREIGN * self.unit + run.slack.1;
         let tiny = self.spacing.tiny();
         let (mut ulp, mut units) = (self.ulp, self.units);
         let mut worst = (self.once, self.foreign);
         let mut spot = None;
-        for (index, ((found, original), factor)) in run.found.iter().zip(run.original).zip(run.factors).enumerate() {
-            let expected = original * factor;
-            let distance = (found - expected).abs();
+        for (index, (found, (expected, rest))) in run.found.iter().zip(expected).enumerate() {
+            let distance = ((found - expected) - rest).abs();
             if distance == 0.0 {
                 continue;
             }
@@ -119,8 +140,9 @@ impl Tally {
     }
 
     /// Takes in the scale of a map, whose constants are rounded as the slack says.
-    pub fn factor(&mut self, named: Option<Named>, channel: usize, found: f64, expected: f64, slack: (f64, f64)) {
-        let (distance, size) = ((found - expected).abs(), expected.abs());
+    pub fn factor(&mut self, named: Option<Named>, channel: usize, found: DoubleDouble, exact: DoubleDouble, slack: (f64, f64)) {
+        let (found, expected, distance) = (found.nearest(), exact.nearest(), (found - exact).nearest().abs());
+        let size = expected.abs();
         if distance == 0.0 {
             return;
         }
@@ -140,12 +162,13 @@ impl Tally {
 
     /// Takes in a sum.
     pub fn sum(&mut self, sum: &Sum) {
-        let distance = (sum.found - sum.expected).abs();
+        let distance = (sum.found - sum.expected).nearest().abs();
         if distance == 0.0 {
             return;
         }
-        let once = sum.rounding + SUM * sum.magnitude;
-        let foreign = sum.units * self.unit * sum.magnitude + SUM * sum.magnitude + self.spacing.tiny();
+        let own = self.arithmetic.sum * sum.magnitude;
+        let once = sum.rounding + own;
+        let foreign = sum.units * self.unit * sum.magnitude + own + self.spacing.tiny();
         let shares = (share(distance, once), share(distance, foreign));
         if sum.magnitude > 0.0 {
             self.shift_units = self.shift_units.max(share(distance, self.unit * sum.magnitude));
@@ -156,7 +179,8 @@ impl Tally {
         };
         if mine > most {
             let place = Place::Channel(sum.channel);
-            self.spot = Some(Spot { named: sum.named, place, found: sum.found, expected: sum.expected, limit });
+            let (found, expected) = (sum.found.nearest(), sum.expected.nearest());
+            self.spot = Some(Spot { named: sum.named, place, found, expected, limit });
         }
         (self.once, self.foreign) = (self.once.max(shares.0), self.foreign.max(shares.1));
     }
@@ -185,8 +209,9 @@ impl Tally {
 }
 
 /// What other constants of the second file, so many, may add to a factor, relative to it: rounded once, and otherwise.
-pub(super) fn slack(unit: f64, rounding: f64, count: usize) -> (f64, f64) {
-    (rounding + PRODUCT, FOREIGN * unit * count as f64 + PRODUCT)
+pub(super) fn slack(element: Element, rounding: f64, count: usize) -> (f64, f64) {
+    let (unit, product) = (element.unit_roundoff(), Arithmetic::of(element).product);
+    (rounding + product, FOREIGN * unit * count as f64 + product)
 }
 
 /// How many limits a distance is; never NaN and never infinite, and what is not finite is beyond every limit.

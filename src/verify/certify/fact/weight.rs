@@ -1,6 +1,7 @@
 //! Weights as facts: Conv, ConvTranspose, Gemm and MatMul.
 
 use super::{Axis, Bias, Fact, Mix, Named, Read, Reader};
+use crate::double_double::DoubleDouble;
 use crate::error::Result;
 
 impl Reader<'_, '_> {
@@ -80,7 +81,7 @@ impl Reader<'_, '_> {
             count if count == channels && fits(dims) => values,
             _ => return Ok(Err("a bias that is not a number for each channel".into())),
         };
-        Ok(Ok(Some((values.iter().map(|v| v * gain).collect(), gain, named))))
+        Ok(Ok(Some((values.iter().map(|v| DoubleDouble::new(*v) * DoubleDouble::new(gain)).collect(), gain, named))))
     }
 
     fn automatic(&self) -> String {
