@@ -24,7 +24,7 @@ def make(path, megabytes, element):
     from onnx import TensorProto, helper, numpy_helper
 
     channels = 512 if megabytes >= 20 else 32
-    width = {"float32": 4, "float16": 2}[element]
+    width = {"float64": 8, "float32": 4, "float16": 2}[element]
     each = channels * channels * 9 * width / 1e6
     count = max(1, round(megabytes / each))
     rng = np.random.default_rng(1)
@@ -38,7 +38,7 @@ def make(path, megabytes, element):
         nodes.append(helper.make_node("BatchNormalization", [f"c{i}", f"s{i}", f"b{i}", f"m{i}", f"v{i}"], [f"n{i}"]))
         nodes.append(helper.make_node("Relu", [f"n{i}"], [f"r{i}"]))
         value = f"r{i}"
-    kind = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}[element]
+    kind = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}[element]
     x = helper.make_tensor_value_info("x", kind, [1, channels, 8, 8])
     y = helper.make_tensor_value_info(value, kind, [1, channels, 8, 8])
     graph = helper.make_graph(nodes, "chain", [x], [y], tensors)
@@ -64,7 +64,7 @@ def main():
     p.add_argument("--megabytes", type=float, default=110)
     p.add_argument("--rounds", type=int, default=15)
     p.add_argument("--folder", default="target/bench")
-    p.add_argument("--element", default="float32", choices=["float32", "float16"])
+    p.add_argument("--element", default="float32", choices=["float64", "float32", "float16"])
     a = p.parse_args()
     os.makedirs(a.folder, exist_ok=True)
     source = os.path.join(a.folder, f"chain-{a.megabytes:g}-{a.element}.onnx")

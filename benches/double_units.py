@@ -7,19 +7,9 @@ import sys
 import numpy
 import onnx
 
-from right_folds_constants import FLOATS, Graph, blocks
+from right_folds_constants import Graph, blocks
 
-
-class Wide(Graph):
-    """The main graph of a model with its constants in long double."""
-
-    def add(self, name, tensor):
-        super().add(name, tensor)
-        if tensor.data_type in FLOATS:
-            self.constants[name] = self.constants[name].astype(numpy.longdouble)
-
-
-first, second = (blocks(Wide(onnx.load(path))) for path in sys.argv[1:3])
+first, second = (blocks(Graph(onnx.load(path))) for path in sys.argv[1:3])
 by_end = {block.end: block for block in second}
 unit, weights, biases, beyond, count, found = 2.0**-53, 0.0, 0.0, 0, 0, 0
 for block in first:

@@ -1,7 +1,7 @@
 """Whether a fold is right, from the definitions of ONNX's operators: for `right_folds.py`.
 
-For each linear node with constant weight the maps that follow it are multiplied out in float64, in both models. What results must
-agree on the scale of what is summed up. Nothing of the program that is measured is used.
+For each linear node with constant weight the maps that follow it are multiplied out in float64 (doubles in long double), in both
+models. What results must agree on the scale of what is summed up. Nothing of the program that is measured is used.
 """
 import collections
 
@@ -17,7 +17,7 @@ AFFINE = {"BatchNormalization", "Mul", "Add", "Sub", "Div"}
 
 
 class Graph:
-    """The main graph of a model with its constants in float64."""
+    """The main graph of a model with its constants in float64, doubles in long double."""
 
     def __init__(self, model):
         graph = model.graph
@@ -59,7 +59,8 @@ class Graph:
         self.types[name] = tensor.data_type
         array = numpy_helper.to_array(tensor)
         self.stored[name] = array
-        self.constants[name] = array.astype(numpy.float64) if tensor.data_type in FLOATS else array
+        wide = numpy.longdouble if tensor.data_type == TensorProto.DOUBLE else numpy.float64
+        self.constants[name] = array.astype(wide) if tensor.data_type in FLOATS else array
 
     def constant(self, node, at):
         return self.constants.get(node.input[at]) if len(node.input) > at and node.input[at] else None
@@ -200,9 +201,11 @@ def same_constants(first, second, own):
         units = FLOATS.get(other.type, 0.0)
         tiny = TINY.get(other.type, 0.0)
         few = 1.0 if own else 8.0
+        # What the arithmetic here does: that of float64, or of long double.
+        noise = 2.0**-60 if other.type == TensorProto.DOUBLE else 2.0**-49
         with numpy.errstate(all="ignore"):
-            far_weight = abs(other.weight - block.weight) > few * units * abs(block.weight) + tiny
-            far_bias = abs(other.bias - block.bias) > few * units * block.sum + 2.0**-45 * block.sum + tiny
+            far_weight = abs(other.weight - block.weight) > (few * units + noise) * abs(block.weight) + tiny
+            far_bias = abs(other.bias - block.bias) > (few * units + noise) * block.sum + tiny
         finite = numpy.isfinite(block.weight).all() and numpy.isfinite(block.bias).all()
         finite = finite and numpy.isfinite(other.weight).all() and numpy.isfinite(other.bias).all()
         if finite and not far_weight.any() and not far_bias.any():
