@@ -220,3 +220,30 @@ fn a_product_between_reshapes_is_that_of_these_rows() {
     // The value that the product would read is made behind it: this stays as it stands.
     differs("too late", &judge("f = Reshape (x, rows)  p = Gemm (f, w, t)  k = Squeeze (x, third)"));
 }
+
+/// OnnxSlim writes a product of three axes so, with the weight turned.
+#[test]
+fn a_product_whose_weight_is_turned_may_stand_between_two_reshapes_of_fixed_sizes() {
+    let text = |input: &str, constants: &str, body: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            turned ({input} x) => (float[A,B,C] y)
+            <float[2,2] w = {constants}, int64[2] rows = {{-1, 2}}, int64[3] all = {{2, 3, 2}}>
+            {{ {body} }}"#
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let judge = |input: &str, constants: &str, gemm: &str| {
+        let before = "{1, 2, 3, 4}, float[2] t = {0.5, -1}, float[2] s = {2, 0.5}";
+        let before = text(input, before, "p = MatMul (x, w)  q = Add (p, t)  y = Mul (q, s)");
+        let after = format!("f = Reshape (x, rows)  p = Gemm {gemm} (f, w, t)  y = Reshape (p, all)");
+        judge_with(&before, &text(input, constants, &after), &judged::options())
+    };
+    let (folded, turned) = ("{2, 6, 1, 2}, float[2] t = {1, -0.5}", "<transB = 1>");
+    right("turned", &judge("float[2,3,2]", folded, turned));
+    differs("not turned", &judge("float[2,3,2]", folded, "<transB = 0>"));
+    differs("a weight", &judge("float[2,3,2]", "{2, 6, 1.001, 2}, float[2] t = {1, -0.5}", turned));
+    differs("a bias", &judge("float[2,3,2]", "{2, 6, 1, 2}, float[2] t = {1, 0.5}", turned));
+    differs("columns for rows", &judge("float[3,2,2]", folded, turned));
+    differs("open", &judge("float[N,3,2]", folded, turned));
+}

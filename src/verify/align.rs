@@ -13,6 +13,7 @@ mod regions;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use attributes::canonical;
+pub(crate) use declared::fixed_inputs;
 pub(crate) use operands::{Operands, Read, apart, operands, same_but_names};
 pub(crate) use order::keeps_order;
 

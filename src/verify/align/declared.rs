@@ -13,7 +13,7 @@ pub(super) fn outputs<'m>(graph: &Graph<'m>, scope: ScopeId) -> &'m [ValueInfoPr
 }
 
 /// Whether each input that somebody outside gives has a fixed shape, so that all shapes are what they are.
-pub(super) fn fixed_inputs(graph: &Graph<'_>, scope: ScopeId) -> bool {
+pub(crate) fn fixed_inputs(graph: &Graph<'_>, scope: ScopeId) -> bool {
     let mut inputs = graph.scope(scope).inputs.iter().map(|v| graph.value(*v));
     inputs.all(|value| !matches!(value.origin, Origin::Input { .. }) || tensor(value.declared).is_some_and(is_fixed))
 }
