@@ -91,7 +91,7 @@ trait Coefficient: Copy + PartialEq<f64> + Mul<Output = Self> + MulAssign {
     /// What changes nothing.
     const ONE: Self;
 
-    /// Writes the products of the stored elements of a block and its coefficients to `new`.
+    /// Writes the products of the stored elements of a block and its coefficients to `new`, and says what that did to them.
     fn multiply(element: Element, room: &mut kernel::Room, old: &[u8], coefficients: &[Self], new: &mut [u8]) -> Damage;
 }
 
@@ -142,7 +142,7 @@ impl Rescale {
         self.elements
     }
 
-    /// The number by which the element at `index` is multiplied; 1 past the end.
+    /// The double nearest to the number by which the element at `index` is multiplied; 1 past the end.
     #[must_use]
     pub fn coefficient(&self, index: u64) -> f64 {
         if index >= self.elements {

@@ -1,8 +1,9 @@
 //! The inner loops: a block of stored numbers times a block of coefficients.
 //!
 //! They are written so that the compiler turns them into vector instructions of any width, which needs numbers of one
-//! width in each loop and no branch. Damage is looked for in steps: the products alone tell of most blocks that there is
-//! none, a comparison with the elements of most others, and only then each element is looked at.
+//! width in each loop and no branch; doubles, whose coefficients have a rest, are the exception. Damage is looked for in
+//! steps: the products alone tell of most blocks that there is none, a comparison with the elements of most others, and
+//! only then each element is looked at.
 
 use super::{Coefficient, Damage};
 use crate::double_double::{DoubleDouble, exactly};
