@@ -1,5 +1,5 @@
 //! Sites that can be run alone only with what a run has found, or written in other operators: right ones are judged by every
-//! layer, and a wrong constant is seen by the site alone.
+//! layer, and a wrong constant is seen by the constants and by the site alone.
 #![cfg(feature = "tract")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -133,6 +133,10 @@ fn each_is_run_alone_and_shows_a_wrong_constant() {
         let (shares, run) = alone(&verdict);
         assert_eq!(run, verdict.sites.len(), "{name}: {verdict:#?}");
         assert!(shares.iter().all(|share| *share <= 1.0) && shares[1] > 0.0, "{name}: {shares:?}");
+        for site in &verdict.sites {
+            let certificate = site.certificate.as_ref().unwrap_or_else(|| panic!("{name}: {site:#?}"));
+            assert!(certificate.worst <= 1.0, "{name}: {certificate:?}");
+        }
 
         let mut wrong = decode(&folded);
         let graph = wrong.graph.as_mut().unwrap();
@@ -142,5 +146,7 @@ fn each_is_run_alone_and_shows_a_wrong_constant() {
         let site = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs).unwrap();
         let share = site.alone.as_ref().unwrap();
         assert!(share.skipped.is_none() && share.worst() > 1.0, "{name}: {share:?}");
+        let certificate = site.certificate.as_ref().unwrap();
+        assert!(certificate.worst > 1.0, "{name}: {certificate:?}");
     }
 }

@@ -156,6 +156,7 @@ mod run {
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
         VERB,
     };
+    use crate::verify::reference::{Array, Data};
     use crate::verify::region::Form;
     use crate::verify::{Difference, Runner, Tap, Tier};
 
@@ -242,11 +243,21 @@ mod run {
             plan.shapes.clone_from(&found.shapes);
             plan.settings.clone_from(&found.settings);
             site.shapes.clone_from(&found.shapes);
+            site.settings = found.settings.iter().map(|(name, setting)| (name.clone(), array(setting))).collect();
             if matches!(certified, Certified::OtherForm(_)) {
                 *certified = certify(graphs.0, graphs.1, site, options.tier)?;
             }
         }
         Ok(())
+    }
+
+    fn array(setting: &execute::Setting) -> Array {
+        let data = match &setting.elements {
+            execute::Elements::Float(all) => Data::Float(all.clone()),
+            execute::Elements::Int(all) => Data::Int(all.clone()),
+            execute::Elements::Bool(all) => Data::Bool(all.clone()),
+        };
+        Array { dims: setting.dims.clone(), data }
     }
 
     fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], sides: &(Side, Side), options: &VerifyOptions) -> Relay {

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::model::{Graph, NodeId, ScopeId, TensorId, ValueId};
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::Measures;
+use crate::verify::reference::Array;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;
@@ -35,6 +36,8 @@ pub struct Site {
     pub lost: u64,
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
+    /// What it reads beside data, such as computed sizes, in the same way.
+    pub settings: BTreeMap<String, Array>,
 }
 
 /// Shapes by the names of values.
@@ -198,6 +201,7 @@ impl Judge<'_, '_> {
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             forms: (before, after),
             shapes: Shapes::new(),
+            settings: BTreeMap::new(),
         })))
     }
 
