@@ -1,7 +1,7 @@
 //! What is moved: a map `y = scale[c]·x + shift[c]` along one axis of a value.
 //!
-//! A BatchNormalization is such a map, and so is a Mul, Add, Sub or Div by a constant. Coefficients have twice the
-//! digits of a double until a fold is written. This module knows nothing of ONNX.
+//! A BatchNormalization is such a map, and so is a Mul, Add, Sub or Div by a constant. Coefficients have twice the digits
+//! of a double until a fold is written. This module knows nothing of ONNX.
 
 use crate::double_double::DoubleDouble;
 

@@ -124,6 +124,7 @@ const CASES: [Case; 8] = [
 
 #[test]
 fn each_is_run_alone_and_shows_a_wrong_constant() {
+    let mut as_found = 0;
     for Case { name, text, value, made_by, input, error } in CASES {
         let bytes = inexact(text);
         let folded = fold(&bytes);
@@ -136,6 +137,7 @@ fn each_is_run_alone_and_shows_a_wrong_constant() {
         for site in &verdict.sites {
             let certificate = site.certificate.as_ref().unwrap_or_else(|| panic!("{name}: {site:#?}"));
             assert!(certificate.worst <= 1.0, "{name}: {certificate:?}");
+            as_found += usize::from(certificate.notes.iter().any(|note| note.contains("at the sizes of the run")));
         }
 
         let mut wrong = decode(&folded);
@@ -149,4 +151,5 @@ fn each_is_run_alone_and_shows_a_wrong_constant() {
         let certificate = site.certificate.as_ref().unwrap();
         assert!(certificate.worst > 1.0, "{name}: {certificate:?}");
     }
+    assert!(as_found > 1, "what a run has found was needed for {as_found} of them");
 }

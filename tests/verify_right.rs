@@ -345,6 +345,8 @@ fn a_corpus_of_models_is_right() {
             bnfold::fold::stage_judged(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}, &mut judge).unwrap();
         let verdict = verdict.unwrap();
         left_out += dropped.len();
+        let uncertified: Vec<_> = verdict.sites.iter().filter(|site| site.certificate.is_none()).collect();
+        assert!(uncertified.is_empty(), "{}: {uncertified:#?}", path.display());
         let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
         eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
         let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);

@@ -142,18 +142,6 @@ impl Rescale {
         self.elements
     }
 
-    /// The double nearest to the number by which the element at `index` is multiplied; 1 past the end.
-    #[must_use]
-    pub fn coefficient(&self, index: u64) -> f64 {
-        if index >= self.elements {
-            return 1.0;
-        }
-        match &self.factors {
-            Factors::Nearest(factors) => Walk::new(&self.axes, factors, index).outer(),
-            Factors::Whole(factors) => Walk::new(&self.axes, factors, index).outer().nearest(),
-        }
-    }
-
     /// Multiplies `bytes` in place, which begin with the element of index `first`. Zero, infinity and NaN follow IEEE
     /// 754; under a coefficient of exactly 1 the bits stay as they are, also those of a NaN. A number that is cut off
     /// at the end of `bytes`, and whatever lies past the tensor, is left alone.

@@ -146,18 +146,14 @@ pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
-    use super::{
-        Certified, Evidence, Execution, Graph, Legal, Outcome, Region, Side, Site, Verdict, VerifyOptions, not_run, plain,
-    };
+    use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
     use super::{alone, own};
-    use crate::model::graph::asks_for_shape;
     use crate::verify::certify::certify;
     use crate::verify::execute::{
         self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
         VERB,
     };
-    use crate::verify::reference::{Array, Data};
-    use crate::verify::region::Form;
+    use crate::verify::region::{Form, Settings, numbers};
     use crate::verify::{Difference, Runner, Tap, Tier};
 
     pub(in crate::verify) fn executed(
@@ -243,21 +239,12 @@ mod run {
             plan.shapes.clone_from(&found.shapes);
             plan.settings.clone_from(&found.settings);
             site.shapes.clone_from(&found.shapes);
-            site.settings = found.settings.iter().map(|(name, setting)| (name.clone(), array(setting))).collect();
+            site.settings.clone_from(&found.settings);
             if matches!(certified, Certified::OtherForm(_)) {
                 *certified = certify(graphs.0, graphs.1, site, options.tier)?;
             }
         }
         Ok(())
-    }
-
-    fn array(setting: &execute::Setting) -> Array {
-        let data = match &setting.elements {
-            execute::Elements::Float(all) => Data::Float(all.clone()),
-            execute::Elements::Int(all) => Data::Int(all.clone()),
-            execute::Elements::Bool(all) => Data::Bool(all.clone()),
-        };
-        Array { dims: setting.dims.clone(), data }
     }
 
     fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], sides: &(Side, Side), options: &VerifyOptions) -> Relay {
@@ -278,7 +265,7 @@ mod run {
             smallest: site.smallest,
             lost: site.lost,
             shapes: site.shapes.clone(),
-            settings: execute::Settings::new(),
+            settings: Settings::new(),
         };
         let sizes =
             execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
@@ -297,14 +284,6 @@ mod run {
             seed: options.seed,
             samples: options.samples,
         }
-    }
-
-    /// What a region makes, by its names in both files. A shape is no number that rounding could change.
-    fn numbers(graph: &Graph<'_>, region: &Region) -> Vec<(String, String)> {
-        let shapes = region.before.iter().map(|n| graph.node(*n)).filter(|n| asks_for_shape(n.proto));
-        let shapes: Vec<&String> = shapes.flat_map(|node| &node.proto.output).collect();
-        let pairs = region.outputs.iter().zip(&region.outputs_after).filter(|(name, _)| !shapes.contains(name));
-        pairs.map(|(one, two)| (one.clone(), two.clone())).collect()
     }
 
     pub(super) fn run(

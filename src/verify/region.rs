@@ -7,6 +7,7 @@ mod form;
 mod grow;
 mod integers;
 mod peel;
+mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use crate::verify::reference::Array;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;
+pub(crate) use shapes::{numbers, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.
 #[derive(Clone, Debug)]
@@ -37,11 +39,14 @@ pub struct Site {
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
-    pub settings: BTreeMap<String, Array>,
+    pub settings: Settings,
 }
 
 /// Shapes by the names of values.
-pub type Shapes = std::collections::BTreeMap<String, Vec<usize>>;
+pub type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// Values by their names, all finite.
+pub type Settings = BTreeMap<String, Array>;
 
 /// What is said of the regions before anything is run.
 #[derive(Debug, Default)]
@@ -201,7 +206,7 @@ impl Judge<'_, '_> {
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             forms: (before, after),
             shapes: Shapes::new(),
-            settings: BTreeMap::new(),
+            settings: Settings::new(),
         })))
     }
 

@@ -18,6 +18,14 @@ fn encoded(element: Element, values: &[f64]) -> Vec<u8> {
     bytes
 }
 
+/// The double nearest to the number by which the element at `index` is multiplied.
+fn coefficient(rescale: &Rescale, index: u64) -> f64 {
+    match &rescale.factors {
+        Factors::Nearest(factors) => Walk::new(&rescale.axes, factors, index).outer(),
+        Factors::Whole(factors) => Walk::new(&rescale.axes, factors, index).outer().nearest(),
+    }
+}
+
 fn axis(size: u64, steps: &[usize]) -> Axis {
     Axis { size, steps: steps.to_vec() }
 }
@@ -124,7 +132,7 @@ proptest! {
         let rescale = Rescale::new(element, axes, factors).unwrap();
         prop_assert_eq!(rescale.elements(), count);
         for (index, coefficient) in coefficients.iter().enumerate().step_by(17) {
-            prop_assert_eq!(rescale.coefficient(index as u64).to_bits(), coefficient.to_bits());
+            prop_assert_eq!(self::coefficient(&rescale, index as u64).to_bits(), coefficient.to_bits());
         }
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (count as usize + 1)).chain([0, count as usize]).collect();
         cuts.sort_unstable();
@@ -229,7 +237,6 @@ fn bytes_past_the_tensor_and_cut_elements_are_left_alone() {
     assert_eq!(decoded(Element::F32, &bytes), [2.0, 2.0, 1.0, 1.0]);
     for first in [3, 4, u64::MAX] {
         assert_eq!(rescale.apply(first, &mut bytes), Damage::default());
-        assert_eq!(rescale.coefficient(first), 1.0);
     }
     assert_eq!(decoded(Element::F32, &bytes), [2.0, 2.0, 1.0, 1.0]);
     assert_eq!(Rescale::new::<f64>(Element::F32, vec![axis(0, &[])], vec![]).unwrap().apply(0, &mut bytes), Damage::default());

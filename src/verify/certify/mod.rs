@@ -1,8 +1,9 @@
 //! Folds certified from their constants alone: what those of the second file should be, computed from those of the first, and
-//! what they are. Nothing is run, and what is found holds for all inputs.
+//! what they are. Nothing is run, and what is found holds for all inputs; where a
+//! region computes shapes, for those of the sizes that a run had.
 //!
-//! All arithmetic is f64 on the stored values, and for constants in double with twice its digits. Weights are read side by side in blocks. Knows nothing of how a fold is made:
-//! the coefficients are those of the first file's nodes, one after the other.
+//! All arithmetic is f64 on the stored values, and for constants in double with twice its digits. Weights are read side by side
+//! in blocks. Knows nothing of how a fold is made: the coefficients are those of the first file's nodes, one after the other.
 
 mod choice;
 mod compare;

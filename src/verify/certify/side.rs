@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fact::{Axis, Fact, Map, Mix, Named, Read, read};
+use super::multipliers::exact;
 use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::model::{Graph, ValueId};
@@ -159,7 +160,7 @@ impl Chain {
         }
         let place = |channel: usize| if count == 1 { 0 } else { channel };
         let at = |values: &[f64], channel: usize| values.get(place(channel)).copied().unwrap_or(f64::NAN);
-        let exact = |values: &[DoubleDouble], channel: usize| values.get(place(channel)).copied().unwrap_or(NAN);
+        let exact = |values: &[DoubleDouble], channel: usize| exact(values, place(channel));
         let sums = self.shift.iter_mut().zip(&mut self.magnitude).zip(&mut self.shift_rounding);
         for (channel, ((shift, magnitude), rounding)) in sums.enumerate() {
             let scale = exact(&map.scale, channel);
@@ -194,8 +195,6 @@ impl Chain {
         self.shift.iter().any(|shift| *shift != 0.0)
     }
 }
-
-const NAN: DoubleDouble = DoubleDouble::new(f64::NAN);
 
 fn expand<N: Copy>(values: &mut Vec<N>, channels: usize) -> Read<()> {
     match values[..] {

@@ -47,7 +47,7 @@ pub use own::{Engine, OwnReport, OwnType};
 pub use prepare::{Prepared, prepare};
 pub use region::{RegionReport, Regions, Units};
 pub(crate) use relay::NARROWED;
-pub use relay::{Elements, Member, Relay, RelayReport, Setting, Settings, SitePlan, SiteReport, TapReport};
+pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
 pub use run::{Loaded, Run};
 pub use widen::Floats;
 

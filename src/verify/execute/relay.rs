@@ -23,7 +23,7 @@ use super::flatten::Branch;
 use super::given::Given;
 use super::job::{Job, Whole};
 use super::{CouldNotRun, beside};
-use crate::verify::region::Shapes;
+use crate::verify::region::{Settings, Shapes};
 use crate::verify::side::Side;
 use follow::Follower;
 pub(crate) use judge::NARROWED;
@@ -80,30 +80,6 @@ pub struct SitePlan {
     pub shapes: Shapes,
     /// What it reads beside data (a computed shape, the first state of a recurrence, where taps read), as a run has found it.
     pub settings: Settings,
-}
-
-/// Values by name in the first model.
-pub type Settings = BTreeMap<String, Setting>;
-
-/// A value that says how a node works on its data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Setting {
-    /// Its extents.
-    pub dims: Vec<usize>,
-    /// Its elements.
-    pub elements: Elements,
-}
-
-/// The elements of a [`Setting`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Elements {
-    /// Of a float type, all finite.
-    Float(Vec<f64>),
-    /// Of an integer type.
-    Int(Vec<i64>),
-    /// Truth values.
-    Bool(Vec<bool>),
 }
 
 /// A node of a site.

@@ -35,6 +35,7 @@ use crate::onnx::{ModelProto, NodeProto};
 
 /// The elements of an [`Array`], row-major.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Data {
     /// Any float type.
     Float(Vec<f64>),
@@ -46,6 +47,7 @@ pub enum Data {
 
 /// A tensor: its dims, and as many elements as they ask for.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Array {
     /// The extents, the slowest first; none for a scalar.
     pub dims: Vec<usize>,

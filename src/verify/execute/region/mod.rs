@@ -8,7 +8,7 @@ mod judge;
 mod samples;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,7 +22,6 @@ use super::inputs::SplitMix64;
 use super::prepare::prepare;
 use super::relay::{Member, NARROWED, SitePlan};
 use super::run::{Loaded, Run};
-use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
@@ -30,7 +29,7 @@ use crate::verify::certify::identity::cost;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::reference;
-use crate::verify::region::Form;
+use crate::verify::region::{Form, without_shapes};
 use crate::verify::side::Side;
 use judge::Limits;
 use samples::Kind;
@@ -364,17 +363,6 @@ fn forms(graph: &Graph<'_>, members: &[Member]) -> Result<Vec<Form>, CouldNotRun
         Ok(Form { node: NodeId(member.node), operator, affine: 0, constants, broken: false })
     };
     members.iter().map(form).collect()
-}
-
-/// The nodes without those that only tell a shape to others outside: they are the same whatever the numbers are.
-fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<Form> {
-    let read: BTreeSet<_> = forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten().copied()).collect();
-    let aside = |form: &Form| {
-        asks_for_shape(graph.node(form.node).proto)
-            && !graph.node(form.node).outputs.iter().flatten().any(|value| read.contains(value))
-    };
-    forms.retain(|form| !aside(form));
-    forms
 }
 
 fn floats(array: &Array) -> Option<&Vec<f64>> {

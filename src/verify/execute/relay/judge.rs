@@ -7,7 +7,7 @@ use super::super::CouldNotRun;
 use super::super::array::{Array, Data, class};
 use super::edit::FlatSite;
 use super::lead::Leader;
-use super::{Elements, Relay, Setting, SiteReport, TapReport, gone};
+use super::{Relay, SiteReport, TapReport, gone};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -128,15 +128,14 @@ pub(super) fn site(
 }
 
 /// What is too large to be told is left out, and so is what has no form in a message.
-fn setting(value: &Array) -> Option<Setting> {
+fn setting(value: &Array) -> Option<Array> {
     const MOST: usize = 1 << 16;
-    let elements = match &value.data {
-        Data::Float(all) if all.len() <= MOST && all.iter().all(|x| x.is_finite()) => Elements::Float(all.clone()),
-        Data::Int(all) if all.len() <= MOST => Elements::Int(all.clone()),
-        Data::Bool(all) if all.len() <= MOST => Elements::Bool(all.clone()),
-        _ => return None,
+    let small = match &value.data {
+        Data::Float(all) => all.len() <= MOST && all.iter().all(|x| x.is_finite()),
+        Data::Int(all) => all.len() <= MOST,
+        Data::Bool(all) => all.len() <= MOST,
     };
-    Some(Setting { dims: value.dims.clone(), elements })
+    small.then(|| value.clone())
 }
 
 /// Why a site is not judged whose engine has fewer bits than it takes.
