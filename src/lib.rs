@@ -10,16 +10,22 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "tract")]
+pub mod beside;
 pub mod constants;
 pub mod double_double;
 pub mod edit;
+#[cfg(feature = "tract")]
+pub mod engine;
 pub mod error;
+pub mod faults;
 pub mod fold;
 pub mod law;
 pub mod map;
 pub mod model;
 pub mod ops;
 pub mod plan;
+pub mod reference;
 pub mod report;
 pub mod sample;
 pub mod verify;

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The engine's child is this program under a verb that no user types; it comes before everything else.
     #[cfg(feature = "tract")]
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == bnfold::verify::execute::VERB) {
-        return bnfold::verify::execute::child_main(std::io::stdin().lock(), std::io::stdout().lock()).into();
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == bnfold::verify::VERB) {
+        return bnfold::verify::child_main(std::io::stdin().lock(), std::io::stdout().lock()).into();
     }
     cli::run()
 }

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bnfold::engine::{Array, Branch, CouldNotRun, Data, Loaded, Sizes, load, prepare, seeded_inputs};
 use bnfold::onnx::{ModelProto, TensorProto};
-use bnfold::verify::execute::{Array, Branch, CouldNotRun, Data, Loaded, Sizes, load, prepare, seeded_inputs};
 use prost::Message;
 
 /// Where the engine is known to differ, and why that is let pass.

@@ -60,7 +60,11 @@ fn layers_know_only_what_is_below_them() {
         ("plan", &["double_double", "ops", "law", "map", "model", "sample"][..]),
         ("edit", &["double_double", "plan", "model", "law", "wire"][..]),
         ("write", &["edit", "wire", "model"][..]),
-        ("verify", &["double_double", "model", "wire"][..]),
+        ("reference", &[][..]),
+        ("engine", &["model", "reference", "verify", "wire"][..]),
+        ("beside", &["engine", "model", "reference", "verify"][..]),
+        ("verify", &["beside", "double_double", "engine", "model", "reference", "wire"][..]),
+        ("faults", &["double_double", "model", "verify", "wire"][..]),
         ("report", &["plan", "law", "verify", "model"][..]),
     ]);
     let open = ["onnx", "error", "Error", "ErrorKind", "Result"];

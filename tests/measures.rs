@@ -13,8 +13,8 @@ use bnfold::model::{Graph, Model};
 use bnfold::onnx::tensor_shape_proto::dimension::Value as Size;
 use bnfold::onnx::type_proto::Value as Kind;
 use bnfold::onnx::{ModelProto, NodeProto, TensorProto};
+use bnfold::reference::{Array, Data, evaluate};
 use bnfold::verify::measure::Measures;
-use bnfold::verify::reference::{Array, Data, evaluate};
 use prost::Message;
 use support::{model_of, random_inputs};
 

@@ -16,9 +16,9 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bnfold::faults::{Fault, Seeding, Subject, Wrong};
 use bnfold::model::{Graph, Model};
 use bnfold::plan::{Options, Partial};
-use bnfold::verify::faults::{Fault, Seeding, Subject, Wrong};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use judged::{fold, fold_with, judge_files, options};
 use nets::{Draw, net};

@@ -4,8 +4,10 @@
 
 mod judged;
 
-use bnfold::verify::execute::{CouldNotRun, Engine, Job, Outcome as Done, OwnReport, OwnType, Sizes};
+use bnfold::beside::{Engine, OwnReport, OwnType};
+use bnfold::engine::{CouldNotRun, Sizes};
 use bnfold::verify::side::Side;
+use bnfold::verify::{Done, Job};
 use bnfold::verify::{Execution, Outcome, VerifyOptions};
 use judged::{change, decode, fold, inexact, judge_with, options};
 use prost::Message as _;

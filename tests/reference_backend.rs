@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use bnfold::onnx::{ModelProto, TensorProto};
-use bnfold::verify::reference::{Array, Data, ReferenceError, evaluate};
+use bnfold::reference::{Array, Data, ReferenceError, evaluate};
 use prost::Message;
 
 /// Cases that the reference evaluated with onnx 1.23; fewer mean that it lost an operator.

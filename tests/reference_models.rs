@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use bnfold::onnx::{ModelProto, NodeProto};
+use bnfold::reference::{Array, Data, ReferenceError, evaluate, node};
 use bnfold::sample::encode;
-use bnfold::verify::reference::{Array, Data, ReferenceError, evaluate, node};
 use prost::Message;
 
 fn model(text: &str) -> ModelProto {

@@ -4,8 +4,9 @@
 
 mod judged;
 
-use bnfold::verify::execute::{CouldNotRun, Job, Member, Outcome, Relay, RelayReport, SitePlan};
+use bnfold::engine::CouldNotRun;
 use bnfold::verify::side::Side;
+use bnfold::verify::{Done, Job, Member, Relay, RelayReport, SitePlan};
 use judged::inexact;
 
 fn text(activation: &str, second: &str) -> Vec<u8> {
@@ -60,7 +61,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         samples: 1,
     });
     match job.perform()? {
-        Outcome::Relay(report) => Ok(report),
+        Done::Relay(report) => Ok(report),
         other => panic!("{other:?}"),
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use bnfold::faults::{Fault, Seeding, Subject, Wrong};
 use bnfold::model::Model;
 use bnfold::report::{self, text};
-use bnfold::verify::faults::{Fault, Seeding, Subject, Wrong};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions, verify};
 use bnfold::{Error, ErrorKind, Result, fold};
 use prost::Message as _;

@@ -112,7 +112,7 @@ pub(super) fn certified(site: &mut Site, found: &Certified) {
 /// A site that the engine could only run in f32, but whose constants are right for all inputs, is right as far as the run shows.
 #[cfg(feature = "tract")]
 fn narrowed(site: &mut Site, found: &Certified) {
-    let only = site.reason.as_deref() == Some(crate::verify::execute::NARROWED);
+    let only = site.reason.as_deref() == Some(crate::verify::NARROWED);
     if site.outcome == Outcome::NotJudged && only && matches!(found, Certified::Certificate(c) if c.worst <= 1.0) {
         (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
     }
@@ -148,13 +148,11 @@ pub(super) use run::executed;
 mod run {
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
     use super::{alone, own};
+    use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
     use crate::verify::certify::certify;
-    use crate::verify::execute::{
-        self, CouldNotRun, ENGINE, Guard, InputSpec, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport,
-        VERB,
-    };
     use crate::verify::region::{Form, Settings, numbers};
     use crate::verify::{Difference, Runner, Tap, Tier};
+    use crate::verify::{Done, Guard, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport, VERB, in_child};
 
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
@@ -165,7 +163,7 @@ mod run {
     ) -> crate::Result<()> {
         let mut relay = relay(graphs, sites, sides, options);
         let report = match run(Job::Relay(relay.clone()), graphs, options) {
-            Ok(execute::Outcome::Relay(report)) => Ok(report),
+            Ok(Done::Relay(report)) => Ok(report),
             Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
             Err(reason) => Err(reason),
         };
@@ -268,7 +266,7 @@ mod run {
             settings: Settings::new(),
         };
         let sizes =
-            execute::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
+            engine::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
         Relay {
             before: sides.0.clone(),
             after: sides.1.clone(),
@@ -279,18 +277,14 @@ mod run {
             sizes,
             inputs: options.inputs.clone(),
             // Who gives inputs wants those, and who is in a hurry no further runs.
-            data_sets: if options.inputs.is_none() && options.regions { execute::data_sets(&sides.0.file) } else { vec![] },
+            data_sets: if options.inputs.is_none() && options.regions { engine::data_sets(&sides.0.file) } else { vec![] },
             taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,
         }
     }
 
-    pub(super) fn run(
-        job: Job,
-        graphs: (&Graph<'_>, &Graph<'_>),
-        options: &VerifyOptions,
-    ) -> Result<execute::Outcome, CouldNotRun> {
+    pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {
         let bytes = |graph: &Graph<'_>| {
             let model = graph.model;
             model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
@@ -300,8 +294,8 @@ mod run {
         limits.memory = options.memory.unwrap_or(limits.memory);
         match &options.runner {
             Runner::InProcess => job.perform(),
-            Runner::Program(program) => execute::in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
-            Runner::Itself => execute::in_child(&Guard::new(limits)?, &job),
+            Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
+            Runner::Itself => in_child(&Guard::new(limits)?, &job),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::model::number::Element;
 use crate::model::tensor::{data_type, element};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto, TensorProto};
-use crate::verify::reference::{self, Array, Data};
+use crate::reference::{self, Array, Data};
 
 /// The elements of a result.
 ///

@@ -12,6 +12,7 @@ use npyz::WriterBuilder as _;
 use npyz::npz::NpzWriter;
 use prost::Message as _;
 
+use crate::engine::SplitMix64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::graph::is_standard_domain;
 use crate::model::tensor::data_type;
@@ -22,7 +23,6 @@ use crate::onnx::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
 };
 use crate::verify::certify::layout::{Known, layouts};
-use crate::verify::execute::SplitMix64;
 use crate::verify::files::{self, Files};
 use crate::verify::region::{Form, Site as Legal};
 use crate::verify::{Outcome, Site, Tier, Verdict, VerifyOptions};

@@ -2,19 +2,23 @@
 //! `law`, `ops`, `plan` or `edit` is used here.
 
 pub mod align;
+#[cfg(feature = "tract")]
+mod alone;
 pub mod certify;
 mod compose;
 pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
-pub mod execute;
-#[cfg(feature = "tract")]
 pub mod failure;
-pub mod faults;
 mod files;
+#[cfg(feature = "tract")]
+mod guard;
+#[cfg(feature = "tract")]
+mod job;
 pub mod measure;
-pub mod reference;
 pub mod region;
+#[cfg(feature = "tract")]
+pub(crate) mod relay;
 pub mod side;
 mod taps;
 pub mod verdict;
@@ -23,7 +27,17 @@ pub mod wording;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Graph, Model};
+#[cfg(feature = "tract")]
+pub use alone::{RegionReport, Regions, Units};
 use files::{Files, Found};
+#[cfg(feature = "tract")]
+pub use guard::{Guard, Limits, VERB, child_main, in_child};
+#[cfg(feature = "tract")]
+pub use job::{Job, Outcome as Done, Summary, Whole, WholeReport};
+#[cfg(feature = "tract")]
+pub(crate) use relay::NARROWED;
+#[cfg(feature = "tract")]
+pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
 pub use verdict::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,
     Verdict,

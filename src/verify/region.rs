@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::model::{Graph, NodeId, ScopeId, TensorId, ValueId};
+use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::Measures;
-use crate::verify::reference::Array;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;

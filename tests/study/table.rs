@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bnfold::verify::faults::Fault;
+use bnfold::faults::Fault;
 use bnfold::verify::{Execution, Outcome, Site, Verdict};
 
 /// What a verdict makes of a fault.

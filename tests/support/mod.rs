@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bnfold::model::Model;
 use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
-use bnfold::verify::reference::{Array, Data};
+use bnfold::reference::{Array, Data};
 use prost::Message as _;
 
 pub fn model_of(bytes: &[u8]) -> ModelProto {
@@ -27,7 +27,7 @@ pub fn fold_with(bytes: &[u8], options: &bnfold::plan::Options) -> Vec<u8> {
 
 /// Every value of a model, by the slow reference.
 pub fn evaluate(bytes: &[u8], inputs: &BTreeMap<String, Array>) -> BTreeMap<String, Array> {
-    bnfold::verify::reference::evaluate(&model_of(bytes), inputs).unwrap()
+    bnfold::reference::evaluate(&model_of(bytes), inputs).unwrap()
 }
 
 /// Whether every value of the folded model that the original has, too, is the same in both.

@@ -13,8 +13,8 @@ use super::small::{self, Recurrence};
 use crate::error::Result;
 use crate::model::Graph;
 use crate::onnx::ModelProto;
+use crate::reference::{Array, Data, evaluate};
 use crate::verify::Tier;
-use crate::verify::reference::{Array, Data, evaluate};
 use crate::verify::region::{Form, Site, numbers, without_shapes};
 use crate::verify::verdict::{Certificate, Deviation};
 

@@ -1,8 +1,9 @@
 //! Sites that are run alone, each for itself, and what that adds to what is said of them.
 
 use super::{Certified, Evidence, Graph, Outcome, Site, VerifyOptions, run};
-use crate::verify::execute::{self, CouldNotRun, Job, RegionReport, Regions, Relay, Units};
+use crate::engine::CouldNotRun;
 use crate::verify::{Alone, Tier};
+use crate::verify::{Done, Job, RegionReport, Regions, Relay, Units};
 
 /// What came of the sites, or why they could not be run; nothing if that was not asked for.
 pub(super) type Reports = Option<Result<Vec<RegionReport>, CouldNotRun>>;
@@ -22,7 +23,7 @@ pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &Ver
         seed: options.seed,
     });
     Some(match run::run(job, graphs, options) {
-        Ok(execute::Outcome::Regions(reports)) => Ok(reports),
+        Ok(Done::Regions(reports)) => Ok(reports),
         Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         Err(why) => Err(why),
     })

@@ -1,10 +1,12 @@
 //! Both models run plainly, in the types that they have: what is told beside the judgement and changes nothing in it.
 
 use super::{Graph, VerifyOptions, run};
+use crate::beside::{Engine, OwnReport};
+use crate::engine::CouldNotRun;
 use crate::verify::OwnType;
-use crate::verify::execute::{self, CouldNotRun, Engine, Job, OwnReport, Relay, RelayReport};
 use crate::verify::side::Side;
 use crate::verify::wording::Wording;
+use crate::verify::{Done, Job, Relay, RelayReport};
 
 /// Longer reasons of an engine are cut.
 const LONGEST_REASON: usize = 160;
@@ -21,7 +23,7 @@ pub(super) fn run(
     for spec in report.filter(|report| report.data_sets.is_empty()).iter().flat_map(|report| &report.inputs) {
         sizes.shapes.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
     }
-    let job = |engine| execute::OwnType {
+    let job = |engine| crate::beside::OwnType {
         // The files as they stand.
         before: Side { wording: Wording::default(), ..relay.before.clone() },
         after: Side { wording: Wording::default(), ..relay.after.clone() },
@@ -34,7 +36,7 @@ pub(super) fn run(
     };
     let mut found = Vec::new();
     if options.own_type {
-        found.push(told(execute::ENGINE, job(Engine::Tract), graphs, options));
+        found.push(told(crate::engine::ENGINE, job(Engine::Tract), graphs, options));
     }
     #[cfg(feature = "ort")]
     if let Some(library) = &options.ort_library {
@@ -48,9 +50,9 @@ pub(super) fn run(
     found
 }
 
-fn told(engine: &str, job: execute::OwnType, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> OwnType {
+fn told(engine: &str, job: crate::beside::OwnType, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> OwnType {
     let report = match run::run(Job::OwnType(job), graphs, options) {
-        Ok(execute::Outcome::OwnType(report)) => Ok(report),
+        Ok(Done::OwnType(report)) => Ok(report),
         Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         Err(why) => Err(why),
     };

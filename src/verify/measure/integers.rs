@@ -5,7 +5,7 @@
 use super::shapes::broadcast;
 use super::view::{BOOL, INT32, INT64, LONGEST, View};
 use super::{Extent, Extents, Integers};
-use crate::verify::reference::{self, Array, Data};
+use crate::reference::{self, Array, Data};
 
 /// The integers of each output, as far as they are known.
 pub(super) fn follow(view: &View<'_, '_>) -> Option<Vec<Integers>> {

@@ -1,0 +1,192 @@
+//! Both models run whole in the types that they have, as they are used, and how far their outputs are from each other.
+//!
+//! Rounding differs between right models, and nets amplify it, so there is no limit that such a difference could be held
+//! against. It is information and no judgement.
+
+mod compare;
+#[cfg(feature = "ort")]
+mod onnxruntime;
+mod tract;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::array::Array;
+use crate::engine::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use crate::engine::flatten::Branch;
+use crate::engine::given::Given;
+use crate::engine::inputs::seeded_inputs;
+use crate::engine::{CouldNotRun, beside};
+use crate::onnx::ModelProto;
+use crate::verify::OwnOutput;
+use crate::verify::side::Side;
+
+/// What runs the models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// The engine that is built in.
+    Tract,
+    /// onnxruntime, as the library in this file.
+    #[cfg(feature = "ort")]
+    Onnxruntime(PathBuf),
+}
+
+/// What is to be compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnType {
+    /// The first model.
+    pub before: Side,
+    /// The second model.
+    pub after: Side,
+    /// What is known about sizes.
+    pub sizes: Sizes,
+    /// A file or folder with values for some or all inputs, as [`Given`] reads it.
+    pub inputs: Option<PathBuf>,
+    /// Folders of the same kind, each for a run more; those that do not fit are left out.
+    pub data_sets: Vec<PathBuf>,
+    /// The seed of the values for the others.
+    pub seed: u64,
+    /// How many runs with different seeds.
+    pub samples: usize,
+    /// What runs the models.
+    pub engine: Engine,
+}
+
+/// What came of an [`OwnType`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnReport {
+    /// The engine and its version.
+    pub engine: String,
+    /// How many sets of inputs were run.
+    pub samples: usize,
+    /// The inputs of the first set with their sizes.
+    pub inputs: Vec<InputSpec>,
+    /// What was taken for granted, one sentence each.
+    pub assumptions: Vec<String>,
+    /// Every output.
+    pub outputs: Vec<OwnOutput>,
+}
+
+/// A model in an engine.
+trait InEngine: Send {
+    /// The inputs and outputs as they were declared.
+    fn signature(&self) -> &ModelProto;
+
+    /// Makes it ready for inputs of these sizes, without running it.
+    fn ready(&mut self, specs: &[InputSpec]) -> Result<(), CouldNotRun>;
+
+    /// Runs it with inputs of these sizes and values. Returns its outputs.
+    fn run(&mut self, specs: &[InputSpec], values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun>;
+}
+
+/// The first and the second model.
+type Pair = (Box<dyn InEngine>, Box<dyn InEngine>);
+
+impl OwnType {
+    /// Runs both models at the same time, on each set of inputs; where the engine knows one branch of an If, with each.
+    ///
+    /// # Errors
+    /// Why one of them could not be run.
+    pub fn perform(&self) -> Result<OwnReport, CouldNotRun> {
+        let mut report = OwnReport::default();
+        let (samples, branches) = match &self.engine {
+            Engine::Tract => {
+                report.engine = crate::engine::ENGINE.to_owned();
+                let (mut pair, branches, assumptions) = self.tract(Branch::Then)?;
+                report.assumptions = assumptions;
+                (self.sets(&mut pair, &mut report)?, branches)
+            }
+            #[cfg(feature = "ort")]
+            Engine::Onnxruntime(library) => {
+                report.engine = onnxruntime::load(library)?;
+                let open = onnxruntime::Session::open;
+                let (a, b) = beside(|| open(&self.before), || open(&self.after));
+                let mut pair: Pair = (Box::new(a?), Box::new(of("second", b)?));
+                (self.sets(&mut pair, &mut report)?, false)
+            }
+        };
+        if branches {
+            let (mut pair, ..) = self.tract(Branch::Else)?;
+            self.sets(&mut pair, &mut report)?;
+        }
+        report.samples = samples;
+        report.assumptions.sort_unstable();
+        report.assumptions.dedup();
+        Ok(report)
+    }
+
+    fn tract(&self, branch: Branch) -> Result<(Pair, bool, Vec<String>), CouldNotRun> {
+        let open = |side: &Side| tract::Typed::open(side, branch);
+        let (a, b) = beside(|| open(&self.before), || open(&self.after));
+        // What one engine lacks it lacks in both.
+        let (a, b) = (a?, of("second", b)?);
+        let (branches, assumptions) = (b.branches, b.assumptions.clone());
+        Ok(((Box::new(a), Box::new(b)), branches, assumptions))
+    }
+
+    /// Runs both on all sets of inputs. Returns how many there were.
+    fn sets(&self, pair: &mut Pair, report: &mut OwnReport) -> Result<usize, CouldNotRun> {
+        let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+        let mut count = 0;
+        for sample in 0..self.samples.max(1) {
+            let drawn = self.set(pair, &given, self.seed.wrapping_add(sample as u64), report)?;
+            count += 1;
+            if !drawn {
+                // Nothing would change.
+                break;
+            }
+        }
+        for set in &self.data_sets {
+            // Whose it is was said by the relay.
+            let fits = Given::read(set).and_then(|given| self.set(pair, &given, self.seed, report));
+            count += usize::from(fits.is_ok());
+        }
+        Ok(count)
+    }
+
+    /// Runs both on one set of inputs, at the first size that both accept. Returns whether any value was drawn.
+    fn set(&self, pair: &mut Pair, given: &Given, seed: u64, report: &mut OwnReport) -> Result<bool, CouldNotRun> {
+        let (one, two) = (&mut pair.0, &mut pair.1);
+        let signature = two.signature().clone();
+        let inputs: Vec<&str> = signature.graph.iter().flat_map(|graph| &graph.input).map(|input| input.name()).collect();
+        let given = given.by_name(&inputs)?;
+        let sizes = self.sizes.with(&given);
+        let mut refused = None;
+        for open in OPEN_SIZES {
+            let specs = bind_inputs(&signature, &sizes, open)?;
+            let values = seeded_inputs(&specs, seed, &given)?;
+            // A run can take long, and is for nothing where the other model has none.
+            let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {
+                (Ok(()), Ok(())) => beside(|| one.run(&specs, &values), || two.run(&specs, &values)),
+                (one, two) => (one.map(|()| BTreeMap::new()), two.map(|()| BTreeMap::new())),
+            };
+            let error = match results {
+                (Ok(expected), Ok(found)) => {
+                    compare::outputs(&signature, &found, &expected, &mut report.outputs);
+                    let drawn = specs.iter().any(|spec| !given.contains_key(&spec.name));
+                    if report.inputs.is_empty() {
+                        report.inputs = specs;
+                    }
+                    return Ok(drawn);
+                }
+                (Ok(_), Err(error)) => of("second", Err(error)),
+                (Err(error), Ok(_)) => of("first", Err(error)),
+                (Err(error), Err(_)) => Err(error),
+            };
+            let sized = specs.iter().all(|spec| spec.assumed.is_empty());
+            refused = refused.or(Some(error));
+            if sized {
+                break;
+            }
+        }
+        refused.unwrap_or_else(|| Err(CouldNotRun::Model("there is no size to try".to_owned())))
+    }
+}
+
+/// Says of which model it is that something cannot be done, which can be done with the other.
+fn of<T>(which: &str, found: Result<T, CouldNotRun>) -> Result<T, CouldNotRun> {
+    found.map_err(|error| CouldNotRun::Model(format!("the {which} model: {error}")))
+}

@@ -1,0 +1,86 @@
+//! From a model as it is stored to one that the engine runs as real arithmetic, in f64.
+
+use std::collections::HashSet;
+
+use super::flatten::{Branch, flatten};
+use super::proto::opset;
+use super::widen::{self, Floats};
+use super::{CouldNotRun, lint, rewrite};
+use crate::onnx::{GraphProto, ModelProto};
+
+/// A model that the engine can run in f64. Values of the main graph keep their names.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// One flat graph.
+    pub model: ModelProto,
+    /// What its floats are.
+    pub floats: Floats,
+    /// The inputs, without those that have an initializer, and the outputs, as they were declared.
+    pub signature: ModelProto,
+    /// Whether there was an If, so that the other branch is another model.
+    pub branches: bool,
+    /// The nodes that run with the 24 bits of f32 all the same, by the first value that each makes.
+    pub narrow: Vec<String>,
+    /// What was taken for granted, one sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// Makes a model ready to run: flattened, looked over, widened, rewritten. A pure function, so two
+/// models that differ in one place differ in one place afterwards.
+///
+/// External data must have been read into the model before.
+///
+/// # Errors
+/// What the engine lacks, would compute otherwise than ONNX says, or cannot hold in f64.
+pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
+    prepare_edited(model, branch, &mut |_| Ok(()))
+}
+
+/// As [`prepare`], with a step of the caller's between: the graph is flat and all floats are f64, but every node is still
+/// as ONNX has it.
+///
+/// # Errors
+/// As [`prepare`], and those of the step.
+pub(crate) fn prepare_edited(
+    model: ModelProto,
+    branch: Branch,
+    edit: &mut dyn FnMut(&mut GraphProto) -> Result<(), CouldNotRun>,
+) -> Result<Prepared, CouldNotRun> {
+    let flat = flatten(model, branch)?;
+    let mut model = flat.model;
+    let opset = opset(&model);
+    let graph = model.graph.get_or_insert_default();
+    lint::graph(graph, opset, Floats::Double)?;
+    let signature = declared(graph);
+    widen::graph(graph, Floats::Double)?;
+    edit(graph)?;
+    let narrow = rewrite::graph(graph, opset);
+    let (branches, assumptions) = (flat.branches, flat.assumptions);
+    Ok(Prepared { model, floats: Floats::Double, signature, branches, narrow, assumptions })
+}
+
+/// As [`prepare`], but every float keeps its type and every operator is the engine's own in that type: what is run is the
+/// model as it is used, not what it means.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
+    let flat = flatten(model, branch)?;
+    let mut model = flat.model;
+    let opset = opset(&model);
+    let graph = model.graph.get_or_insert_default();
+    lint::graph(graph, opset, Floats::Stored)?;
+    let signature = declared(graph);
+    widen::graph(graph, Floats::Stored)?;
+    rewrite::as_stored(graph, opset);
+    let (branches, assumptions) = (flat.branches, flat.assumptions);
+    Ok(Prepared { model, floats: Floats::Stored, signature, branches, narrow: vec![], assumptions })
+}
+
+/// The inputs without those that have an initializer, and the outputs, of a graph.
+pub(crate) fn declared(graph: &GraphProto) -> ModelProto {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let inputs = graph.input.iter().filter(|input| !constants.contains(input.name()));
+    let graph = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };
+    ModelProto { graph: Some(graph), ..ModelProto::default() }
+}

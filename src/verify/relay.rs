@@ -1,0 +1,275 @@
+//! Both models run whole, hand in hand: evidence that two files compute the same between and at the places where they differ.
+//!
+//! The second model runs as it is. The first runs with the result of each site replaced by what the second model had there, so
+//! that nothing of a site's rounding reaches what comes after it: everything between sites must then be equal bit for bit. What
+//! the first model's own site makes of its input is compared with what the second had, on the scale of the absolute model: the
+//! site's nodes with every constant, and the input, replaced by its magnitude.
+//!
+//! Knows sites as lists of nodes and numbers; it does not know what a fold is.
+
+mod edit;
+mod follow;
+mod judge;
+mod lead;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{Job, Whole};
+use crate::engine::bind::{InputSpec, Sizes};
+use crate::engine::flatten::Branch;
+use crate::engine::given::Given;
+use crate::engine::{CouldNotRun, beside};
+use crate::verify::region::{Settings, Shapes};
+use crate::verify::side::Side;
+use follow::Follower;
+pub(crate) use judge::NARROWED;
+pub(crate) use judge::index as position;
+use lead::Leader;
+
+/// What is to be compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relay {
+    /// The first model.
+    pub before: Side,
+    /// The second model.
+    pub after: Side,
+    /// Whether initializers that are also inputs are taken for constants.
+    pub freeze: bool,
+    /// Where the models differ.
+    pub sites: Vec<SitePlan>,
+    /// How many units of roundoff a constant may be off.
+    pub units: f64,
+    /// The same, for constants that were rounded once.
+    pub units_once: f64,
+    /// What the user says about sizes.
+    pub sizes: Sizes,
+    /// A file or folder with values for some or all inputs, as [`Given`] reads it.
+    pub inputs: Option<PathBuf>,
+    /// Folders of the same kind, each for a run more; those that do not fit are left out.
+    pub data_sets: Vec<PathBuf>,
+    /// Values of both main graphs whose difference is wanted.
+    pub taps: Vec<String>,
+    /// The seed of the values for the others.
+    pub seed: u64,
+    /// How many runs with different seeds.
+    pub samples: usize,
+}
+
+/// A place where the models differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SitePlan {
+    /// Its nodes in the first model.
+    pub before: Vec<Member>,
+    /// Its nodes in the second model.
+    pub after: Vec<Member>,
+    /// The values at which both agree again, by name in the graph of the first and of the second model.
+    pub outputs: Vec<(String, String)>,
+    /// The unit roundoff of its constants.
+    pub unit: f64,
+    /// How many rounded constants follow one another.
+    pub roundings: usize,
+    /// The smallest number of its constants' type.
+    pub smallest: f64,
+    /// How many of its constants lost digits because they are that small.
+    pub lost: u64,
+    /// The shapes of what it reads, by name in the first model, where they are known from a run.
+    pub shapes: Shapes,
+    /// What it reads beside data (a computed shape, the first state of a recurrence, where taps read), as a run has found it.
+    pub settings: Settings,
+}
+
+/// A node of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number: nodes are counted as they stand in the file, nested graphs right after their node, functions last.
+    pub node: usize,
+    /// The name of its output in its graph.
+    pub output: String,
+    /// Which of its inputs are parameters.
+    pub parameters: Vec<usize>,
+}
+
+/// What came of a [`Relay`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayReport {
+    /// The inputs with their sizes.
+    pub inputs: Vec<InputSpec>,
+    /// How many sets of inputs were run.
+    pub samples: usize,
+    /// Whether values were drawn for any input.
+    pub seeded: bool,
+    /// The sets of test data that were run, by name.
+    pub data_sets: Vec<String>,
+    /// What was taken for granted, one sentence each.
+    pub assumptions: Vec<String>,
+    /// The differences of values that were asked for.
+    pub taps: Vec<TapReport>,
+    /// Every site that was run; one in a function that is called twice is there twice.
+    pub sites: Vec<SiteReport>,
+    /// How many outputs were equal bit for bit in all runs.
+    pub outputs_equal: usize,
+    /// Outputs that were not, each with where.
+    pub outputs_apart: Vec<(String, String)>,
+}
+
+/// How far a value of the second model is from the first's, where all before the last site is equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TapReport {
+    /// The value.
+    pub value: String,
+    /// The largest difference of an element; absent if the values cannot be compared.
+    pub largest: Option<f64>,
+    /// The largest magnitude in the first model.
+    pub magnitude: f64,
+    /// Where the largest difference is.
+    pub place: Option<String>,
+}
+
+/// What came of a site.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiteReport {
+    /// Its position among the sites that were asked for.
+    pub plan: usize,
+    /// Its first value, with the way to it where it is nested.
+    pub value: String,
+    /// The largest difference in units of its limit.
+    pub worst: f64,
+    /// The largest difference in units of the limit for constants that were rounded once.
+    pub worst_once: f64,
+    /// Where the largest difference was: index, found, expected, limit.
+    pub place: Option<String>,
+    /// What is wrong there beyond a number.
+    pub apart: Option<String>,
+    /// Why nothing can be said of it.
+    pub unjudged: Option<String>,
+    /// The shapes of what it reads, by name in its graph.
+    pub shapes: Shapes,
+    /// What it reads beside data, by name in its graph, as far as that is small.
+    pub settings: Settings,
+}
+
+impl Relay {
+    /// Runs both models, one after the other, on each set of inputs and with each branch of every If.
+    ///
+    /// # Errors
+    /// Why one of them could not be run.
+    pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
+        let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+        let mut gathered = Gathered::default();
+        let mut samples = 0;
+        for sample in 0..self.samples.max(1) {
+            let seed = self.seed.wrapping_add(sample as u64);
+            let seeded = self.sample(seed, &given, &mut gathered).map_err(|error| self.alone(error))?;
+            samples += 1;
+            if !seeded {
+                // Nothing would change.
+                break;
+            }
+        }
+        for set in &self.data_sets {
+            let name = set.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match Given::read(set).and_then(|given| self.sample(self.seed, &given, &mut gathered)) {
+                Ok(_) => gathered.report.data_sets.push(name),
+                Err(error) => gathered.report.assumptions.push(format!("{name} does not belong to the model: {error}")),
+            }
+        }
+        let mut report = gathered.report(samples);
+        report.assumptions.sort_unstable();
+        report.assumptions.dedup();
+        Ok(report)
+    }
+
+    /// Both models on one set of inputs, with each branch of every If. Returns whether any value was drawn.
+    fn sample(&self, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<bool, CouldNotRun> {
+        let leader = self.hand_in_hand(Branch::Then, seed, given, gathered)?;
+        if leader.branches {
+            self.hand_in_hand(Branch::Else, seed, given, gathered)?;
+        }
+        Ok(leader.seeded)
+    }
+
+    /// Both models, each If with one of its branches. The first is made ready while the second runs.
+    fn hand_in_hand(&self, branch: Branch, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<Leader, CouldNotRun> {
+        let (leader, follower) = beside(|| self.lead(branch, seed, given), || Follower::ready(self, branch));
+        let leader = leader?;
+        follower?.follow(self, &leader, gathered)?;
+        Ok(leader)
+    }
+
+    /// What is said if the second model does not run: more if the first would.
+    fn alone(&self, error: CouldNotRun) -> CouldNotRun {
+        if !matches!(error, CouldNotRun::Engine(_) | CouldNotRun::Panic(_) | CouldNotRun::Operator { .. }) {
+            return error;
+        }
+        let inputs = self.inputs.clone();
+        let first = Whole { model: self.before.file.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
+        match Job::Whole(first).perform() {
+            Ok(_) => CouldNotRun::Second(error.to_string()),
+            Err(_) => error,
+        }
+    }
+}
+
+fn gone(name: &str) -> CouldNotRun {
+    CouldNotRun::Model(format!("the run gave no value for `{name}`"))
+}
+
+/// Results of several runs, merged.
+#[derive(Default)]
+struct Gathered {
+    sites: BTreeMap<(usize, String), SiteReport>,
+    outputs: BTreeMap<String, Option<String>>,
+    report: RelayReport,
+}
+
+impl Gathered {
+    fn site(&mut self, report: SiteReport) {
+        match self.sites.entry((report.plan, report.value.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert(report);
+            }
+            Entry::Occupied(mut entry) => {
+                let old = entry.get_mut();
+                if report.worst > old.worst || old.place.is_none() {
+                    old.place = report.place;
+                }
+                old.worst = old.worst.max(report.worst);
+                old.worst_once = old.worst_once.max(report.worst_once);
+                old.apart = old.apart.take().or(report.apart);
+                old.unjudged = old.unjudged.take().or(report.unjudged);
+            }
+        }
+    }
+
+    fn tap(&mut self, found: TapReport) {
+        match self.report.taps.iter_mut().find(|tap| tap.value == found.value) {
+            Some(tap) if tap.largest.is_some_and(|old| found.largest.is_none_or(|new| new > old)) => *tap = found,
+            Some(_) => {}
+            None => self.report.taps.push(found),
+        }
+    }
+
+    fn output(&mut self, name: &str, apart: Option<String>) {
+        let old = self.outputs.entry(name.to_owned()).or_default();
+        *old = old.take().or(apart);
+    }
+
+    fn context(&mut self, leader: &Leader) {
+        self.report.inputs.clone_from(&leader.specs);
+        self.report.seeded |= leader.seeded;
+        self.report.assumptions.extend(leader.assumptions.iter().cloned());
+    }
+
+    fn report(self, samples: usize) -> RelayReport {
+        let mut report = self.report;
+        report.samples = samples;
+        report.sites = self.sites.into_values().collect();
+        report.outputs_equal = self.outputs.values().filter(|apart| apart.is_none()).count();
+        report.outputs_apart = self.outputs.into_iter().filter_map(|(name, apart)| Some((name, apart?))).collect();
+        report
+    }
+}

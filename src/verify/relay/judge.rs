@@ -1,0 +1,260 @@
+//! What two runs gave, compared: at sites within a limit, elsewhere bit for bit.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::edit::FlatSite;
+use super::lead::Leader;
+use super::{Relay, SiteReport, TapReport, gone};
+use crate::engine::CouldNotRun;
+use crate::engine::array::{Array, Data, class};
+
+/// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
+const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
+
+/// A number that stands for a value: equal if all elements are, one NaN being like another.
+pub(super) fn fingerprint(value: &Array) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.dims.hash(&mut hasher);
+    match &value.data {
+        Data::Float(all) => all.iter().for_each(|number| bits(*number).hash(&mut hasher)),
+        Data::Int(all) => all.hash(&mut hasher),
+        Data::Bool(all) => all.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+fn bits(number: f64) -> u64 {
+    if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() }
+}
+
+/// Where two values are not equal bit for bit; `None` if they are.
+pub(super) fn apart(found: &Array, expected: &Array) -> Option<String> {
+    if found.dims != expected.dims {
+        return Some(format!("its shape is {:?}, expected {:?}", found.dims, expected.dims));
+    }
+    let first = |at: Option<usize>| at.map(|at| index(&found.dims, at));
+    match (&found.data, &expected.data) {
+        (Data::Float(f), Data::Float(e)) => {
+            let at = f.iter().zip(e).position(|(a, b)| bits(*a) != bits(*b))?;
+            let (a, b) = (f.get(at)?, e.get(at)?);
+            Some(format!("at {}: found {a:e}, expected {b:e}", index(&found.dims, at)))
+        }
+        (Data::Int(f), Data::Int(e)) => first(f.iter().zip(e).position(|(a, b)| a != b)).map(|at| format!("at {at}")),
+        (Data::Bool(f), Data::Bool(e)) => first(f.iter().zip(e).position(|(a, b)| a != b)).map(|at| format!("at {at}")),
+        _ => Some("its type is another".to_owned()),
+    }
+}
+
+/// How far two values are from each other, plainly.
+pub(super) fn tap(name: &str, found: &Array, expected: &Array) -> TapReport {
+    let mut report = TapReport { value: name.to_owned(), largest: None, magnitude: 0.0, place: None };
+    let (Data::Float(f), Data::Float(e)) = (&found.data, &expected.data) else {
+        let same = apart(found, expected).is_none();
+        return TapReport { largest: same.then_some(0.0), place: apart(found, expected), ..report };
+    };
+    if found.dims != expected.dims {
+        return TapReport { place: apart(found, expected), ..report };
+    }
+    report.magnitude = e.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| x.abs().max(most));
+    let mut largest = 0.0;
+    for (at, (f, e)) in f.iter().zip(e).enumerate().filter(|(_, (f, e))| bits(**f) != bits(**e)) {
+        let distance = (f - e).abs();
+        if !distance.is_finite() {
+            let place = format!("at {}: found {f:e}, expected {e:e}", index(&found.dims, at));
+            return TapReport { place: Some(place), ..report };
+        }
+        if distance > largest {
+            largest = distance;
+            report.place = Some(format!("at {}: found {f:e}, expected {e:e}", index(&found.dims, at)));
+        }
+    }
+    TapReport { largest: Some(largest), ..report }
+}
+
+/// The position of an element.
+pub(crate) fn index(dims: &[usize], mut at: usize) -> String {
+    let mut position = vec![0; dims.len()];
+    for (place, dim) in position.iter_mut().zip(dims).rev() {
+        let dim = (*dim).max(1);
+        *place = at % dim;
+        at /= dim;
+    }
+    format!("{position:?}")
+}
+
+/// Judges a site: what the second model made of its inputs against what the first makes of the same.
+pub(super) fn site(
+    relay: &Relay,
+    (site, theirs): (&FlatSite, &FlatSite),
+    leader: &Leader,
+    found: &mut BTreeMap<String, Array>,
+    narrow: bool,
+) -> Result<SiteReport, CouldNotRun> {
+    let plan = relay.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
+    let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
+    let mut report = SiteReport { plan: site.plan, value, ..SiteReport::default() };
+    let mut largest = 0.0_f64;
+    for name in &site.inputs {
+        let ours = found.get(name).ok_or_else(|| gone(name))?;
+        if leader.read.get(name) != Some(&fingerprint(ours)) {
+            report.apart = Some(format!("its input `{name}` is not the same in both models"));
+        }
+        report.shapes.insert(site.local(name).to_owned(), ours.dims.clone());
+        if let Data::Float(all) = &ours.data {
+            largest = all.iter().filter(|x| x.is_finite()).fold(largest, |most, x| most.max(x.abs()));
+        }
+    }
+    for name in &site.settings {
+        let Some(value) = found.get(name) else { continue };
+        report.shapes.insert(site.local(name).to_owned(), value.dims.clone());
+        report.settings.extend(setting(value).map(|value| (site.local(name).to_owned(), value)));
+    }
+    let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
+    let scale = plan.unit * plan.roundings as f64;
+    // What is computed in f32 may be off by that beside.
+    let engine = if narrow { NARROW } else { ENGINE };
+    let limits = Limits { slope: relay.units * scale + engine, once: relay.units_once * scale + engine, lost };
+    for (output, theirs) in site.outputs.iter().zip(&theirs.outputs) {
+        let theirs = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
+        let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
+        let absolute = found.remove(&output.absolute).ok_or_else(|| gone(&output.absolute))?;
+        limits.compare(&output.name, theirs, &own, &absolute, &mut report);
+    }
+    if narrow {
+        report.unjudged = Some(NARROWED.to_owned());
+    }
+    Ok(report)
+}
+
+/// What is too large to be told is left out, and so is what has no form in a message.
+fn setting(value: &Array) -> Option<Array> {
+    const MOST: usize = 1 << 16;
+    let small = match &value.data {
+        Data::Float(all) => all.len() <= MOST && all.iter().all(|x| x.is_finite()),
+        Data::Int(all) => all.len() <= MOST,
+        Data::Bool(all) => all.len() <= MOST,
+    };
+    small.then(|| value.clone())
+}
+
+/// Why a site is not judged whose engine has fewer bits than it takes.
+pub(crate) const NARROWED: &str = "an operator in it runs with the 24 bits of f32";
+/// What an engine that computes in f32 may be off.
+const NARROW: f64 = 16.0 * f32::EPSILON as f64;
+
+struct Limits {
+    slope: f64,
+    once: f64,
+    lost: f64,
+}
+
+impl Limits {
+    fn compare(&self, name: &str, found: &Array, expected: &Array, scale: &Array, report: &mut SiteReport) {
+        let (Data::Float(f), Data::Float(e), Data::Float(k)) = (&found.data, &expected.data, &scale.data) else {
+            report.apart = Some(format!("`{name}` is not of a float type in both models"));
+            return;
+        };
+        if found.dims != expected.dims || k.len() != e.len() {
+            report.apart = Some(format!("`{name}` has shape {:?}, expected {:?}", found.dims, expected.dims));
+            return;
+        }
+        let (mut judged, mut overflow) = (0_usize, false);
+        for (at, ((f, e), k)) in f.iter().zip(e).zip(k).enumerate() {
+            if class(*f) != class(*e) {
+                if report.apart.is_none() {
+                    let at = index(&found.dims, at);
+                    report.apart = Some(format!("`{name}` at {at}: found {f:e}, expected {e:e}"));
+                }
+                continue;
+            }
+            if !f.is_finite() {
+                continue;
+            }
+            if !k.is_finite() {
+                overflow = true;
+                continue;
+            }
+            judged += 1;
+            let distance = (f - e).abs();
+            let (limit, once) = (self.slope * k + self.lost, self.once * k + self.lost);
+            let ratio = ratio(distance, limit);
+            if ratio > report.worst || report.place.is_none() {
+                let at = index(&found.dims, at);
+                report.place = Some(format!("`{name}` at {at}: found {f:e}, expected {e:e}, limit {limit:.3e}"));
+            }
+            report.worst = report.worst.max(ratio);
+            report.worst_once = report.worst_once.max(self::ratio(distance, once));
+        }
+        if overflow {
+            report.unjudged = Some("the numbers are so large that there is no limit for their difference".to_owned());
+        } else if judged == 0 {
+            report.unjudged = Some("no number in it is finite with these inputs".to_owned());
+        }
+    }
+}
+
+/// How many limits a distance is; never NaN and never infinite.
+fn ratio(distance: f64, limit: f64) -> f64 {
+    if distance == 0.0 {
+        return 0.0;
+    }
+    (distance / limit).min(f64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floats(values: &[f64]) -> Array {
+        Array { dims: vec![1, values.len()], data: Data::Float(values.to_vec()) }
+    }
+
+    fn compared(found: &[f64], expected: &[f64], scale: &[f64]) -> SiteReport {
+        let limits = Limits { slope: 0.25, once: 0.125, lost: 0.0 };
+        let mut report = SiteReport::default();
+        limits.compare("v", &floats(found), &floats(expected), &floats(scale), &mut report);
+        report
+    }
+
+    #[test]
+    fn the_limit_is_on_the_scale_of_each_element() {
+        let report = compared(&[1.0, 2.5], &[1.5, 2.0], &[1.0, 4.0]);
+        assert_eq!((report.worst, report.worst_once), (2.0, 4.0));
+        assert_eq!(report.place.as_deref(), Some("`v` at [0, 0]: found 1e0, expected 1.5e0, limit 2.500e-1"));
+        assert_eq!((report.apart, report.unjudged), (None, None));
+        assert_eq!(compared(&[1.0], &[1.0], &[0.0]).worst, 0.0);
+        assert_eq!(compared(&[1.0], &[2.0], &[0.0]).worst, f64::MAX);
+    }
+
+    #[test]
+    fn classes_are_compared_before_numbers() {
+        let (nan, infinity) = (f64::NAN, f64::INFINITY);
+        let report = compared(&[nan, infinity, 1.0], &[-nan, infinity, 1.0], &[nan, infinity, 1.0]);
+        assert_eq!((report.worst, report.apart, report.unjudged), (0.0, None, None));
+        for (found, expected) in [(nan, 1.0), (1.0, nan), (infinity, -infinity), (nan, infinity), (infinity, 1.0)] {
+            let report = compared(&[1.0, found], &[1.0, expected], &[1.0, infinity]);
+            assert!(report.apart.is_some_and(|place| place.contains("[0, 1]")), "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_limit_or_no_number_is_not_judged() {
+        assert!(compared(&[1.0, 1.0], &[1.0, 1.0], &[1.0, f64::INFINITY]).unjudged.is_some());
+        assert!(compared(&[f64::NAN], &[f64::NAN], &[f64::NAN]).unjudged.is_some());
+        assert!(compared(&[], &[], &[]).unjudged.is_some());
+    }
+
+    #[test]
+    fn elsewhere_bits_must_be_equal() {
+        let value = floats(&[0.0, f64::NAN]);
+        assert_eq!(apart(&value, &floats(&[0.0, -f64::NAN])), None);
+        assert_eq!(apart(&value, &floats(&[-0.0, f64::NAN])).as_deref(), Some("at [0, 0]: found 0e0, expected -0e0"));
+        assert!(apart(&value, &floats(&[0.0])).is_some_and(|place| place.contains("shape")));
+        let whole = |values: &[i64]| Array { dims: vec![values.len()], data: Data::Int(values.to_vec()) };
+        assert_eq!(apart(&whole(&[1, 2]), &whole(&[1, 3])).as_deref(), Some("at [1]"));
+        assert!(apart(&whole(&[1, 2]), &Array { dims: vec![2], data: Data::Float(vec![1.0, 2.0]) }).is_some());
+        assert_eq!(fingerprint(&value), fingerprint(&floats(&[0.0, -f64::NAN])));
+        assert_ne!(fingerprint(&value), fingerprint(&floats(&[-0.0, f64::NAN])));
+    }
+}
