@@ -93,82 +93,112 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
     if totals.iter().any(|all| all.len() != count) || least.len() != count {
         return Err(format!("`{}` has another shape in the absolute model", gate.name()));
     }
-    let groups = groups(gate.kind, dims);
-    let (factor, shift) = match gate.kind {
-        Kind::Normalised => (vec![1.0; count], vec![0.0; count]),
-        kind => fitted((&ours, &theirs, &totals), &groups, limits.roundoff(), kind == Kind::Maximum),
+    let (groups, free) = (groups(gate, dims), Free::of(gate));
+    let maps: Vec<Maps> = match gate.kind {
+        // Statistics are taken of each draw by itself.
+        Kind::Normalised => (0..ours.len())
+            .map(|draw| {
+                let one = draw..draw + 1;
+                let part = |all: &[Vec<f64>]| all.get(one.clone()).unwrap_or_default().to_vec();
+                free.fitted((&part(&ours), &part(&theirs), &part(&totals)), &groups, limits.roundoff())
+            })
+            .collect(),
+        _ => vec![free.fitted((&ours, &theirs, &totals), &groups, limits.roundoff()); ours.len()],
     };
     let mut tally = Tally::new(limits.tier);
-    for (draw, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-        for (at, (one, two)) in ours.iter().zip(theirs).enumerate() {
-            let number = |all: &[f64]| all.get(at).copied().unwrap_or(f64::NAN);
-            let (k, t) = (number(&factor), number(&shift));
-            let total = totals.get(draw).map_or(f64::NAN, |all| number(all));
-            let limit =
-                |units: f64| limits.at((one.abs(), total, number(least)), units) * k.abs() + t.abs() * SUM + limits.smallest();
+    for (((ours, theirs), totals), (factor, shift)) in ours.iter().zip(&theirs).zip(&totals).zip(&maps) {
+        let maps = factor.iter().zip(shift);
+        for (at, ((((one, two), total), least), (k, t))) in ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate() {
+            let limit = |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest();
             tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
         }
     }
-    if factor.iter().any(|k| *k <= 0.0 || !k.is_finite()) {
+    if maps.iter().flat_map(|(factor, _)| factor).any(|k| *k <= 0.0 || !k.is_finite()) {
         return Err(format!("a factor that is not positive goes through {} `{}`", gate.node.op_type(), gate.name()));
     }
+    let (factor, shift) = maps.into_iter().next().unwrap_or_default();
     Ok(Relation { factor, shift, tally })
 }
 
-/// Which elements share a factor: each has its own, but those of a channel where a window picks among them.
-fn groups(kind: Kind, dims: &[usize]) -> Vec<usize> {
-    let count: usize = dims.iter().product();
-    match kind {
-        Kind::Maximum => {
-            let inner: usize = dims.iter().skip(2).product();
-            (0..count).map(|at| at / inner.max(1)).collect()
+/// A factor and a shift for each element.
+type Maps = (Vec<f64>, Vec<f64>);
+
+/// Which elements share a factor and a shift: each has its own, but those of a channel where a window picks among them, and those
+/// of which statistics are taken together.
+fn groups(gate: &Gate, dims: &[usize]) -> Vec<usize> {
+    let (count, rank) = (dims.iter().product::<usize>(), dims.len());
+    let int = |name: &str| gate.node.attribute.iter().find(|a| a.name() == name).map(|a| a.i());
+    let behind = |axis: usize| dims.iter().skip(axis).product::<usize>().max(1);
+    let together = match (gate.kind, gate.node.op_type()) {
+        (Kind::Homogeneous | Kind::Bounded, _) => 1,
+        (Kind::Normalised, "LayerNormalization" | "RMSNormalization") => {
+            let axis = int("axis").unwrap_or(-1);
+            behind(usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).unwrap_or(rank))
         }
-        _ => (0..count).collect(),
-    }
+        (Kind::Normalised, "GroupNormalization") => {
+            behind(1) / int("num_groups").and_then(|groups| usize::try_from(groups).ok()).unwrap_or(1).max(1)
+        }
+        _ => behind(2),
+    };
+    (0..count).map(|at| at / together.max(1)).collect()
 }
 
-/// The factors (and shifts) with which the second file's numbers are nearest to the first one's, in the sense of least squares:
-/// each distance as a share of what rounding may do to it.
-fn fitted(
-    (ours, theirs, totals): (&[Vec<f64>], &[Vec<f64>], &[Vec<f64>]),
-    groups: &[usize],
-    roundoff: f64,
-    shifts: bool,
-) -> (Vec<f64>, Vec<f64>) {
-    #[derive(Clone, Copy, Default)]
-    struct Sums {
-        weight: f64,
-        x: f64,
-        y: f64,
-        xx: f64,
-        xy: f64,
+/// What of a map passes a gate.
+#[derive(Clone, Copy)]
+struct Free {
+    factor: bool,
+    shift: bool,
+}
+
+impl Free {
+    fn of(gate: &Gate) -> Free {
+        let epsilon = gate.node.attribute.iter().find(|a| a.name() == "epsilon").map_or(1e-5, |a| a.f());
+        match gate.kind {
+            Kind::Homogeneous | Kind::Bounded => Free { factor: true, shift: false },
+            Kind::Maximum => Free { factor: true, shift: true },
+            // What all have in common is taken away with the mean; a factor goes with the deviation unless something is added.
+            Kind::Normalised => Free { factor: epsilon == 0.0, shift: gate.node.op_type() != "RMSNormalization" },
+        }
     }
-    let mut sums = vec![Sums::default(); groups.iter().max().map_or(0, |last| last + 1)];
-    let draws = || ours.iter().zip(theirs).zip(totals);
-    let elements = || draws().flat_map(|((one, two), total)| one.iter().zip(two).zip(total).zip(groups));
-    let weight = |total: f64, y: f64| {
-        let noise = roundoff * total + SUM * y.abs();
-        if noise > 0.0 { 1.0 / (noise * noise) } else { 0.0 }
-    };
-    for (((x, y), total), group) in elements().filter(|_| shifts) {
-        let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
-        (sum.weight, sum.x, sum.y) = (sum.weight + weight, sum.x + weight * x, sum.y + weight * y);
+
+    /// The factors and shifts with which the second file's numbers are nearest to the first one's, in the sense of least squares:
+    /// each distance as a share of what rounding may do to it.
+    fn fitted(self, (ours, theirs, totals): (&[Vec<f64>], &[Vec<f64>], &[Vec<f64>]), groups: &[usize], roundoff: f64) -> Maps {
+        #[derive(Clone, Copy, Default)]
+        struct Sums {
+            weight: f64,
+            x: f64,
+            y: f64,
+            xx: f64,
+            xy: f64,
+        }
+        let mut sums = vec![Sums::default(); groups.iter().max().map_or(0, |last| last + 1)];
+        let draws = || ours.iter().zip(theirs).zip(totals);
+        let elements = || draws().flat_map(|((one, two), total)| one.iter().zip(two).zip(total).zip(groups));
+        let weight = |total: f64, y: f64| {
+            let noise = roundoff * total + SUM * y.abs();
+            if noise > 0.0 { 1.0 / (noise * noise) } else { 0.0 }
+        };
+        for (((x, y), total), group) in elements().filter(|_| self.shift) {
+            let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
+            (sum.weight, sum.x, sum.y) = (sum.weight + weight, sum.x + weight * x, sum.y + weight * y);
+        }
+        let mean = |sum: &Sums| if sum.weight > 0.0 { (sum.x / sum.weight, sum.y / sum.weight) } else { (0.0, 0.0) };
+        for (((x, y), total), group) in elements() {
+            let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
+            let means = mean(sum);
+            let (x, y) = (x - means.0, y - means.1);
+            (sum.xx, sum.xy) = (sum.xx + weight * x * x, sum.xy + weight * x * y);
+        }
+        let fit = |sum: &Sums| {
+            // What is never anything but zero says nothing of a factor.
+            let factor = if sum.xx == 0.0 || !self.factor { 1.0 } else { sum.xy / sum.xx };
+            let (x, y) = mean(sum);
+            (factor, y - factor * x)
+        };
+        let fits: Vec<(f64, f64)> = sums.iter().map(fit).collect();
+        groups.iter().map(|group| fits.get(*group).copied().unwrap_or((f64::NAN, f64::NAN))).unzip()
     }
-    let mean = |sum: &Sums| if sum.weight > 0.0 { (sum.x / sum.weight, sum.y / sum.weight) } else { (0.0, 0.0) };
-    for (((x, y), total), group) in elements() {
-        let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
-        let means = mean(sum);
-        let (x, y) = (x - means.0, y - means.1);
-        (sum.xx, sum.xy) = (sum.xx + weight * x * x, sum.xy + weight * x * y);
-    }
-    let fit = |sum: &Sums| {
-        // What is never anything but zero says nothing of a factor.
-        let factor = if sum.xx == 0.0 { 1.0 } else { sum.xy / sum.xx };
-        let (x, y) = mean(sum);
-        (factor, y - factor * x)
-    };
-    let fits: Vec<(f64, f64)> = sums.iter().map(fit).collect();
-    groups.iter().map(|group| fits.get(*group).copied().unwrap_or((f64::NAN, f64::NAN))).unzip()
 }
 
 /// What goes on behind a gate of the second file.
