@@ -12,6 +12,7 @@ pub(crate) mod gates;
 pub(crate) mod layout;
 mod limit;
 mod multipliers;
+mod range;
 mod side;
 pub(crate) mod small;
 mod stream;
@@ -54,6 +55,18 @@ impl Certified {
 /// # Errors
 /// A file that cannot be read.
 pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Certified> {
+    let found = constants(a, b, site, tier)?;
+    Ok(match found {
+        Certified::Certificate(certificate) if certificate.worst <= 1.0 => match range::left(a, b, site)? {
+            Some(why) => Certified::OtherForm(why),
+            None => Certified::Certificate(certificate),
+        },
+        other => other,
+    })
+}
+
+/// What the constants say in f64, whatever the range of their type.
+fn constants(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Certified> {
     let mut whole: Option<Certificate> = None;
     for output in site.region.outputs.iter().zip(&site.region.outputs_after) {
         match way(a, b, site, output, tier)? {
