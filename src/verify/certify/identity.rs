@@ -129,7 +129,8 @@ fn compare(site: &Site, tier: Tier, output: &str, made: [&Vec<f64>; 4], whole: &
         if distance == 0.0 {
             continue;
         }
-        let lost = site.smallest * (1.0 + site.lost as f64) + total * super::limit::SUM;
+        // No number that was drawn is larger than one, and here, too, two roundings meet.
+        let lost = 2.0 * super::limit::lost(site.smallest, site.lost as f64, 1.0, site.shift) + total * super::limit::SUM;
         let limit = |units: f64| unit * (UNITS * o.abs() + UNITS * least + units * (total - least)) + lost;
         let limits = (limit(1.0), limit(UNITS));
         let shares = (super::tally::share(distance, limits.0), super::tally::share(distance, limits.1));

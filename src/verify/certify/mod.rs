@@ -11,7 +11,7 @@ mod fact;
 pub(crate) mod gates;
 pub(crate) mod identity;
 pub(crate) mod layout;
-mod limit;
+pub(crate) mod limit;
 mod multipliers;
 mod side;
 pub(crate) mod small;
