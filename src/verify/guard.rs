@@ -228,6 +228,12 @@ mod tests {
     }
 
     #[test]
+    fn a_child_is_marked_so_that_it_starts_no_other() {
+        let script = format!("test -n \"${MARK}\" && echo '{{\"Err\":{{\"timeout\":{{\"seconds\":7}}}}}}'");
+        assert_eq!(played(&script, 20), Err(CouldNotRun::Timeout { seconds: 7 }));
+    }
+
+    #[test]
     fn a_request_is_answered() {
         let error = performed(&job()).unwrap_err();
         let mut answer = Vec::new();
