@@ -43,6 +43,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         roundings: 1,
         smallest: 0.0,
         lost: 0,
+        shift: 0.0,
         shapes,
         settings: Default::default(),
     };

@@ -2,6 +2,7 @@
 #![cfg(feature = "tract")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod bound;
 mod judged;
 
 use bnfold::model::{Graph, Model};
@@ -215,6 +216,90 @@ fn factors_of_a_gemm_may_be_negative() {
         { g = Gemm <alpha = -0.7, beta = -3.0> (x, w, c)  y = BatchNormalization (g, s, b, m, v) }"#;
     let bytes = inexact(text);
     right("Gemm", &judge_with(&bytes, &fold(&bytes), &VerifyOptions { samples: 8, ..options() }));
+}
+
+/// A Conv, the operators `body` from c to l, and a positive factor for each channel.
+fn through(constants: &str, body: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,8,5,5] x) => (float[] y)
+        <float[16,8,3,3] w = dyadic(1), float[1,16,1,1] k = positive(2){constants}> {{ c = Conv (x, w)  {body}  y = Mul (l, k) }}"#
+    ))
+}
+
+#[test]
+fn slopes_above_one_carry_a_difference_further() {
+    let judged = |place: &str, bytes: &[u8]| right(place, &judge(bytes, &fold(bytes)));
+    for alpha in [0.1, 1.5, 4.0, 8.0, 20.0, 50.0, 1000.0, -4.0] {
+        judged(&format!("LeakyRelu {alpha}"), &through("", &format!("l = LeakyRelu <alpha = {alpha:?}> (c)")));
+    }
+    for slope in ["0.5", "5", "50", "-4"] {
+        let constants = format!(", float[16,1,1] p = {{{}}}", [slope; 16].join(", "));
+        judged(&format!("PRelu {slope}"), &through(&constants, "l = PRelu (c, p)"));
+    }
+    for coefficient in [-0.75, -3.0] {
+        let resize = format!(r#"l = Resize <mode = "cubic", cubic_coeff_a = {coefficient:?}> (c, "", s)"#);
+        judged(&format!("cubic {coefficient}"), &through(", float[4] s = {1, 1, 2, 2}", &resize));
+    }
+}
+
+#[test]
+fn numbers_below_the_normal_ones_that_a_shift_is_added_before() {
+    for size in ["1e-41", "4e-40"] {
+        // inexact() would scale them, which changes nothing.
+        let row: Vec<String> = (0..16).map(|i| format!("{}{size}", if i % 3 == 0 { "-" } else { "" })).collect();
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,16,3,4] x) => (float[] y)
+            <float[1] s = {{1.0722942}}, float[1] t = {{-0.8932509}}, float[1,16,1,1] w = {{{}}}, float[1,1,1,1] b = {{-7e-41}}>
+            {{ h = HardSwish (x)  m = Mul (h, s)  a = Add (m, t)  p = GlobalAveragePool (a)  c = Conv (p, w)  d = Add (c, b)
+               r = Relu (d)  y = Mul (r, r) }}"#,
+            row.join(", ")
+        );
+        let bytes = inexact(&text);
+        let folded = fold(&bytes);
+        assert_ne!(bytes, folded, "{size}: as `fold` does, which looks at what was lost while it writes");
+        right(size, &judge(&bytes, &folded));
+    }
+}
+
+#[test]
+fn what_is_lost_beside_a_shift_is_not_seen() {
+    let text = |shift: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,16,5,5] x) => (float[] y)
+            <float[2,16,1,1] w = dyadic(1), float[2] s = {{1, 1e-38}}, float[2] b = {{{shift}, {shift}}}, float[2] m = {{0, 0}},
+             float[2] v = {{1, 1}}>
+            {{ c = Conv (x, w)  n = BatchNormalization (c, s, b, m, v)  y = Relu (n) }}"#
+        )
+    };
+    let bytes = inexact(&text("0.1"));
+    right("live", &judge(&bytes, &fold(&bytes)));
+    let bytes = inexact(&text("0"));
+    assert_eq!(fold(&bytes), bytes, "nothing but the weights tells what the channel is");
+}
+
+#[test]
+fn the_default_asks_nothing_of_the_callers_program() {
+    // This program does not know the verb: started as its own child, it would run all its tests again.
+    let bytes = inexact(CHAIN);
+    let default = VerifyOptions { tier: Tier::Own, own_type: false, ..VerifyOptions::default() };
+    right("default", &judge_with(&bytes, &fold(&bytes), &default));
+    assert_eq!(default.runner, Runner::InProcess);
+}
+
+#[test]
+fn a_child_starts_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["a.onnx", "b.onnx"].map(|name| folder.path().join(name));
+    let bytes = inexact(CHAIN);
+    std::fs::write(&a, &bytes).unwrap();
+    std::fs::write(&b, fold(&bytes)).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bnfold"));
+    let run = command.arg("verify").args([&a, &b]).env("BNFOLD_CHILD", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(said.contains("BNFOLD_CHILD is set"), "{said}");
 }
 
 #[test]

@@ -242,6 +242,7 @@ impl Runs {
             own_type: !self.quick,
             #[cfg(feature = "ort")]
             ort_library: self.ort_lib.clone(),
+            runner: bnfold::verify::Runner::Itself,
             ..VerifyOptions::default()
         }
     }

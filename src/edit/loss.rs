@@ -2,7 +2,8 @@
 //!
 //! The loss of a channel is `√Σ(ulp(w*)/2)² / √Σ w*²` over its exact weights `w*`: the relative error that rounding them may
 //! bring. A normal number brings at most one unit `u` of the type, so what counts are numbers below the normal ones, of which
-//! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals.
+//! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals. A weight that was
+//! below them before has no digits to lose, and where a shift is added to the channel, what is lost beside it is not seen.
 
 use crate::double_double::DoubleDouble;
 use crate::edit::Factored;
@@ -17,9 +18,9 @@ const LARGEST_LOSS: f64 = 4.0;
 /// What is known of a channel after some of its weights.
 #[derive(Clone, Copy, Default)]
 struct Channel {
-    /// Exact weights that are not zero but below the normal numbers.
+    /// Exact weights that are below the normal numbers and were not, or that become zero.
     small: u64,
-    /// The sum of the squares of the exact weights.
+    /// The sum of the squares of the exact weights and of the shift.
     square: f64,
 }
 
@@ -35,6 +36,9 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Res
         false => (factored.channels.clone(), &factored.input[..]),
     };
     let mut channels = vec![Channel::default(); walk.outputs()];
+    for (channel, shift) in channels.iter_mut().zip(&factored.shift) {
+        channel.square = if shift.is_finite() { shift * shift } else { 0.0 };
+    }
     let mut largest: f64 = 0.0;
     let unit = element.unit_roundoff();
     let step = element.smallest_subnormal() / 2.0;
@@ -88,13 +92,13 @@ const LANES: usize = 8;
 /// Adds weights that share a factor. Returns the largest finite magnitude among the products of finite weights; an infinite
 /// product of finite numbers counts as the largest.
 fn add(channel: &mut Channel, weights: &[f64], factor: f64, element: Element) -> f64 {
-    let normal = element.smallest_normal();
+    let (normal, vanishes) = (element.smallest_normal(), element.smallest_subnormal() / 2.0);
     // Sums that do not wait for each other: one sum in order would take as long as reading the file.
     let (mut small, mut square, mut largest) = ([0u64; LANES], [0.0; LANES], [0.0f64; LANES]);
     let mut look = |lane: usize, weight: f64| {
         let exact = (weight * factor).abs();
         let known = if weight.is_finite() { exact } else { 0.0 };
-        small[lane] += u64::from(exact < normal && exact > 0.0);
+        small[lane] += u64::from(exact < normal && exact > 0.0 && (weight.abs() >= normal || exact <= vanishes));
         square[lane] += known * known;
         largest[lane] = if known > largest[lane] { known } else { largest[lane] };
     };

@@ -31,6 +31,8 @@ pub struct Factored {
     pub out: Vec<DoubleDouble>,
     /// One factor per input channel; empty means none.
     pub input: Vec<DoubleDouble>,
+    /// The shift that is added to each output channel, where the same node adds one for each; else empty.
+    pub shift: Vec<f64>,
     /// A node and input that read the result.
     pub reader: (NodeId, usize),
 }

@@ -75,7 +75,29 @@ impl Lowering<'_, '_> {
         let channels = Channels::new(axes);
         let axes = channels.steps().iter().copied().map(steps).collect();
         let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
-        Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), reader: store.reader })
+        let shift = self.shift(store.reader.0, channels.outputs())?;
+        Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), shift, reader: store.reader })
+    }
+
+    /// What a convolution will add to each of its channels.
+    fn shift(&self, node: NodeId, channels: usize) -> Result<Vec<f64>> {
+        const BIAS: usize = 2;
+        if !matches!(self.graph.node(node).proto.op_type(), "Conv" | "ConvTranspose") {
+            return Ok(vec![]);
+        }
+        let shift = match self.plan.lifted.tensors.get(&(node, BIAS)) {
+            Some(DraftTensor::Dense { value, .. }) => nearest(&value.values),
+            Some(DraftTensor::Factored { .. }) => vec![],
+            None => {
+                let value = self.plan.view.draft.input(self.graph, node, BIAS);
+                let tensor = value.and_then(|value| self.graph.constant(value).ok()).map(|(tensor, _)| self.graph.tensor(tensor));
+                match tensor.filter(|tensor| tensor.element().is_some()) {
+                    Some(tensor) => tensor.floats(self.graph.model)?,
+                    None => vec![],
+                }
+            }
+        };
+        Ok(if shift.len() == channels { shift } else { vec![] })
     }
 
     fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {

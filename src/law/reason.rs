@@ -62,6 +62,7 @@ reasons! {
     FallingScale = "falling-scale", "a scale that is negative or zero does not pass a maximum or an activation", "nothing";
     ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";
     CountedPadding = "counted-padding", "a shift does not pass a pool that counts its padding, or a pad with a constant", "nothing";
+    WindowOfPadding = "window-of-padding", "a window may see nothing but padding, and what it gives then is no number of the value", "run shape inference on the model if it knows no extents";
     Interpolation = "interpolation", "a shift does not pass an interpolation whose weights may not sum to one", "use nearest or linear interpolation";
     StatisticsOfScale = "statistics-of-scale", "a scale before a normalisation is not the same as none, because of its epsilon", "nothing";
     Narrowing = "narrowing", "a conversion to a narrower type rounds, or the type before it is not known", "convert the whole model to one type";

@@ -7,6 +7,9 @@ use super::array::{at, axis, count, each_position, flat, replaced, size};
 use super::call::Call;
 use super::{Array, ReferenceError, invalid, unsupported};
 
+/// The one mode that is not of the specification: cubic, with the magnitudes of its weights, for bounds of differences.
+const MAGNITUDES: &str = "magnitudes of cubic";
+
 /// What is read along one axis for one place of the result; none outside of the cropped input.
 type Taps = Option<Vec<(usize, f64)>>;
 
@@ -194,7 +197,7 @@ fn taps(axis: &Axis, place: usize, settings: &Settings) -> Result<Taps, Referenc
             vec![(inside(nearest), 1.0)]
         }
         "linear" | "bilinear" => vec![(inside(below), 1.0 - rest), (inside(below + 1.0), rest)],
-        "cubic" => {
+        "cubic" | MAGNITUDES => {
             let mut taps: Vec<(f64, f64)> =
                 (-1..=2).map(|step| (below + f64::from(step), cubic((rest - f64::from(step)).abs(), settings.cubic))).collect();
             if settings.excludes_outside {
@@ -202,7 +205,8 @@ fn taps(axis: &Axis, place: usize, settings: &Settings) -> Result<Taps, Referenc
                 let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
                 taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
             }
-            taps.into_iter().map(|(place, weight)| (inside(place), weight)).collect()
+            let size = |weight: f64| if settings.mode == MAGNITUDES { weight.abs() } else { weight };
+            taps.into_iter().map(|(place, weight)| (inside(place), size(weight))).collect()
         }
         mode => return invalid(format!("mode cannot be {mode}")),
     }))

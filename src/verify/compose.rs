@@ -262,6 +262,7 @@ mod run {
             roundings: site.roundings,
             smallest: site.smallest,
             lost: site.lost,
+            shift: site.shift,
             shapes: site.shapes.clone(),
             settings: Settings::new(),
         };

@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::job::{Job, Outcome};
 use crate::engine::CouldNotRun;
 
+/// Stands in the environment of a child: no child starts another, so that a program which does not know the verb, started as
+/// its own child, cannot start itself without end.
+pub const MARK: &str = "BNFOLD_CHILD";
+
 /// The verb that makes the program a child: `bnfold __execute`.
 pub const VERB: &str = "__execute";
 
@@ -78,6 +82,10 @@ const LONGEST_ANSWER: u64 = 256 << 20;
 /// Why the model could not be run: the child's own answer, or how the child ended.
 pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
     let failed = |what: &str, error: &dyn std::fmt::Display| CouldNotRun::Child(format!("{what}: {error}"));
+    if std::env::var_os(MARK).is_some() {
+        let what = format!("this program is a child itself ({MARK} is set), and answers to `{VERB}` in no other way");
+        return Err(CouldNotRun::Child(what));
+    }
     let request =
         serde_json::to_vec(&Request { limits: guard.limits, job: job.clone() }).map_err(|error| failed("the request", &error))?;
     let [program, arguments @ ..] = guard.command.as_slice() else {
@@ -86,6 +94,7 @@ pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
+        .env(MARK, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -216,6 +225,12 @@ mod tests {
         let script = r#"cat >/dev/null; echo '{"Err":{"timeout":{"seconds":7}}}'"#;
         assert_eq!(played(script, 20), Err(CouldNotRun::Timeout { seconds: 7 }));
         assert!(played("test -z \"$PATH\" || env | grep -q TRACT", 20).is_err());
+    }
+
+    #[test]
+    fn a_child_is_marked_so_that_it_starts_no_other() {
+        let script = format!("test -n \"${MARK}\" && echo '{{\"Err\":{{\"timeout\":{{\"seconds\":7}}}}}}'");
+        assert_eq!(played(&script, 20), Err(CouldNotRun::Timeout { seconds: 7 }));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod region;
 #[cfg(feature = "tract")]
 pub(crate) mod relay;
 pub mod side;
+#[doc(hidden)]
+pub mod table;
 mod taps;
 mod trial;
 pub mod verdict;
@@ -87,11 +89,12 @@ pub struct VerifyOptions {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Runner {
     /// A child of the running program, which must answer to the verb `__execute`.
-    #[default]
     Itself,
     /// A child that is this program: `bnfold` at another place.
     Program(PathBuf),
-    /// No child: for programs without that verb and models that are trusted. There are no limits of time and memory then.
+    /// No child, which is the default as it asks nothing of the caller's program: for models that are trusted. There are no
+    /// limits of time and memory then.
+    #[default]
     InProcess,
 }
 
@@ -130,7 +133,7 @@ impl Default for VerifyOptions {
             regions: true,
             own_type: true,
             ort_library: None,
-            runner: Runner::Itself,
+            runner: Runner::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::model::{Graph, NodeId, ScopeId, TensorId, ValueId};
 use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::Measures;
+use crate::verify::table;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;
@@ -36,6 +37,8 @@ pub struct Site {
     pub smallest: f64,
     /// How many constants lost digits because they are among the smallest numbers.
     pub lost: u64,
+    /// The largest magnitude that what the second file adds before or in them can have, its constants taken together.
+    pub shift: f64,
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
@@ -120,6 +123,8 @@ struct Census {
     zeros: u64,
     /// Below the smallest number of full precision, zeros left out.
     small: u64,
+    /// The sum of the largest magnitudes of constants that are added.
+    shift: f64,
 }
 
 struct Judge<'x, 'm> {
@@ -204,6 +209,7 @@ impl Judge<'_, '_> {
             roundings: roundings(self.b, &after),
             smallest: element.smallest_subnormal(),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
+            shift: theirs.shift,
             forms: (before, after),
             shapes: Shapes::new(),
             settings: Settings::new(),
@@ -296,6 +302,14 @@ impl Judge<'_, '_> {
                     all.small += u64::from(*number != 0.0 && number.abs() < normal);
                 }
             })?;
+        }
+        let constants = forms.iter().flat_map(|form| form.constants.iter().map(move |constant| (form, constant)));
+        for (_, (_, tensor)) in constants.filter(|(form, (input, _))| table::adds(&form.operator, *input)) {
+            let mut largest = 0.0_f64;
+            graph.tensor(*tensor).blocks(graph.model, &mut |_, block| {
+                largest = block.iter().fold(largest, |most, number| most.max(number.abs()));
+            })?;
+            all.shift += largest;
         }
         Ok(all)
     }

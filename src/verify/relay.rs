@@ -76,6 +76,8 @@ pub struct SitePlan {
     pub smallest: f64,
     /// How many of its constants lost digits because they are that small.
     pub lost: u64,
+    /// The largest magnitude that its second side's constants add.
+    pub shift: f64,
     /// The shapes of what it reads, by name in the first model, where they are known from a run.
     pub shapes: Shapes,
     /// What it reads beside data (a computed shape, the first state of a recurrence, where taps read), as a run has found it.

@@ -4,6 +4,7 @@ use super::super::relay::SitePlan;
 use super::samples::Kind;
 use super::{RegionReport, Units};
 use crate::engine::array::{Array, Data};
+use crate::verify::certify::limit;
 
 /// What f64 itself may do, on the scale of the absolute model.
 pub(super) const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -13,9 +14,11 @@ pub(super) struct Limits {
     /// Units of roundoff of the constants' type, for each tier.
     units: Units,
     roundoff: f64,
-    /// Half of the smallest number of the type.
-    tiny: f64,
+    /// The smallest number of the type.
+    smallest: f64,
     summed: f64,
+    /// What the second side's constants add, at most, before or in the sum.
+    shift: f64,
     /// Whether a shift is one rounded constant, so that its rounding is relative to itself.
     single: bool,
     /// Whether what zeros give may be taken away.
@@ -37,12 +40,12 @@ impl Limits {
     pub fn new(plan: &SitePlan, units: Units, summed: usize, operators: &[&str], linear: bool) -> Limits {
         let single = linear && matches!(operators, ["Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "Add" | "Sub"]);
         let roundoff = plan.unit * plan.roundings as f64;
-        Limits { units, roundoff, tiny: plan.smallest / 2.0, summed: summed as f64, single, linear }
+        Limits { units, roundoff, smallest: plan.smallest, summed: summed as f64, shift: plan.shift, single, linear }
     }
 
     /// Judges a sample of an output. Where it lies is for the caller to say.
     pub fn sample(&self, output: &str, dims: &[usize], sample: &Sample<'_>, report: &mut RegionReport) {
-        let lost = self.tiny * (1.0 + self.summed * sample.largest);
+        let lost = limit::lost(self.smallest, self.summed, sample.largest, self.shift);
         let [original, folded, absolute] = sample.made;
         let [original_zero, folded_zero, least] = sample.zeros;
         for (at, ((o, f), total)) in original.iter().zip(folded).zip(absolute).enumerate() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, ValueId};
 use crate::verify::region::Form;
+use crate::verify::table;
 
 /// Whether a node reads, from something that is no constant, what it chooses by: no number that random ones could stand for.
 pub(super) fn chooses(graph: &Graph<'_>, forms: &[Form], form: &Form, settings: &BTreeSet<&str>) -> bool {
@@ -14,12 +15,8 @@ pub(super) fn chooses(graph: &Graph<'_>, forms: &[Form], form: &Form, settings: 
     let fixed = |value: ValueId| settings.contains(graph.value(value).name) || shapes.contains(&value);
     let unknown = |value: ValueId| graph.constant(value).is_err() && !fixed(value);
     let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(unknown);
-    match form.operator.as_str() {
-        "Where" => open(0),
-        "Gather" | "Slice" | "Split" | "Resize" | "Upsample" | "Tile" | "Expand" | "Reshape" => (1..node.inputs.len()).any(open),
-        "LSTM" | "GRU" | "RNN" => open(4),
-        _ => false,
-    }
+    let choice = table::row(&form.operator).choice;
+    (0..node.inputs.len()).any(|input| choice.has(input) && open(input))
 }
 
 /// Whether a value says where a DeformConv reads. Any number may.

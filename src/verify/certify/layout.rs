@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::graph::asks_for_shape;
 use crate::model::{Dim, Graph, Shape, ValueId};
 use crate::verify::region::{Form, Shapes};
+use crate::verify::table::{self, Bound};
 
 /// What is fed into a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +58,12 @@ pub(crate) fn layouts(
 ) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
         "Add" | "Sub" | "Mul" => !form.constants.is_empty(),
-        operator => LINEAR.contains(&operator),
+        operator => table::row(operator).linear,
     };
-    let simple = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
+    let simple = |form: &Form| linear(form) || table::row(&form.operator).elementwise;
     // With all extents as they are, a shape is what it is in the whole.
-    let resizes = |form: &Form| {
-        !known.cut && RESIZING.contains(&form.operator.as_str()) || !known.whole && asks_for_shape(graph.node(form.node).proto)
-    };
+    let resizes =
+        |form: &Form| !known.cut && is_resizing(&form.operator) || !known.whole && asks_for_shape(graph.node(form.node).proto);
     if let Some(form) = forms.iter().find(|form| resizes(form)) {
         return Ok(Err(format!("a region with {}", form.operator)));
     }
@@ -78,40 +78,17 @@ pub(crate) fn layouts(
     Ok(declared(graph, forms, known).map(|layouts| (layouts, linear)))
 }
 
-const LINEAR: &[&str] =
-    &["Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Mul", "Sub", "Div", "Identity", "Dropout"];
-
-/// What a map can pass without leaving its element.
-const ELEMENTWISE: &[&str] = &["Relu", "LeakyRelu", "PRelu", "Clip"];
-
-/// Operators whose constants fix extents.
-const SHAPED: &[&str] = &[
-    "Reshape",
-    "Gemm",
-    "MatMul",
-    "Flatten",
-    "Einsum",
-    "Split",
-    "Slice",
-    "Gather",
-    "Expand",
-    "Where",
-    "Resize",
-    "SpaceToDepth",
-    "LSTM",
-    "GRU",
-    "RNN",
-];
-
 /// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
-const RESIZING: &[&str] = &["InstanceNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization"];
+fn is_resizing(operator: &str) -> bool {
+    table::row(operator).bound == Bound::Resizing
+}
 
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMap<String, Layout>> {
-    let shaped = |form: &Form| SHAPED.contains(&form.operator.as_str());
+    let shaped = |form: &Form| table::row(&form.operator).shaped;
     let keeps = known.whole || !known.settings.is_empty() || forms.iter().any(shaped);
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut layouts = BTreeMap::new();

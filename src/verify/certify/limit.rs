@@ -11,6 +11,12 @@ pub const SUM_OF_DOUBLES: f64 = 1.0 / (1_u64 << 60) as f64;
 /// Units of roundoff that arithmetic in the model's own type may lose.
 pub const FOREIGN: f64 = 8.0;
 
+/// What so many constants of one sum may lose that are so small that their rounding is no share of them: half the smallest number
+/// each, times what it multiplies. That is what is read, of this size at most, and what is added to it before.
+pub(crate) fn lost(smallest: f64, constants: f64, largest: f64, shift: f64) -> f64 {
+    smallest / 2.0 * (1.0 + constants * (largest + shift))
+}
+
 /// What the arithmetic of the judge itself may do, relative to magnitudes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arithmetic {

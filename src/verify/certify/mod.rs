@@ -10,7 +10,7 @@ mod compare;
 mod fact;
 pub(crate) mod gates;
 pub(crate) mod layout;
-mod limit;
+pub(crate) mod limit;
 mod multipliers;
 mod range;
 mod side;

@@ -10,6 +10,7 @@ use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
 use crate::verify::region::Form;
+use crate::verify::table::{self, Bound, Sign, Speaker};
 
 /// What stands for a recurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,12 @@ pub(crate) fn model(
             let name = fresh(&body);
             let mut values = tensor.floats(graph.model)?;
             if absolute {
-                let sign = if form.operator == "BatchNormalization" && *input == 3 { -1.0 } else { 1.0 };
-                values.iter_mut().for_each(|value| *value = value.abs() * sign);
+                let size = |value: f64| match table::sign(&form.operator, *input) {
+                    Sign::Positive => value.abs(),
+                    Sign::Negative => -value.abs(),
+                    Sign::Kept => value,
+                };
+                values.iter_mut().for_each(|value| *value = size(*value));
             }
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             body.initializer.push(TensorProto {
@@ -84,11 +89,15 @@ pub(crate) fn model(
             }
         }
         if absolute {
-            magnitudes(&mut copy);
-            if is_recurrence(&form.operator) {
-                bounded(&mut body, copy);
-                continue;
+            match table::row(copy.op_type()).bound {
+                Bound::Recurrence => bounded(&mut body, copy),
+                _ => {
+                    let speaker = Speaker::Reference;
+                    let output = copy.output.first().cloned().unwrap_or_default();
+                    body.node.extend(table::absolute(copy, speaker, &mut |what| format!("{output}\u{1}{what}")));
+                }
             }
+            continue;
         }
         body.node.push(copy);
     }
@@ -143,27 +152,4 @@ fn bounded(body: &mut GraphProto, mut node: NodeProto) {
     });
     body.node.push(node);
     body.node.extend(added);
-}
-
-/// The operator that sums up where this one may take away.
-fn magnitudes(node: &mut NodeProto) {
-    match node.op_type() {
-        "Sub" => node.op_type = Some("Add".to_owned()),
-        // Cubic weights may be negative.
-        "Resize" => {
-            let cubic = node.attribute.iter_mut().filter(|a| a.name() == "mode" && a.s() == b"cubic");
-            cubic.for_each(|mode| mode.s = Some(b"linear".to_vec()));
-        }
-        // What these let through is no more than what they are given.
-        "Relu" | "LeakyRelu" | "PRelu" | "Clip" => {
-            node.op_type = Some("Identity".to_owned());
-            node.attribute.clear();
-            node.input.truncate(1);
-        }
-        "Gemm" => {
-            let factors = node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta"));
-            factors.for_each(|attribute| attribute.f = attribute.f.map(f32::abs));
-        }
-        _ => {}
-    }
 }

@@ -13,6 +13,7 @@ use crate::model::graph::asks_for_shape;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
+use crate::verify::table::{self, Bound, Sign, Speaker};
 use data::data;
 
 /// A site as it stands in the flat graph.
@@ -284,14 +285,14 @@ impl Forcing {
             let (inputs, outputs) = (node.input.clone(), node.output.clone());
             rename(&mut node.output, &own);
             rename(&mut node.input, &own);
-            match node.op_type() {
+            match table::row(node.op_type()).bound {
                 _ if asks_for_shape(node) => continue,
-                "LSTM" | "GRU" | "RNN" => {
+                Bound::Recurrence => {
                     let node = node.clone();
                     self.recurrence(&node, &absolute, &outputs)?;
                     continue;
                 }
-                "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => {
+                Bound::Resizing => {
                     let node = node.clone();
                     self.normalisation(&node, &absolute, &outputs)?;
                     continue;
@@ -307,12 +308,16 @@ impl Forcing {
             }
             for index in &member.parameters {
                 let Some(name) = copy.input.get_mut(*index) else { continue };
-                let negative = node.op_type() == "BatchNormalization" && *index == 3;
-                *name = self.magnitude(name, if negative { Kind::Negative } else { Kind::Positive })?;
+                *name = match table::sign(node.op_type(), *index) {
+                    Sign::Positive => self.magnitude(name, Kind::Positive)?,
+                    Sign::Negative => self.magnitude(name, Kind::Negative)?,
+                    Sign::Kept => continue,
+                };
             }
-            positive(&mut copy);
             rename(&mut copy.output, &absolute);
-            self.added.push(copy);
+            let output = copy.output.first().cloned().unwrap_or_default();
+            let names = &mut self.names;
+            self.added.extend(table::absolute(copy, Speaker::Engine, &mut |what| names.fresh(&format!("{output}/{what}"))));
         }
         for output in &mut site.outputs {
             output.own = own.get(&output.name).cloned().unwrap_or_default();
@@ -338,28 +343,5 @@ fn rename(names: &mut [String], to: &HashMap<String, String>) {
         if let Some(new) = to.get(name.as_str()) {
             name.clone_from(new);
         }
-    }
-}
-
-/// The absolute model adds where the model may subtract.
-fn positive(node: &mut NodeProto) {
-    match node.op_type() {
-        "Sub" => node.op_type = Some("Add".to_owned()),
-        // Cubic weights may be negative.
-        "Resize" => {
-            let cubic = node.attribute.iter_mut().filter(|a| a.name() == "mode" && a.s() == b"cubic");
-            cubic.for_each(|mode| mode.s = Some(b"linear".to_vec()));
-        }
-        // Bounds bring values nearer to each other, at most; they would cut the magnitudes off.
-        "Clip" => {
-            node.op_type = Some("Identity".to_owned());
-            node.attribute.clear();
-            node.input.truncate(1);
-        }
-        "Gemm" => {
-            let factors = node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta"));
-            factors.for_each(|attribute| attribute.f = attribute.f.map(f32::abs));
-        }
-        _ => {}
     }
 }

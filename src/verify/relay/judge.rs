@@ -8,6 +8,7 @@ use super::lead::Leader;
 use super::{Relay, SiteReport, TapReport, gone};
 use crate::engine::CouldNotRun;
 use crate::engine::array::{Array, Data, class};
+use crate::verify::certify::limit;
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
@@ -110,7 +111,7 @@ pub(super) fn site(
         report.shapes.insert(site.local(name).to_owned(), value.dims.clone());
         report.settings.extend(setting(value).map(|value| (site.local(name).to_owned(), value)));
     }
-    let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
+    let lost = if plan.lost == 0 { 0.0 } else { limit::lost(plan.smallest, plan.lost as f64, largest, plan.shift) };
     let scale = plan.unit * plan.roundings as f64;
     // What is computed in f32 may be off by that beside.
     let engine = if narrow { NARROW } else { ENGINE };

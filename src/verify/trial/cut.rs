@@ -106,10 +106,11 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         _ => vec![free.fitted((&ours, &theirs, &totals), &groups, limits.roundoff()); ours.len()],
     };
     let mut tally = Tally::new(limits.tier);
-    for (((ours, theirs), totals), (factor, shift)) in ours.iter().zip(&theirs).zip(&totals).zip(&maps) {
+    for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(&maps).enumerate() {
         let maps = factor.iter().zip(shift);
         for (at, ((((one, two), total), least), (k, t))) in ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate() {
-            let limit = |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest();
+            let limit =
+                |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest(draw);
             tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
         }
     }

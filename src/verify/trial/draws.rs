@@ -60,6 +60,11 @@ pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
     Array { dims: dims.to_vec(), data: Data::Float(values) }
 }
 
+/// The largest number of a draw.
+pub(super) fn largest(draw: usize) -> f64 {
+    if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32) }
+}
+
 /// How many draws have numbers of one size.
 pub(super) const PLAIN: usize = 2;
 

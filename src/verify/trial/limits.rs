@@ -2,6 +2,7 @@
 
 use crate::verify::Tier;
 use crate::verify::certify::SUM;
+use crate::verify::certify::limit::lost;
 use crate::verify::region::Site;
 
 /// Units of roundoff of what is found and of the magnitudes of the shift.
@@ -12,13 +13,14 @@ pub(super) struct Limits {
     pub tier: Tier,
     /// The unit roundoff of a constant, and of all that follow one another.
     roundoff: (f64, f64),
-    smallest: f64,
+    /// The smallest number of the type, how many constants lost digits for it, and what is added before them.
+    small: (f64, f64, f64),
 }
 
 impl Limits {
     pub fn of(site: &Site, tier: Tier) -> Limits {
         let roundoff = (site.unit, site.unit * site.roundings as f64);
-        Limits { tier, roundoff, smallest: site.smallest * (1.0 + site.lost as f64) }
+        Limits { tier, roundoff, small: (site.smallest, site.lost as f64, site.shift) }
     }
 
     /// For a number of the first file, where `total` is summed up and `least` of it is the shift.
@@ -31,14 +33,15 @@ impl Limits {
         self.roundoff.0
     }
 
-    /// What the smallest numbers of the type may do.
-    pub fn smallest(&self) -> f64 {
-        self.smallest
+    /// What the smallest numbers of the type may do in a draw. Two roundings meet there.
+    pub fn smallest(&self, draw: usize) -> f64 {
+        let (smallest, constants, shift) = self.small;
+        2.0 * lost(smallest, constants, super::draws::largest(draw), shift)
     }
 
     /// For a threshold that is one rounded constant; the factor that it is held against is measured.
     pub fn threshold(&self, expected: f64) -> f64 {
-        UNITS * self.roundoff.0 * expected.abs() + self.smallest
+        UNITS * self.roundoff.0 * expected.abs() + self.small.0
     }
 }
 

@@ -172,13 +172,13 @@ impl Trial {
         let mut tally = Tally::new(self.limits.tier);
         let none = || format!("`{output}` is of no float type");
         let least = least.first().and_then(|array| floats(array)).ok_or_else(none)?;
-        for ((one, two), total) in ours.iter().zip(theirs).zip(totals) {
+        for (draw, ((one, two), total)) in ours.iter().zip(theirs).zip(totals).enumerate() {
             let sides = (floats(one).ok_or_else(none)?, floats(two).ok_or_else(none)?, floats(total).ok_or_else(none)?);
             if one.dims != two.dims || [sides.2.len(), least.len()] != [sides.0.len(); 2] {
                 return Err(format!("`{output}` has another shape in the second file"));
             }
             for (at, (((one, two), total), least)) in sides.0.iter().zip(sides.1).zip(sides.2).zip(least).enumerate() {
-                let limit = |units: f64| self.limits.at((one.abs(), *total, *least), units) + self.limits.smallest();
+                let limit = |units: f64| self.limits.at((one.abs(), *total, *least), units) + self.limits.smallest(draw);
                 tally.take((at, *two, *one), (limit(1.0), limit(limits::UNITS)));
             }
         }
