@@ -8,6 +8,7 @@ mod grow;
 mod integers;
 mod peel;
 mod shapes;
+pub(crate) mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
