@@ -10,6 +10,7 @@ mod held;
 mod operands;
 mod order;
 mod regions;
+mod signs;
 mod unknown;
 mod versions;
 

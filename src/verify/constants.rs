@@ -64,6 +64,22 @@ pub fn same(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId)) -> Result<bool
     }
 }
 
+/// Whether two constants of a float type are the same with the other sign.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn opposite((a, one): (&Graph<'_>, TensorId), (b, two): (&Graph<'_>, TensorId)) -> Result<bool> {
+    let (one, two) = (a.tensor(one), b.tensor(two));
+    if one.element().is_none() || one.data_type != two.data_type || one.dims != two.dims {
+        return Ok(false);
+    }
+    match (one.floats(a.model), two.floats(b.model)) {
+        (Ok(one), Ok(two)) => Ok(one.iter().zip(&two).all(|(x, y)| x.to_bits() == (-y).to_bits())),
+        (Err(error), _) | (_, Err(error)) if error.kind == ErrorKind::Tensor => Ok(false),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 /// As [`same`], of tensors that stand in no graph.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Two nodes side by side: whether they are the same but for the values or the constants that they read.
 
-use super::{canonical, held, order};
+use super::{canonical, held, order, signs};
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, ValueId};
 use crate::verify::constants;
@@ -100,7 +100,11 @@ pub(crate) struct Operands {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn operands(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Result<Option<Operands>> {
-    if let Some(pair) = order::same(a, b)? {
+    let other_words = match order::same(a, b)? {
+        None => signs::same(a, b)?,
+        found => found,
+    };
+    if let Some(pair) = other_words {
         return Ok(Some(Operands { constants: vec![], values: vec![pair] }));
     }
     let (one, two) = (a.0.graph.node(a.1), b.0.graph.node(b.1));

@@ -20,7 +20,7 @@ pub struct Form {
     pub broken: bool,
 }
 
-type Read<T> = std::result::Result<T, String>;
+pub(crate) type Read<T> = std::result::Result<T, String>;
 
 /// Reads a node; or says why it cannot be part of a fold.
 ///
@@ -184,7 +184,7 @@ fn inference(graph: &Graph<'_>, node: &Node<'_>) -> Read<()> {
 }
 
 /// Whether a Dropout hands its input on.
-pub(super) fn dropout(graph: &Graph<'_>, node: &Node<'_>) -> Result<Read<()>> {
+pub(crate) fn dropout(graph: &Graph<'_>, node: &Node<'_>) -> Result<Read<()>> {
     let opset = graph.scope(node.scope).opset.unwrap_or(1);
     let trains = || Err("is a Dropout that may be training".to_owned());
     if opset < 7 {
