@@ -130,9 +130,23 @@ pub struct Scan {
     pub functions: Vec<GraphSpan>,
     /// Fields of the model message that the schema knows, for telling foreign files apart.
     pub known_fields: usize,
+    /// Fields that the skeleton has not: the schema does not know them, or in another form.
+    pub unknown_fields: usize,
 }
 
-fn message(name: &str) -> usize {
+/// What the schema says of a field of a message of some kind, if it knows it in this form.
+pub(crate) fn form(kind: usize, field: &Field) -> Option<Form> {
+    let (_, form, repeated) = schema::MESSAGES.get(kind)?.fields.iter().find(|(number, ..)| *number == field.number)?;
+    fits(*form, *repeated, field.wire_type).then_some(*form)
+}
+
+/// The name of a kind of message.
+pub(crate) fn kind_name(kind: usize) -> &'static str {
+    schema::MESSAGES.get(kind).map_or("", |message| message.name)
+}
+
+/// The kind of message of this name.
+pub(crate) fn message(name: &str) -> usize {
     schema::MESSAGES.iter().position(|m| m.name == name).unwrap_or(usize::MAX)
 }
 
@@ -207,7 +221,6 @@ fn put_length(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
 impl Scanner<'_, '_> {
     /// Copies one message to the skeleton and records its parts at `place`.
     fn message(&mut self, kind: usize, range: Range<u64>, out: &mut Vec<u8>, place: &mut Place<'_>, depth: usize) -> Result<()> {
-        let Some(schema) = schema::MESSAGES.get(kind) else { return Ok(()) };
         if self.level >= DEEPEST_MESSAGE {
             return Err(too_deep(&format!("messages are nested more than {DEEPEST_MESSAGE} deep"), range.start));
         }
@@ -215,10 +228,10 @@ impl Scanner<'_, '_> {
         let mut rest = range;
         while let Some(field) = self.window.field(rest.clone())? {
             rest.start = field.range.end;
-            let Some(&(_, form, repeated)) = schema.fields.iter().find(|(number, ..)| *number == field.number) else { continue };
-            if !fits(form, repeated, field.wire_type) {
+            let Some(form) = form(kind, &field) else {
+                self.scan.unknown_fields += 1;
                 continue;
-            }
+            };
             if kind == self.kinds.model {
                 self.scan.known_fields += 1;
             }

@@ -6,9 +6,13 @@
 
 mod attributes;
 mod declared;
+mod held;
 mod operands;
 mod order;
 mod regions;
+mod signs;
+mod unknown;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +23,6 @@ pub(crate) use order::keeps_order;
 
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, ScopeKind, Use, ValueId};
-use crate::onnx::TypeProto;
 use crate::verify::constants;
 use crate::verify::measure::Measures;
 use crate::verify::verdict::Difference;
@@ -70,8 +73,8 @@ pub(crate) fn align_measured(a: Read<'_, '_>, b: Read<'_, '_>) -> Result<Alignme
     let (a, b) = (a.graph, b.graph);
     let alive = (alive(a), alive(b));
     let mut aligner = Aligner { a, b, measures, alive, out: Alignment::default() };
-    aligner.files();
-    let functions = aligner.functions();
+    aligner.files()?;
+    let functions = aligner.functions()?;
     let mut pairs = vec![(ScopeId(0), ScopeId(0))];
     pairs.extend(functions);
     while let Some(pair) = pairs.pop() {
@@ -136,30 +139,23 @@ fn first_output<'m>(node: &Node<'m>) -> &'m str {
     node.proto.output.iter().find(|o| !o.is_empty()).map_or("", |o| o)
 }
 
-fn canonical_type(declared: Option<&TypeProto>) -> Vec<u8> {
-    declared.map(prost::Message::encode_to_vec).unwrap_or_default()
-}
-
 impl Aligner<'_, '_> {
     fn differs(&mut self, place: impl Into<String>, what: impl Into<String>) {
         self.out.differences.push(Difference { place: place.into(), what: what.into() });
     }
 
     /// What holds for the whole file.
-    fn files(&mut self) {
-        // An operator set that no node uses says nothing about the model; some tools import all that they know.
-        let plain = |domain: &str| if domain == "ai.onnx" { String::new() } else { domain.to_owned() };
-        let imports = |g: &Graph<'_>| {
-            let used: BTreeSet<String> = g.nodes.iter().map(|n| plain(n.proto.domain())).collect();
-            let all = g.model.proto.opset_import.iter().map(|o| (plain(o.domain()), o.version()));
-            all.filter(|(domain, _)| used.contains(domain)).collect::<BTreeSet<_>>()
-        };
-        if imports(self.a) != imports(self.b) {
+    fn files(&mut self) -> Result<()> {
+        if !versions::alike(self.a, self.b) {
             self.differs("the model", "the operator sets that are imported differ");
         }
+        if !unknown::same(self.a.model, self.b.model)? {
+            self.differs("the model", "fields that are not in ONNX's schema differ");
+        }
+        Ok(())
     }
 
-    fn functions(&mut self) -> Vec<(ScopeId, ScopeId)> {
+    fn functions(&mut self) -> Result<Vec<(ScopeId, ScopeId)>> {
         let named = |g: &Graph<'_>| {
             let mut found = BTreeMap::new();
             for (id, scope) in g.scopes.iter().enumerate() {
@@ -175,14 +171,31 @@ impl Aligner<'_, '_> {
         let mut pairs = Vec::new();
         for (name, there) in theirs {
             match ours.remove(&name) {
-                Some(here) => pairs.push((here, there)),
+                Some(here) => {
+                    if !self.same_head(here, there)? {
+                        self.differs(format!("function {}:{}", name.0, name.1), "the attributes or operator sets differ");
+                    }
+                    pairs.push((here, there));
+                }
                 None => self.differs(format!("function {}:{}", name.0, name.1), "stands in the second model only"),
             }
         }
         for name in ours.into_keys() {
             self.differs(format!("function {}:{}", name.0, name.1), "stands in the first model only");
         }
-        pairs
+        Ok(pairs)
+    }
+
+    /// Whether two functions take the same attributes, with the same defaults, and mean the same operators.
+    fn same_head(&self, a: ScopeId, b: ScopeId) -> Result<bool> {
+        let attributes = |g: &Graph<'_>, id: ScopeId| {
+            let ScopeKind::Function(index) = g.scope(id).kind else { return None };
+            let function = g.model.proto.functions.get(index)?;
+            let names: BTreeSet<String> = function.attribute.iter().cloned().collect();
+            Some((names, function.attribute_proto.iter().map(attributes::encoded).collect::<BTreeSet<_>>()))
+        };
+        let same = attributes(self.a, a) == attributes(self.b, b) && versions::alike_in_functions((self.a, a), (self.b, b));
+        Ok(same && held::same_in_functions((self.a, a), (self.b, b))?)
     }
 
     /// Inputs and outputs: names, order, types, and defaults of inputs that have one.
@@ -193,7 +206,7 @@ impl Aligner<'_, '_> {
         };
         let inputs = |g: &Graph<'_>, id: ScopeId| {
             let open = g.scope(id).inputs.iter().filter(|v| matches!(g.value(**v).origin, Origin::Input { .. }));
-            open.map(|v| (g.value(*v).name.to_owned(), canonical_type(g.value(*v).declared))).collect::<Vec<_>>()
+            open.map(|v| (g.value(*v).name.to_owned(), declared::opened(g.value(*v).declared))).collect::<Vec<_>>()
         };
         if inputs(self.a, a) != inputs(self.b, b) {
             self.differs(place.clone(), "the inputs differ in name, order or type");
@@ -214,6 +227,9 @@ impl Aligner<'_, '_> {
     /// The nodes of one graph of each file. Returns the graphs nested in nodes that stand in both.
     fn scope(&mut self, (a, b): (ScopeId, ScopeId)) -> Result<Vec<(ScopeId, ScopeId)>> {
         self.constant_values((a, b))?;
+        for name in held::sparse_apart((self.a, a), (self.b, b))? {
+            self.differs(name, "a sparse constant differs");
+        }
         let nodes = |g: &Graph<'_>, measures: &Measures, id: ScopeId| {
             let live = g.scope(id).nodes.iter().filter(|n| !is_constant_node(g, g.node(**n)));
             live.filter(|n| !is_measured(measures, g.node(**n))).copied().collect::<Vec<_>>()

@@ -1,21 +1,83 @@
 //! Constants of two files compared by what they are: type, shape and elements, wherever and however they are stored.
 
+use std::ops::Range;
+
 use crate::error::{ErrorKind, Result};
 use crate::model::computed::Recipe;
-use crate::model::{Graph, Model, Payload, Tensor, TensorId};
+use crate::model::scan::{Nested, TensorSpan};
+use crate::model::{Graph, Home, Model, Payload, ScopeId, Tensor, TensorId};
+use crate::onnx::TensorProto;
 use crate::verify::align::canonical;
 use crate::wire::Source;
 
+/// ONNX's number of a type.
+const INT64: i32 = 7;
+
 /// Bytes per comparison.
 const BLOCK: u64 = 128 << 10;
+
+/// A tensor as its message and where its elements are.
+pub(crate) struct Stored<'x> {
+    proto: &'x TensorProto,
+    span: &'x TensorSpan,
+    model: &'x Model,
+}
+
+impl<'x> Stored<'x> {
+    pub fn new(proto: &'x TensorProto, span: &'x TensorSpan, model: &'x Model) -> Self {
+        Stored { proto, span, model }
+    }
+
+    /// The message that holds a constant, if one does that says all of it.
+    fn of(graph: &'x Graph<'_>, tensor: &Tensor) -> Option<Self> {
+        let (proto, span) = match tensor.home {
+            Home::Initializer { scope, index } => {
+                let scope = graph.scopes.get(scope.0)?;
+                (scope.graph?.initializer.get(index)?, scope.span.initializers.get(index)?)
+            }
+            Home::Constant { node, attribute } => {
+                let node = graph.nodes.get(node.0)?;
+                let span = node.span.nested.iter().find_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
+                (node.proto.attribute.get(attribute)?.t.as_ref()?, span?)
+            }
+            Home::Computed { .. } => return None,
+        };
+        Some(Stored::new(proto, span, graph.model))
+    }
+}
 
 /// Whether two constants are the same, bit for bit.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn same(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId)) -> Result<bool> {
-    let mut budget = BUDGET;
-    tensors((a.0.tensor(a.1), a.0.model), (b.0.tensor(b.1), b.0.model), &mut budget)
+    let (one, two) = (a.0.tensor(a.1), b.0.tensor(b.1));
+    match (&one.payload, &two.payload) {
+        (Payload::Opaque, _) | (_, Payload::Opaque) => match (Stored::of(a.0, one), Stored::of(b.0, two)) {
+            (Some(one), Some(two)) => verbatim(&one, &two),
+            _ => Ok(false),
+        },
+        (Payload::Inline(_), _) | (_, Payload::Inline(_)) if one.data_type == INT64 && two.data_type == INT64 => {
+            Ok(one.dims == two.dims && integers(a.0, one)? == integers(b.0, two)?)
+        }
+        _ => alike((one, a.0.model), (two, b.0.model)),
+    }
+}
+
+/// Whether two constants of a float type are the same with the other sign.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn opposite((a, one): (&Graph<'_>, TensorId), (b, two): (&Graph<'_>, TensorId)) -> Result<bool> {
+    let (one, two) = (a.tensor(one), b.tensor(two));
+    if one.element().is_none() || one.data_type != two.data_type || one.dims != two.dims {
+        return Ok(false);
+    }
+    match (one.floats(a.model), two.floats(b.model)) {
+        (Ok(one), Ok(two)) => Ok(one.iter().zip(&two).all(|(x, y)| x.to_bits() == (-y).to_bits())),
+        (Err(error), _) | (_, Err(error)) if error.kind == ErrorKind::Tensor => Ok(false),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 /// As [`same`], of tensors that stand in no graph.
@@ -24,6 +86,61 @@ pub fn same(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId)) -> Result<bool
 /// A file that cannot be read.
 pub fn alike(one: (&Tensor, &Model), two: (&Tensor, &Model)) -> Result<bool> {
     tensors(one, two, &mut { BUDGET })
+}
+
+/// As [`same`], of tensors that are no constants of a graph.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn same_stored(a: &Stored<'_>, b: &Stored<'_>) -> Result<bool> {
+    let read = |stored: &Stored<'_>| {
+        let home = Home::Initializer { scope: ScopeId(0), index: usize::MAX };
+        match Tensor::new(stored.model, stored.proto, stored.span, home) {
+            Ok(tensor) => Ok((!matches!(tensor.payload, Payload::Opaque)).then_some(tensor)),
+            Err(error) if error.kind == ErrorKind::Tensor => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    match (read(a)?, read(b)?) {
+        (Some(one), Some(two)) => match alike((&one, a.model), (&two, b.model)) {
+            Err(error) if error.kind == ErrorKind::Tensor => verbatim(a, b),
+            other => other,
+        },
+        _ => verbatim(a, b),
+    }
+}
+
+/// Whether two tensors of which not all is understood are written in the same way: strings, segments, unknown types.
+fn verbatim(a: &Stored<'_>, b: &Stored<'_>) -> Result<bool> {
+    let (one, two) = (a.proto, b.proto);
+    let ranges = |stored: &Stored<'_>| stored.span.data.iter().map(|data| data.span.payload.clone()).collect::<Vec<_>>();
+    let numbers = |stored: &Stored<'_>| stored.span.data.iter().map(|data| data.number).collect::<Vec<_>>();
+    let alike = one.data_type == two.data_type
+        && one.dims == two.dims
+        && one.string_data == two.string_data
+        && one.segment == two.segment
+        // Who keeps such elements in a side file is not followed there.
+        && one.external_data.is_empty()
+        && two.external_data.is_empty()
+        && numbers(a) == numbers(b);
+    Ok(alike && same_ranges((a.model, &ranges(a)), (b.model, &ranges(b)))?)
+}
+
+/// Whether bytes of two files are the same, part by part.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn same_ranges((a, ours): (&Model, &[Range<u64>]), (b, theirs): (&Model, &[Range<u64>])) -> Result<bool> {
+    let len = |range: &Range<u64>| range.end.saturating_sub(range.start);
+    if ours.len() != theirs.len() || ours.iter().zip(theirs).any(|(one, two)| len(one) != len(two)) {
+        return Ok(false);
+    }
+    for (one, two) in ours.iter().zip(theirs) {
+        if !same_bytes(a.file(0), one.start, b.file(0), two.start, len(one))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Nodes that are compared before what they compute is.
@@ -49,6 +166,22 @@ fn tensors((one, a): (&Tensor, &Model), (two, b): (&Tensor, &Model), budget: &mu
             (Err(error), _) | (_, Err(error)) if error.kind == ErrorKind::Tensor && (computed(one) || computed(two)) => Ok(false),
             (Err(error), _) | (_, Err(error)) => Err(error),
         },
+    }
+}
+
+/// The elements of a constant of whole numbers. Those of a Constant that is given by numbers are read where they stand, as not
+/// all of them are numbers that a float holds.
+fn integers(graph: &Graph<'_>, tensor: &Tensor) -> Result<Vec<i64>> {
+    let attribute = match (&tensor.payload, tensor.home) {
+        (Payload::Inline(_), Home::Constant { node, attribute }) => {
+            graph.nodes.get(node.0).and_then(|node| node.proto.attribute.get(attribute))
+        }
+        _ => None,
+    };
+    match attribute {
+        Some(one) if one.name() == "value_int" => Ok(vec![one.i()]),
+        Some(many) if many.name() == "value_ints" => Ok(many.ints.clone()),
+        _ => tensor.integers(graph.model),
     }
 }
 

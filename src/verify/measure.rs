@@ -99,6 +99,11 @@ impl Measures {
         self.shapes.get(&value)?.iter().map(Option::as_ref).collect()
     }
 
+    /// The extent of an axis of a value, if it is known.
+    pub fn extent(&self, value: ValueId, axis: usize) -> Option<&Extent> {
+        self.shapes.get(&value)?.get(axis)?.as_ref()
+    }
+
     /// The integers of a value that is no constant, if all of them are known.
     pub fn integers(&self, value: ValueId) -> Option<&Integers> {
         self.integers.get(&value).filter(|found| found.is_known())

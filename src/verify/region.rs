@@ -8,6 +8,7 @@ mod grow;
 mod integers;
 mod peel;
 mod shapes;
+pub(crate) mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use crate::verify::table;
 use crate::verify::verdict::Difference;
 
 pub use form::Form;
+pub(crate) use form::dropout;
 pub(crate) use shapes::{numbers, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.

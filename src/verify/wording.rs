@@ -9,7 +9,9 @@
 mod aliases;
 mod classes;
 mod names;
+mod outputs;
 mod products;
+mod rows;
 mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};

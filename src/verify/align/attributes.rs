@@ -8,20 +8,23 @@ use prost::Message as _;
 use crate::model::graph::is_standard_domain;
 use crate::onnx::{AttributeProto, NodeProto};
 
-/// The attributes of a node that make a difference, each as bytes.
+/// The attributes of a node that make a difference, each as bytes; what tensors hold is compared by [`super::held`].
 pub(crate) fn canonical(node: &NodeProto) -> BTreeSet<Vec<u8>> {
     node.attribute.iter().filter(|a| !is_default(node, a)).map(encoded).collect()
 }
 
-fn encoded(attribute: &AttributeProto) -> Vec<u8> {
-    let mut plain = attribute.clone();
-    plain.doc_string = None;
-    plain.g = None;
-    plain.graphs.clear();
-    // What a constant is called inside an attribute nobody reads.
-    for tensor in plain.t.iter_mut().chain(&mut plain.tensors) {
-        (tensor.name, tensor.doc_string) = (None, None);
-    }
+/// An attribute as it counts.
+pub(super) fn encoded(attribute: &AttributeProto) -> Vec<u8> {
+    let plain = AttributeProto {
+        doc_string: None,
+        g: None,
+        graphs: vec![],
+        t: None,
+        tensors: vec![],
+        sparse_tensor: None,
+        sparse_tensors: vec![],
+        ..attribute.clone()
+    };
     plain.encode_to_vec()
 }
 

@@ -26,19 +26,32 @@ fn tensor(declared: Option<&TypeProto>) -> Option<&Tensor> {
 }
 
 fn is_fixed(tensor: &Tensor) -> bool {
-    let size = |size: &Option<Size>| matches!(size, Some(Size::DimValue(_)));
-    tensor.shape.as_ref().is_some_and(|shape| shape.dim.iter().all(|dim| size(&dim.value)))
+    tensor.shape.as_ref().is_some_and(|shape| shape.dim.iter().all(|dim| given(&dim.value).is_some()))
+}
+
+/// A type as it counts: an extent that is left open is, in whatever words.
+pub(super) fn opened(declared: Option<&TypeProto>) -> Vec<u8> {
+    let Some(declared) = declared else { return vec![] };
+    let mut plain = declared.clone();
+    if let Some(Kind::TensorType(tensor)) = plain.value.as_mut() {
+        let dims = tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim);
+        dims.filter(|dim| given(&dim.value).is_none()).for_each(|dim| dim.value = None);
+    }
+    plain.encode_to_vec()
+}
+
+/// The extent that is said.
+fn given(size: &Option<Size>) -> Option<i64> {
+    if let Some(Size::DimValue(size)) = size { Some(*size).filter(|size| *size > 0) } else { None }
 }
 
 /// Whether two declarations say the same; where inputs are `fixed`, or a size is `known`, one that is left open in one of them may
 /// stand in the other.
 pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, known: Option<&[&Extent]>) -> bool {
-    let bytes = |value: &ValueInfoProto| value.r#type.as_ref().map(TypeProto::encode_to_vec).unwrap_or_default();
-    if bytes(one) == bytes(two) {
+    if opened(one.r#type.as_ref()) == opened(two.r#type.as_ref()) {
         return true;
     }
     let (Some(one), Some(two)) = (tensor(one.r#type.as_ref()), tensor(two.r#type.as_ref())) else { return false };
-    let given = |size: &Option<Size>| if let Some(Size::DimValue(size)) = size { Some(*size) } else { None };
     let shapes = match (&one.shape, &two.shape) {
         (Some(one), Some(two)) => {
             let sizes = one.dim.iter().zip(&two.dim).map(|(x, y)| (given(&x.value), given(&y.value)));

@@ -1,5 +1,6 @@
 //! A node of a region: which operators may stand there, and which of their inputs are parameters.
 
+use super::types;
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, TensorId};
 
@@ -19,7 +20,7 @@ pub struct Form {
     pub broken: bool,
 }
 
-type Read<T> = std::result::Result<T, String>;
+pub(crate) type Read<T> = std::result::Result<T, String>;
 
 /// Reads a node; or says why it cannot be part of a fold.
 ///
@@ -34,6 +35,9 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
     if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
         return Ok(Err("refers to an attribute of the function around it".into()));
     }
+    if node.proto.op_type() == "Cast" && !is_exact(graph, node) {
+        return Ok(Err("is a Cast to a type that may not hold every number".into()));
+    }
     if node.proto.op_type() == "Dropout"
         && let Err(why) = dropout(graph, node)?
     {
@@ -43,6 +47,12 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
         form.broken = rootless(graph, node, &form)?;
     }
     Ok(Ok(form))
+}
+
+/// Whether a Cast hands every number on as it is, as far as is known.
+fn is_exact(graph: &Graph<'_>, node: &Node<'_>) -> bool {
+    let from = node.inputs.first().copied().flatten().and_then(|value| types::of(graph, value));
+    from.zip(types::to(node)).is_some_and(|(from, to)| types::holds(to, from))
 }
 
 fn constant(graph: &Graph<'_>, node: &Node<'_>, input: usize) -> Option<TensorId> {
@@ -174,7 +184,7 @@ fn inference(graph: &Graph<'_>, node: &Node<'_>) -> Read<()> {
 }
 
 /// Whether a Dropout hands its input on.
-fn dropout(graph: &Graph<'_>, node: &Node<'_>) -> Result<Read<()>> {
+pub(crate) fn dropout(graph: &Graph<'_>, node: &Node<'_>) -> Result<Read<()>> {
     let opset = graph.scope(node.scope).opset.unwrap_or(1);
     let trains = || Err("is a Dropout that may be training".to_owned());
     if opset < 7 {

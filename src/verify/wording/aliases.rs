@@ -2,12 +2,17 @@
 
 use crate::model::{Graph, Node, Origin, ValueId};
 use crate::verify::align::{Read, keeps_order};
+use crate::verify::region::{dropout, types};
 
 /// The value that a node hands on, if what it makes is that for all inputs.
 pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
     let graph = read.graph;
     let data = node.inputs.first().copied().flatten().filter(|value| node.standard && graph.constant(*value).is_err())?;
-    let [Some(made)] = node.outputs[..] else { return None };
+    let made = node.outputs.first().copied().flatten()?;
+    // Nobody reads the mask of a Dropout then.
+    if node.outputs.iter().skip(1).flatten().any(|other| !graph.value(*other).uses.is_empty()) {
+        return None;
+    }
     let keeps = match node.proto.op_type() {
         "Identity" => true,
         _ if keeps_order(node) => {
@@ -16,7 +21,9 @@ pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
         "Expand" => is_alike(read, data, made),
         "Slice" => is_alike(read, data, made) && is_forward(read, node),
         "Pad" => is_unpadded(read, node),
-        "Transpose" => order(node).is_some_and(|order| order.iter().copied().eq(0..order.len() as i64)),
+        "Dropout" => dropout(graph, node).is_ok_and(|found| found.is_ok()),
+        "Cast" => types::to(node).is_some() && types::of(graph, data) == types::to(node),
+        "Transpose" => return untransposed(graph, node, made),
         _ => false,
     };
     keeps.then_some(data)
@@ -37,8 +44,36 @@ fn is_alike(read: Read<'_, '_>, one: ValueId, two: ValueId) -> bool {
     read.measures.extents(one).is_some_and(|extents| read.measures.extents(two) == Some(extents))
 }
 
-fn order<'n>(node: &'n Node<'_>) -> Option<&'n [i64]> {
-    node.proto.attribute.iter().find(|a| a.name() == "perm").map(|a| &a.ints[..])
+/// The order that a Transpose puts axes into, if it says so.
+pub(super) fn order(node: &Node<'_>) -> Option<Vec<usize>> {
+    let stated = node.proto.attribute.iter().find(|a| a.name() == "perm")?;
+    let order: Vec<usize> = stated.ints.iter().map(|axis| usize::try_from(*axis).ok()).collect::<Option<_>>()?;
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    sorted.iter().copied().eq(0..sorted.len()).then_some(order)
+}
+
+/// The value behind a row of Transposes that undo each other.
+fn untransposed(graph: &Graph<'_>, node: &Node<'_>, made: ValueId) -> Option<ValueId> {
+    let mut all: Vec<usize> = (0..order(node)?.len()).collect();
+    let mut at = made;
+    loop {
+        let Origin::Node(maker, 0) = graph.value(at).origin else { return None };
+        let maker = graph.node(maker);
+        let data = maker.inputs.first().copied().flatten().filter(|data| maker.standard && graph.constant(*data).is_err())?;
+        match maker.proto.op_type() {
+            "Identity" => {}
+            "Transpose" => {
+                let order = order(maker).filter(|order| order.len() == all.len())?;
+                all = all.iter().map(|axis| order.get(*axis).copied()).collect::<Option<_>>()?;
+            }
+            _ => return None,
+        }
+        at = data;
+        if all.iter().copied().eq(0..all.len()) {
+            return Some(at);
+        }
+    }
 }
 
 /// The integers of an input, where they are the same for all inputs of the model.

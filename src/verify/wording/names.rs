@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::model::{Graph, NodeId, Origin, ScopeId, Use, ValueId};
 use crate::verify::align::{Operands, Read, is_constant_node, operands};
 
-/// A guess lets more values be found, which lets more be guessed; chains of other names are followed so far.
-const ROUNDS: usize = 16;
+/// How often readers may change their minds about one value; some never agree.
+const CHANGES: usize = 4;
 
 type Side<'x, 'm> = (Read<'x, 'm>, &'x Classes);
 
@@ -20,13 +20,13 @@ type Side<'x, 'm> = (Read<'x, 'm>, &'x Classes);
 /// A file that cannot be read.
 pub(super) fn guess(a: Side<'_, '_>, b: Side<'_, '_>, kept: &[String]) -> Result<BTreeMap<String, String>> {
     let mut guesser = Guesser::new(a, b);
-    for _ in 0..ROUNDS {
+    // A guess lets more values be found, which lets more be guessed.
+    loop {
         guesser.forward();
         if !guesser.backward()? {
-            break;
+            return Ok(guesser.renamed(kept));
         }
     }
-    Ok(guesser.renamed(kept))
 }
 
 struct Guesser<'x, 'm> {
@@ -36,14 +36,21 @@ struct Guesser<'x, 'm> {
     named: BTreeMap<&'m str, ValueId>,
     /// Nodes of the first file by what they are.
     known: BTreeMap<Kind<ValueId>, NodeId>,
-    /// What readers said of values of the second file.
-    said: BTreeMap<ValueId, ValueId>,
+    /// What readers said of values of the second file, and how often they said something else.
+    said: BTreeMap<ValueId, (ValueId, usize)>,
     /// The value of the first file, by that of the second.
     pairs: BTreeMap<ValueId, ValueId>,
     /// Values of the second file that are computed alike in the first.
     proven: BTreeSet<ValueId>,
     /// Nodes that were compared, whose constants are not read again.
     compared: BTreeMap<(NodeId, NodeId), Option<Rc<Operands>>>,
+}
+
+/// What all readers take a value for; those that read the same constants as in the first file know better.
+fn agreed(taken: &BTreeSet<(bool, ValueId)>) -> Option<ValueId> {
+    let same = taken.iter().any(|(same, _)| *same);
+    let all: BTreeSet<ValueId> = taken.iter().filter(|(alike, _)| *alike == same).map(|(_, x)| *x).collect();
+    all.first().copied().filter(|_| all.len() == 1)
 }
 
 impl<'x, 'm> Guesser<'x, 'm> {
@@ -95,7 +102,7 @@ impl<'x, 'm> Guesser<'x, 'm> {
                 if found.is_some() {
                     self.proven.insert(value);
                 }
-                let found = found.or_else(|| self.said.get(&value).copied()).or_else(|| self.by_name(value));
+                let found = found.or_else(|| self.said.get(&value).map(|(found, _)| *found)).or_else(|| self.by_name(value));
                 if let Some(found) = found {
                     self.pairs.insert(value, self.a.1.of(found));
                 }
@@ -103,28 +110,50 @@ impl<'x, 'm> Guesser<'x, 'm> {
         }
     }
 
-    /// Asks nodes that stand in both files what they read. Returns whether anything new was heard.
+    /// Asks nodes that stand in both files what they read, readers before those who make what they read. Returns whether anything
+    /// new was heard.
     fn backward(&mut self) -> Result<bool> {
         let makers = self.makers();
+        let others = self.others(&makers)?;
         // By value of the second file: what its readers take it for, and whether they read the same constants.
         let mut heard: BTreeMap<ValueId, BTreeSet<(bool, ValueId)>> = BTreeMap::new();
-        for id in self.nodes() {
+        let mut news = false;
+        let ids: Vec<NodeId> = self.nodes().collect();
+        for id in ids.into_iter().rev() {
+            // All that read what it makes were asked before.
+            for value in self.b.0.graph.node(id).outputs.iter().flatten() {
+                let Some(one) = heard.get(value).and_then(agreed) else { continue };
+                let known = self.pairs.get(value) == Some(&one) || self.proven.contains(value);
+                if known || !others.contains(value) && self.is_made_alike(&makers, *value)? {
+                    continue;
+                }
+                let (last, changes) = self.said.get(value).copied().unwrap_or((*value, 0));
+                if changes < CHANGES && (changes == 0 || last != one) {
+                    self.said.insert(*value, (one, changes + 1));
+                    self.pairs.insert(*value, one);
+                    news = true;
+                }
+            }
             let Some(operands) = self.partner(&makers, id)? else { continue };
             for (x, y) in &operands.values {
                 heard.entry(self.b.1.of(*y)).or_default().insert((operands.constants.is_empty(), self.a.1.of(*x)));
             }
         }
-        let mut news = false;
-        for (value, taken) in heard {
-            let same = taken.iter().any(|(same, _)| *same);
-            let all: BTreeSet<ValueId> = taken.iter().filter(|(alike, _)| *alike == same).map(|(_, x)| *x).collect();
-            let (Some(one), 1) = (all.first(), all.len()) else { continue };
-            if self.pairs.get(&value) == Some(one) || self.proven.contains(&value) || self.is_made_alike(&makers, value)? {
-                continue;
-            }
-            news |= self.said.insert(value, *one) != Some(*one);
-        }
         Ok(news)
+    }
+
+    /// Values of the second file that are not what their names say: the node that makes them reads other constants than in the
+    /// first, or only such values make the difference.
+    fn others(&mut self, makers: &BTreeMap<ValueId, NodeId>) -> Result<BTreeSet<ValueId>> {
+        let mut others = BTreeSet::new();
+        let ids: Vec<NodeId> = self.nodes().collect();
+        for id in ids {
+            let Some(operands) = self.partner(makers, id)? else { continue };
+            if !operands.constants.is_empty() || operands.values.iter().any(|(_, y)| others.contains(y)) {
+                others.extend(self.b.0.graph.node(id).outputs.iter().flatten().copied());
+            }
+        }
+        Ok(others)
     }
 
     /// The nodes of the first file by what they make first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::products;
+use super::{outputs, products, rows};
 use crate::model::{Graph, Node, Origin, ScopeId, ValueId};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto};
@@ -21,12 +21,15 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
             "Add" => turned(graph, node),
             "Conv" | "MaxPool" | "AveragePool" => padded(read, node),
             "LSTM" | "GRU" | "RNN" => unstarted(graph, node),
+            "Reshape" => rows::reshape(read, node),
+            "Transpose" => rows::transpose(graph, node),
             _ => None,
         };
         Some((node.proto.output.first()?.clone(), proto?))
     });
     let mut written: BTreeMap<String, NodeProto> = written.collect();
     written.extend(products::otherwise(read));
+    outputs::direct(read, &mut written);
     written.into_iter().map(|(name, proto)| (name, proto.encode_to_vec())).collect()
 }
 
