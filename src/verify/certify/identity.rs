@@ -16,7 +16,7 @@ use crate::onnx::ModelProto;
 use crate::reference::{Array, Data, evaluate};
 use crate::verify::Tier;
 use crate::verify::region::{Form, Site, numbers, without_shapes};
-use crate::verify::verdict::{Certificate, Deviation};
+use crate::verify::verdict::{Certificate, Deviation, TESTED};
 
 /// How many products the reference may be asked for: it is slow.
 const MOST_PRODUCTS: u64 = 1 << 30;
@@ -70,7 +70,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         return Ok(Ok(whole));
     }
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
-    whole.notes.push(format!("tested by random numbers{sizes}, as its constants say nothing one by one"));
+    whole.notes.push(format!("{TESTED}{sizes}, as its constants say nothing one by one"));
     // What says where others are read is the same for all of them.
     let but_choices = |values: &Values, make: &dyn Fn(&Array) -> Array| -> Values {
         let one = |name: &String, array: &Array| if layouts[name].choice { array.clone() } else { make(array) };

@@ -1,6 +1,6 @@
 //! Sites that are run alone, each for itself, and what that adds to what is said of them.
 
-use super::{Certified, Evidence, Graph, Outcome, Site, VerifyOptions, run};
+use super::{Graph, Outcome, Site, VerifyOptions, run};
 use crate::engine::CouldNotRun;
 use crate::verify::{Alone, Tier};
 use crate::verify::{Done, Job, RegionReport, Regions, Relay, Units};
@@ -29,9 +29,8 @@ pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &Ver
     })
 }
 
-/// Enters what a site made alone. `missing` says that it was in no run of the whole: then it is right if it is right alone and
-/// by its constants. Returns whether its constants may have been rounded once.
-pub(super) fn enter(site: &mut Site, (_, certified): &Evidence, reports: &Reports, index: usize, missing: bool) -> bool {
+/// Enters what a site made alone. Returns whether its constants may have been rounded once.
+pub(super) fn enter(site: &mut Site, reports: &Reports, index: usize) -> bool {
     let found = match reports {
         None => return true,
         Some(Err(why)) => {
@@ -68,9 +67,6 @@ pub(super) fn enter(site: &mut Site, (_, certified): &Evidence, reports: &Report
         Some(reason) => {
             site.reason = site.reason.take().filter(|_| site.outcome == Outcome::Differs).or(Some(reason));
             site.outcome = Outcome::Differs;
-        }
-        None if missing && site.outcome == Outcome::NotJudged && matches!(certified, Certified::Certificate(_)) => {
-            (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
         }
         None => {}
     }
