@@ -12,22 +12,14 @@ use crate::verify::{Certificate, Execution, NOT_RUN, Outcome, Rounding, Site, Si
 pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
     let rest = match verdict.execution {
-        // Where all nodes are the same but those of sites, each of which its constants prove one by one, the files are a proof
-        // without a run of the whole; the answer says that there was none.
+        // Where all nodes are the same but those of sites, each of which its constants prove one by one and a run alone bears out,
+        // that stands without a run of the whole; the answer says that there was none.
         Execution::NotRun { second: true, .. } | Execution::SideBySide { .. } => Outcome::NotJudged,
         Execution::NotRun { .. } if sites != Outcome::EqualWithinRounding => Outcome::NotJudged,
         _ if !verdict.unmatched.is_empty() => Outcome::NotJudged,
         _ => Outcome::Equal,
     };
     if verdict.differences.is_empty() { sites.max(rest) } else { Outcome::Differs }
-}
-
-/// What no run has come by, but its constants prove one by one, is right for all inputs.
-fn proved(site: &mut Site, found: &Certified) {
-    let holds = matches!(found, Certified::Certificate(c) if c.worst <= 1.0 && c.is_one_by_one());
-    if site.outcome == Outcome::NotJudged && holds {
-        (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
-    }
 }
 
 /// Where sites are not run alone, no layer but the run of the whole stands behind what constants do not prove one by one; and
@@ -156,7 +148,6 @@ pub(super) fn executed(
     _: &VerifyOptions,
 ) -> crate::Result<()> {
     not_run(verdict, graphs, sites, (WITHOUT.to_owned(), false));
-    verdict.sites.iter_mut().rev().zip(sites.iter().rev()).for_each(|(site, (_, certified))| proved(site, certified));
     Ok(())
 }
 
@@ -221,10 +212,7 @@ mod run {
                 let whole = sites.len();
                 let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
                 for (index, (site, (_, certified))) in own {
-                    if !asked {
-                        super::proved(site, certified);
-                    }
-                    alone::enter(site, &alone, index);
+                    alone::enter(site, certified, &alone, (index, !asked));
                 }
                 return Ok(());
             }
@@ -237,7 +225,7 @@ mod run {
                 && !matches!(&legal.1, Certified::Certificate(c) if c.once > 1.0);
             let mut site = judged(graphs, &legal.0, found);
             super::certified(&mut site, &legal.1);
-            once &= alone::enter(&mut site, &alone, found.plan);
+            once &= alone::enter(&mut site, &legal.1, &alone, (found.plan, false));
             super::narrowed(&mut site, &legal.1);
             verdict.sites.push(site);
         }
@@ -245,8 +233,7 @@ mod run {
             if report.sites.iter().all(|found| found.plan != index) {
                 let why = "no run came by it";
                 let mut site = super::not_executed(graphs, legal, why);
-                super::proved(&mut site, &legal.1);
-                once &= alone::enter(&mut site, &alone, index);
+                once &= alone::enter(&mut site, &legal.1, &alone, (index, true));
                 verdict.sites.push(site);
             }
         }

@@ -8,7 +8,7 @@ use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, certify, region, taps, wording};
+use super::{VerifyOptions, align, certify, region, taps, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -99,7 +99,8 @@ fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &Verify
 
 fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), options: &VerifyOptions) -> Result<Found> {
     let read = (Read { graph: a, measures: measures.0 }, Read { graph: b, measures: measures.1 });
-    let alignment = align::align_measured(read.0, read.1)?;
+    let mut alignment = align::align_measured(read.0, read.1)?;
+    vanished::settle(a, b, &mut alignment)?;
     let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
     let (interface, mut unmatched) = (alignment.interface, alignment.differences);
     unmatched.append(&mut judged.differences);

@@ -23,6 +23,7 @@ pub mod region;
 pub(crate) mod relay;
 pub mod side;
 mod taps;
+mod vanished;
 pub mod verdict;
 pub mod wording;
 

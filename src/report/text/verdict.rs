@@ -64,7 +64,7 @@ pub fn verdict_line(verdict: &Verdict) -> String {
         (Outcome::NotJudged, _) => format!("{}: {}", styled(STAYS, words), unverified(verdict).unwrap_or_default()),
         (_, Execution::NotRun { reason, .. }) => {
             let reason = crate::error::printable(reason);
-            format!("{} by constants alone, one by one; the whole was not run: {reason}", styled(STAYS, words))
+            format!("{} by each constant and each fold run alone; the whole was not run: {reason}", styled(STAYS, words))
         }
         _ => styled(WELL, words),
     };
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(unverified(&verdict), None);
         assert!(
             line(&verdict)
-                .starts_with("equal within rounding by constants alone, one by one; the whole was not run: an operator")
+                .starts_with("equal within rounding by each constant and each fold run alone; the whole was not run: an operator")
         );
         verdict.outcome = Outcome::NotJudged;
         verdict.sites[0].outcome = Outcome::NotJudged;
