@@ -6,7 +6,9 @@ mod judged;
 
 use bnfold::onnx::{GraphProto, ModelProto};
 use bnfold::verify::{Execution, Outcome, Tier, VerifyOptions};
-use judged::{apart_at, change, decode, differs_at, fold, inexact, initializer, judge, judge_with, maker, options, right, store, wrong_at};
+use judged::{
+    apart_at, change, decode, differs_at, fold, inexact, initializer, judge, judge_with, maker, options, right, store, wrong_at,
+};
 use prost::Message as _;
 
 const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>

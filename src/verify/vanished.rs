@@ -122,11 +122,9 @@ fn is_settled(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<bool>
     }
     let outputs = region.outputs.iter().zip(&region.outputs_after);
     let value = |graph: &Graph<'_>, scope: ScopeId, name: &str| graph.lookup(scope, name);
-    Ok(outputs.into_iter().all(|(one, two)| {
-        match (value(a.graph, region.scopes.0, one), value(b.graph, region.scopes.1, two)) {
-            (Some(x), Some(y)) => same(&pairs, x, y),
-            _ => false,
-        }
+    Ok(outputs.into_iter().all(|(one, two)| match (value(a.graph, region.scopes.0, one), value(b.graph, region.scopes.1, two)) {
+        (Some(x), Some(y)) => same(&pairs, x, y),
+        _ => false,
     }))
 }
 

@@ -47,7 +47,8 @@ pub fn evidence(verdict: &Verdict) -> Option<String> {
     let place = |site: &Site| {
         let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));
         let found = place.map(|place| format!(" ({place})")).unwrap_or_default();
-        format!("at `{}`: {}{found}", site.value, site.reason.as_deref().unwrap_or("beyond its limit"))
+        let reason = site.reason.as_deref().unwrap_or("beyond its limit");
+        format!("at `{}` ({}): {reason}{found}", site.value, sides(site))
     };
     let said = site.map(place).or_else(|| verdict.differences.first().map(|found| format!("{}: {}", found.place, found.what)));
     said.map(|said| crate::error::printable(&said)).filter(|_| verdict.outcome == Outcome::Differs)
@@ -151,6 +152,12 @@ fn tier(verdict: &Verdict) -> String {
     }
 }
 
+/// The operators of both sides.
+fn sides(site: &Site) -> String {
+    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
+    format!("{} | {}", operators(&site.before), operators(&site.after))
+}
+
 fn place(site: &Site) -> String {
     let style = match site.outcome {
         Outcome::Equal | Outcome::EqualWithinRounding => WELL,
@@ -158,8 +165,7 @@ fn place(site: &Site) -> String {
         Outcome::Differs => WRONG,
     };
     let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(site.node()), name(&site.value));
-    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
-    line.push_str(&format!(" ({} | {})", operators(&site.before), operators(&site.after)));
+    line.push_str(&format!(" ({})", sides(site)));
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
@@ -299,8 +305,9 @@ mod tests {
         verdict.execution = Execution::NotRun { reason: "an operator".into(), second: false };
         assert_eq!(unverified(&verdict), None);
         assert!(
-            line(&verdict)
-                .starts_with("equal within rounding by each constant and each fold run alone; the whole was not run: an operator")
+            line(&verdict).starts_with(
+                "equal within rounding by each constant and each fold run alone; the whole was not run: an operator"
+            )
         );
         verdict.outcome = Outcome::NotJudged;
         verdict.sites[0].outcome = Outcome::NotJudged;
@@ -324,7 +331,10 @@ mod tests {
         verdict.outcome = Outcome::Differs;
         (verdict.sites[0].outcome, verdict.sites[0].worst) = (Outcome::Differs, Some(2.0));
         verdict.sites[0].reason = Some("beyond rounding".into());
-        assert_eq!(evidence(&verdict).as_deref(), Some("at `y`: beyond rounding ([0,1]: 1 for 1.5)"));
+        assert_eq!(
+            evidence(&verdict).as_deref(),
+            Some("at `y` (Conv, BatchNormalization | Conv): beyond rounding ([0,1]: 1 for 1.5)")
+        );
         assert!(!verdict_line(&verdict).contains("bit-equal"));
     }
 }
