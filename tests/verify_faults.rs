@@ -17,7 +17,7 @@ const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
      float[4] v = square(5), float[4,2,3,3] w2 = dyadic(6), float[4] s2 = dyadic(8), float[4] b2 = dyadic(9),
      float[4] m2 = dyadic(10), float[4] v2 = square(11), float[5,144] w3 = dyadic(12), float[5] c3 = dyadic(13),
      float[5] s3 = dyadic(14), float[5] b3 = dyadic(15), float[5] m3 = dyadic(16), float[5] v3 = square(17),
-     float[] low = {-50}, float[] high = {50}>
+     float[] low = {-5000}, float[] high = {5000}>
     { p = Conv <pads = [1, 1, 1, 1]> (x, w, c)
       n = BatchNormalization <epsilon = 0.01> (p, s, b, m, v)
       r = Relu (n)
