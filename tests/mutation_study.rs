@@ -37,6 +37,7 @@ fn found(verdict: &Verdict) -> Found {
     match (&verdict.execution, verdict.outcome) {
         (Execution::Ran { .. }, Outcome::Differs) => Found::Execution,
         (_, Outcome::Differs) => Found::Structure,
+        (_, Outcome::NotJudged) if !verdict.unmatched.is_empty() => Found::Structure,
         (Execution::NotRun { second: true, .. }, Outcome::NotJudged) => Found::NotJudged,
         _ => Found::Nothing,
     }
@@ -49,7 +50,7 @@ fn well_named(verdict: &Verdict, wrong: &Wrong) -> bool {
     let said = |text: &str| wrong.values.iter().any(|value| text.contains(value.as_str()));
     match sites.is_empty() {
         false => sites.iter().all(|name| is_near(name)) && verdict.differences.is_empty(),
-        true => verdict.differences.iter().any(|d| said(&d.place) || said(&d.what)),
+        true => verdict.differences.iter().chain(&verdict.unmatched).any(|d| said(&d.place) || said(&d.what)),
     }
 }
 

@@ -172,7 +172,9 @@ fn certified(
 /// Why a result is not written, if a verdict forbids it.
 fn refusal(verdict: &Verdict, allow_unverified: bool) -> Option<Error> {
     if verdict.outcome == Outcome::Differs {
-        let what = "the folded model differs from the original, so nothing was written";
+        // A constant or a run shows it: only then is it known to be a wrong fold.
+        let found = text::evidence(verdict).unwrap_or_default();
+        let what = format!("the folded model differs from the original, so nothing was written: {found}");
         return Some(
             Error::new(ErrorKind::Target, what).remedy("this is a fault of bnfold; please report it with the model's graph"),
         );
@@ -246,13 +248,14 @@ mod tests {
             rounded_once: None,
             sites: vec![],
             differences: vec![],
+            unmatched: vec![],
             execution,
             own_type: vec![],
         };
         let not_run = || Execution::NotRun { reason: "r".into(), second: false };
         let table = [
             (verdict(Outcome::EqualWithinRounding, Execution::NotNeeded), false, false),
-            (verdict(Outcome::EqualWithinRounding, not_run()), true, false),
+            (verdict(Outcome::EqualWithinRounding, not_run()), false, false),
             (verdict(Outcome::NotJudged, Execution::NotNeeded), true, false),
             (verdict(Outcome::Differs, Execution::NotNeeded), true, true),
         ];

@@ -71,6 +71,8 @@ impl Counts {
         match (verdict.outcome, &verdict.execution) {
             (Outcome::Differs, Execution::Ran { .. }) => self.by_execution += 1,
             (Outcome::Differs, _) => self.by_structure += 1,
+            // What is not matched is refused, whether a run shows that it differs or not.
+            (Outcome::NotJudged, _) if !verdict.unmatched.is_empty() => self.by_structure += 1,
             (Outcome::NotJudged, _) => self.not_judged += 1,
             (Outcome::Equal | Outcome::EqualWithinRounding, _) => self.missed += 1,
         }

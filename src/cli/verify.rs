@@ -34,10 +34,13 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     }
     let tier = if arguments.exact { Tier::Own } else { Tier::Foreign };
     let options = VerifyOptions { freeze: arguments.freeze_initializers, ..arguments.runs.options(tier) };
-    let verdict = {
+    let mut verdict = {
         let _shown = Activity::begin(console, "verifying", None);
         bnfold::verify::verify(before, after, &options)?
     };
+    if arguments.strict && verdict.outcome == Outcome::EqualWithinRounding {
+        demand_a_run(&mut verdict);
+    }
     if let Some(path) = &arguments.certificate {
         let subject = |path: &Path| certificate::subject(path, &Model::open(path)?);
         let conditions = certificate::conditions(&options)?;
@@ -48,7 +51,7 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         _ => None,
     };
     let again = (verdict.outcome >= Outcome::NotJudged).then(|| again(arguments, before, after));
-    let status = status(&verdict, arguments.strict);
+    let status = status(&verdict);
     let report = VerifyReport {
         schema: report::schema("verify"),
         version: report::VERSION.to_owned(),
@@ -76,12 +79,17 @@ fn again(arguments: &Verify, before: &Path, after: &Path) -> String {
     failure::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))
 }
 
-fn status(verdict: &Verdict, strict: bool) -> Status {
-    let not_run = matches!(verdict.execution, Execution::NotRun { .. });
+/// A proof from the files alone is not what somebody wants who is strict.
+fn demand_a_run(verdict: &mut Verdict) {
+    if let Execution::NotRun { .. } = verdict.execution {
+        verdict.outcome = Outcome::NotJudged;
+    }
+}
+
+fn status(verdict: &Verdict) -> Status {
     match verdict.outcome {
         Outcome::Differs => Status::Finding,
         Outcome::NotJudged => Status::CouldNot,
-        _ if strict && not_run => Status::CouldNot,
         Outcome::Equal | Outcome::EqualWithinRounding => Status::Well,
     }
 }
@@ -91,13 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_follows_from_outcome_and_execution() {
+    fn the_status_follows_from_the_outcome_and_who_is_strict_wants_a_run() {
         let verdict = |outcome, execution| Verdict {
             outcome,
             tier: Tier::Own,
             rounded_once: None,
             sites: vec![],
             differences: vec![],
+            unmatched: vec![],
             execution,
             own_type: vec![],
         };
@@ -107,11 +116,13 @@ mod tests {
             (Outcome::EqualWithinRounding, not_run(), Status::Well, Status::CouldNot),
             (Outcome::EqualWithinRounding, Execution::NotNeeded, Status::Well, Status::Well),
             (Outcome::NotJudged, not_run(), Status::CouldNot, Status::CouldNot),
-            (Outcome::Differs, not_run(), Status::Finding, Status::Finding),
         ];
         for (outcome, execution, lenient, strict) in table {
-            let verdict = verdict(outcome, execution);
-            assert_eq!((status(&verdict, false), status(&verdict, true)), (lenient, strict), "{verdict:?}");
+            let mut verdict = verdict(outcome, execution);
+            assert_eq!(status(&verdict), lenient, "{verdict:?}");
+            demand_a_run(&mut verdict);
+            assert_eq!(status(&verdict), strict, "{verdict:?}");
         }
+        assert_eq!(status(&verdict(Outcome::Differs, not_run())), Status::Finding);
     }
 }

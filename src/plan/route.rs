@@ -65,6 +65,8 @@ pub(super) fn route(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) ->
     let own = |reason| Kept { reason, node: site };
     match view.law(site).map_err(own)? {
         Law::Map(_) if !choice.goes(way) => Err(own(Reason::LeftOut)),
+        // What changes nothing is taken in by nobody: it goes.
+        Law::Map(map) if map.placed.map.is_identity() => vanish(view, (site, map.data), way),
         Law::Map(map) => walk(view, choice, (site, map.data), way, map.placed),
         _ => Err(own(Reason::NotAffine)),
     }
@@ -117,6 +119,20 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     let rest = vec![Parameter::Become("Add"), Parameter::Replace { input: 1, value: Array { dims, values: terms } }];
     check_types(view, site, &Step { parameters: rest.clone(), moves: vec![] })?;
     Ok(rest)
+}
+
+/// What happens to a map that is the identity: what it reads and what it makes become one value, which has one of both names.
+fn vanish(view: &View<'_>, (site, data): (NodeId, usize), way: Way) -> Result<Route, Kept> {
+    let nobody = || Kept { reason: Reason::NoReader, node: site };
+    match way {
+        Way::Back => {
+            producer(view, view.draft.input(view.graph, site, data).ok_or_else(nobody)?, site)?;
+        }
+        Way::Ahead => {
+            readers(view, view.draft.output(view.graph, site, 0).ok_or_else(nobody)?, site)?;
+        }
+    }
+    Ok(Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], rest: None })
 }
 
 /// The way of a map that begins at `site`, whose input number `data` it maps.

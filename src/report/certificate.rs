@@ -155,7 +155,7 @@ impl Certificate {
                 refuted.push(format!("it rests on {} of {}, found: {now}", layer.name, layer.count));
             }
         }
-        if stated.differences != now.differences {
+        if (&stated.differences, &stated.unmatched) != (&now.differences, &now.unmatched) {
             refuted.push("the differences that are no folds are others".to_owned());
         }
         for site in &now.sites {
@@ -205,6 +205,7 @@ fn layers(verdict: &Verdict, quick: bool) -> Vec<Layer> {
     let alone_missing = if quick { Some("not asked for".to_owned()) } else { skipped.or(short(alone, "not run")) };
     let whole = match &verdict.execution {
         Execution::Ran { .. } => layer("whole", 1, None),
+        Execution::SideBySide { .. } => layer("whole", 0, Some("side by side only, as the files are not matched".to_owned())),
         Execution::NotRun { reason, .. } => layer("whole", 0, Some(reason.clone())),
         Execution::NotNeeded => layer("whole", 0, Some("not needed".to_owned())),
     };
@@ -277,8 +278,9 @@ mod tests {
         };
         let execution = Execution::NotRun { reason: "r".into(), second: false };
         let outcome = Outcome::EqualWithinRounding;
-        let (sites, differences, own_type) = (vec![site], vec![], vec![]);
-        let verdict = Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites, differences, execution, own_type };
+        let (sites, differences, unmatched, own_type) = (vec![site], vec![], vec![], vec![]);
+        let verdict =
+            Verdict { outcome, tier: Tier::Own, rounded_once: Some(true), sites, differences, unmatched, execution, own_type };
         let file = HashedFile { file: "m".into(), bytes: 1, sha256: "0".into() };
         let subject = Subject { model: file, sides: vec![] };
         Certificate::new(subject.clone(), subject, Conditions::default(), verdict)

@@ -49,8 +49,10 @@ pub struct Region {
 pub struct Alignment {
     /// Where they differ by a region.
     pub regions: Vec<Region>,
-    /// Where they differ otherwise.
+    /// Where they could not be matched otherwise.
     pub differences: Vec<Difference>,
+    /// Where they are seen to differ from outside: inputs, outputs, constants that are visible.
+    pub interface: Vec<Difference>,
     /// How many nodes are the same.
     pub same: usize,
 }
@@ -144,6 +146,12 @@ impl Aligner<'_, '_> {
         self.out.differences.push(Difference { place: place.into(), what: what.into() });
     }
 
+    /// What of the main graph is seen from outside; of others it is one more place that does not match.
+    fn differs_outside(&mut self, scope: ScopeId, place: impl Into<String>, what: impl Into<String>) {
+        let all = if scope == ScopeId(0) { &mut self.out.interface } else { &mut self.out.differences };
+        all.push(Difference { place: place.into(), what: what.into() });
+    }
+
     /// What holds for the whole file.
     fn files(&mut self) -> Result<()> {
         if !versions::alike(self.a, self.b) {
@@ -209,7 +217,7 @@ impl Aligner<'_, '_> {
             open.map(|v| (g.value(*v).name.to_owned(), declared::opened(g.value(*v).declared))).collect::<Vec<_>>()
         };
         if inputs(self.a, a) != inputs(self.b, b) {
-            self.differs(place.clone(), "the inputs differ in name, order or type");
+            self.differs_outside(a, place.clone(), "the inputs differ in name, order or type");
         }
         let names =
             |g: &Graph<'_>, id: ScopeId| g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
@@ -220,7 +228,7 @@ impl Aligner<'_, '_> {
         let alike = ours.len() == theirs.len()
             && pairs.into_iter().all(|(index, (x, y))| declared::alike(x, y, fixed, known(index).as_deref()));
         if names(self.a, a) != names(self.b, b) || !alike {
-            self.differs(place, "the outputs differ in name, order or type");
+            self.differs_outside(a, place, "the outputs differ in name, order or type");
         }
     }
 
@@ -280,7 +288,7 @@ impl Aligner<'_, '_> {
             }
         }
         for name in found {
-            self.differs(name, "a constant that is seen from outside differs");
+            self.differs_outside(a, name, "a constant that is seen from outside differs");
         }
         Ok(())
     }

@@ -6,18 +6,31 @@ use crate::verify::certify::Certified;
 use crate::verify::region::Site as Legal;
 use crate::verify::side::Side;
 use crate::verify::wording::Wording;
-use crate::verify::{Certificate, Execution, Outcome, Rounding, Site, SiteNode, Verdict, VerifyOptions, constants};
+use crate::verify::{Certificate, Execution, NOT_RUN, Outcome, Rounding, Site, SiteNode, Verdict, VerifyOptions, constants};
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
 pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     let sites = verdict.sites.iter().map(|site| site.outcome).max().unwrap_or(Outcome::Equal);
-    let execution = match verdict.execution {
-        // What each site is, for all inputs and run alone, stands without a run of the whole; the answer says that there was none.
-        Execution::NotRun { second: true, .. } => Outcome::NotJudged,
+    let rest = match verdict.execution {
+        // Where all nodes are the same but those of sites, each of which its constants prove one by one and a run alone bears out,
+        // that stands without a run of the whole; the answer says that there was none.
+        Execution::NotRun { second: true, .. } | Execution::SideBySide { .. } => Outcome::NotJudged,
         Execution::NotRun { .. } if sites != Outcome::EqualWithinRounding => Outcome::NotJudged,
+        _ if !verdict.unmatched.is_empty() => Outcome::NotJudged,
         _ => Outcome::Equal,
     };
-    if verdict.differences.is_empty() { sites.max(execution) } else { Outcome::Differs }
+    if verdict.differences.is_empty() { sites.max(rest) } else { Outcome::Differs }
+}
+
+/// Where sites are not run alone, no layer but the run of the whole stands behind what constants do not prove one by one; and
+/// its numbers need not come by what is wrong.
+pub(super) fn hurried(verdict: &mut Verdict) {
+    for site in verdict.sites.iter_mut().filter(|site| site.outcome == Outcome::EqualWithinRounding) {
+        if !site.certificate.as_ref().is_some_and(Certificate::is_one_by_one) {
+            let why = "its constants do not decide it one by one, and it was not run alone, as --quick leaves that out";
+            (site.outcome, site.reason) = (Outcome::NotJudged, Some(why.to_owned()));
+        }
+    }
 }
 
 /// Names values of the second file as it does, where nodes are listed: who reads that looks them up there.
@@ -92,7 +105,8 @@ pub(super) fn not_executed((a, b): (&Graph<'_>, &Graph<'_>), (legal, found): &Ev
 /// A site, and what its constants say.
 pub(super) type Evidence = (Legal, Certified);
 
-/// Enters what the constants of a site say into what is said of it. What differs by them differs, whatever a run says.
+/// Enters what the constants of a site say into what is said of it. A constant beyond its limit differs, whatever a run says;
+/// what is no constant is shown by a run or not at all.
 pub(super) fn certified(site: &mut Site, found: &Certified) {
     let reason = match found {
         Certified::Certificate(certificate) => {
@@ -102,7 +116,13 @@ pub(super) fn certified(site: &mut Site, found: &Certified) {
                 _ => return,
             }
         }
-        Certified::Differs(why) => why.clone(),
+        Certified::Differs(why) => {
+            if site.outcome != Outcome::Differs {
+                site.outcome = Outcome::NotJudged;
+            }
+            site.reason = Some(why.clone());
+            return;
+        }
         Certified::OtherForm(_) => return,
     };
     site.outcome = Outcome::Differs;
@@ -127,20 +147,32 @@ pub(super) fn executed(
     _: &(Side, Side),
     _: &VerifyOptions,
 ) -> crate::Result<()> {
-    not_run(verdict, graphs, sites, ("this program was built without tract", false));
+    not_run(verdict, graphs, sites, (WITHOUT.to_owned(), false));
     Ok(())
 }
 
-fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], (reason, second): (&str, bool)) {
-    let why = "the models were not run";
-    verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, why)));
-    verdict.execution = Execution::NotRun { reason: reason.to_owned(), second };
+/// Runs both models side by side and enters what came of it.
+#[cfg(not(feature = "tract"))]
+pub(super) fn side_by_side(verdict: &mut Verdict, _: (&Graph<'_>, &Graph<'_>), _: &(Side, Side), _: &VerifyOptions) {
+    verdict.execution = Execution::NotRun { reason: WITHOUT.to_owned(), second: false };
+}
+
+#[cfg(not(feature = "tract"))]
+const WITHOUT: &str = "this program was built without tract";
+
+fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evidence], (reason, second): (String, bool)) {
+    verdict.sites.extend(sites.iter().map(|site| not_executed((a, b), site, NOT_RUN)));
+    verdict.execution = Execution::NotRun { reason, second };
 }
 
 #[cfg(feature = "tract")]
 mod alone;
 #[cfg(feature = "tract")]
 mod own;
+#[cfg(feature = "tract")]
+mod pair;
+#[cfg(feature = "tract")]
+pub(super) use pair::side_by_side;
 #[cfg(feature = "tract")]
 pub(super) use run::executed;
 
@@ -175,11 +207,12 @@ mod run {
         let report = match report {
             Ok(report) => report,
             Err(reason) => {
-                not_run(verdict, graphs, sites, (&reason.to_string(), matches!(reason, CouldNotRun::Second(_))));
+                let asked = is_asked_for(&reason, options);
+                not_run(verdict, graphs, sites, (reason.to_string(), matches!(reason, CouldNotRun::Second(_))));
                 let whole = sites.len();
                 let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
-                for (index, (site, evidence)) in own {
-                    alone::enter(site, evidence, &alone, index, true);
+                for (index, (site, (_, certified))) in own {
+                    alone::enter(site, certified, &alone, (index, !asked));
                 }
                 return Ok(());
             }
@@ -192,7 +225,7 @@ mod run {
                 && !matches!(&legal.1, Certified::Certificate(c) if c.once > 1.0);
             let mut site = judged(graphs, &legal.0, found);
             super::certified(&mut site, &legal.1);
-            once &= alone::enter(&mut site, legal, &alone, found.plan, false);
+            once &= alone::enter(&mut site, &legal.1, &alone, (found.plan, false));
             super::narrowed(&mut site, &legal.1);
             verdict.sites.push(site);
         }
@@ -200,7 +233,7 @@ mod run {
             if report.sites.iter().all(|found| found.plan != index) {
                 let why = "no run came by it";
                 let mut site = super::not_executed(graphs, legal, why);
-                once &= alone::enter(&mut site, legal, &alone, index, true);
+                once &= alone::enter(&mut site, &legal.1, &alone, (index, true));
                 verdict.sites.push(site);
             }
         }
@@ -266,8 +299,6 @@ mod run {
             shapes: site.shapes.clone(),
             settings: Settings::new(),
         };
-        let sizes =
-            engine::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
         Relay {
             before: sides.0.clone(),
             after: sides.1.clone(),
@@ -275,7 +306,7 @@ mod run {
             sites: sites.iter().map(plan).collect(),
             units: options.tier.units(),
             units_once: Tier::Own.units(),
-            sizes,
+            sizes: sizes(options),
             inputs: options.inputs.clone(),
             // Who gives inputs wants those, and who is in a hurry no further runs.
             data_sets: if options.inputs.is_none() && options.regions { engine::data_sets(&sides.0.file) } else { vec![] },
@@ -283,6 +314,16 @@ mod run {
             seed: options.seed,
             samples: options.samples,
         }
+    }
+
+    pub(super) fn sizes(options: &VerifyOptions) -> engine::Sizes {
+        engine::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() }
+    }
+
+    /// Whether somebody has said on what to run and that cannot be done: then nothing else stands in for it.
+    fn is_asked_for(reason: &CouldNotRun, options: &VerifyOptions) -> bool {
+        let said = options.inputs.is_some() || !options.dims.is_empty() || !options.shapes.is_empty();
+        said && !matches!(reason, CouldNotRun::Operator { .. })
     }
 
     pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {

@@ -8,7 +8,7 @@ use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, certify, region, taps, wording};
+use super::{VerifyOptions, align, certify, region, taps, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -24,8 +24,10 @@ pub(super) struct Files<'x, 'm> {
 
 /// What was found in two files.
 pub(super) struct Found {
-    /// What is no fold.
-    pub differences: Vec<Difference>,
+    /// What is seen from outside and differs.
+    pub interface: Vec<Difference>,
+    /// What could not be matched, and is no fold.
+    pub unmatched: Vec<Difference>,
     /// Regions of which nothing can be said, and why.
     pub unjudged: Vec<(align::Region, String)>,
     /// What may be folds, and what their constants say.
@@ -35,7 +37,7 @@ pub(super) struct Found {
 impl Found {
     /// How many places are wrong, as far as the files say.
     fn wrong(&self) -> usize {
-        self.differences.len() + self.sites.iter().filter(|(_, certified)| certified.is_wrong()).count()
+        self.interface.len() + self.unmatched.len() + self.sites.iter().filter(|(_, certified)| certified.is_wrong()).count()
     }
 
     /// Whether less is wrong here. Where the files differ by folds alone, one of which is known to be wrong, it is no better not
@@ -45,7 +47,7 @@ impl Found {
             let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, certify::Certified::OtherForm(_)));
             sites.count() + found.unjudged.len()
         };
-        self.wrong() < other.wrong() && (!other.differences.is_empty() || open(self) <= open(other))
+        self.wrong() < other.wrong() && (other.interface.len() + other.unmatched.len() > 0 || open(self) <= open(other))
     }
 }
 
@@ -97,14 +99,15 @@ fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &Verify
 
 fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), options: &VerifyOptions) -> Result<Found> {
     let read = (Read { graph: a, measures: measures.0 }, Read { graph: b, measures: measures.1 });
-    let alignment = align::align_measured(read.0, read.1)?;
+    let mut alignment = align::align_measured(read.0, read.1)?;
+    vanished::settle(a, b, &mut alignment)?;
     let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
-    let mut differences = alignment.differences;
-    differences.append(&mut judged.differences);
+    let (interface, mut unmatched) = (alignment.interface, alignment.differences);
+    unmatched.append(&mut judged.differences);
     let mut sites = Vec::with_capacity(judged.sites.len());
     for site in judged.sites {
         let certified = certify::certify(a, b, &site, options.tier)?;
         sites.push((site, certified));
     }
-    Ok(Found { differences, unjudged: judged.unjudged, sites })
+    Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites })
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::alone::{RegionReport, Regions};
+use super::pair::{Pair, PairReport};
 use super::relay::{Relay, RelayReport};
 use crate::beside::{OwnReport, OwnType};
 use crate::engine::CouldNotRun;
@@ -29,6 +30,8 @@ pub enum Job {
     Regions(Regions),
     /// Run two models hand in hand.
     Relay(Relay),
+    /// Run two models side by side, in f64.
+    Pair(Pair),
     /// Run two models side by side, each in the types that it has.
     OwnType(OwnType),
 }
@@ -43,6 +46,8 @@ pub enum Outcome {
     Regions(Vec<RegionReport>),
     /// What came of two models.
     Relay(RelayReport),
+    /// Where the outputs of two models differ.
+    Pair(PairReport),
     /// How far two models are from each other.
     OwnType(OwnReport),
 }
@@ -102,6 +107,7 @@ impl Job {
             Job::Whole(whole) => whole.run().map(Outcome::Whole),
             Job::Regions(regions) => regions.perform().map(Outcome::Regions),
             Job::Relay(relay) => relay.perform().map(Outcome::Relay),
+            Job::Pair(pair) => pair.perform().map(Outcome::Pair),
             Job::OwnType(own) => own.perform().map(Outcome::OwnType),
         }
     }

@@ -16,6 +16,8 @@ mod guard;
 #[cfg(feature = "tract")]
 mod job;
 pub mod measure;
+#[cfg(feature = "tract")]
+mod pair;
 pub mod region;
 #[cfg(feature = "tract")]
 pub(crate) mod relay;
@@ -24,6 +26,7 @@ pub mod side;
 pub mod table;
 mod taps;
 mod trial;
+mod vanished;
 pub mod verdict;
 pub mod wording;
 
@@ -38,12 +41,15 @@ pub use guard::{Guard, Limits, VERB, child_main, in_child};
 #[cfg(feature = "tract")]
 pub use job::{Job, Outcome as Done, Summary, Whole, WholeReport};
 #[cfg(feature = "tract")]
+pub use pair::{Pair, PairReport, PairRun};
+#[cfg(feature = "tract")]
 pub(crate) use relay::NARROWED;
 #[cfg(feature = "tract")]
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
+pub(crate) use verdict::NOT_RUN;
 pub use verdict::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,
-    Verdict,
+    Verdict, WholeRun,
 };
 
 /// How two models are judged.
@@ -148,30 +154,40 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
 
 fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict> {
     let Files { sides, graphs: (a, b), found } = files;
-    let Found { differences, unjudged, mut sites } = found;
+    let Found { interface, unmatched, unjudged, mut sites } = found;
     let mut verdict = Verdict {
         outcome: Outcome::Equal,
         tier: options.tier,
         rounded_once: None,
         sites: unjudged.iter().map(|(region, why)| compose::unjudged(a, b, region, why)).collect(),
-        differences,
+        differences: interface,
+        unmatched,
         execution: Execution::NotNeeded,
         own_type: vec![],
     };
-    let reason = match (sites.is_empty(), verdict.differences.is_empty(), options.run) {
-        (true, ..) => None,
-        (_, false, _) => Some("not run, as the models differ elsewhere"),
-        (_, _, false) => Some("not run, as was asked"),
-        _ => None,
+    // Hand in hand models run only where all else is the same; where it is not, they run side by side.
+    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
+    let reason = match (matched, options.run) {
+        (_, false) => Some("not run, as was asked"),
+        (false, _) => Some("not run hand in hand, as the models are not matched elsewhere"),
+        (true, true) => None,
     };
     match reason {
-        Some(reason) => verdict.sites.extend(sites.iter().map(|s| compose::not_executed((a, b), s, reason))),
+        Some(reason) => {
+            verdict.sites.extend(sites.iter().map(|s| compose::not_executed((a, b), s, reason)));
+            if options.run && !matched && verdict.differences.is_empty() {
+                compose::side_by_side(&mut verdict, (a, b), sides, options);
+            }
+        }
         None if sites.is_empty() => {}
         None => compose::executed(&mut verdict, (a, b), &mut sites, sides, options)?,
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;
     compose::named_as_in_the_file(&mut verdict, &sides.1.wording);
+    if !options.regions {
+        compose::hurried(&mut verdict);
+    }
     verdict.outcome = compose::outcome(&verdict);
     Ok(verdict)
 }

@@ -22,6 +22,7 @@ use crate::verify::verdict::Difference;
 
 pub use form::Form;
 pub(crate) use form::dropout;
+pub(crate) use form::read as form;
 pub(crate) use shapes::{numbers, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.

@@ -46,6 +46,12 @@ impl Tier {
     }
 }
 
+/// Why a site is not judged that no run came to because the models were not run.
+pub(crate) const NOT_RUN: &str = "the models were not run";
+
+/// What is noted of a certificate that comes from a test of the site as a whole.
+pub(super) const TESTED: &str = "tested by random numbers";
+
 /// What the constants of a site are, held against what those of the first model ask for.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -114,6 +120,11 @@ pub struct Deviation {
 }
 
 impl Certificate {
+    /// Whether every constant was held against what it should be, so that it holds for all inputs.
+    pub fn is_one_by_one(&self) -> bool {
+        !self.notes.iter().any(|note| note.starts_with(TESTED))
+    }
+
     /// The worst of two.
     #[must_use]
     pub fn and(mut self, other: Certificate) -> Certificate {
@@ -210,7 +221,7 @@ impl Site {
     }
 }
 
-/// A difference between the files that is no fold.
+/// A place where two models differ, or where their files do.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Difference {
@@ -266,8 +277,34 @@ pub enum Execution {
         #[cfg_attr(feature = "serde", serde(default))]
         second: bool,
     },
+    /// Both ran side by side, each computing everything by itself, as they could not be matched by structure. That their outputs
+    /// agree proves nothing; where they do not, the differences say so.
+    SideBySide {
+        /// The engine and its version.
+        engine: String,
+        /// The runs.
+        runs: Vec<WholeRun>,
+        /// What was taken for granted, and what is worth knowing beside.
+        assumptions: Vec<String>,
+    },
     /// The user did not want it, or the files do not differ.
     NotNeeded,
+}
+
+/// Both models run side by side on one set of inputs.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct WholeRun {
+    /// The seed of synthetic inputs; absent if the user gave them.
+    pub seed: Option<u64>,
+    /// Inputs with the shapes that were used.
+    pub inputs: Vec<String>,
+    /// Outputs that agree within what rounding may do.
+    pub agree: Vec<String>,
+    /// Outputs that differ by more.
+    pub apart: Vec<String>,
+    /// Outputs of which neither can be said, each with why.
+    pub unclear: Vec<String>,
 }
 
 /// Both models run whole by an engine, each float in the type that it has in the files, on the inputs of the other runs:
@@ -323,8 +360,11 @@ pub struct Verdict {
     pub rounded_once: Option<bool>,
     /// Every place where the models differ by a fold.
     pub sites: Vec<Site>,
-    /// Every difference that is no fold.
+    /// What shows that the models differ, beside what sites show: an interface, or an output in a run.
     pub differences: Vec<Difference>,
+    /// Places where the files could not be matched. By itself that says nothing about what the models compute.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unmatched: Vec<Difference>,
     /// The runs.
     pub execution: Execution,
     /// Plain runs of both models beside the judgement, one for each engine.

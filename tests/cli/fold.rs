@@ -42,16 +42,14 @@ fn in_place_replaces_the_model() {
 }
 
 #[test]
-fn what_is_unverified_is_not_written() {
+fn what_the_engine_lacks_elsewhere_keeps_no_fold_from_being_written() {
     let folder = Folder::new(&[("m.onnx", CUSTOM)]);
-    folder.write("out.onnx", OLD);
-    let answer = folder.run(&["fold", "m.onnx", "-o", "out.onnx"]).expect(1);
-    assert_eq!(folder.read("out.onnx"), OLD);
-    assert_eq!(folder.names(), ["m.onnx", "out.onnx"]);
-    assert!(answer.err.starts_with("error: m.onnx: the result could not be verified, so nothing was written: "), "{answer:?}");
-    assert!(answer.out.contains("written             no"), "{answer:?}");
-    folder.run(&["fold", "m.onnx", "-o", "out.onnx", "--allow-unverified"]).expect(0);
+    let answer = folder.run(&["fold", "m.onnx", "-o", "out.onnx"]).expect(0);
+    assert!(answer.out.contains("by each constant and each fold run alone; the whole was not run: operator"), "{answer:?}");
     assert_eq!(operators(&folder.path("out.onnx")), ["Own", "Conv"]);
+    // Nothing but the relay has seen it in a hurry, and nobody has if that does not run.
+    folder.run(&["fold", "m.onnx", "-o", "quick.onnx", "--quick"]).expect(0);
+    assert_eq!(operators(&folder.path("quick.onnx")), ["Own", "Conv", "BatchNormalization"]);
 }
 
 #[test]

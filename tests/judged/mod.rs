@@ -127,11 +127,18 @@ pub fn wrong_at(place: &str, verdict: &Verdict, value: &str) {
     assert_eq!(verdict.differences, [], "{place}");
 }
 
-/// Asserts that the files are found to differ, and where.
+/// Asserts that the files are not matched, and where; that is never accepted.
 pub fn apart_at(place: &str, verdict: &Verdict, named: &str) {
+    assert!(verdict.outcome >= Outcome::NotJudged, "{place}: {verdict:#?}");
+    let mut all = verdict.differences.iter().chain(&verdict.unmatched);
+    assert!(all.any(|d| d.place.contains(named) || d.what.contains(named)), "{place}: {verdict:#?}");
+}
+
+/// As [`apart_at`], where a run shows it.
+pub fn differs_at(place: &str, verdict: &Verdict, named: &str) {
+    apart_at(place, verdict, named);
     assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
-    let found = verdict.differences.iter().any(|d| d.place.contains(named) || d.what.contains(named));
-    assert!(found, "{place}: {:#?}", verdict.differences);
+    assert!(verdict.differences.iter().any(|d| d.what.contains("found ")), "{place}: {:#?}", verdict.differences);
 }
 
 /// The node that makes a value of the main graph.

@@ -65,7 +65,7 @@ impl Layers {
     pub fn count(&mut self, verdict: &Verdict) {
         self.seeded += 1;
         let ran = matches!(verdict.execution, Execution::Ran { .. });
-        if !ran && !verdict.differences.is_empty() {
+        if !ran && !verdict.unmatched.is_empty() {
             self.structure += 1;
             return;
         }

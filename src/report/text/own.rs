@@ -83,9 +83,9 @@ mod tests {
     use crate::verify::{Outcome, Tier};
 
     fn verdict(own: OwnType, execution: Execution) -> Verdict {
-        let (sites, differences) = (vec![], vec![]);
+        let (sites, differences, unmatched) = (vec![], vec![], vec![]);
         let (outcome, tier) = (Outcome::EqualWithinRounding, Tier::Own);
-        Verdict { outcome, tier, rounded_once: None, sites, differences, execution, own_type: vec![own] }
+        Verdict { outcome, tier, rounded_once: None, sites, differences, unmatched, execution, own_type: vec![own] }
     }
 
     fn output(value: &str, largest: f64, magnitude: f64) -> OwnOutput {

@@ -33,6 +33,9 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
 /// One node: a line if it goes, else both refusals with what could be done.
 pub(super) fn site(site: &SiteReport) -> String {
     match &site.fate {
+        Fate::Folded { into, .. } if into.is_empty() => {
+            format!("  {} {}, as it changes nothing\n", node(&site.node), styled(WELL, "goes"))
+        }
         Fate::Folded { direction, into, through } => {
             let line = format!("  {} {} {} {}", node(&site.node), styled(WELL, "folds"), way(*direction), nodes(into));
             line + &passing(through) + "\n"
@@ -75,6 +78,7 @@ fn refusal(label: &str, refusal: &Refusal) -> String {
 /// A line for a node that could be folded, with the command that does it.
 pub fn finding(file: &CheckedFile, finding: &SiteReport) -> String {
     let into = match &finding.fate {
+        Fate::Folded { into, .. } if into.is_empty() => "goes, as it changes nothing".to_owned(),
         Fate::Folded { direction, into, .. } => format!("folds {} {}", way(*direction), nodes(into)),
         Fate::Partly { direction, into, .. } => format!("folds in part {} {}", way(*direction), nodes(into)),
         Fate::Replaced { operators, .. } => format!("becomes {}", operators.join(" and ")),

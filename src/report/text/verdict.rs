@@ -2,45 +2,105 @@
 
 use super::{STAYS, WELL, WRONG, counted, name, row, seconds, styled};
 use crate::report::VerifyReport;
-use crate::verify::{Execution, Outcome, Site, SiteNode, Tap, Tier, Verdict};
+use crate::verify::{Execution, NOT_RUN, Outcome, Site, SiteNode, Tap, Tier, Verdict, WholeRun};
 
 /// Places and differences that are shown without being asked for all.
 const SHOWN: usize = 10;
 
-/// Why a verdict is not a proof, if it is not: evidence is missing, or the whole models were not run.
+/// Why nothing is judged, if that is so: where evidence is missing, and what there is.
 pub fn unverified(verdict: &Verdict) -> Option<String> {
-    if let Execution::NotRun { reason, .. } = &verdict.execution {
-        return Some(crate::error::printable(reason));
-    }
     if verdict.outcome != Outcome::NotJudged {
         return None;
     }
-    let site = verdict.sites.iter().find(|s| s.outcome == Outcome::NotJudged);
-    let reason = site.map(|s| format!("{} at `{}`", s.reason.as_deref().unwrap_or("no evidence"), s.value));
-    let difference = || verdict.differences.first().map(|d| format!("{} at {}", d.what, d.place));
-    Some(crate::error::printable(&reason.or_else(difference).unwrap_or_else(|| "evidence is missing".to_owned())))
+    let site = || verdict.sites.iter().find(|s| s.outcome == Outcome::NotJudged);
+    let why = match (&verdict.execution, verdict.unmatched.first()) {
+        (Execution::NotRun { reason, second: true }, _) => reason.clone(),
+        (execution, Some(place)) => {
+            format!("the files cannot be matched at {}: {}; {}", place.place, place.what, shown(execution))
+        }
+        (execution, None) => match (site(), execution) {
+            (Some(site), Execution::NotRun { reason, .. }) if site.reason.as_deref() == Some(NOT_RUN) => reason.clone(),
+            (Some(site), _) => format!("{} at `{}`", site.reason.as_deref().unwrap_or("no evidence"), site.value),
+            (None, Execution::NotRun { reason, .. }) => reason.clone(),
+            (None, _) => "evidence is missing".to_owned(),
+        },
+    };
+    Some(crate::error::printable(&why))
+}
+
+/// What runs of the whole models say where they cannot be matched.
+fn shown(execution: &Execution) -> String {
+    match execution {
+        Execution::SideBySide { runs, .. } => {
+            let unclear = runs.iter().find_map(|run| run.unclear.first());
+            let said = unclear.map_or_else(|| "agree, which is no proof".to_owned(), |why| format!("leave open: {why}"));
+            format!("run whole on {} they {said}", counted(runs.len() as u64, "set") + " of inputs")
+        }
+        Execution::NotRun { reason, .. } => format!("not run: {reason}"),
+        Execution::Ran { .. } | Execution::NotNeeded => "not run whole side by side".to_owned(),
+    }
+}
+
+/// What shows that models differ: the first place, with what was found there.
+pub fn evidence(verdict: &Verdict) -> Option<String> {
+    let site = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs);
+    let place = |site: &Site| {
+        let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));
+        let found = place.map(|place| format!(" ({place})")).unwrap_or_default();
+        let reason = site.reason.as_deref().unwrap_or("beyond its limit");
+        format!("at `{}` ({}): {reason}{found}", site.value, sides(site))
+    };
+    let said = site.map(place).or_else(|| verdict.differences.first().map(|found| format!("{}: {}", found.place, found.what)));
+    said.map(|said| crate::error::printable(&said)).filter(|_| verdict.outcome == Outcome::Differs)
 }
 
 /// A verdict in a line.
 pub fn verdict_line(verdict: &Verdict) -> String {
-    let said = match (verdict.outcome, unverified(verdict)) {
-        (Outcome::Differs, _) => styled(WRONG, verdict.outcome.words()),
-        (outcome, Some(why)) => format!("{}: {why}", styled(STAYS, outcome.words())),
-        (outcome, None) => styled(WELL, outcome.words()),
+    let words = verdict.outcome.words();
+    let said = match (verdict.outcome, &verdict.execution) {
+        (Outcome::Differs, _) => {
+            let found = evidence(verdict).map(|found| format!(" {found}")).unwrap_or_default();
+            return format!("{}{found}", styled(WRONG, words));
+        }
+        (Outcome::NotJudged, _) => format!("{}: {}", styled(STAYS, words), unverified(verdict).unwrap_or_default()),
+        (_, Execution::NotRun { reason, .. }) => {
+            let reason = crate::error::printable(reason);
+            format!("{} by each constant and each fold run alone; the whole was not run: {reason}", styled(STAYS, words))
+        }
+        _ => styled(WELL, words),
     };
     let mut parts = vec![said];
     if let Some((worst, site)) = worst(verdict) {
-        parts.push(format!("worst {worst:.2} of the limit at {}", name(&site.value)));
+        parts.push(format!("worst {worst:.2} of {} at {}", limit(verdict.tier), name(&site.value)));
     }
     if let Execution::Ran { engine, outputs_equal, .. } = &verdict.execution {
-        parts.push(format!("{}: {} bit-equal", name(engine), counted(*outputs_equal as u64, "output")));
+        parts.push(format!("{}: {}", name(engine), forced(*outputs_equal)));
     }
     parts.join("; ")
 }
 
+/// Outputs of the first model that were equal where it went on from what the second had at each fold.
+fn forced(outputs: usize) -> String {
+    format!("{} bit-equal where folds are forced to be", counted(outputs as u64, "output"))
+}
+
+/// The limit that shares are told of.
+fn limit(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Own => "the limit of one rounding",
+        Tier::Foreign => "the limit of 8 units",
+    }
+}
+
+/// The largest share of a limit of the tier that was asked for, by whichever layer.
 fn worst(verdict: &Verdict) -> Option<(f64, &Site)> {
-    let ran = verdict.sites.iter().filter_map(|s| s.worst.map(|w| (w, s)));
-    ran.max_by(|(a, _), (b, _)| a.total_cmp(b))
+    let shares = |site: &Site| {
+        let alone = site.alone.as_ref().filter(|alone| alone.skipped.is_none()).map(crate::verify::Alone::worst);
+        let all = [site.worst, alone, site.certificate.as_ref().map(|certificate| certificate.worst)];
+        all.into_iter().flatten().reduce(f64::max)
+    };
+    let all = verdict.sites.iter().filter_map(|site| Some((shares(site)?, site)));
+    all.max_by(|(a, _), (b, _)| a.total_cmp(b))
 }
 
 /// The answer to `verify`. `verbose` lists every place, not only those that are wrong.
@@ -59,15 +119,13 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     let limit = if verbose { usize::MAX } else { SHOWN };
     // What is wrong comes before what could not be judged because of it.
     listed.sort_by_key(|site| std::cmp::Reverse(site.outcome));
-    for difference in verdict.differences.iter().take(limit) {
-        text.push_str(&format!(
-            "  {} {}: {}\n",
-            styled(WRONG, "differs"),
-            name(&difference.place),
-            crate::error::printable(&difference.what)
-        ));
+    for (style, word, all) in [(WRONG, "differs", &verdict.differences), (STAYS, "not matched", &verdict.unmatched)] {
+        for found in all.iter().take(limit) {
+            let what = crate::error::printable(&found.what);
+            text.push_str(&format!("  {} {}: {what}\n", styled(style, word), name(&found.place)));
+        }
+        more(&mut text, all.len(), limit);
     }
-    more(&mut text, verdict.differences.len(), limit);
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
     text.push_str(&runs(&verdict.execution));
@@ -94,6 +152,12 @@ fn tier(verdict: &Verdict) -> String {
     }
 }
 
+/// The operators of both sides.
+fn sides(site: &Site) -> String {
+    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
+    format!("{} | {}", operators(&site.before), operators(&site.after))
+}
+
 fn place(site: &Site) -> String {
     let style = match site.outcome {
         Outcome::Equal | Outcome::EqualWithinRounding => WELL,
@@ -101,8 +165,7 @@ fn place(site: &Site) -> String {
         Outcome::Differs => WRONG,
     };
     let mut line = format!("  {} {} at {}", styled(style, site.outcome.words()), name(site.node()), name(&site.value));
-    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
-    line.push_str(&format!(" ({} | {})", operators(&site.before), operators(&site.after)));
+    line.push_str(&format!(" ({})", sides(site)));
     if let Some(reason) = &site.reason {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
@@ -128,12 +191,17 @@ fn runs(execution: &Execution) -> String {
     match execution {
         Execution::Ran { engine, samples, seed, data_sets, taps, inputs, assumptions, outputs_equal } => {
             let from = seed.map_or_else(|| "inputs as given".to_owned(), |s| format!("seed {s}"));
-            let equal = counted(*outputs_equal as u64, "output");
-            let mut text =
-                row("run", format!("{}, {}, {from}: {equal} bit-equal", name(engine), counted(*samples as u64, "sample")));
+            let samples = counted(*samples as u64, "sample");
+            let mut text = row("run", format!("{}, {samples}, {from}: {}", name(engine), forced(*outputs_equal)));
             data_sets.iter().for_each(|set| text.push_str(&row("test data", name(set))));
             taps.iter().for_each(|found| text.push_str(&row("tap", tap(found))));
             inputs.iter().for_each(|i| text.push_str(&row("input", name(i))));
+            assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
+            text
+        }
+        Execution::SideBySide { engine, runs, assumptions } => {
+            let mut text = row("run", format!("{}, side by side, each by itself", name(engine)));
+            runs.iter().for_each(|run| text.push_str(&row("", side_by_side(run))));
             assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
             text
         }
@@ -142,12 +210,23 @@ fn runs(execution: &Execution) -> String {
     }
 }
 
+fn side_by_side(run: &WholeRun) -> String {
+    let from = run.seed.map_or_else(|| "inputs as given".to_owned(), |seed| format!("seed {seed}"));
+    let counts = [(run.agree.len(), "agree"), (run.apart.len(), "differ"), (run.unclear.len(), "cannot be told")];
+    let said = counts.iter().filter(|(count, _)| *count > 0);
+    let said = said.map(|(count, what)| format!("{} {what}", counted(*count as u64, "output"))).collect::<Vec<_>>();
+    format!("{from}, {}: {}", name(&run.inputs.join(", ")), said.join(", "))
+}
+
 fn tap(found: &Tap) -> String {
     let place = found.place.as_ref().map(|place| format!(" {}", crate::error::printable(place))).unwrap_or_default();
     match found.largest {
-        Some(0.0) => format!("{}: equal bit for bit", name(&found.value)),
+        Some(0.0) => format!("{}: equal bit for bit where folds before it are forced to be", name(&found.value)),
         Some(largest) => {
-            format!("{}: differs by at most {largest:.3e}, of at most {:.3e}{place}", name(&found.value), found.magnitude)
+            let (value, most) = (name(&found.value), found.magnitude);
+            format!(
+                "{value}: differs by at most {largest:.3e}, of at most {most:.3e}{place}, where folds before it are forced to be equal"
+            )
         }
         None => format!("{}: cannot be compared{place}", name(&found.value)),
     }
@@ -184,8 +263,8 @@ mod tests {
             outputs_equal: 1,
         };
         let outcome = Outcome::EqualWithinRounding;
-        let (sites, differences, own_type) = (vec![site], vec![], vec![]);
-        Verdict { outcome, tier: Tier::Foreign, rounded_once: Some(true), sites, differences, execution, own_type }
+        let (sites, differences, unmatched, own_type) = (vec![site], vec![], vec![], vec![]);
+        Verdict { outcome, tier: Tier::Foreign, rounded_once: Some(true), sites, differences, unmatched, execution, own_type }
     }
 
     fn report(verdict: Verdict) -> VerifyReport {
@@ -196,7 +275,10 @@ mod tests {
     #[test]
     fn a_line_says_worst_and_engine() {
         let line = anstream::adapter::strip_str(&verdict_line(&sample())).to_string();
-        assert_eq!(line, "equal within rounding; worst 0.42 of the limit at y; tract 0: 1 output bit-equal");
+        assert_eq!(
+            line,
+            "equal within rounding; worst 0.42 of the limit of 8 units at y; tract 0: 1 output bit-equal where folds are forced to be"
+        );
     }
 
     #[test]
@@ -216,15 +298,43 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_was_not_run_is_unverified() {
+    fn what_lacks_evidence_begins_with_that() {
+        let line = |verdict: &Verdict| anstream::adapter::strip_str(&verdict_line(verdict)).to_string();
         let mut verdict = sample();
         assert_eq!(unverified(&verdict), None);
         verdict.execution = Execution::NotRun { reason: "an operator".into(), second: false };
-        assert_eq!(unverified(&verdict).as_deref(), Some("an operator"));
-        verdict.execution = Execution::NotNeeded;
+        assert_eq!(unverified(&verdict), None);
+        assert!(
+            line(&verdict).starts_with(
+                "equal within rounding by each constant and each fold run alone; the whole was not run: an operator"
+            )
+        );
         verdict.outcome = Outcome::NotJudged;
         verdict.sites[0].outcome = Outcome::NotJudged;
+        verdict.sites[0].reason = Some(NOT_RUN.into());
+        assert_eq!(unverified(&verdict).as_deref(), Some("an operator"));
+        verdict.execution = Execution::NotNeeded;
         verdict.sites[0].reason = Some("NaN on both sides".into());
         assert_eq!(unverified(&verdict).as_deref(), Some("NaN on both sides at `y`"));
+        let (place, what) = ("value `c`".to_owned(), "became another".to_owned());
+        verdict.unmatched.push(Difference { place, what });
+        let run = WholeRun { seed: Some(0), agree: vec!["y".into()], ..WholeRun::default() };
+        verdict.execution = Execution::SideBySide { engine: "e".into(), runs: vec![run.clone(), run], assumptions: vec![] };
+        let said =
+            "not judged: the files cannot be matched at value `c`: became another; run whole on 2 sets of inputs they agree";
+        assert!(line(&verdict).starts_with(said), "{}", line(&verdict));
+    }
+
+    #[test]
+    fn what_differs_is_shown() {
+        let mut verdict = sample();
+        verdict.outcome = Outcome::Differs;
+        (verdict.sites[0].outcome, verdict.sites[0].worst) = (Outcome::Differs, Some(2.0));
+        verdict.sites[0].reason = Some("beyond rounding".into());
+        assert_eq!(
+            evidence(&verdict).as_deref(),
+            Some("at `y` (Conv, BatchNormalization | Conv): beyond rounding ([0,1]: 1 for 1.5)")
+        );
+        assert!(!verdict_line(&verdict).contains("bit-equal"));
     }
 }

@@ -19,9 +19,9 @@ mod stream;
 mod tally;
 
 use crate::error::Result;
-use crate::model::{Element, Graph};
+use crate::model::{Element, Graph, NodeId, ValueId};
 use crate::verify::Tier;
-use crate::verify::region::{Form, Site};
+use crate::verify::region::{self, Form, Site};
 use crate::verify::trial;
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
@@ -91,6 +91,33 @@ fn constants(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Ce
         }
     }
     Ok(whole.map_or_else(|| Certified::OtherForm("a region without outputs".into()), |c| Certified::Certificate(Box::new(c))))
+}
+
+/// What a node hands on as it is, and what it makes, if it multiplies by exactly one and adds exactly nothing; and whether what
+/// it makes is as large for sure, whatever the size of the constant.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn hands_on(graph: &Graph<'_>, id: NodeId) -> Result<Option<(ValueId, ValueId, bool)>> {
+    let node = graph.node(id);
+    let may = matches!(node.proto.op_type(), "Identity" | "Dropout" | "BatchNormalization" | "Mul" | "Add" | "Sub" | "Div");
+    let Some(Some(made)) = node.outputs.first().copied().filter(|_| may) else { return Ok(None) };
+    if node.outputs.iter().skip(1).flatten().any(|value| !graph.value(*value).uses.is_empty()) {
+        return Ok(None);
+    }
+    let Ok(form) = region::form(graph, id)? else { return Ok(None) };
+    let forms = [form];
+    let (data, as_is) = match fact::read(graph, &forms, 0)? {
+        Ok(fact::Fact::Pass) => (0, true),
+        Ok(fact::Fact::Map(map)) if map.scale.iter().all(|s| s.is_one()) && map.shift.iter().all(|t| *t == 0.0) => {
+            let [form] = &forms;
+            let parameter = form.constants.first().map_or(1, |(input, _)| *input);
+            let scalar = form.constants.first().is_some_and(|(_, tensor)| graph.tensor(*tensor).dims.is_empty());
+            (usize::from(parameter == 0), form.operator == "BatchNormalization" || scalar)
+        }
+        _ => return Ok(None),
+    };
+    Ok(node.inputs.get(data).copied().flatten().map(|data| (data, made, as_is)))
 }
 
 fn pads(forms: &[Form]) -> usize {

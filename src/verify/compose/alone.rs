@@ -1,6 +1,6 @@
 //! Sites that are run alone, each for itself, and what that adds to what is said of them.
 
-use super::{Certified, Evidence, Graph, Outcome, Site, VerifyOptions, run};
+use super::{Certified, Graph, Outcome, Site, VerifyOptions, run};
 use crate::engine::CouldNotRun;
 use crate::verify::{Alone, Tier};
 use crate::verify::{Done, Job, RegionReport, Regions, Relay, Units};
@@ -29,9 +29,13 @@ pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &Ver
     })
 }
 
+fn proves(certified: &Certified) -> bool {
+    matches!(certified, Certified::Certificate(certificate) if certificate.worst <= 1.0 && certificate.is_one_by_one())
+}
+
 /// Enters what a site made alone. `missing` says that it was in no run of the whole: then it is right if it is right alone and
-/// by its constants. Returns whether its constants may have been rounded once.
-pub(super) fn enter(site: &mut Site, (_, certified): &Evidence, reports: &Reports, index: usize, missing: bool) -> bool {
+/// each of its constants is. Returns whether its constants may have been rounded once.
+pub(super) fn enter(site: &mut Site, certified: &Certified, reports: &Reports, (index, missing): (usize, bool)) -> bool {
     let found = match reports {
         None => return true,
         Some(Err(why)) => {
@@ -69,7 +73,7 @@ pub(super) fn enter(site: &mut Site, (_, certified): &Evidence, reports: &Report
             site.reason = site.reason.take().filter(|_| site.outcome == Outcome::Differs).or(Some(reason));
             site.outcome = Outcome::Differs;
         }
-        None if missing && site.outcome == Outcome::NotJudged && matches!(certified, Certified::Certificate(_)) => {
+        None if missing && site.outcome == Outcome::NotJudged && proves(certified) => {
             (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
         }
         None => {}

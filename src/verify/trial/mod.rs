@@ -22,7 +22,7 @@ use crate::verify::certify::gates;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small::{self, Recurrence};
 use crate::verify::region::{Form, Site, numbers, without_shapes};
-use crate::verify::verdict::{Certificate, Deviation};
+use crate::verify::verdict::{Certificate, Deviation, TESTED};
 use cut::{Gate, Kind};
 use limits::{Limits, Tally};
 use walk::{Drawn, Inputs, Values, walk};
@@ -96,7 +96,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     let limits = Limits::of(site, tier);
     let trial = Trial { models, outputs, layouts, settings, draws, limits };
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
-    let note = format!("tested by random numbers{sizes}, as its constants say nothing one by one");
+    let note = format!("{TESTED}{sizes}, as its constants say nothing one by one");
     Ok(trial.perform().map(|mut certificate| {
         certificate.notes.push(note);
         certificate

@@ -1,0 +1,229 @@
+//! Both models run whole, side by side, on the same inputs and at several sizes, each computing everything by itself, and
+//! compared output by output: what is asked where two files cannot be matched by structure.
+//!
+//! Agreement proves nothing, as the difference may hide where no input came. A difference is evidence, if it is larger than
+//! what rounding can do to right models; how the tolerance is chosen stands in [`compare`].
+
+mod compare;
+mod dither;
+mod sizes;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::side::Side;
+use crate::engine::array::Array;
+use crate::engine::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use crate::engine::flatten::Branch;
+use crate::engine::given::Given;
+use crate::engine::inputs::seeded_inputs;
+use crate::engine::load::load;
+use crate::engine::prepare::prepare_edited;
+use crate::engine::run::Loaded;
+use crate::engine::{CouldNotRun, beside, computed};
+use compare::{Answer, Tolerance};
+
+/// How many runs with different sizes, or different values where no size is open.
+const RUNS: usize = 2;
+
+/// What is to be compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The first model.
+    pub before: Side,
+    /// The second model.
+    pub after: Side,
+    /// Whether initializers that are also inputs are taken for constants.
+    pub freeze: bool,
+    /// What the user says about sizes.
+    pub sizes: Sizes,
+    /// A file or folder with values for some or all inputs, as [`Given`] reads it.
+    pub inputs: Option<PathBuf>,
+    /// The seed of the values for the others.
+    pub seed: u64,
+}
+
+/// What came of a [`Pair`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairReport {
+    /// Every run that both models took.
+    pub runs: Vec<PairRun>,
+    /// What was taken for granted, and what is worth knowing beside, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Both models on one set of inputs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairRun {
+    /// The seed of the values; absent if all are the user's.
+    pub seed: Option<u64>,
+    /// The inputs with their sizes.
+    pub inputs: Vec<InputSpec>,
+    /// Outputs that agree within the tolerance.
+    pub agree: Vec<String>,
+    /// Outputs that differ beyond it, each with place, found and expected.
+    pub apart: Vec<(String, String)>,
+    /// Outputs of which neither can be said, each with why.
+    pub unclear: Vec<(String, String)>,
+}
+
+/// A model in the engine, with what decides how exact it is.
+struct Opened {
+    loaded: Loaded,
+    branches: bool,
+    unit: f64,
+    jumps: bool,
+    assumptions: Vec<String>,
+}
+
+impl Pair {
+    /// Runs both models at two sizes, or on two sets of values, with each branch of every If.
+    ///
+    /// # Errors
+    /// Why one of them could not be run.
+    pub fn perform(&self) -> Result<PairReport, CouldNotRun> {
+        let mut report = PairReport::default();
+        if self.branch(Branch::Then, &mut report)? {
+            self.branch(Branch::Else, &mut report)?;
+        }
+        report.notes.sort_unstable();
+        report.notes.dedup();
+        Ok(report)
+    }
+
+    /// Both models with one of the branches of every If. Returns whether there is one.
+    fn branch(&self, branch: Branch, report: &mut PairReport) -> Result<bool, CouldNotRun> {
+        let (one, two) = beside(|| self.open(&self.before, branch, None), || self.open(&self.after, branch, None));
+        let (one, two) = (one?, two.map_err(|error| CouldNotRun::Second(error.to_string()))?);
+        report.notes.extend(one.assumptions.iter().chain(&two.assumptions).cloned());
+        let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+        let given = given.by_name(&one.loaded.inputs())?;
+        let choices = sizes::choices(one.loaded.signature(), &self.sizes.with(&given));
+        let unit = one.unit.max(two.unit);
+        let runner = Runner { pair: self, branch, one: &one, two: &two, unit, given: &given };
+        let (mut ran, mut proper) = (0_usize, 0_usize);
+        let (mut neither, mut second) = (None, None);
+        for (index, choice) in choices.all.iter().enumerate() {
+            if ran == RUNS {
+                break;
+            }
+            // Where nothing is open, another set of values is drawn for each run.
+            match runner.run(choice, self.seed.wrapping_add(if choices.open { 0 } else { index as u64 }))? {
+                Found::Run(run) => {
+                    (ran, proper) = (ran + 1, proper + usize::from(index < choices.proper));
+                    let drawn = run.seed.is_some();
+                    report.runs.push(run);
+                    if !drawn {
+                        break;
+                    }
+                }
+                Found::Neither(error) => neither = neither.or(Some(error)),
+                Found::First(specs, error) => second = second.or(Some((told(&specs), error))),
+            }
+        }
+        if let Some((at, error)) = second {
+            if ran == 0 {
+                return Err(CouldNotRun::Second(format!("{error}; {at}")));
+            }
+            report.notes.push(format!("the first model runs and the second does not, at {at}: {error}"));
+        }
+        if ran == 0 {
+            return Err(neither.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())));
+        }
+        if choices.open && proper < RUNS {
+            let what =
+                "the models were found to run at no two sets of sizes where open extents differ from one another and none is 1";
+            report.notes.push(what.to_owned());
+        }
+        Ok(one.branches)
+    }
+
+    fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {
+        let mut model = load(side)?;
+        computed::settle(&mut model, side, self.freeze)?;
+        let unit = dither::coarsest_unit(&model);
+        let mut jumps = false;
+        let prepared = prepare_edited(model, branch, &mut |graph| {
+            if let Some(operator) = compare::random(graph) {
+                let why = "it draws numbers at random".to_owned();
+                return Err(CouldNotRun::Operator { operator, node: String::new(), why });
+            }
+            jumps = compare::jumps(graph);
+            if let Some(unit) = dithered {
+                dither::dither(graph, unit, self.seed);
+            }
+            Ok(())
+        })?;
+        let unit = if prepared.narrow.is_empty() { unit } else { unit.max(f64::from(f32::EPSILON) / 2.0) };
+        let (branches, assumptions) = (prepared.branches, prepared.assumptions.clone());
+        Ok(Opened { loaded: Loaded::parse(prepared, &[])?, branches, unit, jumps, assumptions })
+    }
+}
+
+/// What came of one choice of sizes.
+enum Found {
+    Run(PairRun),
+    /// The first model does not run with them.
+    Neither(CouldNotRun),
+    /// The first model does, the second does not.
+    First(Vec<InputSpec>, CouldNotRun),
+}
+
+struct Runner<'x> {
+    pair: &'x Pair,
+    branch: Branch,
+    one: &'x Opened,
+    two: &'x Opened,
+    unit: f64,
+    given: &'x BTreeMap<String, Array>,
+}
+
+type Values = BTreeMap<String, Array>;
+
+impl Runner<'_> {
+    fn run(&self, sizes: &Sizes, seed: u64) -> Result<Found, CouldNotRun> {
+        let specs = bind_inputs(self.one.loaded.signature(), sizes, OPEN_SIZES[0])?;
+        let values = seeded_inputs(&specs, seed, self.given)?;
+        let expected = match made(&self.one.loaded, &specs, &values) {
+            Ok(expected) => expected,
+            Err(error) => return Ok(Found::Neither(error)),
+        };
+        let found = match made(&self.two.loaded, &specs, &values) {
+            Ok(found) => found,
+            Err(error) => return Ok(Found::First(specs, error)),
+        };
+        let drawn = specs.iter().any(|spec| !self.given.contains_key(&spec.name));
+        let mut run = PairRun { seed: drawn.then_some(seed), inputs: specs, ..PairRun::default() };
+        let mut tolerance = Tolerance::of(self.unit, self.one.jumps || self.two.jumps, &values);
+        if expected.iter().any(|(name, expected)| found.get(name).is_none_or(|found| tolerance.is_beyond(found, expected))) {
+            // What rounding can do to the first model's outputs is asked only where it matters.
+            let moved = self.pair.open(&self.pair.before, self.branch, Some(self.unit));
+            tolerance.dithered = moved.and_then(|moved| made(&moved.loaded, &run.inputs, &values)).ok();
+        }
+        for (name, expected) in &expected {
+            let name = name.clone();
+            match found.get(&name).map(|found| tolerance.compare(&name, found, expected)) {
+                Some(Answer::Agree) => run.agree.push(name),
+                Some(Answer::Apart(place)) => run.apart.push((name, place)),
+                Some(Answer::Unclear(why)) => run.unclear.push((name, why)),
+                None => run.unclear.push((name, "the second model gave no value for it".to_owned())),
+            }
+        }
+        Ok(Found::Run(run))
+    }
+}
+
+fn made(loaded: &Loaded, specs: &[InputSpec], values: &Values) -> Result<Values, CouldNotRun> {
+    loaded.bind(specs)?.run(values)
+}
+
+/// Inputs with their shapes.
+pub(super) fn told(specs: &[InputSpec]) -> String {
+    let one = |spec: &InputSpec| {
+        let dims: Vec<String> = spec.dims.iter().map(usize::to_string).collect();
+        format!("{}: {}[{}]", spec.name, crate::model::tensor::type_name(spec.element), dims.join(","))
+    };
+    specs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
