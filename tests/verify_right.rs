@@ -238,8 +238,8 @@ fn slopes_above_one_carry_a_difference_further() {
         judged(&format!("PRelu {slope}"), &through(&constants, "l = PRelu (c, p)"));
     }
     for coefficient in [-0.75, -3.0] {
-        let resize = format!(r#"l = Resize <mode = "cubic", cubic_coeff_a = {coefficient:?}> (c, "", s)"#);
-        judged(&format!("cubic {coefficient}"), &through(", float[4] s = {1, 1, 2, 2}", &resize));
+        let resize = format!(r#"l = Resize <mode = "cubic", cubic_coeff_a = {coefficient:?}> (c, "", "", s)"#);
+        judged(&format!("cubic {coefficient}"), &through(", int64[4] s = {1, 16, 7, 7}", &resize));
     }
 }
 
@@ -269,7 +269,7 @@ fn what_is_lost_beside_a_shift_is_not_seen() {
         format!(
             r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,16,5,5] x) => (float[] y)
-            <float[2,16,1,1] w = dyadic(1), float[2] s = {{1, 1e-38}}, float[2] b = {{{shift}, {shift}}}, float[2] m = {{0, 0}},
+            <float[2,16,1,1] w = dyadic(1), float[2] s = {{1, 1e-41}}, float[2] b = {{{shift}, {shift}}}, float[2] m = {{0, 0}},
              float[2] v = {{1, 1}}>
             {{ c = Conv (x, w)  n = BatchNormalization (c, s, b, m, v)  y = Relu (n) }}"#
         )

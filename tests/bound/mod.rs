@@ -185,7 +185,9 @@ fn nothing_moves_by_more_than_the_bound() {
                 let values: Vec<f64> = (0..count).map(|_| number()).collect();
                 if kind == b'q' {
                     let all = Array { dims, data: Data::Bool(values.iter().map(|v| *v > 0.0).collect()) };
-                    [&mut first, &mut moved, &mut sizes].map(|side| side.insert(name.to_owned(), all.clone()));
+                    for side in [&mut first, &mut moved, &mut sizes] {
+                        side.insert(name.to_owned(), all.clone());
+                    }
                     continue;
                 }
                 let mut array = Array { dims, data: Data::Float(values) };
