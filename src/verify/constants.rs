@@ -37,7 +37,8 @@ impl<'x> Stored<'x> {
             }
             Home::Constant { node, attribute } => {
                 let node = graph.nodes.get(node.0)?;
-                let span = node.span.nested.iter().find_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
+                let span =
+                    node.span.nested.iter().find_map(|(_, n)| if let Nested::Tensor(span) = n { Some(span) } else { None });
                 (node.proto.attribute.get(attribute)?.t.as_ref()?, span?)
             }
             Home::Computed { .. } => return None,

@@ -86,7 +86,8 @@ fn same(a: &Owner<'_>, b: &Owner<'_>) -> Result<bool> {
 }
 
 fn held<'m>(owner: &Owner<'m>) -> Result<BTreeMap<&'m str, Held<'m>>> {
-    let holds = |a: &AttributeProto| a.t.is_some() || !a.tensors.is_empty() || a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty();
+    let holds =
+        |a: &AttributeProto| a.t.is_some() || !a.tensors.is_empty() || a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty();
     // A list that is long is not among the messages.
     let is_list = |a: &AttributeProto| a.floats.is_empty() && a.r#type() == crate::onnx::attribute_proto::AttributeType::Floats;
     let mut all = BTreeMap::new();

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::model::scan::{Form, form, kind_name, message};
 use crate::model::Model;
+use crate::model::scan::{Form, form, kind_name, message};
 use crate::verify::constants;
 use crate::wire::Window;
 
@@ -24,7 +24,8 @@ pub(super) fn same(a: &Model, b: &Model) -> Result<bool> {
     if a.scan.unknown_fields == 0 && b.scan.unknown_fields == 0 {
         return Ok(true);
     }
-    let of = |model: &Model| Ok::<_, crate::Error>(collect(&mut Window::new(model.file(0)), message("ModelProto"), 0..model.len())?.1);
+    let of =
+        |model: &Model| Ok::<_, crate::Error>(collect(&mut Window::new(model.file(0)), message("ModelProto"), 0..model.len())?.1);
     alike((a, &of(a)?), (b, &of(b)?))
 }
 

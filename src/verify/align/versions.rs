@@ -63,7 +63,8 @@ pub(super) fn alike(a: &Graph<'_>, b: &Graph<'_>) -> bool {
 /// As [`alike`], of two functions.
 pub(super) fn alike_in_functions(a: (&Graph<'_>, ScopeId), b: (&Graph<'_>, ScopeId)) -> bool {
     fn imports<'g>((graph, id): (&'g Graph<'_>, ScopeId)) -> &'g [OperatorSetIdProto] {
-        let function = if let ScopeKind::Function(index) = graph.scope(id).kind { graph.model.proto.functions.get(index) } else { None };
+        let function =
+            if let ScopeKind::Function(index) = graph.scope(id).kind { graph.model.proto.functions.get(index) } else { None };
         function.map_or(&[], |function| &function.opset_import)
     }
     let inside = |(graph, id): (&Graph<'_>, ScopeId), scope: ScopeId| graph.root(scope) == id;
