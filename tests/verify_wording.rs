@@ -330,7 +330,7 @@ fn nodes_without_effect_may_go() {
     assert_eq!(same(&last, direct), Outcome::Equal);
     let swapped = |graph: &mut GraphProto| {
         direct(graph);
-        call(graph, "r", "x");
+        maker(graph, "y").input[0] = "x".to_owned();
     };
     unequal(same(&last, swapped));
     let turned =
