@@ -7,7 +7,9 @@ mod judged;
 
 use bnfold::onnx::tensor_shape_proto::dimension::Value as Size;
 use bnfold::onnx::type_proto::Value as Kind;
-use bnfold::onnx::{AttributeProto, ModelProto};
+use bnfold::onnx::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto, TensorProto,
+};
 use bnfold::verify::Outcome;
 use judged::{decode, fold, inexact, judge, right};
 use prost::Message as _;
@@ -112,4 +114,141 @@ fn a_default_that_a_tool_writes_out_beside_its_folds_is_no_difference() {
     };
     right("written out", &with(0.9));
     assert_eq!(with(0.1).outcome, Outcome::Differs);
+}
+
+/// Judges a model against itself, changed; and unchanged, which is equal whatever it holds.
+fn unequal(place: &str, before: &ModelProto, how: impl FnOnce(&mut ModelProto)) {
+    let bytes = before.encode_to_vec();
+    assert_eq!(judge(&bytes, &bytes).outcome, Outcome::Equal, "{place}");
+    let mut after = before.clone();
+    how(&mut after);
+    let outcome = judge(&bytes, &after.encode_to_vec()).outcome;
+    assert!(matches!(outcome, Outcome::Differs | Outcome::NotJudged), "{place}: {outcome:?}");
+}
+
+fn plain(text: &str) -> ModelProto {
+    decode(&bnfold::sample::encode(text).unwrap_or_else(|e| panic!("{e}")))
+}
+
+fn tensor(name: &str, data_type: i32, count: i64) -> TensorProto {
+    TensorProto { name: Some(name.to_owned()), data_type: Some(data_type), dims: vec![count], ..TensorProto::default() }
+}
+
+#[test]
+fn tensors_count_wherever_they_are() {
+    let mut model = plain(r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu (x) }"#);
+    let graph = model.graph.as_mut().unwrap();
+    let sparse = |value: f32| SparseTensorProto {
+        values: Some(TensorProto { float_data: vec![value], ..tensor("s", 1, 1) }),
+        indices: Some(TensorProto { int64_data: vec![1], ..tensor("", 7, 1) }),
+        dims: vec![2],
+    };
+    graph.sparse_initializer = vec![sparse(1.0)];
+    graph.node[0].op_type = Some("Add".to_owned());
+    graph.node[0].input = vec!["x".to_owned(), "s".to_owned()];
+    unequal("a sparse value", &model, |m| m.graph.as_mut().unwrap().sparse_initializer[0] = sparse(5.0));
+    unequal("a sparse place", &model, |m| {
+        m.graph.as_mut().unwrap().sparse_initializer[0].indices.as_mut().unwrap().int64_data = vec![0];
+    });
+
+    let mut strings = plain(r#"<ir_version: 8, opset_import: ["" : 17]> g (int64[2] x) => (string[2] y) { y = Identity (x) }"#);
+    let graph = strings.graph.as_mut().unwrap();
+    let labels =
+        |second: &str| TensorProto { string_data: vec![b"one".to_vec(), second.as_bytes().to_vec()], ..tensor("l", 8, 2) };
+    graph.initializer = vec![labels("two")];
+    graph.node[0].op_type = Some("Gather".to_owned());
+    graph.node[0].input = vec!["l".to_owned(), "x".to_owned()];
+    unequal("a string", &strings, |m| m.graph.as_mut().unwrap().initializer[0] = labels("three"));
+
+    let mut filled =
+        plain(r#"<ir_version: 8, opset_import: ["" : 17]> g (int64[2] x) => (int32[A,B] y) { y = ConstantOfShape (x) }"#);
+    let attribute = |tensor: TensorProto| AttributeProto {
+        name: Some("value".into()),
+        t: Some(tensor),
+        r#type: Some(4),
+        ..Default::default()
+    };
+    let typed = || TensorProto { int32_data: vec![4_194_309], ..tensor("", 6, 1) };
+    let raw = |bytes: [u8; 4]| TensorProto { raw_data: Some(bytes.to_vec()), ..tensor("v", 6, 1) };
+    filled.graph.as_mut().unwrap().node[0].attribute = vec![attribute(typed())];
+    let set = |m: &mut ModelProto, tensor| m.graph.as_mut().unwrap().node[0].attribute = vec![attribute(tensor)];
+    unequal("the bytes of the varint", &filled, |m| set(m, raw([0x85, 0x80, 0x80, 0x02])));
+    let mut other = filled.clone();
+    set(&mut other, raw(4_194_309_i32.to_le_bytes()));
+    assert_eq!(judge(&filled.encode_to_vec(), &other.encode_to_vec()).outcome, Outcome::Equal);
+}
+
+#[test]
+fn integers_that_no_float_holds_count() {
+    let mut model =
+        plain(r#"<ir_version: 8, opset_import: ["" : 17]> g (int64[2] x) => (int64[2] y) { c = Neg (x)  y = Add (x, c) }"#);
+    let constant = |value: i64| {
+        let value = AttributeProto { name: Some("value_int".into()), i: Some(value), r#type: Some(2), ..Default::default() };
+        NodeProto { op_type: Some("Constant".into()), output: vec!["c".into()], attribute: vec![value], ..Default::default() }
+    };
+    model.graph.as_mut().unwrap().node[0] = constant(1 << 53);
+    unequal("2^53 and one", &model, |m| m.graph.as_mut().unwrap().node[0] = constant((1 << 53) + 1));
+}
+
+#[test]
+fn outputs_that_say_what_an_operator_does_count() {
+    let model = plain(
+        r#"<ir_version: 8, opset_import: ["" : 8]> g (float[2,2,2,2] x) => (float[2,2,2,2] y)
+        <float[2] s = fill(1.0), float[2] b = fill(0.5), float[2] m = fill(0.25), float[2] v = fill(2.0)>
+        { y, n, o, p, q = BatchNormalization (x, s, b, m, v) }"#,
+    );
+    unequal("training", &model, |m| m.graph.as_mut().unwrap().node[0].output.truncate(1));
+    let split =
+        plain(r#"<ir_version: 8, opset_import: ["" : 13]> g (float[4] x) => (float[A] y) { y, z = Split <axis = 0> (x) }"#);
+    unequal("parts", &split, |m| m.graph.as_mut().unwrap().node[0].output.push("w".to_owned()));
+}
+
+#[test]
+fn what_a_function_says_of_its_attributes_and_operators_counts() {
+    let mut model =
+        plain(r#"<ir_version: 9, opset_import: ["" : 17, "own" : 1]> g (float[2] x) => (float[2] y) { y = Relu (x) }"#);
+    let alpha = |value: f32| AttributeProto { name: Some("alpha".into()), f: Some(value), r#type: Some(1), ..Default::default() };
+    let import = |version| OperatorSetIdProto { domain: Some(String::new()), version: Some(version) };
+    let reference =
+        AttributeProto { name: Some("alpha".into()), ref_attr_name: Some("alpha".into()), r#type: Some(1), ..Default::default() };
+    let inner = NodeProto {
+        op_type: Some("LeakyRelu".into()),
+        input: vec!["a".into()],
+        output: vec!["b".into()],
+        attribute: vec![reference],
+        ..Default::default()
+    };
+    model.functions = vec![FunctionProto {
+        name: Some("Leak".into()),
+        domain: Some("own".into()),
+        input: vec!["a".into()],
+        output: vec!["b".into()],
+        node: vec![inner],
+        opset_import: vec![import(15)],
+        attribute_proto: vec![alpha(0.1)],
+        ..Default::default()
+    }];
+    let call = &mut model.graph.as_mut().unwrap().node[0];
+    (call.op_type, call.domain) = (Some("Leak".into()), Some("own".into()));
+    unequal("a default", &model, |m| m.functions[0].attribute_proto = vec![alpha(0.5)]);
+    unequal("an operator set", &model, |m| m.functions[0].opset_import = vec![import(16)]);
+}
+
+#[test]
+fn fields_that_nobody_knows_count() {
+    let model = plain(r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu (x) }"#);
+    let node = model.graph.as_ref().unwrap().node[0].encode_to_vec();
+    let with = |value: u8| {
+        // Field 99 of a node, which is a number.
+        let strange = [&node[..], &[0x98, 0x06, value]].concat();
+        let graph = GraphProto { node: vec![], ..model.graph.clone().unwrap() };
+        let graph = [&[0x0a, strange.len() as u8], &strange[..], &graph.encode_to_vec()].concat();
+        let rest = ModelProto { graph: None, ..model.clone() }.encode_to_vec();
+        [&rest[..], &[0x3a, graph.len() as u8], &graph].concat()
+    };
+    assert_eq!(judge(&with(1), &with(1)).outcome, Outcome::Equal);
+    for (one, two) in [(with(1), with(2)), (with(1), model.encode_to_vec()), (model.encode_to_vec(), with(1))] {
+        let outcome = judge(&one, &two).outcome;
+        assert!(matches!(outcome, Outcome::Differs | Outcome::NotJudged), "{outcome:?}");
+    }
 }

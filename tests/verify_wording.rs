@@ -390,3 +390,142 @@ fn in_a_hurry_constants_decide_one_by_one_or_nothing_is_judged() {
     assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
     assert!(verdict.sites[0].reason.as_deref().is_some_and(|why| why.contains("--quick")), "{verdict:#?}");
 }
+
+/// Judges a model against itself, changed.
+fn same(before: &[u8], how: impl FnOnce(&mut GraphProto)) -> Outcome {
+    let mut model = decode(before);
+    how(model.graph.as_mut().unwrap());
+    judge(before, &model.encode_to_vec()).outcome
+}
+
+fn unequal(outcome: Outcome) {
+    assert!(matches!(outcome, Outcome::Differs | Outcome::NotJudged), "{outcome:?}");
+}
+
+#[test]
+fn nodes_without_effect_may_go() {
+    let plain = |body: &str| {
+        inexact(&format!(
+            "<ir_version: 8, opset_import: [\"\" : 17]> words (float[N,4,6,6] x) => (float[N,C,H,W] y) {{ {body} }}"
+        ))
+    };
+    let gone = |name: &'static str, source: &'static str| {
+        move |graph: &mut GraphProto| {
+            graph.node.retain(|node| node.output[0] != name);
+            call(graph, name, source);
+        }
+    };
+    let dropout = plain("r = Relu (x)  d = Dropout (r)  y = Sigmoid (d)");
+    assert_eq!(same(&dropout, gone("d", "r")), Outcome::Equal);
+    let last = plain("r = Relu (x)  s = Sigmoid (r)  t = Identity (s)  y = Identity (t)");
+    let direct = |graph: &mut GraphProto| {
+        gone("t", "s")(graph);
+        graph.node.retain(|node| node.output[0] != "y");
+        call(graph, "s", "y");
+    };
+    assert_eq!(same(&last, direct), Outcome::Equal);
+    let swapped = |graph: &mut GraphProto| {
+        direct(graph);
+        maker(graph, "y").input[0] = "x".to_owned();
+    };
+    unequal(same(&last, swapped));
+    let turned =
+        plain("r = Relu (x)  s = Transpose <perm = [0, 2, 3, 1]> (r)  t = Transpose <perm = [0, 3, 1, 2]> (s)  y = Sigmoid (t)");
+    let cancelled = |graph: &mut GraphProto| {
+        gone("s", "s")(graph);
+        gone("t", "r")(graph);
+    };
+    assert_eq!(same(&turned, cancelled), Outcome::Equal);
+    let others = inexact(
+        r#"<ir_version: 8, opset_import: ["" : 17]> words (float[N,4,6,6] x) => (float[N,C,H,W] y) {
+        r = Relu (x)  s = Transpose <perm = [0, 2, 3, 1]> (r)  t = Transpose <perm = [0, 3, 2, 1]> (s)  y = Sigmoid (t) }"#,
+    );
+    unequal(same(&others, cancelled));
+}
+
+#[test]
+fn a_difference_may_be_a_sum_and_two_reshapes_one() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> words (float[N,4,6,6] x) => (float[N,F] y)
+        <float[4,1,1] c = {1.5, -2.0, 0.5, 4.0}, int64[3] first = {0, 4, -1}, int64[2] second = {-1, 144}> {
+        s = Sub (x, c)  a = Reshape (s, first)  b = Reshape (a, second)  y = Relu (b) }"#;
+    let before = bnfold::sample::encode(text).unwrap();
+    let sum = |factor: f64| {
+        move |graph: &mut GraphProto| {
+            maker(graph, "s").op_type = Some("Add".to_owned());
+            change(graph, "s", 1, |c| c.iter_mut().for_each(|c| *c *= factor));
+        }
+    };
+    assert_eq!(same(&before, sum(-1.0)), Outcome::Equal);
+    unequal(same(&before, sum(1.0)));
+    let one = |graph: &mut GraphProto| {
+        graph.node.retain(|node| node.output[0] != "a");
+        call(graph, "a", "s");
+    };
+    assert_eq!(same(&before, one), Outcome::Equal);
+    let copied = bnfold::sample::encode(&text.replace("{-1, 144}", "{0, 24}")).unwrap();
+    // The size that is copied is another one.
+    unequal(same(&copied, one));
+}
+
+#[test]
+fn a_fold_behind_a_pool_may_keep_every_name() {
+    let before = model(
+        "c = Conv (x, w)  p = AveragePool <kernel_shape = [2, 2]> (c)
+        z = BatchNormalization (p, g, b, m, v)  y = Relu (z)",
+    );
+    let kept = |graph: &mut GraphProto| call(graph, "z", "p");
+    let mut after = decode(&fold(&before));
+    let graph = after.graph.as_mut().unwrap();
+    let conv = graph.node.iter().find(|node| node.op_type() == "Conv").unwrap().output[0].clone();
+    kept(graph);
+    call(graph, &conv, "c");
+    right("every name", &judge(&before, &after.encode_to_vec()));
+    change(after.graph.as_mut().unwrap(), "c", 1, |weight| weight[2] *= 1.01);
+    differs("a weight", &judge(&before, &after.encode_to_vec()));
+}
+
+#[test]
+fn extents_that_are_open_and_versions_without_change_are_words_alone() {
+    use bnfold::onnx::tensor_shape_proto::dimension::Value as Size;
+    use bnfold::onnx::type_proto::Value as Kind;
+    let before = inexact(r#"<ir_version: 8, opset_import: ["" : 13]> words (float[N,4] x) => (float[N,4] y) { y = Relu (x) }"#);
+    let sized = |size: Option<Size>| {
+        same(&before, |graph| {
+            let kind = graph.input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
+            let Kind::TensorType(tensor) = kind else { panic!("a tensor") };
+            tensor.shape.as_mut().unwrap().dim[0].value = size;
+        })
+    };
+    for open in [None, Some(Size::DimValue(-1)), Some(Size::DimValue(0)), Some(Size::DimParam("batch".into()))] {
+        assert_eq!(sized(open.clone()), Outcome::Equal, "{open:?}");
+    }
+    unequal(sized(Some(Size::DimValue(1))));
+    let raised = |text: &str, version| {
+        let before = inexact(text);
+        let mut after = decode(&before);
+        after.opset_import[0].version = Some(version);
+        judge(&before, &after.encode_to_vec()).outcome
+    };
+    let softmax = r#"<ir_version: 8, opset_import: ["" : 12]> words (float[N,4,2] x) => (float[N,4,2] y) { y = Softmax (x) }"#;
+    assert_eq!(raised(&softmax.replace("Softmax", "Relu"), 17), Outcome::Equal);
+    unequal(raised(softmax, 17));
+}
+
+#[test]
+fn a_cast_that_rounds_ends_a_region() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> words (TYPE[2,4,6,6] x) => (float[N,C,H,W] y)
+        <TYPE[1] s = {0.25}, float[4,4,1,1] w = fill(0.3)> {
+        n = Mul (x, s)  p = Cast <to = TO> (n)  q = Cast <to = 1> (p)  y = Conv (q, w) }"#;
+    let moved = |kind: &str, to: &str| {
+        let before = bnfold::sample::encode(&text.replace("TYPE", kind).replace("TO", to)).unwrap();
+        let mut after = decode(&before);
+        let graph = after.graph.as_mut().unwrap();
+        graph.node.retain(|node| node.output[0] != "n");
+        call(graph, "n", "x");
+        change(graph, "y", 1, |weight| weight.iter_mut().for_each(|w| *w *= 0.25));
+        judge(&before, &after.encode_to_vec()).outcome
+    };
+    assert_eq!(moved("float16", "1"), Outcome::EqualWithinRounding);
+    unequal(moved("float", "11"));
+    unequal(moved("float", "10"));
+}

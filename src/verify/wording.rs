@@ -13,6 +13,7 @@ mod outputs;
 mod products;
 mod rows;
 mod spelling;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +58,9 @@ impl Wording {
 
     /// Puts the main graph of a model into these words. Nested graphs stay: what they read is left alone by [`between`].
     pub fn apply(&self, graph: &mut GraphProto) {
+        if self.is_empty() {
+            return;
+        }
         let renamed = |name: &mut String| {
             if let Some(new) = self.renamed.get(name.as_str()) {
                 name.clone_from(new);
@@ -78,6 +82,7 @@ impl Wording {
         // What is computed otherwise in between may have other extents there.
         graph.value_info.retain(|info| !self.nodes.contains_key(info.name()));
         graph.value_info.iter_mut().filter_map(|info| info.name.as_mut()).for_each(renamed);
+        unread::removed(graph);
     }
 
     /// A model in these words.

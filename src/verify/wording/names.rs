@@ -148,8 +148,14 @@ impl<'x, 'm> Guesser<'x, 'm> {
         let mut others = BTreeSet::new();
         let ids: Vec<NodeId> = self.nodes().collect();
         for id in ids {
-            let Some(operands) = self.partner(makers, id)? else { continue };
-            if !operands.constants.is_empty() || operands.values.iter().any(|(_, y)| others.contains(y)) {
+            let is_other = match self.partner(makers, id)? {
+                Some(operands) => !operands.constants.is_empty() || operands.values.iter().any(|(_, y)| others.contains(y)),
+                // The same operator in another form: with a bias, say.
+                None => self
+                    .namesake(makers, id)
+                    .is_some_and(|other| self.a.0.graph.node(other).proto.op_type() == self.b.0.graph.node(id).proto.op_type()),
+            };
+            if is_other {
                 others.extend(self.b.0.graph.node(id).outputs.iter().flatten().copied());
             }
         }
@@ -167,14 +173,19 @@ impl<'x, 'm> Guesser<'x, 'm> {
     /// What this node reads and the node of the first file that makes the same by the pairs of values so far, if they are alike
     /// in all else.
     fn partner(&mut self, makers: &BTreeMap<ValueId, NodeId>, id: NodeId) -> Result<Option<Rc<Operands>>> {
-        let first = self.b.0.graph.node(id).outputs.iter().flatten().next();
-        let Some(other) = first.and_then(|value| makers.get(self.pairs.get(value)?)) else { return Ok(None) };
-        if let Some(known) = self.compared.get(&(*other, id)) {
+        let Some(other) = self.namesake(makers, id) else { return Ok(None) };
+        if let Some(known) = self.compared.get(&(other, id)) {
             return Ok(known.clone());
         }
-        let found = operands((self.a.0, *other), (self.b.0, id))?.map(Rc::new);
-        self.compared.insert((*other, id), found.clone());
+        let found = operands((self.a.0, other), (self.b.0, id))?.map(Rc::new);
+        self.compared.insert((other, id), found.clone());
         Ok(found)
+    }
+
+    /// The node of the first file that makes the same by the pairs of values so far.
+    fn namesake(&self, makers: &BTreeMap<ValueId, NodeId>, id: NodeId) -> Option<NodeId> {
+        let first = self.b.0.graph.node(id).outputs.iter().flatten().next()?;
+        makers.get(self.pairs.get(first)?).copied()
     }
 
     /// Whether the node that makes a value stands in both files, with the same constants and on the same values: then it is what
