@@ -15,6 +15,7 @@ mod convolution;
 mod deform;
 mod einsum;
 mod function;
+mod grid;
 mod normalization;
 mod pool;
 mod product;
@@ -98,5 +99,18 @@ pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<
 /// # Errors
 /// [`ReferenceError`]: also for nodes with subgraphs that use values from outside.
 pub fn node(node: &NodeProto, opset: i64, inputs: &[Option<Array>]) -> Result<Vec<Array>, ReferenceError> {
-    run::single(node, opset, inputs)
+    run::single(node, opset, inputs, &[])
+}
+
+/// As [`node`], with the element types of the inputs, as ONNX numbers them; 0 stands for one that is not known.
+///
+/// # Errors
+/// As [`node`].
+pub fn typed_node(node: &NodeProto, opset: i64, inputs: &[Option<Array>], types: &[i32]) -> Result<Vec<Array>, ReferenceError> {
+    run::single(node, opset, inputs, types)
+}
+
+/// Whether there is a function for this operator of the standard domain.
+pub fn evaluates(operator: &str) -> bool {
+    table::operator(operator).is_some()
 }
