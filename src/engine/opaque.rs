@@ -8,7 +8,7 @@
 pub(crate) mod at_random;
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use prost::Message;
@@ -41,6 +41,8 @@ pub(crate) struct Opaque {
     /// What stands for its operator and attributes.
     function: u64,
     outputs: Vec<Drawn>,
+    /// Whether it reads anything.
+    reads: bool,
 }
 
 /// What is known of a value that is drawn.
@@ -76,7 +78,7 @@ enum Extents {
     Declared(Vec<Extent>),
     /// Those of this input.
     Like(usize),
-    /// Nothing is known.
+    /// Nothing is known: those of the first input, where they fit.
     Unknown,
 }
 
@@ -84,13 +86,21 @@ enum Extents {
 enum Extent {
     Fixed(usize),
     Symbol(String),
+    /// A symbol that no input has.
+    Foreign(String),
     Open,
 }
 
 /// Types and shapes as they are declared for the values of a flat graph.
-pub(crate) fn declared(graph: &GraphProto) -> HashMap<String, TypeProto> {
+fn declared(graph: &GraphProto) -> HashMap<String, TypeProto> {
     let values = graph.value_info.iter().chain(&graph.output);
     values.filter_map(|value| Some((value.name().to_owned(), value.r#type.clone()?))).collect()
+}
+
+/// The symbols of a graph's inputs: a run gives them a size.
+fn bound(graph: &GraphProto) -> HashSet<String> {
+    let all = graph.input.iter().flat_map(extents_of);
+    all.filter_map(|extent| if let Extent::Symbol(symbol) = extent { Some(symbol) } else { None }).collect()
 }
 
 /// Inputs that are no tensors of numbers stand as integers.
@@ -110,13 +120,31 @@ pub(crate) fn inputs(graph: &mut GraphProto) {
     }
 }
 
-/// Reads the node that is to be opaque.
-pub(crate) fn read(node: &NodeProto, declared: &HashMap<String, TypeProto>, names: &mut Names) -> Opaque {
+/// Reads the nodes of a flat graph that are to be opaque.
+pub(crate) fn read(graph: &GraphProto, nodes: &[&NodeProto]) -> Vec<Opaque> {
+    if nodes.is_empty() {
+        return vec![];
+    }
+    let (declared, bound, mut names) = (declared(graph), bound(graph), Names::of(graph));
+    nodes.iter().map(|node| one(node, &declared, &bound, &mut names)).collect()
+}
+
+fn one(node: &NodeProto, declared: &HashMap<String, TypeProto>, bound: &HashSet<String>, names: &mut Names) -> Opaque {
     let label = label(node).to_owned();
     let outputs = node.output.iter().enumerate().filter(|(_, name)| !name.is_empty());
-    let outputs = outputs.map(|(index, name)| drawn(node, index, name, declared.get(name))).collect();
+    let mut outputs: Vec<Drawn> = outputs.map(|(index, name)| drawn(node, index, name, declared.get(name))).collect();
+    for output in &mut outputs {
+        let Extents::Declared(all) = &mut output.extents else { continue };
+        for extent in all {
+            if let Extent::Symbol(symbol) = extent
+                && !bound.contains(symbol)
+            {
+                *extent = Extent::Foreign(std::mem::take(symbol));
+            }
+        }
+    }
     let read = names.fresh(&format!("{label}/read"));
-    Opaque { operator: lint::named(node), read, function: function(node), outputs, label }
+    Opaque { operator: lint::named(node), read, function: function(node), outputs, reads: !node.input.is_empty(), label }
 }
 
 /// The node as the engine has it.
@@ -251,8 +279,18 @@ fn extents_of(value: &ValueInfoProto) -> Vec<Extent> {
 
 impl Opaque {
     /// What is said about it in a verdict.
-    pub fn assumption(&self) -> String {
-        format!("`{}` ({}) is opaque: its outputs are drawn at random", self.label, self.operator)
+    pub fn assumption(&self, sizes: &Sizes) -> String {
+        let taken: Vec<String> = self.taken(sizes).map(|output| format!("`{}`", output.name)).collect();
+        let shapes = match taken.is_empty() {
+            true => String::new(),
+            false => format!("; nothing states the shape of {}, which is taken from its input (--value-shape)", taken.join(", ")),
+        };
+        format!("`{}` ({}) is opaque: its outputs are drawn at random{shapes}", self.label, self.operator)
+    }
+
+    /// Whether it makes this value.
+    pub fn makes(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output.name == name)
     }
 
     /// Gives the node in the engine its sizes.
@@ -265,17 +303,21 @@ impl Opaque {
             let given = sizes.values.get(&output.name).cloned().map(Shape::Of);
             let known = || match &output.extents {
                 Extents::Like(input) => Some(Shape::Like(*input)),
-                Extents::Unknown => None,
+                Extents::Unknown => self.reads.then_some(Shape::Like(0)),
                 Extents::Declared(all) => {
                     let all = all.iter().map(|extent| match extent {
                         Extent::Fixed(size) => Some(*size),
-                        Extent::Symbol(symbol) => symbols.get(symbol).copied(),
+                        Extent::Symbol(symbol) | Extent::Foreign(symbol) => symbols.get(symbol).copied(),
                         Extent::Open => None,
                     });
-                    all.collect::<Option<Vec<usize>>>().map(Shape::Of)
+                    let all: Vec<Option<usize>> = all.collect();
+                    match all.iter().copied().collect::<Option<Vec<usize>>>() {
+                        Some(dims) => Some(Shape::Of(dims)),
+                        None => self.reads.then_some(Shape::Filled(all)),
+                    }
                 }
             };
-            let shape = given.or_else(known).ok_or_else(|| self.unknown(output))?;
+            let shape = given.or_else(known).ok_or_else(|| self.unknown(output, ""))?;
             if let Shape::Of(dims) = &shape
                 && count(dims).is_none_or(|count| count > MOST_ELEMENTS)
             {
@@ -286,7 +328,32 @@ impl Opaque {
         Ok(AtRandom::new(self.function, outputs))
     }
 
-    fn unknown(&self, output: &Drawn) -> CouldNotRun {
+    /// What is said where a model does not run with the shapes that were taken for this node's outputs.
+    ///
+    /// # Errors
+    /// There is such an output.
+    pub fn unfit(&self, sizes: &Sizes, error: &CouldNotRun) -> Result<(), CouldNotRun> {
+        match self.taken(sizes).next() {
+            Some(output) => Err(self.unknown(output, &format!("; with that of its input: {error}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The outputs whose shapes are taken from the first input, as nothing states them.
+    fn taken(&self, sizes: &Sizes) -> impl Iterator<Item = &Drawn> {
+        let stated = |output: &Drawn| match &output.extents {
+            Extents::Like(_) => true,
+            Extents::Unknown => false,
+            Extents::Declared(all) => all.iter().all(|extent| match extent {
+                Extent::Fixed(_) | Extent::Symbol(_) => true,
+                Extent::Foreign(symbol) => sizes.symbols.contains_key(symbol),
+                Extent::Open => false,
+            }),
+        };
+        self.outputs.iter().filter(move |output| !stated(output) && !sizes.values.contains_key(&output.name))
+    }
+
+    fn unknown(&self, output: &Drawn, why: &str) -> CouldNotRun {
         let name = &output.name;
         let lacking = match &output.extents {
             Extents::Declared(all) => {
@@ -295,7 +362,7 @@ impl Opaque {
             }
             _ => format!("the shape of `{name}` is not declared"),
         };
-        self.refused(format!("it has no meaning here, and {lacking}; state it as --value-shape {name}:1,16,8,8 or alike"))
+        self.refused(format!("it has no meaning here, and {lacking}; state it as --value-shape {name}:1,16,8,8 or alike{why}"))
     }
 
     fn refused(&self, why: String) -> CouldNotRun {
@@ -306,7 +373,7 @@ impl Opaque {
 fn open((axis, extent): (usize, &Extent)) -> Option<String> {
     match extent {
         Extent::Fixed(_) => None,
-        Extent::Symbol(symbol) => Some(format!("axis {axis} is {symbol}")),
+        Extent::Symbol(symbol) | Extent::Foreign(symbol) => Some(format!("axis {axis} is {symbol}")),
         Extent::Open => Some(format!("axis {axis} is not stated")),
     }
 }

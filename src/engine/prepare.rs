@@ -6,7 +6,7 @@ use super::bind::Sizes;
 use super::flatten::{Branch, flatten};
 use super::opaque::{self, Opaque};
 use super::operators::{Treatment, treatment};
-use super::proto::{Names, opset};
+use super::proto::opset;
 use super::widen::{self, Floats};
 use super::{CouldNotRun, lint, rewrite};
 use crate::onnx::{GraphProto, ModelProto, NodeProto};
@@ -30,6 +30,14 @@ pub struct Prepared {
     pub(crate) opaque: Vec<Opaque>,
     /// What the user says of the values that those make.
     pub(crate) sizes: Sizes,
+}
+
+impl Prepared {
+    /// Takes what the user says of opaque values.
+    pub(crate) fn sized(&mut self, sizes: &Sizes) {
+        self.sizes.clone_from(sizes);
+        self.assumptions.extend(self.opaque.iter().map(|opaque| opaque.assumption(sizes)));
+    }
 }
 
 /// Makes a model ready to run: flattened, looked over, widened, rewritten. A pure function, so two
@@ -64,20 +72,14 @@ pub(crate) fn prepare_edited(
     widen::graph(graph, Floats::Double)?;
     edit(graph)?;
     let narrow = rewrite::graph(graph, opset, &opaque);
-    let (branches, mut assumptions) = (flat.branches, flat.assumptions);
-    assumptions.extend(opaque.iter().map(Opaque::assumption));
+    let (branches, assumptions) = (flat.branches, flat.assumptions);
     Ok(Prepared { model, floats: Floats::Double, signature, branches, narrow, assumptions, opaque, sizes: Sizes::default() })
 }
 
 /// The nodes of a flat graph that neither the engine nor the reference has.
 fn opaque(graph: &GraphProto, opset: i64) -> Vec<Opaque> {
     let nodes = graph.node.iter().filter(|node| treatment(node, opset) == Treatment::Opaque);
-    let nodes: Vec<&NodeProto> = nodes.collect();
-    if nodes.is_empty() {
-        return vec![];
-    }
-    let (declared, mut names) = (opaque::declared(graph), Names::of(graph));
-    nodes.into_iter().map(|node| opaque::read(node, &declared, &mut names)).collect()
+    opaque::read(graph, &nodes.collect::<Vec<&NodeProto>>())
 }
 
 /// As [`prepare`], but every float keeps its type and every operator is the engine's own in that type: what is run is the

@@ -39,8 +39,6 @@ pub struct Run {
     plan: Arc<TypedSimplePlan>,
     inputs: Vec<(String, DatumType)>,
     outputs: Vec<String>,
-    /// How many values of the typed graph are f32: what runs at less than f64.
-    narrow: usize,
 }
 
 impl Loaded {
@@ -111,15 +109,22 @@ impl Loaded {
         let plan = guarded(|| {
             model.select_output_outlets(&outlets)?;
             SimplePlan::new(model.into_typed()?)
-        })?;
+        });
+        if let Err(error) = &plan {
+            self.opaque.iter().try_for_each(|opaque| opaque.unfit(&self.sizes, error))?;
+        }
+        let plan = plan?;
         check::unmerged(plan.model(), &self.normalised.before(labels.iter().map(|label| label.as_str())))?;
         check::windows(plan.model())?;
-        let narrow = check::narrow_values(plan.model());
-        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect(), narrow })
+        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect() })
     }
 
     /// Gives opaque nodes the sizes of what they draw.
     fn draw(&self, model: &mut InferenceModel, specs: &[InputSpec]) -> Result<(), CouldNotRun> {
+        if let Some(name) = self.sizes.values.keys().find(|name| self.opaque.iter().all(|opaque| !opaque.makes(name))) {
+            let why = format!("--value-shape names `{name}`, which is made by no node without a meaning here");
+            return Err(CouldNotRun::Model(why));
+        }
         if self.opaque.is_empty() {
             return Ok(());
         }
@@ -185,11 +190,6 @@ impl Run {
             visit(name, value);
         }
         Ok(())
-    }
-
-    /// How many values of the typed graph have an f32 type; each is computed with 24 bits.
-    pub fn narrow_values(&self) -> usize {
-        self.narrow
     }
 }
 

@@ -121,7 +121,7 @@ impl Whole {
     fn branch(&self, branch: Branch, given: &Given) -> Result<(WholeReport, bool), CouldNotRun> {
         let start = Instant::now();
         let mut prepared = prepare(load(&Side::of(&self.model))?, branch)?;
-        prepared.sizes.clone_from(&self.sizes);
+        prepared.sized(&self.sizes);
         let (assumptions, branches) = (prepared.assumptions.clone(), prepared.branches);
         let narrow = prepared.narrow.clone();
         let loaded = Loaded::parse(prepared, &[])?;

@@ -22,6 +22,22 @@ pub(crate) enum Shape {
     Of(Vec<usize>),
     /// Those of this input.
     Like(usize),
+    /// These, and those of the first input where nothing is stated.
+    Filled(Vec<Option<usize>>),
+}
+
+impl Shape {
+    /// The extents, from those of the inputs.
+    fn dims(&self, of: impl Fn(usize) -> Option<Vec<usize>>) -> Option<Vec<usize>> {
+        match self {
+            Shape::Of(dims) => Some(dims.clone()),
+            Shape::Like(input) => of(*input),
+            Shape::Filled(stated) => {
+                let first = of(0).filter(|first| first.len() == stated.len())?;
+                Some(stated.iter().zip(first).map(|(stated, extent)| stated.unwrap_or(extent)).collect())
+            }
+        }
+    }
 }
 
 /// The operator in the engine.
@@ -55,10 +71,8 @@ impl AtRandom {
         let seed = hasher.finish();
         let mut made = Vec::new();
         for (index, (element, shape)) in self.outputs.iter().enumerate() {
-            let dims = match shape {
-                Shape::Of(dims) => dims.clone(),
-                Shape::Like(input) => inputs.get(*input).map(|input| input.shape().to_vec()).unwrap_or_default(),
-            };
+            let dims = shape.dims(|input| inputs.get(input).map(|input| input.shape().to_vec()));
+            let dims = dims.ok_or_else(|| format_err!("the shape of an opaque value is open"))?;
             let length = count(&dims).ok_or_else(|| format_err!("{dims:?} is too large"))?;
             let data = numbers(*element, length, &mut SplitMix64::new(seed, &format!("output {index}")));
             made.push(tensor(&Array { dims, data }, element.datum_type())?);
@@ -68,13 +82,7 @@ impl AtRandom {
     }
 
     fn facts(&self, dims: impl Fn(usize) -> Option<Vec<usize>>) -> Option<Vec<(DatumType, Vec<usize>)>> {
-        let made = self.outputs.iter().map(|(element, shape)| {
-            let dims = match shape {
-                Shape::Of(dims) => dims.clone(),
-                Shape::Like(input) => dims(*input)?,
-            };
-            Some((element.datum_type(), dims))
-        });
+        let made = self.outputs.iter().map(|(element, shape)| Some((element.datum_type(), shape.dims(&dims)?)));
         made.chain([Some((DatumType::I64, vec![]))]).collect()
     }
 }

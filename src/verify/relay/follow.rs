@@ -36,7 +36,7 @@ impl Follower {
             sites = edit::find(graph, &relay.sites, edit::BEFORE)?;
             edit::force(graph, &mut sites, &relay.sites)
         })?;
-        prepared.sizes.clone_from(&relay.sizes);
+        prepared.sized(&relay.sizes);
         let opaque = prepared.opaque.clone();
         let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
         let read = sites.iter().flat_map(|site| site.inputs.iter().chain(&site.settings).cloned());

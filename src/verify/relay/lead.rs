@@ -48,7 +48,7 @@ impl Relay {
             sites = edit::find(graph, &self.sites, edit::AFTER)?;
             Ok(())
         })?;
-        prepared.sizes.clone_from(&self.sizes);
+        prepared.sized(&self.sizes);
         let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
         let opaque = prepared.opaque.iter().map(|opaque| opaque.read.clone());
         let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).chain(opaque).collect();
