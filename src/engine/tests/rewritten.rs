@@ -114,7 +114,7 @@ fn upsample_and_old_resize_round_down() {
         )
     };
     let x = [("x", floats(&[1, 1, 1, 2], &[1.0 / 3.0, 2.0]))];
-    let third = 1.0 / 3.0;
+    let third = f64::from((1.0_f64 / 3.0) as f32);
     let expected = floats(&[1, 1, 1, 8], &[third, third, third, third, 2.0, 2.0, 2.0, 2.0]);
     for text in [attribute, &input("Upsample", 9), &input("Resize", 10)] {
         gives(text, &x, "y", &expected);
