@@ -33,6 +33,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The nodes whose results are drawn at random, by the first value that each makes.
+    pub fn drawn(&self) -> Vec<&str> {
+        self.opaque.iter().map(|opaque| opaque.label.as_str()).collect()
+    }
+
     /// Takes what the user says of opaque values.
     pub(crate) fn sized(&mut self, sizes: &Sizes) {
         self.sizes.clone_from(sizes);
