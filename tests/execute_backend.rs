@@ -1,7 +1,7 @@
 //! The ONNX project's own node tests, run by the engine in f64: what it gives must be what ONNX expects. The table of
 //! operators that may run was made from these.
 //!
-//! `BNFOLD_BACKEND_TESTS` names a folder with one folder a case: `model.onnx`, `input_0.pb` …, `output_0.pb` ….
+//! `BNFOLD_BACKEND_TESTS` names a folder with one folder a case: `model.onnx`, `0/input_0.pb` …, `0/output_0.pb` ….
 #![cfg(feature = "tract")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -18,6 +18,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("test_reduce_min_empty_set", "the minimum of nothing is the largest finite number"),
     ("test_averagepool_2d_ceil_last_window_starts_on_pad", "the expected values have four digits"),
     ("test_attention", "a softmax over nothing but minus infinity"),
+    ("test_dynamicquantizelinear_expanded", "the scale keeps the bits of f64, and a tie is none any more"),
 ];
 
 fn tensor(path: &Path) -> Option<TensorProto> {
@@ -39,7 +40,7 @@ fn case(folder: &Path, constants: bool) -> Result<BTreeMap<String, (Array, Array
     let (mut given, mut kept) = (BTreeMap::new(), Vec::new());
     for (index, input) in std::mem::take(&mut graph.input).into_iter().enumerate() {
         let name = input.name().to_owned();
-        let value = tensor(&folder.join(format!("input_{index}.pb")));
+        let value = tensor(&folder.join(format!("0/input_{index}.pb")));
         match value {
             Some(value) if constants && index > 0 => graph.initializer.push(TensorProto { name: Some(name), ..value }),
             Some(value) => {
@@ -52,15 +53,15 @@ fn case(folder: &Path, constants: bool) -> Result<BTreeMap<String, (Array, Array
     graph.input = kept;
     let outputs: Vec<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
     let prepared = prepare(model, Branch::Then)?;
-    if !prepared.assumptions.is_empty() {
-        return Err(CouldNotRun::Model("flattening changes what it computes".to_owned()));
+    if !prepared.assumptions.is_empty() || !prepared.drawn().is_empty() {
+        return Err(CouldNotRun::Model("it is run as something else than it computes".to_owned()));
     }
     let shapes = given.iter().map(|(name, value)| (name.clone(), value.dims.clone())).collect();
     let (specs, run) = Loaded::parse(prepared, &[])?.fit(&Sizes { shapes, ..Sizes::default() })?;
     let mut found = run.run(&seeded_inputs(&specs, 1, &given)?)?;
     let mut pairs = BTreeMap::new();
     for (index, name) in outputs.into_iter().enumerate() {
-        let Some(expected) = tensor(&folder.join(format!("output_{index}.pb"))) else { continue };
+        let Some(expected) = tensor(&folder.join(format!("0/output_{index}.pb"))) else { continue };
         // f16 and bf16 are expected as narrow arithmetic gives them.
         let tolerance = match expected.data_type() {
             10 => 1e-3,
@@ -103,9 +104,10 @@ fn what_runs_gives_what_onnx_expects() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         // What must be constant for the engine is an input in many cases.
         let Ok(pairs) = case(folder, false).or_else(|_| case(folder, true)) else { continue };
+        assert!(!pairs.is_empty(), "{name} has no data");
         match pairs.values().any(|(found, expected, tolerance)| differs(found, expected, *tolerance)) {
             false => equal += 1,
-            true if KNOWN.iter().any(|(known, _)| name.starts_with(known)) => {}
+            true if KNOWN.iter().any(|(known, _)| name.trim_start_matches("node_").starts_with(known)) => {}
             true => wrong.push(name),
         }
     }

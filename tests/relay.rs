@@ -10,14 +10,17 @@ use bnfold::verify::{Done, Job, Member, Relay, RelayReport, SitePlan};
 use judged::inexact;
 
 fn text(activation: &str, second: &str) -> Vec<u8> {
-    let text = format!(
-        r#"<ir_version: 8, opset_import: ["" : 17]>
+    inexact(&words(activation, second))
+}
+
+fn words(activation: &str, second: &str) -> String {
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17, "custom" : 1]>
         g (float[1,2,3,3] x) => (float[1,2,3,3] y, float[1,2,3,3] z)
         <float[2,2,1,1] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5),
          float[2,1,1] k = dyadic(6)>
         {{ h = {activation} (x)  c = Conv (h, w)  n = BatchNormalization (c, s, b, m, v)  y = Relu (n)  z = {second} (x, k) }}"#
-    );
-    inexact(&text)
+    )
 }
 
 /// The second model's site is the first's own.
@@ -96,4 +99,18 @@ fn a_file_that_is_not_the_one_that_was_looked_at_is_noticed() {
     let model = text("Relu", "Add");
     let error = relayed(&model, &model, "q").unwrap_err().to_string();
     assert!(error.starts_with("the file changed: `q`"), "{error}");
+}
+
+/// What an opaque node makes may be a single bit: what it reads is compared beside.
+#[test]
+fn opaque_nodes_must_read_the_same() {
+    let before = text("Neg", "custom.Plugin");
+    let report = relayed(&before, &before, "n").unwrap();
+    assert_eq!(report.outputs_apart, []);
+    let sentence = "`z` (custom.Plugin) is opaque: its outputs are drawn at random";
+    assert!(report.assumptions.iter().any(|one| one == sentence), "{:?}", report.assumptions);
+    let after = inexact(&words("Neg", "custom.Plugin").replace("(x, k)", "(h, k)"));
+    let report = relayed(&before, &after, "n").unwrap();
+    let found = report.outputs_apart.iter().find(|(name, _)| name == "z").map(|(_, why)| why.as_str());
+    assert_eq!(found, Some("what the opaque custom.Plugin reads is not the same"));
 }

@@ -203,6 +203,9 @@ pub struct Runs {
     /// The shape of an input, for example data:1,3,224,224 or data:1x3x224x224
     #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
     pub input_shape: Vec<(String, Vec<usize>)>,
+    /// The shape of a value that an operator makes whose meaning is not known, for example p:1,16,8,8
+    #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
+    pub value_shape: Vec<(String, Vec<usize>)>,
     /// Inputs to run with instead of synthetic ones: npz, npy, pb, or a folder of them
     #[arg(long, value_name = "PATH", help_heading = "Verification")]
     pub inputs: Option<PathBuf>,
@@ -233,6 +236,7 @@ impl Runs {
             tier,
             dims: self.dim.clone(),
             shapes: self.input_shape.clone(),
+            values: self.value_shape.clone(),
             inputs: self.inputs.clone(),
             taps: self.tap.clone(),
             seed: self.seed,
@@ -253,9 +257,11 @@ impl Runs {
         for (name, size) in &self.dim {
             arguments.push(format!("--dim={name}={size}").into());
         }
-        for (name, dims) in &self.input_shape {
-            let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
-            arguments.push(format!("--input-shape={name}:{}", dims.join(",")).into());
+        for (option, shapes) in [("input", &self.input_shape), ("value", &self.value_shape)] {
+            for (name, dims) in shapes {
+                let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
+                arguments.push(format!("--{option}-shape={name}:{}", dims.join(",")).into());
+            }
         }
         arguments.extend(self.tap.iter().map(|name| format!("--tap={name}").into()));
         if self.quick {

@@ -74,6 +74,7 @@ pub fn conditions(options: &VerifyOptions) -> Result<Conditions> {
         freeze_initializers: options.freeze,
         dims: options.dims.clone(),
         shapes: options.shapes.clone(),
+        values: options.values.clone(),
         inputs: files(options.inputs.as_deref())?.iter().map(one).collect::<Result<Vec<_>>>()?,
         seed: options.seed,
         samples: options.samples,
@@ -179,6 +180,7 @@ fn options(stated: &Certificate, arguments: &Verify) -> VerifyOptions {
     VerifyOptions {
         dims: conditions.dims.clone(),
         shapes: conditions.shapes.clone(),
+        values: conditions.values.clone(),
         seed: conditions.seed,
         samples: conditions.samples,
         freeze: conditions.freeze_initializers,

@@ -16,6 +16,8 @@ pub struct Sizes {
     pub symbols: BTreeMap<String, usize>,
     /// `--input-shape NAME:1,3,224,224`: an input's whole shape.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// `--value-shape NAME:1,16,8,8`: the shape of a value that an opaque node makes.
+    pub values: BTreeMap<String, Vec<usize>>,
 }
 
 impl Sizes {

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::prelude::{DatumType, TypedModel};
+use tract_onnx::prelude::TypedModel;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 
 use super::CouldNotRun;
-use crate::onnx::{GraphProto, NodeProto};
+use crate::onnx::GraphProto;
 
 /// The BatchNormalizations that read a graph's inputs, and what each value is made of. Those of constants alone the engine
 /// may compute beforehand.
@@ -22,8 +22,7 @@ impl Normalised {
         let inputs = graph.input.iter().map(|input| input.name()).filter(|name| !constants.contains(name));
         let (mut readers, mut makers) = (HashMap::<String, Vec<String>>::new(), HashMap::<String, Vec<String>>::new());
         for node in &graph.node {
-            let read = read(node);
-            for (input, output) in read.iter().flat_map(|input| node.output.iter().map(move |output| (*input, output))) {
+            for (input, output) in node.input.iter().flat_map(|input| node.output.iter().map(move |output| (input, output))) {
                 readers.entry(input.clone()).or_default().push(output.clone());
                 makers.entry(output.clone()).or_default().push(input.clone());
             }
@@ -39,12 +38,6 @@ impl Normalised {
         let above = reached(outputs, &self.makers);
         self.values.iter().map(String::as_str).filter(|name| above.contains(name)).collect()
     }
-}
-
-/// What a node and the graphs inside it read, values of these graphs among it.
-fn read(node: &NodeProto) -> Vec<&String> {
-    let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-    node.input.iter().chain(graphs.flat_map(|graph| &graph.node).flat_map(read)).collect()
 }
 
 fn reached<'g>(start: impl Iterator<Item = &'g str>, edges: &'g HashMap<String, Vec<String>>) -> HashSet<&'g str> {
@@ -103,16 +96,10 @@ fn fits(pool: &PoolSpec, axis: usize, size: usize) -> bool {
     size.saturating_add(padding) > reach
 }
 
-/// How many values are f32.
-pub(crate) fn narrow_values(typed: &TypedModel) -> usize {
-    let outputs = typed.nodes().iter().flat_map(|node| &node.outputs);
-    outputs.filter(|output| output.fact.datum_type == DatumType::F32).count()
-}
-
 #[cfg(test)]
 mod tests {
     use prost::Message;
-    use tract_onnx::prelude::InferenceModelExt;
+    use tract_onnx::prelude::{DatumType, InferenceModelExt};
     use tract_onnx::tract_hir::internal::{Framework, InferenceFact};
 
     use super::super::{Branch, convert, framework, prepare};
@@ -137,18 +124,5 @@ mod tests {
         assert_eq!(unmerged(&typed, &normalised), Ok(()));
         let merged = typed.into_decluttered().unwrap();
         assert!(unmerged(&merged, &normalised).is_err(), "{merged:?}");
-    }
-
-    /// Recurrent weights are read inside a Scan, once the recurrence is written out.
-    #[test]
-    fn what_a_nested_graph_reads_counts() {
-        let text = r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[4,1,3] x, float[1,8,2] q) => (y)
-            <float[1,8,3] w = dyadic(1), float[8] s = positive(2), float[8] b = dyadic(3), float[8] m = dyadic(4), float[8] v = square(5)>
-            { r = BatchNormalization (q, s, b, m, v)  y = LSTM <hidden_size = 2> (x, w, r) }"#;
-        let model = crate::onnx::ModelProto::decode(crate::sample::encode(text).unwrap().as_slice()).unwrap();
-        let prepared = prepare(model, Branch::Then).unwrap();
-        assert!(prepared.model.graph.as_ref().unwrap().node.iter().any(|node| node.op_type() == "Scan"));
-        assert_eq!(Normalised::of(prepared.model.graph.as_ref().unwrap()).before(["y"].into_iter()), ["r"]);
     }
 }

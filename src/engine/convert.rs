@@ -6,8 +6,7 @@ use crate::onnx::tensor_shape_proto::dimension;
 use crate::onnx::type_proto::Value;
 use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
 
-/// A flat model, moved, with the graphs of the steps that were written out for recurrences. Functions, documentation and names of
-/// nodes are left behind.
+/// A flat model, moved. Functions, documentation and names of nodes are left behind.
 pub(crate) fn model(model: ModelProto) -> pb::ModelProto {
     let imports = model.opset_import.into_iter().map(|import| pb::OperatorSetIdProto {
         domain: import.domain.unwrap_or_default(),
@@ -51,7 +50,6 @@ fn attribute(attribute: AttributeProto) -> pb::AttributeProto {
         i: attribute.i.unwrap_or_default(),
         s: attribute.s.unwrap_or_default(),
         t: attribute.t.map(tensor),
-        g: attribute.g.map(graph),
         floats: attribute.floats,
         ints: attribute.ints,
         strings: attribute.strings,

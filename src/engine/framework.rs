@@ -1,10 +1,12 @@
-//! The engine's operators, and two that it lacks but can express.
+//! The engine's operators, and those that stand for what it lacks.
 
 use tract_onnx::Onnx;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::InferenceOp;
 use tract_onnx::tract_hir::internal::{TractResult, format_err};
+
+use super::{opaque, own_op};
 
 /// The engine and its version, as reports name it.
 pub const ENGINE: &str = "tract 0.23.9";
@@ -13,6 +15,8 @@ pub const ENGINE: &str = "tract 0.23.9";
 pub(crate) fn framework() -> Onnx {
     let mut framework = tract_onnx::onnx().with_ignore_value_info(true);
     framework.op_register.insert("Upsample", upsample);
+    framework.op_register.insert(own_op::OPERATOR, own_op::build);
+    framework.op_register.insert(opaque::OPERATOR, opaque::at_random::build);
     framework
 }
 

@@ -1,33 +1,35 @@
-//! What the engine would compute otherwise than ONNX says, without a word: refused beforehand.
+//! What cannot be run, or would not be what ONNX says, without a word: refused beforehand.
 //!
-//! The engine looks operators up by name alone, reads neither `training_mode` nor `is_test`, lets
-//! the last of two equal names win, and has operators whose results differ from ONNX's own test
-//! data. A node passes only if its operator stands in the table of those that were compared.
+//! The engine looks operators up by name alone, lets the last of two equal names win, and has operators whose results
+//! differ from ONNX's own test data. In f64 what it lacks is evaluated by the reference or opaque; in the types of the file a
+//! node passes only if its operator stands in the table of those that were compared.
 
 use std::collections::HashSet;
 
 use super::CouldNotRun;
-use super::operators::{Treatment, treatment};
-use super::proto::{attribute, float, int, ints, is_standard, label, text};
-use super::rewrite::can_be_written;
+use super::operators::{as_written, is_known};
+use super::proto::{attribute, ints, is_standard, label, text};
 use super::widen::Floats;
 use crate::onnx::type_proto::Value;
 use crate::onnx::{GraphProto, NodeProto};
 
 /// A refusal that names the operator and the node.
 pub(crate) fn refused(node: &NodeProto, why: &str) -> CouldNotRun {
-    let domain = node.domain();
-    let operator = match is_standard(domain) {
-        true => node.op_type().to_owned(),
-        false => format!("{domain}.{}", node.op_type()),
-    };
-    CouldNotRun::Operator { operator, node: label(node).to_owned(), why: why.to_owned() }
+    CouldNotRun::Operator { operator: named(node), node: label(node).to_owned(), why: why.to_owned() }
 }
 
-/// Looks a flat graph over that is to be run with these floats: in f64 a recurrence may be written out.
+/// The operator of a node, with its domain unless that is the standard one.
+pub(crate) fn named(node: &NodeProto) -> String {
+    match node.domain() {
+        domain if is_standard(domain) => node.op_type().to_owned(),
+        domain => format!("{domain}.{}", node.op_type()),
+    }
+}
+
+/// Looks a flat graph over that is to be run with these floats.
 ///
 /// # Errors
-/// The first thing found that the engine lacks or would compute otherwise.
+/// The first thing found that is invalid, or that the engine lacks or would compute otherwise.
 pub(crate) fn graph(graph: &GraphProto, opset: i64, floats: Floats) -> Result<(), CouldNotRun> {
     unique(graph)?;
     for value in &graph.input {
@@ -60,50 +62,20 @@ fn unique(graph: &GraphProto) -> Result<(), CouldNotRun> {
 }
 
 fn node(node: &NodeProto, opset: i64, floats: Floats) -> Result<(), CouldNotRun> {
-    if !is_standard(node.domain()) {
+    let is_own = is_standard(node.domain());
+    if floats == Floats::Stored && !is_own {
         return Err(refused(node, "operators of other domains have no meaning to the engine"));
     }
-    if matches!(treatment(node.op_type()), Treatment::Refuse) {
+    if floats == Floats::Stored && !is_known(node.op_type()) {
         return Err(refused(node, "the engine lacks it, or computes it otherwise than ONNX says"));
     }
-    if opset < 7 && int(node, "broadcast") == Some(1) && attribute(node, "axis").is_some() {
-        return Err(refused(node, "the engine does not read the axis of opset 6 broadcasting"));
+    if floats == Floats::Stored {
+        as_written(node, opset, floats).map_err(|why| refused(node, why))?;
     }
     match node.op_type() {
-        "BatchNormalization" => batch_normalization(node, opset),
-        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" => window(node),
-        "Pad" => pad(node),
-        "LSTM" | "GRU" | "RNN" if floats == Floats::Double && can_be_written(node) => Ok(()),
-        "LSTM" | "GRU" | "RNN" => recurrent(node),
-        "DeformConv" if floats == Floats::Stored => Err(refused(node, "the engine lacks it")),
-        "SpaceToDepth" if attribute(node, "mode").is_some() => Err(refused(node, "the engine does not read its mode")),
-        "Resize" if text(node, "coordinate_transformation_mode") == Some(b"tf_crop_and_resize") => {
-            Err(refused(node, "tf_crop_and_resize was not compared"))
-        }
-        "DequantizeLinear" | "QuantizeLinear" if int(node, "block_size").unwrap_or(0) != 0 => {
-            Err(refused(node, "blocked quantisation is not supported"))
-        }
+        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" if is_own => window(node),
         _ => Ok(()),
     }
-}
-
-fn batch_normalization(node: &NodeProto, opset: i64) -> Result<(), CouldNotRun> {
-    if int(node, "training_mode").unwrap_or(0) != 0 {
-        return Err(refused(node, "it is in training mode"));
-    }
-    if opset < 7 && int(node, "is_test").unwrap_or(0) == 0 {
-        return Err(refused(node, "it is in training mode, as is_test is not 1"));
-    }
-    if opset < 9 && int(node, "spatial").unwrap_or(1) == 0 {
-        return Err(refused(node, "spatial = 0 is not supported"));
-    }
-    if node.output.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(refused(node, "it gives out batch statistics, as in training"));
-    }
-    if float(node, "epsilon").is_some_and(|epsilon| !epsilon.is_finite()) {
-        return Err(refused(node, "epsilon is not finite"));
-    }
-    Ok(())
 }
 
 fn window(node: &NodeProto) -> Result<(), CouldNotRun> {
@@ -115,34 +87,6 @@ fn window(node: &NodeProto) -> Result<(), CouldNotRun> {
         if ints(node, name).is_some_and(|all| all.iter().any(|&value| value < 1)) {
             return Err(refused(node, &format!("{name} are not positive")));
         }
-    }
-    Ok(())
-}
-
-fn pad(node: &NodeProto) -> Result<(), CouldNotRun> {
-    match text(node, "mode") {
-        Some(b"wrap") => Err(refused(node, "the mode wrap is not supported")),
-        _ => Ok(()),
-    }
-}
-
-/// The engine runs a reverse network forward and always takes the default activations.
-fn recurrent(node: &NodeProto) -> Result<(), CouldNotRun> {
-    if text(node, "direction") == Some(b"reverse") {
-        return Err(refused(node, "the engine does not read the direction"));
-    }
-    let usual: &[&[u8]] = match node.op_type() {
-        "LSTM" => &[b"Sigmoid", b"Tanh", b"Tanh"],
-        "GRU" => &[b"Sigmoid", b"Tanh"],
-        _ => &[b"Tanh"],
-    };
-    let activations = attribute(node, "activations").map(|all| all.strings.as_slice());
-    let unusual = activations.is_some_and(|all| all.chunks(usual.len()).any(|direction| direction.iter().ne(usual.iter())));
-    if unusual {
-        return Err(refused(node, "the engine does not read the activations"));
-    }
-    if attribute(node, "clip").is_some() || int(node, "input_forget").unwrap_or(0) != 0 {
-        return Err(refused(node, "the engine reads neither clip nor input_forget"));
     }
     Ok(())
 }

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::bind::Sizes;
 use super::flatten::{Branch, flatten};
+use super::opaque::{self, Opaque};
+use super::operators::{Treatment, treatment};
 use super::proto::opset;
 use super::widen::{self, Floats};
 use super::{CouldNotRun, lint, rewrite};
-use crate::onnx::{GraphProto, ModelProto};
+use crate::onnx::{GraphProto, ModelProto, NodeProto};
 
 /// A model that the engine can run in f64. Values of the main graph keep their names.
 #[derive(Debug, Clone)]
@@ -23,6 +26,23 @@ pub struct Prepared {
     pub narrow: Vec<String>,
     /// What was taken for granted, one sentence each.
     pub assumptions: Vec<String>,
+    /// The nodes that nobody can compute.
+    pub(crate) opaque: Vec<Opaque>,
+    /// What the user says of the values that those make.
+    pub(crate) sizes: Sizes,
+}
+
+impl Prepared {
+    /// The nodes whose results are drawn at random, by the first value that each makes.
+    pub fn drawn(&self) -> Vec<&str> {
+        self.opaque.iter().map(|opaque| opaque.label.as_str()).collect()
+    }
+
+    /// Takes what the user says of opaque values.
+    pub(crate) fn sized(&mut self, sizes: &Sizes) {
+        self.sizes.clone_from(sizes);
+        self.assumptions.extend(self.opaque.iter().map(|opaque| opaque.assumption(sizes)));
+    }
 }
 
 /// Makes a model ready to run: flattened, looked over, widened, rewritten. A pure function, so two
@@ -31,7 +51,7 @@ pub struct Prepared {
 /// External data must have been read into the model before.
 ///
 /// # Errors
-/// What the engine lacks, would compute otherwise than ONNX says, or cannot hold in f64.
+/// What is invalid, what cannot be made flat, and what cannot be held in f64.
 pub fn prepare(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
     prepare_edited(model, branch, &mut |_| Ok(()))
 }
@@ -46,17 +66,25 @@ pub(crate) fn prepare_edited(
     branch: Branch,
     edit: &mut dyn FnMut(&mut GraphProto) -> Result<(), CouldNotRun>,
 ) -> Result<Prepared, CouldNotRun> {
-    let flat = flatten(model, branch)?;
+    let flat = flatten(model, branch, true)?;
     let mut model = flat.model;
     let opset = opset(&model);
     let graph = model.graph.get_or_insert_default();
+    opaque::inputs(graph);
     lint::graph(graph, opset, Floats::Double)?;
     let signature = declared(graph);
+    let opaque = opaque(graph, opset);
     widen::graph(graph, Floats::Double)?;
     edit(graph)?;
-    let narrow = rewrite::graph(graph, opset);
+    let narrow = rewrite::graph(graph, opset, &opaque);
     let (branches, assumptions) = (flat.branches, flat.assumptions);
-    Ok(Prepared { model, floats: Floats::Double, signature, branches, narrow, assumptions })
+    Ok(Prepared { model, floats: Floats::Double, signature, branches, narrow, assumptions, opaque, sizes: Sizes::default() })
+}
+
+/// The nodes of a flat graph that neither the engine nor the reference has.
+fn opaque(graph: &GraphProto, opset: i64) -> Vec<Opaque> {
+    let nodes = graph.node.iter().filter(|node| treatment(node, opset) == Treatment::Opaque);
+    opaque::read(graph, &nodes.collect::<Vec<&NodeProto>>())
 }
 
 /// As [`prepare`], but every float keeps its type and every operator is the engine's own in that type: what is run is the
@@ -65,7 +93,7 @@ pub(crate) fn prepare_edited(
 /// # Errors
 /// As [`prepare`].
 pub(crate) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepared, CouldNotRun> {
-    let flat = flatten(model, branch)?;
+    let flat = flatten(model, branch, false)?;
     let mut model = flat.model;
     let opset = opset(&model);
     let graph = model.graph.get_or_insert_default();
@@ -74,7 +102,8 @@ pub(crate) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepar
     widen::graph(graph, Floats::Stored)?;
     rewrite::as_stored(graph, opset);
     let (branches, assumptions) = (flat.branches, flat.assumptions);
-    Ok(Prepared { model, floats: Floats::Stored, signature, branches, narrow: vec![], assumptions })
+    let (opaque, sizes) = (vec![], Sizes::default());
+    Ok(Prepared { model, floats: Floats::Stored, signature, branches, narrow: vec![], assumptions, opaque, sizes })
 }
 
 /// The inputs without those that have an initializer, and the outputs, of a graph.

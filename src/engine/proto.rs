@@ -64,16 +64,12 @@ pub(crate) fn with_int(node: NodeProto, name: &str, value: i64) -> NodeProto {
     with(node, name, AttributeType::Int, AttributeProto { i: Some(value), ..AttributeProto::default() })
 }
 
-pub(crate) fn with_float(node: NodeProto, name: &str, value: f32) -> NodeProto {
-    with(node, name, AttributeType::Float, AttributeProto { f: Some(value), ..AttributeProto::default() })
-}
-
 pub(crate) fn with_ints(node: NodeProto, name: &str, values: &[i64]) -> NodeProto {
     with(node, name, AttributeType::Ints, AttributeProto { ints: values.to_vec(), ..AttributeProto::default() })
 }
 
-pub(crate) fn with_graph(node: NodeProto, name: &str, value: GraphProto) -> NodeProto {
-    with(node, name, AttributeType::Graph, AttributeProto { g: Some(value), ..AttributeProto::default() })
+pub(crate) fn with_bytes(node: NodeProto, name: &str, value: Vec<u8>) -> NodeProto {
+    with(node, name, AttributeType::String, AttributeProto { s: Some(value), ..AttributeProto::default() })
 }
 
 pub(crate) fn with_text(mut node: NodeProto, name: &str, value: &str) -> NodeProto {
@@ -103,6 +99,9 @@ pub(crate) fn longs(dims: &[i64], values: &[i64]) -> TensorProto {
 pub(crate) fn raw(dims: &[i64], element: DataType, bytes: Vec<u8>) -> TensorProto {
     TensorProto { dims: dims.to_vec(), data_type: Some(element.into()), raw_data: Some(bytes), ..TensorProto::default() }
 }
+
+/// Begins the name of a node that belongs to a place that is looked at: no name of a file survives beside it.
+pub(crate) const MARK: char = '\u{1}';
 
 /// The names of a graph's values, so that new ones can be made.
 pub(crate) struct Names(HashSet<String>);

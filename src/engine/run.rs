@@ -12,6 +12,8 @@ use tract_onnx::tract_hir::internal::{OutletId, SimplePlan, TractResult, bail, f
 
 use super::array::{Array, Data, count};
 use super::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use super::opaque::at_random::AtRandom;
+use super::opaque::{self, Opaque};
 use super::prepare::Prepared;
 use super::proto::{Names, make};
 use super::widen::Floats;
@@ -27,6 +29,9 @@ pub struct Loaded {
     normalised: check::Normalised,
     signature: ModelProto,
     floats: Floats,
+    /// What is drawn, and what the user says of it.
+    opaque: Vec<Opaque>,
+    sizes: Sizes,
 }
 
 /// A model with sizes, ready to run on any number of inputs.
@@ -34,8 +39,6 @@ pub struct Run {
     plan: Arc<TypedSimplePlan>,
     inputs: Vec<(String, DatumType)>,
     outputs: Vec<String>,
-    /// How many values of the typed graph are f32: what runs at less than f64.
-    narrow: usize,
 }
 
 impl Loaded {
@@ -47,14 +50,14 @@ impl Loaded {
     pub fn parse(prepared: Prepared, taps: &[String]) -> Result<Loaded, CouldNotRun> {
         let mut model = prepared.model;
         let taps = tapped(&mut model, taps)?;
-        let (signature, floats) = (prepared.signature, prepared.floats);
+        let Prepared { signature, floats, opaque, sizes, .. } = prepared;
         let normalised = model.graph.as_ref().map(check::Normalised::of).unwrap_or_default();
         let proto = convert::model(model);
         let parsed = guarded(|| framework::framework().parse(&proto, None))?;
         if let Some(name) = parsed.unresolved_inputs.first() {
             return Err(CouldNotRun::Model(format!("nothing makes the value `{name}`")));
         }
-        Ok(Loaded { model: parsed.model, taps, normalised, signature, floats })
+        Ok(Loaded { model: parsed.model, taps, normalised, signature, floats, opaque, sizes })
     }
 
     /// The inputs and outputs as they were declared, without nodes and without constants.
@@ -93,6 +96,7 @@ impl Loaded {
             guarded(|| model.set_input_fact(index, InferenceFact::dt_shape(element, &spec.dims)))?;
             inputs.push((name, element));
         }
+        self.draw(&mut model, specs)?;
         let (outputs, labels): (Vec<&String>, Vec<&String>) = self.taps.iter().filter(|(name, _)| wanted(name)).unzip();
         let outlets: TractResult<Vec<OutletId>> = labels
             .iter()
@@ -105,11 +109,34 @@ impl Loaded {
         let plan = guarded(|| {
             model.select_output_outlets(&outlets)?;
             SimplePlan::new(model.into_typed()?)
-        })?;
+        });
+        if let Err(error) = &plan {
+            self.opaque.iter().try_for_each(|opaque| opaque.unfit(&self.sizes, error))?;
+        }
+        let plan = plan?;
         check::unmerged(plan.model(), &self.normalised.before(labels.iter().map(|label| label.as_str())))?;
         check::windows(plan.model())?;
-        let narrow = check::narrow_values(plan.model());
-        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect(), narrow })
+        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect() })
+    }
+
+    /// Gives opaque nodes the sizes of what they draw.
+    fn draw(&self, model: &mut InferenceModel, specs: &[InputSpec]) -> Result<(), CouldNotRun> {
+        if let Some(name) = self.sizes.values.keys().find(|name| self.opaque.iter().all(|opaque| !opaque.makes(name))) {
+            let why = format!("--value-shape names `{name}`, which is made by no node without a meaning here");
+            return Err(CouldNotRun::Model(why));
+        }
+        if self.opaque.is_empty() {
+            return Ok(());
+        }
+        let symbols = opaque::symbols(&self.signature, specs, &self.sizes);
+        let all: BTreeMap<&str, &Opaque> = self.opaque.iter().map(|opaque| (opaque.label.as_str(), opaque)).collect();
+        for node in model.nodes_mut() {
+            let Some(own) = all.get(node.name.as_str()) else { continue };
+            if let Some(operator) = node.op_as_mut::<AtRandom>() {
+                *operator = own.bound(&symbols, &self.sizes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Binds with the first open size that the model accepts.
@@ -163,11 +190,6 @@ impl Run {
             visit(name, value);
         }
         Ok(())
-    }
-
-    /// How many values of the typed graph have an f32 type; each is computed with 24 bits.
-    pub fn narrow_values(&self) -> usize {
-        self.narrow
     }
 }
 
@@ -247,7 +269,7 @@ fn datum_type(spec: &InputSpec, floats: Floats) -> Result<DatumType, CouldNotRun
     })
 }
 
-fn tensor(value: &Array, element: DatumType) -> TractResult<Tensor> {
+pub(super) fn tensor(value: &Array, element: DatumType) -> TractResult<Tensor> {
     let given = match &value.data {
         Data::Float(all) => Tensor::from_shape(&value.dims, all)?,
         Data::Int(all) => Tensor::from_shape(&value.dims, all)?,
@@ -256,7 +278,7 @@ fn tensor(value: &Array, element: DatumType) -> TractResult<Tensor> {
     Ok(given.cast_to_dt(element)?.into_owned())
 }
 
-fn array(value: &Tensor) -> TractResult<Array> {
+pub(super) fn array(value: &Tensor) -> TractResult<Array> {
     let element = value.datum_type();
     let dims = value.shape().to_vec();
     let data = if element == DatumType::Bool {

@@ -4,9 +4,12 @@
 //! two operators (a Cast to float16) no longer does: the model is run as real arithmetic. On request
 //! floats keep their types instead, and only the ways of storing them become one.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
 use super::CouldNotRun;
 use super::array::count;
-use super::proto::{attribute, doubles, label, longs, raw};
+use super::proto::{attribute, doubles, is_standard, label, longs, raw};
 use crate::model::Element;
 use crate::onnx::tensor_proto::{DataLocation, DataType};
 use crate::onnx::type_proto::Value;
@@ -54,10 +57,10 @@ fn is_float(element: i32) -> bool {
 
 fn attributes(node: &mut NodeProto, floats: Floats) -> Result<(), String> {
     let operator = node.op_type().to_owned();
-    if operator == "Constant" {
+    if operator == "Constant" && is_standard(node.domain()) {
         return constant(node, floats);
     }
-    let wide = floats == Floats::Double;
+    let (wide, own) = (floats == Floats::Double, is_standard(node.domain()));
     if wide && operator == "ConstantOfShape" && attribute(node, "value").is_none() {
         node.attribute.push(AttributeProto {
             name: Some("value".to_owned()),
@@ -67,10 +70,11 @@ fn attributes(node: &mut NodeProto, floats: Floats) -> Result<(), String> {
         });
     }
     for attribute in &mut node.attribute {
-        if let Some(value) = attribute.t.as_mut() {
+        // What an operator without a meaning here holds stays as it is.
+        if let (Some(value), true) = (attribute.t.as_mut(), own) {
             tensor(value, floats)?;
         }
-        let names_a_type = wide && matches!((operator.as_str(), attribute.name()), ("Cast", "to") | ("EyeLike", "dtype"));
+        let names_a_type = wide && own && matches!((operator.as_str(), attribute.name()), ("Cast", "to") | ("EyeLike", "dtype"));
         if names_a_type && i32::try_from(attribute.i()).is_ok_and(is_float) {
             attribute.i = Some(i64::from(i32::from(DataType::Double)));
         }
@@ -91,6 +95,11 @@ fn constant(node: &mut NodeProto, floats: Floats) -> Result<(), String> {
         }
         "value_float" => numbers(&[], &[attribute.f()], floats)?,
         "value_floats" => numbers(&[length(attribute.floats.len())?], &attribute.floats, floats)?,
+        "value_string" if floats == Floats::Double => longs(&[], &[text_number(attribute.s()).cast_signed()]),
+        "value_strings" if floats == Floats::Double => {
+            let all: Vec<i64> = attribute.strings.iter().map(|text| text_number(text).cast_signed()).collect();
+            longs(&[length(all.len())?], &all)
+        }
         "value_int" => longs(&[], &[attribute.i()]),
         "value_ints" => longs(&[length(attribute.ints.len())?], &attribute.ints),
         other => return Err(format!("the constant form {other} is not supported")),
@@ -160,6 +169,11 @@ fn payload(tensor: &mut TensorProto, element: DataType, floats: Floats) -> Resul
             let typed = || tensor.uint64_data.iter().flat_map(|v| v.to_le_bytes()).collect();
             Ok((element, 8, stored.unwrap_or_else(typed)))
         }
+        // Strings stand for themselves as numbers, as far as equality goes.
+        DataType::String if floats == Floats::Double => {
+            let all = tensor.string_data.iter().flat_map(|text| text_number(text).to_le_bytes()).collect();
+            Ok((DataType::Int64, 8, all))
+        }
         DataType::Uint32 => {
             let low = |value: &u64| value.to_le_bytes().into_iter().take(4);
             let typed = || tensor.uint64_data.iter().flat_map(low).collect();
@@ -167,6 +181,12 @@ fn payload(tensor: &mut TensorProto, element: DataType, floats: Floats) -> Resul
         }
         other => Err(format!("element type {} has no kernels here", other.as_str_name())),
     }
+}
+
+fn text_number(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Floats in the type in which they are run.

@@ -248,6 +248,21 @@ pub(super) fn clip(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     each(call, |x| lesser(greater(x, low), high))
 }
 
+fn each_truth(call: &Call, function: impl Fn(f64) -> bool) -> Result<Vec<Array>, ReferenceError> {
+    let x = call.input(0)?;
+    let values = x.floats()?.iter().map(|&value| function(value)).collect();
+    Ok(vec![Array::bool(x.dims.clone(), values)])
+}
+
+pub(super) fn is_nan(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    each_truth(call, f64::is_nan)
+}
+
+pub(super) fn is_inf(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let (negative, positive) = (call.int_or("detect_negative", 1)? != 0, call.int_or("detect_positive", 1)? != 0);
+    each_truth(call, |x| x.is_infinite() && if x < 0.0 { negative } else { positive })
+}
+
 pub(super) fn not(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let x = call.input(0)?;
     let values = x.bools()?.iter().map(|value| !value).collect();

@@ -15,6 +15,7 @@ mod convolution;
 mod deform;
 mod einsum;
 mod function;
+mod grid;
 mod normalization;
 mod pool;
 mod product;
@@ -100,7 +101,7 @@ pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<
 /// [`ReferenceError`]: also for nodes with subgraphs that use values from outside.
 pub fn node(node: &NodeProto, opset: i64, inputs: &[Option<Array>]) -> Result<Vec<Array>, ReferenceError> {
     let inputs: Vec<Option<Rc<Array>>> = inputs.iter().map(|input| input.clone().map(Rc::new)).collect();
-    run::single(node, opset, &inputs)
+    run::single(node, opset, &inputs, &[])
 }
 
 /// As [`node`], of values that others have a hold of, too.
@@ -108,5 +109,19 @@ pub fn node(node: &NodeProto, opset: i64, inputs: &[Option<Array>]) -> Result<Ve
 /// # Errors
 /// As [`node`].
 pub(crate) fn node_of(node: &NodeProto, opset: i64, inputs: &[Option<Rc<Array>>]) -> Result<Vec<Array>, ReferenceError> {
-    run::single(node, opset, inputs)
+    run::single(node, opset, inputs, &[])
+}
+
+/// As [`node`], with the element types of the inputs, as ONNX numbers them; 0 stands for one that is not known.
+///
+/// # Errors
+/// As [`node`].
+pub fn typed_node(node: &NodeProto, opset: i64, inputs: &[Option<Array>], types: &[i32]) -> Result<Vec<Array>, ReferenceError> {
+    let inputs: Vec<Option<Rc<Array>>> = inputs.iter().map(|input| input.clone().map(Rc::new)).collect();
+    run::single(node, opset, &inputs, types)
+}
+
+/// Whether there is a function for this operator of the standard domain.
+pub fn evaluates(operator: &str) -> bool {
+    table::operator(operator).is_some()
 }

@@ -2,20 +2,22 @@
 
 use super::array::{at, axis, broadcast_flat, count, each_position, flat, size};
 use super::call::Call;
-use super::{Array, ReferenceError, invalid, unsupported};
+use super::{Array, ReferenceError, invalid};
 
 /// epsilon where the attribute is absent.
 const EPSILON: f32 = 1e-5;
 
-/// (x − mean) / √(var + epsilon) · scale + bias along axis 1, in the inference form.
+/// (x − mean) / √(var + epsilon) · scale + bias along axis 1. In training the statistics are the batch's own, and the stored
+/// ones, moved towards them, are given out; up to opset 13 the batch's own are, too.
 pub(super) fn batch_normalization(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let gives_statistics = (1..call.node.output.len()).any(|index| call.has_output(index));
     let is_training = match call.opset {
         ..7 => call.int_or("is_test", 0)? == 0,
-        7..14 => false,
+        7..14 => gives_statistics,
         _ => call.int_or("training_mode", 0)? != 0,
     };
-    if is_training || (1..call.node.output.len()).any(|index| call.has_output(index)) {
-        return unsupported("BatchNormalization in its training form");
+    if gives_statistics && !is_training {
+        return invalid("BatchNormalization gives out statistics in its inference form");
     }
     let x = call.input(0)?;
     let is_per_element = call.opset < 9 && call.int_or("spatial", 1)? == 0;
@@ -36,14 +38,41 @@ pub(super) fn batch_normalization(call: &Call) -> Result<Vec<Array>, ReferenceEr
     let [scale, bias, mean, variance] = parameters[..] else {
         return invalid("four parameters are needed");
     };
+    let values = x.floats()?;
+    let (means, variances) = match is_training {
+        true => batch_statistics(values, channels, inner),
+        false => (mean.to_vec(), variance.to_vec()),
+    };
     let epsilon = call.float_or("epsilon", EPSILON)?;
-    let mut y = Vec::with_capacity(x.data.len());
-    for (index, value) in x.floats()?.iter().enumerate() {
+    let mut y = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
         let channel = index / inner % channels;
-        let normalized = (value - at(mean, channel)?) / (at(variance, channel)? + epsilon).sqrt();
+        let normalized = (value - at(&means, channel)?) / (at(&variances, channel)? + epsilon).sqrt();
         y.push(normalized * at(scale, channel)? + at(bias, channel)?);
     }
-    Ok(vec![Array::float(x.dims.clone(), y)])
+    let mut outputs = vec![Array::float(x.dims.clone(), y)];
+    if is_training {
+        let momentum = call.float_or("momentum", 0.9)?;
+        let moved = |old: &[f64], new: &[f64]| -> Vec<f64> {
+            old.iter().zip(new).map(|(old, new)| old * momentum + new * (1.0 - momentum)).collect()
+        };
+        let shape = call.input(3)?.dims.clone();
+        outputs.push(Array::float(shape.clone(), moved(mean, &means)));
+        outputs.push(Array::float(shape.clone(), moved(variance, &variances)));
+        if call.opset < 14 {
+            outputs.extend([Array::float(shape.clone(), means), Array::float(shape, variances)]);
+        }
+    }
+    Ok(outputs)
+}
+
+/// Mean and variance of each channel over the batch and the spatial axes.
+fn batch_statistics(values: &[f64], channels: usize, inner: usize) -> (Vec<f64>, Vec<f64>) {
+    let of = |channel: usize| {
+        let own = values.chunks(inner.max(1)).skip(channel).step_by(channels.max(1));
+        moments(&own.flatten().copied().collect::<Vec<f64>>())
+    };
+    (0..channels).map(of).unzip()
 }
 
 /// Mean and variance of a run of values, the variance as the mean of squared deviations.

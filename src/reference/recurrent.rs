@@ -34,15 +34,38 @@ pub(super) fn lstm(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     recurrent(call, Kind::Lstm)
 }
 
-type Activation = fn(f64) -> f64;
+/// A function with its two numbers.
+#[derive(Clone, Copy)]
+struct Activation {
+    function: fn(f64, f64, f64) -> f64,
+    alpha: f64,
+    beta: f64,
+}
 
-fn activation(name: &str) -> Result<Activation, ReferenceError> {
-    Ok(match name {
-        "Sigmoid" => |x| 1.0 / (1.0 + (-x).exp()),
-        "Tanh" => f64::tanh,
-        "Relu" => |x| greater(x, 0.0),
+/// The function of a name, which is read without regard to case, its numbers as the specification has them where none are given.
+fn activation(name: &str, alpha: Option<f64>, beta: Option<f64>) -> Result<Activation, ReferenceError> {
+    type Function = fn(f64, f64, f64) -> f64;
+    let (function, first, second): (Function, f64, f64) = match name.to_ascii_lowercase().as_str() {
+        "sigmoid" => (|x, _, _| 1.0 / (1.0 + (-x).exp()), 0.0, 0.0),
+        "tanh" => (|x, _, _| x.tanh(), 0.0, 0.0),
+        "relu" => (|x, _, _| greater(x, 0.0), 0.0, 0.0),
+        "affine" => (|x, a, b| a * x + b, 1.0, 0.0),
+        "leakyrelu" => (|x, a, _| if x < 0.0 { a * x } else { x }, f64::from(0.01_f32), 0.0),
+        "thresholdedrelu" => (|x, a, _| if x >= a { x } else { 0.0 }, 1.0, 0.0),
+        "scaledtanh" => (|x, a, b| a * (b * x).tanh(), 1.0, 1.0),
+        "hardsigmoid" => (|x, a, b| lesser(greater(a * x + b, 0.0), 1.0), f64::from(0.2_f32), 0.5),
+        "elu" => (|x, a, _| if x < 0.0 { a * x.exp_m1() } else { x }, 1.0, 0.0),
+        "softsign" => (|x, _, _| x / (1.0 + x.abs()), 0.0, 0.0),
+        "softplus" => (|x, _, _| x.max(0.0) + (-x.abs()).exp().ln_1p(), 0.0, 0.0),
         _ => return unsupported(format!("the activation {name} in a recurrent operator")),
-    })
+    };
+    Ok(Activation { function, alpha: alpha.unwrap_or(first), beta: beta.unwrap_or(second) })
+}
+
+impl Activation {
+    fn of(&self, x: f64) -> f64 {
+        (self.function)(x, self.alpha, self.beta)
+    }
 }
 
 /// The activations of each direction: those that the attribute names, else the operator's own.
@@ -53,11 +76,20 @@ fn activations(call: &Call, kind: Kind, directions: usize) -> Result<Vec<Vec<Act
         Kind::Lstm => &["Sigmoid", "Tanh", "Tanh"],
     };
     let Some(attribute) = call.attribute("activations") else {
-        let own = own.iter().map(|name| activation(name)).collect::<Result<Vec<_>, _>>()?;
+        let own = own.iter().map(|name| activation(name, None, None)).collect::<Result<Vec<_>, _>>()?;
         return Ok(vec![own; directions]);
     };
-    let names = attribute.strings.iter().map(|name| String::from_utf8_lossy(name));
-    let all = names.map(|name| activation(&name)).collect::<Result<Vec<_>, _>>()?;
+    // The numbers belong to those functions, in order, that have some.
+    let numbers = |name: &str| call.attribute(name).map_or(vec![], |all| all.floats.clone());
+    let (mut alphas, mut betas) = (numbers("activation_alpha").into_iter(), numbers("activation_beta").into_iter());
+    let mut all = Vec::new();
+    for name in attribute.strings.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()) {
+        let has_beta = matches!(name.as_str(), "affine" | "scaledtanh" | "hardsigmoid");
+        let has_alpha = has_beta || matches!(name.as_str(), "leakyrelu" | "thresholdedrelu" | "elu");
+        let alpha = has_alpha.then(|| alphas.next()).flatten().map(f64::from);
+        let beta = has_beta.then(|| betas.next()).flatten().map(f64::from);
+        all.push(activation(&name, alpha, beta)?);
+    }
     if all.len() != own.len() * directions {
         return invalid("activations do not fit the directions");
     }
@@ -99,7 +131,7 @@ impl Cell<'_> {
     }
 
     fn activate(&self, which: usize, x: f64) -> Result<f64, ReferenceError> {
-        Ok(at(self.activations, which)?(lesser(greater(x, -self.clip), self.clip)))
+        Ok(at(self.activations, which)?.of(lesser(greater(x, -self.clip), self.clip)))
     }
 
     /// The next hidden state and cell state.
@@ -146,7 +178,7 @@ impl Cell<'_> {
                 if self.couples { 1.0 - input } else { self.activate(0, sum(2 * n + index) + peep(2 * n + index, old))? };
             let cell = forget * old + input * self.activate(1, sum(3 * n + index))?;
             let output = self.activate(0, sum(n + index) + peep(n + index, cell))?;
-            next_h.push(output * at(self.activations, 2)?(cell));
+            next_h.push(output * at(self.activations, 2)?.of(cell));
             next_c.push(cell);
         }
         Ok((next_h, next_c))

@@ -1,11 +1,11 @@
 //! Resize and Upsample: nearest, linear and cubic interpolation.
 //!
-//! Each axis has, for each place of the result, the places that are read and their weights; the
-//! result sums over all combinations.
+//! Each axis has, for each place of the result, the places that are read and their weights; one axis after the other is
+//! resized.
 
-use super::array::{at, axis, count, each_position, flat, replaced, size};
+use super::array::{at, axis, count, each_position, size};
 use super::call::Call;
-use super::{Array, ReferenceError, invalid, unsupported};
+use super::{Array, Data, ReferenceError, invalid};
 
 /// The one mode that is not of the specification: cubic, with the magnitudes of its weights, for bounds of differences.
 const MAGNITUDES: &str = "magnitudes of cubic";
@@ -27,6 +27,8 @@ struct Settings<'a> {
     nearest: &'a str,
     cubic: f64,
     excludes_outside: bool,
+    /// Whether what shrinks is read as wide as it shrinks.
+    antialias: bool,
 }
 
 pub(super) fn upsample(call: &Call) -> Result<Vec<Array>, ReferenceError> {
@@ -36,7 +38,10 @@ pub(super) fn upsample(call: &Call) -> Result<Vec<Array>, ReferenceError> {
             let scales = call.attribute("scales").map(|attribute| &attribute.floats);
             scales.into_iter().flatten().map(|&scale| scale.into()).collect()
         }
-        _ => return unsupported("Upsample before opset 7"),
+        _ => {
+            let scale = |name| call.float(name)?.map_or_else(|| invalid("Upsample without its scales"), Ok);
+            vec![1.0, 1.0, scale("height_scale")?, scale("width_scale")?]
+        }
     };
     let axes = scaled_axes(call.input(0)?, &scales)?;
     let settings = Settings {
@@ -45,6 +50,7 @@ pub(super) fn upsample(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         nearest: "floor",
         cubic: 0.0,
         excludes_outside: false,
+        antialias: false,
     };
     resized(call.input(0)?, &axes, &settings, 0.0)
 }
@@ -64,9 +70,6 @@ fn scaled_axes(x: &Array, scales: &[f64]) -> Result<Vec<Axis>, ReferenceError> {
 
 pub(super) fn resize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let x = call.input(0)?;
-    if call.int_or("antialias", 0)? != 0 {
-        return unsupported("Resize with antialias");
-    }
     if call.opset < 11 {
         let axes = scaled_axes(x, call.input(1)?.floats()?)?;
         let settings = Settings {
@@ -75,6 +78,7 @@ pub(super) fn resize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
             nearest: "floor",
             cubic: 0.0,
             excludes_outside: false,
+            antialias: false,
         };
         return resized(x, &axes, &settings, 0.0);
     }
@@ -84,6 +88,7 @@ pub(super) fn resize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         nearest: call.text_or("nearest_mode", "round_prefer_floor")?,
         cubic: call.float_or("cubic_coeff_a", -0.75)?,
         excludes_outside: call.int_or("exclude_outside", 0)? != 0,
+        antialias: call.int_or("antialias", 0)? != 0,
     };
     let axes = chosen_axes(call, x, settings.coordinates == "tf_crop_and_resize")?;
     resized(x, &axes, &settings, call.float_or("extrapolation_value", 0.0)?)
@@ -196,20 +201,39 @@ fn taps(axis: &Axis, place: usize, settings: &Settings) -> Result<Taps, Referenc
             };
             vec![(inside(nearest), 1.0)]
         }
-        "linear" | "bilinear" => vec![(inside(below), 1.0 - rest), (inside(below + 1.0), rest)],
+        "linear" | "bilinear" => {
+            let taps = around(x, 1.0, if settings.antialias { axis.scale.min(1.0) } else { 1.0 }, |d| (1.0 - d).max(0.0));
+            weighted(taps, settings, last)
+        }
         "cubic" | MAGNITUDES => {
-            let mut taps: Vec<(f64, f64)> =
-                (-1..=2).map(|step| (below + f64::from(step), cubic((rest - f64::from(step)).abs(), settings.cubic))).collect();
-            if settings.excludes_outside {
-                taps.retain(|(place, _)| (0.0..=last).contains(place));
-                let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
-                taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
+            let taps = around(x, 2.0, if settings.antialias { axis.scale.min(1.0) } else { 1.0 }, |d| cubic(d, settings.cubic));
+            let mut taps = weighted(taps, settings, last);
+            if settings.mode == MAGNITUDES {
+                taps.iter_mut().for_each(|(_, weight)| *weight = weight.abs());
             }
-            let size = |weight: f64| if settings.mode == MAGNITUDES { weight.abs() } else { weight };
-            taps.into_iter().map(|(place, weight)| (inside(place), size(weight))).collect()
+            taps
         }
         mode => return invalid(format!("mode cannot be {mode}")),
     }))
+}
+
+/// The places around `x` within `radius`, which grows as the scale falls, and their weights.
+fn around(x: f64, radius: f64, scale: f64, weight: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let reach = (radius / scale).ceil() as i64;
+    let places = (1 - reach..=reach).map(|step| x.floor() + step as f64);
+    places.map(|place| (place, weight((place - x).abs() * scale))).collect()
+}
+
+/// Places beyond the border read the border, or have no weight; the weights then sum to one again.
+fn weighted(mut taps: Vec<(f64, f64)>, settings: &Settings, last: f64) -> Vec<(usize, f64)> {
+    if settings.excludes_outside {
+        taps.retain(|(place, _)| (0.0..=last).contains(place));
+    }
+    if settings.excludes_outside || settings.antialias {
+        let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
+        taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
+    }
+    taps.into_iter().map(|(place, weight)| (place.clamp(0.0, last.max(0.0)) as usize, weight)).collect()
 }
 
 /// The cubic convolution kernel of Keys, "Cubic convolution interpolation for digital image
@@ -227,7 +251,7 @@ fn cubic(distance: f64, a: f64) -> f64 {
 
 fn resized(x: &Array, axes: &[Axis], settings: &Settings, outside: f64) -> Result<Vec<Array>, ReferenceError> {
     let dims: Vec<usize> = axes.iter().map(|axis| axis.output).collect();
-    let mut y = Vec::with_capacity(count(&dims)?);
+    count(&dims)?;
     if dims.contains(&0) {
         return Ok(vec![x.pick(&dims, |_| 0)?]);
     }
@@ -238,48 +262,58 @@ fn resized(x: &Array, axes: &[Axis], settings: &Settings, outside: f64) -> Resul
             (0..axis.output).map(|place| if is_same { Ok(Some(vec![(place, 1.0)])) } else { taps(axis, place, settings) });
         all.push(places.collect::<Result<_, _>>()?);
     }
-    if settings.mode == "nearest" && x.floats().is_err() {
-        return nearest(x, &dims, &all);
+    if settings.mode == "nearest" {
+        return nearest(x, &dims, &all, outside);
     }
-    let values = x.floats()?;
-    each_position(&dims, |position| {
-        let mut chosen = Vec::new();
-        for (taps, &place) in all.iter().zip(position) {
-            match taps.get(place) {
-                Some(Some(taps)) => chosen.push(taps),
-                _ => {
-                    y.push(outside);
-                    return Ok(());
-                }
-            }
+    let mut values = x.floats()?.to_vec();
+    let mut inner = 1;
+    for (taps, axis) in all.iter().zip(axes).rev() {
+        if !taps.iter().enumerate().all(|(place, taps)| matches!(taps.as_deref(), Some([(from, _)]) if *from == place)) {
+            values = along(&values, axis.input.saturating_mul(inner), inner, taps);
         }
-        let choices: Vec<usize> = chosen.iter().map(|taps| taps.len()).collect();
-        let mut sum = 0.0;
-        each_position(&choices, |choice| {
-            let mut weight = 1.0;
-            let mut source = vec![0; choice.len()];
-            for (index, (taps, &tap)) in chosen.iter().zip(choice).enumerate() {
-                let (place, factor) = at(taps, tap)?;
-                weight *= factor;
-                source = replaced(&source, index, place);
-            }
-            sum += weight * at(values, flat(&source, &x.dims))?;
-            Ok(())
-        })?;
-        y.push(sum);
+        inner = inner.saturating_mul(axis.output);
+    }
+    let mut position = values.iter_mut();
+    each_position(&dims, |places| {
+        let value = position.next();
+        let is_outside = all.iter().zip(places).any(|(taps, &place)| matches!(taps.get(place), Some(None)));
+        if let (Some(value), true) = (value, is_outside) {
+            *value = outside;
+        }
         Ok(())
     })?;
-    Ok(vec![Array::float(dims, y)])
+    Ok(vec![Array::float(dims, values)])
 }
 
-/// Nearest elements of any type.
-fn nearest(x: &Array, dims: &[usize], all: &[Vec<Taps>]) -> Result<Vec<Array>, ReferenceError> {
-    let y = x.pick(dims, |position| {
-        let places = all.iter().zip(position).map(|(taps, &place)| match taps.get(place) {
-            Some(Some(taps)) => taps.first().map_or(0, |tap| tap.0),
-            _ => 0,
-        });
-        flat(&places.collect::<Vec<_>>(), &x.dims)
+/// One axis resized: blocks of its length times what lies within it.
+fn along(values: &[f64], block: usize, inner: usize, taps: &[Taps]) -> Vec<f64> {
+    let mut made = Vec::new();
+    for block in values.chunks(block.max(1)) {
+        for taps in taps {
+            let start = made.len();
+            made.resize(start + inner, 0.0);
+            for (place, weight) in taps.iter().flatten() {
+                let row = block.iter().skip(place * inner);
+                made.iter_mut().skip(start).zip(row).for_each(|(sum, value)| *sum += weight * value);
+            }
+        }
+    }
+    made
+}
+
+/// Nearest elements of any type; what is outside of a cropped input is filled.
+fn nearest(x: &Array, dims: &[usize], all: &[Vec<Taps>], outside: f64) -> Result<Vec<Array>, ReferenceError> {
+    let fill = match &x.data {
+        Data::Float(_) => Array::float([], vec![outside]),
+        Data::Int(_) => Array::int([], vec![outside as i64]),
+        Data::Bool(_) => Array::bool([], vec![outside != 0.0]),
+    };
+    let y = x.pick_or(dims, Some(&fill), |position| {
+        let mut source = 0;
+        for ((taps, &place), &dim) in all.iter().zip(position).zip(&x.dims) {
+            source = source * dim + taps.get(place)?.as_ref()?.first()?.0;
+        }
+        Some(source)
     })?;
     Ok(vec![y])
 }

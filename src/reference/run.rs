@@ -105,7 +105,12 @@ pub(super) fn model(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Res
     Ok(values)
 }
 
-pub(super) fn single(node: &NodeProto, opset: i64, inputs: &[Option<Rc<Array>>]) -> Result<Vec<Array>, ReferenceError> {
+pub(super) fn single(
+    node: &NodeProto,
+    opset: i64,
+    inputs: &[Option<Rc<Array>>],
+    types: &[i32],
+) -> Result<Vec<Array>, ReferenceError> {
     let world = World { functions: &[], opset, depth: 0 };
     let mut scope = Scope::default();
     let mut values = Vec::new();
@@ -116,7 +121,7 @@ pub(super) fn single(node: &NodeProto, opset: i64, inputs: &[Option<Rc<Array>>])
         }
         values.push(input.clone());
     }
-    let types = vec![0; values.len()];
+    let types = (0..values.len()).map(|index| types.get(index).copied().unwrap_or(0)).collect();
     apply(&world, Call { node, opset, inputs: values, types }, &scope)
 }
 

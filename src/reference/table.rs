@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::{Array, ReferenceError};
-use super::{activation, arithmetic, constant, convolution, deform, einsum, normalization, pool, product};
+use super::{activation, arithmetic, constant, convolution, deform, einsum, grid, normalization, pool, product};
 use super::{quantize, recurrent, reduce, reshape, resize, select};
 
 /// Evaluates a call; gives the outputs in order.
@@ -41,6 +41,8 @@ fn elementwise(name: &str) -> Option<Evaluate> {
         "HardSigmoid" => activation::hard_sigmoid,
         "HardSwish" => activation::hard_swish,
         "LeakyRelu" => activation::leaky_relu,
+        "IsInf" => activation::is_inf,
+        "IsNaN" => activation::is_nan,
         "Less" => arithmetic::less,
         "LessOrEqual" => arithmetic::less_or_equal,
         "Log" => activation::log,
@@ -138,6 +140,7 @@ fn gathering(name: &str) -> Option<Evaluate> {
         "AveragePool" => pool::average_pool,
         "GlobalAveragePool" => pool::global_average_pool,
         "GlobalMaxPool" => pool::global_max_pool,
+        "GridSample" => grid::grid_sample,
         "LpPool" => pool::lp_pool,
         "MaxPool" => pool::max_pool,
         "ReduceL1" => reduce::l1,

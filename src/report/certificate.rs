@@ -68,6 +68,9 @@ pub struct Conditions {
     pub dims: Vec<(String, usize)>,
     /// Shapes of inputs, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Shapes of values that opaque nodes make, by name.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub values: Vec<(String, Vec<usize>)>,
     /// Files with values of inputs.
     pub inputs: Vec<HashedFile>,
     /// The seed of synthetic values.

@@ -129,15 +129,6 @@ pub(super) fn certified(site: &mut Site, found: &Certified) {
     site.reason = Some(reason);
 }
 
-/// A site that the engine could only run in f32, but whose constants are right for all inputs, is right as far as the run shows.
-#[cfg(feature = "tract")]
-fn narrowed(site: &mut Site, found: &Certified) {
-    let only = site.reason.as_deref() == Some(crate::verify::NARROWED);
-    if site.outcome == Outcome::NotJudged && only && matches!(found, Certified::Certificate(c) if c.worst <= 1.0) {
-        (site.outcome, site.reason) = (Outcome::EqualWithinRounding, None);
-    }
-}
-
 /// Runs both models and enters what came of it.
 #[cfg(not(feature = "tract"))]
 pub(super) fn executed(
@@ -226,7 +217,6 @@ mod run {
             let mut site = judged(graphs, &legal.0, found);
             super::certified(&mut site, &legal.1);
             once &= alone::enter(&mut site, &legal.1, &alone, (found.plan, false));
-            super::narrowed(&mut site, &legal.1);
             verdict.sites.push(site);
         }
         for (index, legal) in sites.iter().enumerate() {
@@ -317,7 +307,12 @@ mod run {
     }
 
     pub(super) fn sizes(options: &VerifyOptions) -> engine::Sizes {
-        engine::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() }
+        let shapes = |all: &[(String, Vec<usize>)]| all.iter().cloned().collect();
+        engine::Sizes {
+            symbols: options.dims.iter().cloned().collect(),
+            shapes: shapes(&options.shapes),
+            values: shapes(&options.values),
+        }
     }
 
     /// Whether somebody has said on what to run and that cannot be done: then nothing else stands in for it.

@@ -126,7 +126,8 @@ impl Whole {
 
     fn branch(&self, branch: Branch, given: &Given) -> Result<(WholeReport, bool), CouldNotRun> {
         let start = Instant::now();
-        let prepared = prepare(load(&Side::of(&self.model))?, branch)?;
+        let mut prepared = prepare(load(&Side::of(&self.model))?, branch)?;
+        prepared.sized(&self.sizes);
         let (assumptions, branches) = (prepared.assumptions.clone(), prepared.branches);
         let narrow = prepared.narrow.clone();
         let loaded = Loaded::parse(prepared, &[])?;

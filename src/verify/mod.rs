@@ -43,8 +43,6 @@ pub use job::{Job, Outcome as Done, Summary, Whole, WholeReport};
 #[cfg(feature = "tract")]
 pub use pair::{Pair, PairReport, PairRun};
 #[cfg(feature = "tract")]
-pub(crate) use relay::NARROWED;
-#[cfg(feature = "tract")]
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
 pub(crate) use verdict::NOT_RUN;
 pub use verdict::{
@@ -62,6 +60,8 @@ pub struct VerifyOptions {
     pub dims: Vec<(String, usize)>,
     /// Shapes of inputs, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Shapes of values that nodes without a meaning here make, by name.
+    pub values: Vec<(String, Vec<usize>)>,
     /// A file of inputs (npz, npy, pb) or a folder with them.
     pub inputs: Option<PathBuf>,
     /// Values whose difference is wanted, by name.
@@ -127,6 +127,7 @@ impl Default for VerifyOptions {
             tier: Tier::Foreign,
             dims: vec![],
             shapes: vec![],
+            values: vec![],
             inputs: None,
             taps: vec![],
             seed: 0,

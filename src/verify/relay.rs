@@ -26,7 +26,6 @@ use crate::engine::{CouldNotRun, beside};
 use crate::verify::region::{Settings, Shapes};
 use crate::verify::side::Side;
 use follow::Follower;
-pub(crate) use judge::NARROWED;
 pub(crate) use judge::index as position;
 use lead::Leader;
 
@@ -258,6 +257,11 @@ impl Gathered {
     fn output(&mut self, name: &str, apart: Option<String>) {
         let old = self.outputs.entry(name.to_owned()).or_default();
         *old = old.take().or(apart);
+    }
+
+    /// An opaque node that does not read the same in both models: its few bits may be equal all the same.
+    fn apart(&mut self, name: &str, why: String) {
+        self.outputs.insert(name.to_owned(), Some(why));
     }
 
     fn context(&mut self, leader: &Leader) {

@@ -10,8 +10,8 @@ mod control;
 use std::collections::{BTreeSet, HashMap};
 
 use super::CouldNotRun;
-use super::proto::{is_standard, label, make, opset};
-use crate::onnx::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use super::proto::{MARK, is_standard, label, make, opset};
+use crate::onnx::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 /// Which branch stands for an If.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,18 +34,21 @@ pub struct Flat {
     pub assumptions: Vec<String>,
 }
 
-/// Flattens a model. Names of values in the main graph stay.
+/// Flattens a model. Names of values in the main graph stay. `nested` allows nodes of other operators than If, Loop and Scan
+/// to keep their graphs; what these read from outside becomes inputs of the node.
 ///
 /// # Errors
 /// Functions that call themselves or import another version of the standard operators, nested
-/// graphs of other operators than If, Loop and Scan, and results beyond a million nodes.
-pub fn flatten(mut model: ModelProto, branch: Branch) -> Result<Flat, CouldNotRun> {
+/// graphs of other operators than If, Loop and Scan unless they may be left, and results beyond a million nodes.
+pub fn flatten(mut model: ModelProto, branch: Branch, nested: bool) -> Result<Flat, CouldNotRun> {
     let functions = std::mem::take(&mut model.functions);
     let mut graph = model.graph.take().ok_or_else(|| CouldNotRun::Model("there is no graph".to_owned()))?;
     let mut flattener = Flattener {
         functions: functions.iter().map(|function| (key_of(function), function)).collect(),
         opset: opset(&model),
         branch,
+        nested,
+        declared: Vec::new(),
         nodes: Vec::new(),
         initializers: Vec::new(),
         assumptions: BTreeSet::new(),
@@ -62,6 +65,7 @@ pub fn flatten(mut model: ModelProto, branch: Branch) -> Result<Flat, CouldNotRu
     flattener.graph(&mut graph, scope, "", None)?;
     graph.node = flattener.nodes;
     graph.initializer = flattener.initializers;
+    graph.value_info.append(&mut flattener.declared);
     let assumptions = flattener.assumptions.iter().map(|&sentence| sentence.to_owned()).collect();
     let branches = flattener.branches;
     model.graph = Some(graph);
@@ -108,6 +112,10 @@ struct Flattener<'m> {
     functions: HashMap<Key, &'m FunctionProto>,
     opset: i64,
     branch: Branch,
+    /// Whether a node may keep its graphs.
+    nested: bool,
+    /// What nested graphs declare.
+    declared: Vec<ValueInfoProto>,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
     assumptions: BTreeSet<&'static str>,
@@ -134,6 +142,13 @@ impl Flattener<'_> {
             scope.names.insert(initializer.name().to_owned(), flat.clone());
             initializer.name = Some(flat);
             self.initializers.push(initializer);
+        }
+        if !prefix.is_empty() {
+            let declared = graph.value_info.iter().chain(&graph.output).cloned();
+            self.declared.extend(declared.map(|value| {
+                let name = Some(format!("{prefix}{}", value.name()));
+                ValueInfoProto { name, ..value }
+            }));
         }
         let nodes = std::mem::take(&mut graph.node);
         let outputs: Vec<&str> = graph.output.iter().map(|output| output.name()).collect();
@@ -174,14 +189,20 @@ impl Flattener<'_> {
         match node.op_type() {
             "If" if is_standard(node.domain()) => self.branch(node, scope, arguments),
             "Loop" if is_standard(node.domain()) => self.iteration(node, scope, arguments),
-            "Scan" if is_standard(node.domain()) => self.step(node, scope, arguments),
-            _ if node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty()) => {
-                Err(refused(&node, "its nested graph cannot be made flat"))
-            }
-            _ => {
+            "Scan" if is_standard(node.domain()) && !(self.nested && self.opset < 9) => self.step(node, scope, arguments),
+            _ if graphs(&node).next().is_none() => {
                 self.nodes.push(node);
                 Ok(())
             }
+            // A place to be looked at must not vanish in a node that nobody looks into.
+            _ if self.nested && !graphs(&node).any(holds_marks) => {
+                let outside: BTreeSet<String> = graphs(&node).flat_map(captured).collect();
+                let mut node = node;
+                node.input.extend(outside.iter().map(|name| scope.resolve(name)));
+                self.nodes.push(node);
+                Ok(())
+            }
+            _ => Err(refused(&node, "its nested graph cannot be made flat")),
         }
     }
 
@@ -244,6 +265,29 @@ fn refer(node: &mut NodeProto, arguments: Option<&Arguments>) -> Result<(), Coul
         })
         .collect();
     Ok(())
+}
+
+/// The graphs that a node holds.
+fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+}
+
+fn holds_marks(graph: &GraphProto) -> bool {
+    let is_marked = |node: &NodeProto| node.name().starts_with(MARK);
+    graph.node.iter().any(|node| is_marked(node) || graphs(node).any(holds_marks))
+}
+
+/// What a graph reads that it does not make.
+fn captured(graph: &GraphProto) -> BTreeSet<String> {
+    let inputs = graph.input.iter().map(|input| input.name());
+    let constants = graph.initializer.iter().map(|tensor| tensor.name());
+    let sparse = graph.sparse_initializer.iter().filter_map(|tensor| tensor.values.as_ref()).map(|values| values.name());
+    let made = graph.node.iter().flat_map(|node| &node.output).map(String::as_str);
+    let own: BTreeSet<&str> = inputs.chain(constants).chain(sparse).chain(made).collect();
+    let inside = graph.node.iter().flat_map(graphs).flat_map(captured);
+    let outputs = graph.output.iter().map(|output| output.name().to_owned());
+    let read = graph.node.iter().flat_map(|node| node.input.iter().cloned()).chain(inside).chain(outputs);
+    read.filter(|name| !name.is_empty() && !own.contains(name.as_str())).collect()
 }
 
 fn refused(node: &NodeProto, why: &str) -> CouldNotRun {

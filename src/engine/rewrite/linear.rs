@@ -1,9 +1,8 @@
-//! Gemm, DequantizeLinear and the scales of Upsample.
+//! Gemm, and the scales of Upsample.
 
-use super::super::proto::{attribute, cast, constant, doubles, float, input, int, label, make, with_ints};
+use super::super::proto::{attribute, constant, doubles, float, input, int, label, make, with_ints};
 use super::Writer;
 use crate::onnx::NodeProto;
-use crate::onnx::tensor_proto::DataType;
 
 impl Writer {
     /// `alpha·A'·B' + beta·C`.
@@ -35,53 +34,6 @@ impl Writer {
             }
             _ => value,
         }
-    }
-
-    /// `(x − zero_point)·scale`, exact but for the last product. Per axis it needs to know how many
-    /// axes follow; where it does not, the engine's operator runs, in f32.
-    pub(crate) fn dequantize(&mut self, node: &NodeProto) -> bool {
-        let (Some(x), Some(scale)) = (input(node, 0), input(node, 1)) else {
-            return false;
-        };
-        let output = label(node).to_owned();
-        let trailing = self.shapes.get(scale).and_then(|dims| match dims.as_slice() {
-            [] | [1] => Some(None),
-            [_] => self.trailing(x, int(node, "axis").unwrap_or(1)).map(Some),
-            _ => None,
-        });
-        let Some(trailing) = trailing else {
-            self.narrow(node.clone(), &[1], &[0]);
-            return true;
-        };
-        let wide = |writer: &mut Writer, name: &str, wanted: &str| {
-            let wide = writer.names.fresh(wanted);
-            writer.nodes.push(cast(name, DataType::Double, &wide));
-            wide
-        };
-        let mut value = wide(self, x, &format!("{output}/wide"));
-        let mut scale = scale.to_owned();
-        let mut zero = input(node, 2).map(|zero| wide(self, zero, &format!("{output}/zero")));
-        if let Some(trailing) = trailing {
-            let mut shape = vec![-1];
-            shape.resize(trailing.saturating_add(1), 1);
-            let shape = self.numbers(&shape, &format!("{output}/shape"));
-            scale = self.emit("Reshape", &[&scale, &shape], &format!("{output}/scale"));
-            zero = zero.map(|zero| self.emit("Reshape", &[&zero, &shape], &format!("{output}/zero/shaped")));
-        }
-        if let Some(zero) = zero {
-            value = self.emit("Sub", &[&value, &zero], &format!("{output}/difference"));
-        }
-        self.finish("Mul", &[&value, &scale], &output);
-        true
-    }
-
-    /// How many axes of a value follow this one.
-    fn trailing(&self, value: &str, axis: i64) -> Option<usize> {
-        if axis < 0 {
-            return usize::try_from(axis.checked_neg()?.checked_sub(1)?).ok().filter(|&n| n < 64);
-        }
-        let rank = self.shapes.get(value)?.len();
-        rank.checked_sub(1)?.checked_sub(usize::try_from(axis).ok()?)
     }
 
     /// In opsets 7 and 8 the scales are an attribute.

@@ -18,7 +18,7 @@ fn an_if_is_one_of_its_branches_and_captures_outer_values() {
     assert_eq!(values.get("y/then_branch/k"), Some(&floats(&[2], &[30.0, 80.0])));
     let values = run_model(model(IF), Branch::Else, &x, &[]).unwrap();
     assert_eq!(values.get("y"), Some(&floats(&[2], &[298.0, 797.0])));
-    let flat = flatten(model(IF), Branch::Else).unwrap();
+    let flat = flatten(model(IF), Branch::Else, true).unwrap();
     assert!(flat.branches);
     assert_eq!(flat.assumptions, ["every If takes its else branch"]);
 }
@@ -35,7 +35,7 @@ fn a_loop_is_one_iteration() {
     let values = run(text, &[("x", floats(&[2], &[1.0, 10.0]))]);
     assert_eq!(values.get("last"), Some(&floats(&[2], &[2.0, 30.0])));
     assert_eq!(values.get("all"), Some(&floats(&[1, 2], &[-2.0, -30.0])));
-    assert_eq!(flatten(model(text), Branch::Then).unwrap().assumptions, ["every Loop runs its body once"]);
+    assert_eq!(flatten(model(text), Branch::Then, true).unwrap().assumptions, ["every Loop runs its body once"]);
 }
 
 #[test]
@@ -78,15 +78,15 @@ fn functions_are_inlined_with_their_attributes() {
 fn functions_that_cannot_be_inlined_are_refused() {
     let mut other = model(FUNCTION);
     other.functions[0].opset_import[0].version = Some(15);
-    let error = flatten(other, Branch::Then).unwrap_err().to_string();
+    let error = flatten(other, Branch::Then, true).unwrap_err().to_string();
     assert!(error.contains("the function imports opset 15, the model opset 17"), "{error}");
     let mut endless = model(FUNCTION);
     endless.functions[0].node[1].op_type = Some("Twice".to_owned());
     endless.functions[0].node[1].domain = Some("local".to_owned());
-    let error = flatten(endless, Branch::Then).unwrap_err().to_string();
+    let error = flatten(endless, Branch::Then, true).unwrap_err().to_string();
     assert!(error.contains("operator local.Twice") && error.contains("calls itself"), "{error}");
     let mut twins = model(FUNCTION);
     twins.functions.push(twins.functions[0].clone());
-    let error = flatten(twins, Branch::Then).unwrap_err().to_string();
+    let error = flatten(twins, Branch::Then, true).unwrap_err().to_string();
     assert_eq!(error, "two functions have the same name");
 }

@@ -123,9 +123,54 @@ fn upsample_and_old_resize_round_down() {
 
 #[test]
 fn what_still_runs_in_f32_is_named() {
-    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
-        some (float[4] x) => (float[4] z) { y = Erf (x)  z = Sigmoid (y) }"#;
-    assert_eq!(prepare(model(text), Branch::Then).unwrap().narrow, ["y"]);
+    let narrow = |nodes: &str| {
+        let text = format!(r#"<ir_version: 8, opset_import: ["" : 17]> some (float[4] x) => (z) {{ {nodes} }}"#);
+        prepare(model(&text), Branch::Then).unwrap().narrow
+    };
+    assert_eq!(narrow("y = Erf (x)  z = Sigmoid (y)"), Vec::<String>::new());
+    assert_eq!(narrow("z, s, p = DynamicQuantizeLinear (x)"), ["z"]);
+}
+
+#[test]
+fn the_error_function_and_interpolation_have_the_precision_of_f64() {
+    let erf = at("Erf", &[-3.0, 0.5, 1.0]);
+    for (found, expected) in erf.iter().zip([-0.999_977_909_503_001_4, 0.520_499_877_813_046_5, 0.842_700_792_949_714_9]) {
+        assert!((found - expected).abs() < 4.0 * f64::EPSILON, "{found}, not {expected}");
+    }
+    let resize = r#"<ir_version: 8, opset_import: ["" : 17]> some (double[1,1,1,2] x) => (y) <float[4] s = {1, 1, 1, 2}>
+        { y = Resize <mode = "linear"> (x, "", s) }"#;
+    let third = 1.0 / 3.0;
+    let expected = floats(&[1, 1, 1, 4], &[third, 0.75 * third + 0.25, 0.25 * third + 0.75, 1.0]);
+    gives(resize, &[("x", floats(&[1, 1, 1, 2], &[third, 1.0]))], "y", &expected);
+    let grid = r#"<ir_version: 8, opset_import: ["" : 20]> some (double[1,1,1,2] x, double[1,1,1,2] g) => (y)
+        { y = GridSample <mode = "linear", align_corners = 1> (x, g) }"#;
+    let given = [("x", floats(&[1, 1, 1, 2], &[third, 1.0])), ("g", floats(&[1, 1, 1, 2], &[-0.5, 0.0]))];
+    gives(grid, &given, "y", &floats(&[1, 1, 1, 1], &[0.75 * third + 0.25]));
+}
+
+/// Mean 2 and variance 4, of the batch, whatever the stored statistics are.
+#[test]
+fn batch_normalization_in_training_uses_the_batch() {
+    for (opset, attributes, outputs) in [
+        (6, "<epsilon = 0.0>", "y"),
+        (7, "<epsilon = 0.0>", "y, m2, v2, sm, sv"),
+        (9, "<epsilon = 0.0>", "y, m2, v2"),
+        (14, "<epsilon = 0.0, training_mode = 1>", "y, m2, v2"),
+        (15, "<epsilon = 0.0, training_mode = 1>", "y"),
+    ] {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : {opset}]> some (double[2,1,1] x) => ({outputs})
+            <double[1] s = {{3}}, double[1] b = {{1}}, double[1] m = {{10}}, double[1] v = {{100}}>
+            {{ {outputs} = BatchNormalization {attributes} (x, s, b, m, v) }}"#
+        );
+        let found = run(&text, &[("x", floats(&[2, 1, 1], &[0.0, 4.0]))]);
+        assert_eq!(found.get("y"), Some(&floats(&[2, 1, 1], &[-2.0, 4.0])), "{text}");
+        let momentum = f64::from(0.9_f32);
+        let moved = |old: f64, new: f64| floats(&[1], &[old * momentum + new * (1.0 - momentum)]);
+        assert!(found.get("m2").is_none_or(|found| *found == moved(10.0, 2.0)), "{text}: {found:?}");
+        assert!(found.get("v2").is_none_or(|found| *found == moved(100.0, 4.0)), "{text}: {found:?}");
+        assert!(found.get("sv").is_none_or(|found| *found == floats(&[1], &[4.0])), "{text}: {found:?}");
+    }
 }
 
 /// Every kind of recurrence, in every direction, from states that are given and that are not, against the slow reference.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Member, SitePlan};
 use crate::engine::CouldNotRun;
-use crate::engine::proto::{Names, is_standard, make};
+use crate::engine::proto::{MARK, Names, is_standard, make};
 use crate::model::graph::asks_for_shape;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
@@ -64,9 +64,6 @@ pub(super) struct Side {
 pub(super) const BEFORE: Side = Side { nodes: |site| &site.before, output: |names| &names.0 };
 /// The second model's.
 pub(super) const AFTER: Side = Side { nodes: |site| &site.after, output: |names| &names.1 };
-
-/// Begins the name of a node that belongs to a site: no name of a file survives beside it.
-const MARK: char = '\u{1}';
 
 /// Marks the nodes of the sites by their names, which nothing else reads and which inlining keeps.
 pub(super) fn tag<'p>(model: &mut ModelProto, sites: impl Iterator<Item = &'p [Member]>) -> Result<(), CouldNotRun> {

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashSet};
 use super::edit::{self, FlatSite};
 use super::lead::Leader;
 use super::{Gathered, Relay, gone, judge};
-use crate::engine::array::Array;
+use crate::engine::array::{Array, fingerprint};
 use crate::engine::bind::InputSpec;
 use crate::engine::flatten::Branch;
 use crate::engine::load::load;
+use crate::engine::opaque::Opaque;
 use crate::engine::prepare::prepare_edited;
 use crate::engine::run::Loaded;
 use crate::engine::{CouldNotRun, beside, computed};
@@ -20,8 +21,7 @@ use crate::onnx::tensor_proto::DataType;
 /// The first model, ready to follow.
 pub(super) struct Follower {
     sites: Vec<FlatSite>,
-    /// Sites in which an operator runs at less than f64.
-    narrow: Vec<bool>,
+    opaque: Vec<Opaque>,
     loaded: Loaded,
 }
 
@@ -32,27 +32,33 @@ impl Follower {
         edit::tag(&mut model, relay.sites.iter().map(|site| &site.before[..]))?;
         computed::settle(&mut model, &relay.before, relay.freeze)?;
         let mut sites = Vec::new();
-        let prepared = prepare_edited(model, branch, &mut |graph| {
+        let mut prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &relay.sites, edit::BEFORE)?;
             edit::force(graph, &mut sites, &relay.sites)
         })?;
-        let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
+        prepared.sized(&relay.sizes);
+        let opaque = prepared.opaque.clone();
         let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
         let read = sites.iter().flat_map(|site| site.inputs.iter().chain(&site.settings).cloned());
-        let taps = own.chain(read);
+        let taps = own.chain(read).chain(opaque.iter().map(|opaque| opaque.read.clone()));
         let taps: Vec<String> = taps.chain(relay.taps.iter().cloned()).collect();
-        Ok(Follower { loaded: Loaded::parse(prepared, &taps)?, sites, narrow })
+        Ok(Follower { loaded: Loaded::parse(prepared, &taps)?, sites, opaque })
     }
 
     /// Runs it on what the second model was fed and made, and compares.
     pub fn follow(self, relay: &Relay, leader: &Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
         edit::paired(&self.sites, &leader.sites)?;
         let mut found = self.found(leader)?;
-        let Follower { sites, narrow, .. } = self;
+        let Follower { sites, opaque, .. } = self;
         tapped(relay, &sites, leader, &found, gathered);
-        for (index, (site, theirs)) in sites.iter().zip(&leader.sites).enumerate() {
-            let narrow = [&narrow, &leader.narrow].iter().any(|side| side.get(index).copied().unwrap_or(false));
-            gathered.site(judge::site(relay, (site, theirs), leader, &mut found, narrow)?);
+        for (site, theirs) in sites.iter().zip(&leader.sites) {
+            gathered.site(judge::site(relay, (site, theirs), leader, &mut found)?);
+        }
+        for opaque in &opaque {
+            let ours = found.get(&opaque.read).map(fingerprint);
+            if leader.read.get(&opaque.read).copied() != ours {
+                gathered.apart(&opaque.label, format!("what the opaque {} reads is not the same", opaque.operator));
+            }
         }
         let forced: HashSet<&str> = leader.sites.iter().flat_map(|site| &site.outputs).map(|o| o.name.as_str()).collect();
         for (name, value) in leader.kept.iter().filter(|(name, _)| !forced.contains(name.as_str())) {

@@ -1,34 +1,16 @@
 //! What two runs gave, compared: at sites within a limit, elsewhere bit for bit.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::edit::FlatSite;
 use super::lead::Leader;
 use super::{Relay, SiteReport, TapReport, gone};
 use crate::engine::CouldNotRun;
-use crate::engine::array::{Array, Data, class};
+use crate::engine::array::{Array, Data, bits, class, fingerprint};
 use crate::verify::certify::limit;
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
 const ENGINE: f64 = 1.0 / (1_u64 << 45) as f64;
-
-/// A number that stands for a value: equal if all elements are, one NaN being like another.
-pub(super) fn fingerprint(value: &Array) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.dims.hash(&mut hasher);
-    match &value.data {
-        Data::Float(all) => all.iter().for_each(|number| bits(*number).hash(&mut hasher)),
-        Data::Int(all) => all.hash(&mut hasher),
-        Data::Bool(all) => all.hash(&mut hasher),
-    }
-    hasher.finish()
-}
-
-/// Zeros of either sign are one number: `x + 0`, which a fold may take out, makes one of the other.
-fn bits(number: f64) -> u64 {
-    if number.is_nan() { f64::NAN.to_bits() } else { (number + 0.0).to_bits() }
-}
 
 /// Where two values are not equal bit for bit; `None` if they are.
 pub(super) fn apart(found: &Array, expected: &Array) -> Option<String> {
@@ -91,7 +73,6 @@ pub(super) fn site(
     (site, theirs): (&FlatSite, &FlatSite),
     leader: &Leader,
     found: &mut BTreeMap<String, Array>,
-    narrow: bool,
 ) -> Result<SiteReport, CouldNotRun> {
     let plan = relay.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
     let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
@@ -114,17 +95,12 @@ pub(super) fn site(
     }
     let lost = if plan.lost == 0 { 0.0 } else { limit::lost(plan.smallest, plan.lost as f64, largest, plan.shift) };
     let scale = plan.unit * plan.roundings as f64;
-    // What is computed in f32 may be off by that beside.
-    let engine = if narrow { NARROW } else { ENGINE };
-    let limits = Limits { slope: relay.units * scale + engine, once: relay.units_once * scale + engine, lost };
+    let limits = Limits { slope: relay.units * scale + ENGINE, once: relay.units_once * scale + ENGINE, lost };
     for (output, theirs) in site.outputs.iter().zip(&theirs.outputs) {
         let theirs = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
         let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
         let absolute = found.remove(&output.absolute).ok_or_else(|| gone(&output.absolute))?;
         limits.compare(&output.name, theirs, &own, &absolute, &mut report);
-    }
-    if narrow {
-        report.unjudged = Some(NARROWED.to_owned());
     }
     Ok(report)
 }
@@ -139,11 +115,6 @@ fn setting(value: &Array) -> Option<Array> {
     };
     small.then(|| value.clone())
 }
-
-/// Why a site is not judged whose engine has fewer bits than it takes.
-pub(crate) const NARROWED: &str = "an operator in it runs with the 24 bits of f32";
-/// What an engine that computes in f32 may be off.
-const NARROW: f64 = 16.0 * f32::EPSILON as f64;
 
 struct Limits {
     slope: f64,

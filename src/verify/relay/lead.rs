@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Relay;
 use super::edit::{self, FlatSite};
-use super::{Relay, judge};
 use crate::engine::CouldNotRun;
-use crate::engine::array::Array;
+use crate::engine::array::{Array, fingerprint};
 use crate::engine::bind::InputSpec;
 use crate::engine::computed;
 use crate::engine::flatten::Branch;
@@ -25,12 +25,10 @@ pub(super) struct Leader {
     pub kept: BTreeMap<String, Array>,
     /// Values that were asked for and are neither.
     pub tapped: BTreeMap<String, Array>,
-    /// Fingerprints of what its sites read.
+    /// Fingerprints of what its sites and its opaque nodes read.
     pub read: BTreeMap<String, u64>,
     /// The sites as they stand in it.
     pub sites: Vec<FlatSite>,
-    /// Sites in which an operator runs at less than f64.
-    pub narrow: Vec<bool>,
     /// Whether there was an If.
     pub branches: bool,
     /// What was taken for granted.
@@ -46,13 +44,14 @@ impl Relay {
         edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
         computed::settle(&mut model, &self.after, self.freeze)?;
         let mut sites = Vec::new();
-        let prepared = prepare_edited(model, branch, &mut |graph| {
+        let mut prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &self.sites, edit::AFTER)?;
             Ok(())
         })?;
-        let narrow = sites.iter().map(|site| site.labels.iter().any(|label| prepared.narrow.contains(label))).collect();
+        prepared.sized(&self.sizes);
         let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
-        let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).collect();
+        let opaque = prepared.opaque.iter().map(|opaque| opaque.read.clone());
+        let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).chain(opaque).collect();
         let taps: Vec<String> = outputs.iter().chain(&inputs).chain(&self.taps).cloned().collect();
         let Prepared { branches, ref assumptions, .. } = prepared;
         let assumptions = assumptions.clone();
@@ -66,7 +65,7 @@ impl Relay {
         let (mut kept, mut read) = (BTreeMap::new(), BTreeMap::new());
         run.each(&values, &mut |name, value| {
             if inputs.iter().any(|input| input == name) {
-                read.insert(name.to_owned(), judge::fingerprint(&value));
+                read.insert(name.to_owned(), fingerprint(&value));
             }
             if outputs.iter().chain(&results).chain(&self.taps).any(|output| output == name) {
                 kept.insert(name.to_owned(), value);
@@ -74,6 +73,6 @@ impl Relay {
         })?;
         let wanted = |name: &&String| !outputs.contains(name) && !results.contains(name);
         let tapped = self.taps.iter().filter(wanted).filter_map(|name| kept.remove_entry(name)).collect();
-        Ok(Leader { specs, values, kept, tapped, read, sites, narrow, branches, assumptions, seeded })
+        Ok(Leader { specs, values, kept, tapped, read, sites, branches, assumptions, seeded })
     }
 }
