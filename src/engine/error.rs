@@ -44,6 +44,9 @@ pub enum CouldNotRun {
     /// The engine panicked.
     #[error("the engine (tract) panicked: {0}")]
     Panic(String),
+    /// It needs more memory than it may have.
+    #[error("it needs more memory than it may have ({0}); give --memory")]
+    Memory(String),
     /// The process that ran the model did not finish in time.
     #[error("it took longer than {seconds} seconds")]
     Timeout {

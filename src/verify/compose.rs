@@ -254,7 +254,7 @@ mod run {
             };
             forms.iter().map(member).collect::<Vec<Member>>()
         };
-        let plan = |(site, _): &Evidence| SitePlan {
+        let plan = |(site, certified): &Evidence| SitePlan {
             before: members(graphs.0, &site.forms.0),
             after: members(graphs.1, &site.forms.1),
             outputs: numbers(graphs.0, &site.region),
@@ -264,9 +264,13 @@ mod run {
             lost: site.lost,
             shapes: site.shapes.clone(),
             settings: Settings::new(),
+            everywhere: everywhere(site, certified),
         };
-        let sizes =
-            engine::Sizes { symbols: options.dims.iter().cloned().collect(), shapes: options.shapes.iter().cloned().collect() };
+        let sizes = engine::Sizes {
+            symbols: options.dims.iter().cloned().collect(),
+            shapes: options.shapes.iter().cloned().collect(),
+            ..engine::Sizes::default()
+        };
         Relay {
             before: sides.0.clone(),
             after: sides.1.clone(),
@@ -281,10 +285,52 @@ mod run {
             taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,
+            memory: limits(graphs, options).memory,
         }
     }
 
+    /// Operators of which nothing but their constants says what they make, at whatever size.
+    const SIZELESS: &[&str] = &[
+        "Conv",
+        "ConvTranspose",
+        "Gemm",
+        "MatMul",
+        "BatchNormalization",
+        "Mul",
+        "Add",
+        "Sub",
+        "Div",
+        "Identity",
+        "Dropout",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Clip",
+        "MaxPool",
+        "AveragePool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Concat",
+        "Transpose",
+    ];
+
+    /// Whether a site's constants, one by one, say that it is right at all sizes.
+    fn everywhere(site: &Legal, certified: &Certified) -> bool {
+        let forms = site.forms.0.iter().chain(&site.forms.1);
+        let one_by_one = matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && !c.is_tested());
+        one_by_one && forms.map(|form| form.operator.as_str()).all(|operator| SIZELESS.contains(&operator))
+    }
+
     pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {
+        let limits = limits(graphs, options);
+        match &options.runner {
+            Runner::InProcess => job.perform(),
+            Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
+            Runner::Itself => in_child(&Guard::new(limits)?, &job),
+        }
+    }
+
+    fn limits(graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Limits {
         let bytes = |graph: &Graph<'_>| {
             let model = graph.model;
             model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
@@ -292,11 +338,7 @@ mod run {
         let mut limits = Limits::for_models(bytes(graphs.0).max(bytes(graphs.1)));
         limits.seconds = options.timeout;
         limits.memory = options.memory.unwrap_or(limits.memory);
-        match &options.runner {
-            Runner::InProcess => job.perform(),
-            Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
-            Runner::Itself => in_child(&Guard::new(limits)?, &job),
-        }
+        limits
     }
 
     fn judged((a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal, found: &SiteReport) -> Site {
@@ -326,7 +368,14 @@ mod run {
     pub(super) fn assumed(sentences: &[String], inputs: &[InputSpec]) -> Vec<String> {
         let mut all = sentences.to_vec();
         for spec in inputs {
-            all.extend(spec.assumed.iter().map(|(name, size)| format!("{name} of input `{}` is {size}", spec.name)));
+            let mut sizes: Vec<(&String, Vec<String>)> = vec![];
+            for (name, size) in &spec.assumed {
+                match sizes.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, all)) => all.push(size.to_string()),
+                    None => sizes.push((name, vec![size.to_string()])),
+                }
+            }
+            all.extend(sizes.iter().map(|(name, all)| format!("{name} of input `{}` is {}", spec.name, all.join(", then "))));
         }
         all
     }

@@ -68,6 +68,13 @@ pub struct Certificate {
     pub notes: Vec<String>,
 }
 
+impl Certificate {
+    /// Whether it is none of constants one by one, but of random numbers at some size.
+    pub fn is_tested(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with(crate::verify::certify::identity::TESTED))
+    }
+}
+
 /// What came of a site that was run alone, in f64: shares of the limit, where 1.0 is the limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -20,6 +20,8 @@ use crate::verify::verdict::{Certificate, Deviation};
 
 /// How many products the reference may be asked for: it is slow.
 const MOST_PRODUCTS: u64 = 1 << 30;
+/// Begins the note of a certificate that is none of constants one by one.
+pub(crate) const TESTED: &str = "tested by random numbers";
 /// How often random numbers are drawn where extents are made small; as they are, one draw has numbers enough.
 const DRAWS: usize = 2;
 /// Units of roundoff of what is found and of the magnitudes of the shift.
@@ -70,7 +72,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         return Ok(Ok(whole));
     }
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
-    whole.notes.push(format!("tested by random numbers{sizes}, as its constants say nothing one by one"));
+    whole.notes.push(format!("{TESTED}{sizes}, as its constants say nothing one by one"));
     // What says where others are read is the same for all of them.
     let but_choices = |values: &Values, make: &dyn Fn(&Array) -> Array| -> Values {
         let one = |name: &String, array: &Array| if layouts[name].choice { array.clone() } else { make(array) };

@@ -1,12 +1,8 @@
 //! What two runs gave, compared: at sites within a limit, elsewhere bit for bit.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::edit::FlatSite;
-use super::lead::Leader;
-use super::{Relay, SiteReport, TapReport, gone};
-use crate::engine::CouldNotRun;
+use super::{Relay, SitePlan, SiteReport, TapReport};
 use crate::engine::array::{Array, Data, class};
 
 /// What f64 itself may do, on the scale of the absolute model: far more than was ever seen, far less than any unit but its own.
@@ -83,52 +79,8 @@ pub(crate) fn index(dims: &[usize], mut at: usize) -> String {
     format!("{position:?}")
 }
 
-/// Judges a site: what the second model made of its inputs against what the first makes of the same.
-pub(super) fn site(
-    relay: &Relay,
-    (site, theirs): (&FlatSite, &FlatSite),
-    leader: &Leader,
-    found: &mut BTreeMap<String, Array>,
-    narrow: bool,
-) -> Result<SiteReport, CouldNotRun> {
-    let plan = relay.sites.get(site.plan).ok_or_else(|| gone("a site"))?;
-    let value = site.outputs.first().map(|output| output.name.clone()).unwrap_or_default();
-    let mut report = SiteReport { plan: site.plan, value, ..SiteReport::default() };
-    let mut largest = 0.0_f64;
-    for name in &site.inputs {
-        let ours = found.get(name).ok_or_else(|| gone(name))?;
-        if leader.read.get(name) != Some(&fingerprint(ours)) {
-            report.apart = Some(format!("its input `{name}` is not the same in both models"));
-        }
-        report.shapes.insert(site.local(name).to_owned(), ours.dims.clone());
-        if let Data::Float(all) = &ours.data {
-            largest = all.iter().filter(|x| x.is_finite()).fold(largest, |most, x| most.max(x.abs()));
-        }
-    }
-    for name in &site.settings {
-        let Some(value) = found.get(name) else { continue };
-        report.shapes.insert(site.local(name).to_owned(), value.dims.clone());
-        report.settings.extend(setting(value).map(|value| (site.local(name).to_owned(), value)));
-    }
-    let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
-    let scale = plan.unit * plan.roundings as f64;
-    // What is computed in f32 may be off by that beside.
-    let engine = if narrow { NARROW } else { ENGINE };
-    let limits = Limits { slope: relay.units * scale + engine, once: relay.units_once * scale + engine, lost };
-    for (output, theirs) in site.outputs.iter().zip(&theirs.outputs) {
-        let theirs = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
-        let own = found.remove(&output.own).ok_or_else(|| gone(&output.own))?;
-        let absolute = found.remove(&output.absolute).ok_or_else(|| gone(&output.absolute))?;
-        limits.compare(&output.name, theirs, &own, &absolute, &mut report);
-    }
-    if narrow {
-        report.unjudged = Some(NARROWED.to_owned());
-    }
-    Ok(report)
-}
-
 /// What is too large to be told is left out, and so is what has no form in a message.
-fn setting(value: &Array) -> Option<Array> {
+pub(super) fn setting(value: &Array) -> Option<Array> {
     const MOST: usize = 1 << 16;
     let small = match &value.data {
         Data::Float(all) => all.len() <= MOST && all.iter().all(|x| x.is_finite()),
@@ -143,14 +95,24 @@ pub(crate) const NARROWED: &str = "an operator in it runs with the 24 bits of f3
 /// What an engine that computes in f32 may be off.
 const NARROW: f64 = 16.0 * f32::EPSILON as f64;
 
-struct Limits {
+/// How far apart a site's numbers may be, in units of the absolute model.
+pub(super) struct Limits {
     slope: f64,
     once: f64,
     lost: f64,
 }
 
 impl Limits {
-    fn compare(&self, name: &str, found: &Array, expected: &Array, scale: &Array, report: &mut SiteReport) {
+    /// Those of a site that reads numbers up to a magnitude. What is computed in f32 may be off by that beside.
+    pub fn of(relay: &Relay, plan: &SitePlan, narrow: bool, largest: f64) -> Limits {
+        let lost = if plan.lost == 0 { 0.0 } else { plan.smallest / 2.0 * (1.0 + plan.lost as f64 * largest) };
+        let scale = plan.unit * plan.roundings as f64;
+        let engine = if narrow { NARROW } else { ENGINE };
+        Limits { slope: relay.units * scale + engine, once: relay.units_once * scale + engine, lost }
+    }
+
+    /// Compares what the second model made with what the first makes of the same, on the scale of the absolute model.
+    pub fn compare(&self, name: &str, found: &Array, expected: &Array, scale: &Array, report: &mut SiteReport) {
         let (Data::Float(f), Data::Float(e), Data::Float(k)) = (&found.data, &expected.data, &scale.data) else {
             report.apart = Some(format!("`{name}` is not of a float type in both models"));
             return;
