@@ -45,6 +45,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         lost: 0,
         shapes,
         settings: Default::default(),
+        everywhere: false,
     };
     let job = Job::Relay(Relay {
         before: Side::of(&before),
@@ -59,6 +60,8 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         taps: vec!["y".to_owned()],
         seed: 3,
         samples: 1,
+        beyond: 0,
+        memory: 0,
     });
     match job.perform()? {
         Done::Relay(report) => Ok(report),

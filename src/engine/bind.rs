@@ -52,9 +52,9 @@ impl InputSpec {
     }
 }
 
-/// Sizes for axes other than the first: multiples of 24, so that what is taken of them, a third more for each further extent,
+/// Sizes for axes other than the first: multiples of 12, so that what is taken of them, a third more for each further extent,
 /// halves several times. What a run costs grows with the square, and equality does not depend on it.
-const RUNGS: [usize; 6] = [24, 48, 96, 192, 384, 768];
+const RUNGS: [usize; 7] = [12, 24, 48, 96, 192, 384, 768];
 /// The sizes that nets are trained at, where every axis other than the first is the same.
 const TRAINED: [usize; 8] = [96, 224, 128, 256, 64, 32, 16, 8];
 /// Sizes for first axes. 1 is not among them: what holds for one image only would not be seen.
@@ -73,22 +73,33 @@ pub(crate) struct Pick {
     pub small: bool,
 }
 
+/// What choices are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// How many runs with other sizes there were.
+    pub run: usize,
+    /// The least size of a first axis, but for those that come last.
+    pub first: usize,
+    /// The widest window of the model, or what else the other axes are to be as large as.
+    pub reach: usize,
+    /// Whether extents behind the second axis are chosen although the model fixes them.
+    pub small: bool,
+}
+
 /// The inputs of a model with sizes, the best choice first: different extents differ from one another, from the fixed ones and
-/// from 1; then those that only some models take, and 1 at last. `run` counts the runs with other sizes, `reach` is the widest
-/// window of the model. Without an open extent there is one choice.
+/// from 1; then those that only some models take, and 1 at last. Without an open extent there is one choice.
 ///
 /// # Errors
 /// As [`bind_inputs`].
 pub(crate) fn choices(
     model: &ModelProto,
     sizes: &Sizes,
-    run: usize,
-    (reach, small): (usize, bool),
+    Asked { run, first, reach, small }: Asked,
 ) -> Result<Vec<Vec<InputSpec>>, CouldNotRun> {
     let fixed = fixed(model, sizes);
     let fresh: Vec<usize> = PRIMES.into_iter().filter(|prime| !fixed.contains(prime)).collect();
-    let first = fresh.get(run).copied().unwrap_or(23);
-    let wide = reach.min(MOST_ELEMENTS >> 2).next_multiple_of(24);
+    let first = fresh.get(run).copied().unwrap_or(23).max(first);
+    let wide = reach.min(MOST_ELEMENTS >> 2).next_multiple_of(12);
     let mut rungs: Vec<usize> = RUNGS.into_iter().chain([wide, 2 * wide, 4 * wide]).filter(|rung| *rung >= wide).collect();
     rungs.sort_unstable();
     rungs.extend(RUNGS.into_iter().filter(|rung| *rung < wide));
@@ -305,25 +316,25 @@ mod tests {
         let fixed = dimension::Value::DimValue(3);
         let dims = [symbol("N"), fixed, symbol("H"), symbol("W")];
         let model = model(vec![input("a", Some(&dims)), input("b", Some(&[symbol("N"), symbol("H")]))]);
-        let of = |run: usize| choices(&model, &Sizes::default(), run, (9, false)).unwrap();
+        let of = |run: usize| choices(&model, &Sizes::default(), Asked { run, reach: 9, ..Asked::default() }).unwrap();
         let (first, second) = (of(0), of(1));
-        assert_eq!((first[0][0].dims.as_slice(), first[0][1].dims.as_slice()), (&[2, 3, 24, 32][..], &[2, 24][..]));
-        assert_eq!(second[0][0].dims, [5, 3, 24, 32], "3 is fixed");
+        assert_eq!((first[0][0].dims.as_slice(), first[0][1].dims.as_slice()), (&[2, 3, 12, 16][..], &[2, 12][..]));
+        assert_eq!(second[0][0].dims, [5, 3, 12, 16], "3 is fixed");
         assert_eq!(first.last().unwrap()[0].dims, [1, 3, 8, 8], "1 comes last");
-        let wide = choices(&model, &Sizes::default(), 0, (513, false)).unwrap();
-        assert_eq!(wide[0][0].dims, [2, 3, 528, 704]);
+        let wide = choices(&model, &Sizes::default(), Asked { reach: 513, ..Asked::default() }).unwrap();
+        assert_eq!(wide[0][0].dims, [2, 3, 516, 688]);
         let fixed = [dimension::Value::DimValue(4), dimension::Value::DimValue(6)];
-        assert_eq!(choices(&self::model(vec![input("a", Some(&fixed))]), &Sizes::default(), 1, (1, false)).unwrap().len(), 1);
+        assert_eq!(choices(&self::model(vec![input("a", Some(&fixed))]), &Sizes::default(), Asked::default()).unwrap().len(), 1);
     }
 
     #[test]
     fn large_extents_that_are_fixed_are_made_small_where_that_is_asked() {
         let dims = [1, 3, 1280, 1280, 640].map(dimension::Value::DimValue);
         let model = model(vec![input("a", Some(&dims))]);
-        let small = choices(&model, &Sizes::default(), 0, (3, true)).unwrap();
-        assert_eq!(small[0][0].dims, [1, 3, 24, 24, 32]);
-        assert_eq!(small[0][0].assumed[0], ("axis 2 (1280 in the model)".to_owned(), 24));
-        assert_eq!(choices(&model, &Sizes::default(), 0, (3, false)).unwrap()[0][0].dims, [1, 3, 1280, 1280, 640]);
+        let small = choices(&model, &Sizes::default(), Asked { small: true, ..Asked::default() }).unwrap();
+        assert_eq!(small[0][0].dims, [1, 3, 12, 12, 16]);
+        assert_eq!(small[0][0].assumed[0], ("axis 2 (1280 in the model)".to_owned(), 12));
+        assert_eq!(choices(&model, &Sizes::default(), Asked::default()).unwrap()[0][0].dims, [1, 3, 1280, 1280, 640]);
     }
 
     #[test]

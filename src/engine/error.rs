@@ -54,7 +54,7 @@ pub enum CouldNotRun {
         seconds: u64,
     },
     /// The process that ran the model died.
-    #[error("the process that ran the model ended with signal {signal}; its memory was limited to {memory} bytes")]
+    #[error("the process that ran the model ended with signal {signal}; its memory was limited to {memory} bytes; give --memory")]
     Signal {
         /// The signal's number.
         signal: i32,

@@ -91,6 +91,10 @@ impl Steps {
             all.iter().try_for_each(|(_, number)| visit(*number, constant.val().clone().into_tvalue()))?;
         }
         let mut state: TypedSimpleState = guarded(|| self.plan.spawn())?;
+        // A run of the plan would begin so; a node that reads constants alone may be the first.
+        let nodes = self.model().nodes().iter();
+        let constants = nodes.map(|node| node.op_as::<Const>().map(|constant| tvec![constant.val().clone().into_tvalue()]));
+        state.turn_state.values = constants.collect();
         for (at, done) in self.order.iter().zip(&self.done) {
             match self.inputs.get(at) {
                 Some(number) => {

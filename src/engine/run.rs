@@ -9,7 +9,7 @@ use tract_onnx::prelude::{Datum, DatumType, InferenceFact, InferenceModel, Infer
 use tract_onnx::tract_hir::internal::{OutletId, TractResult, bail};
 
 use super::array::{Array, Data, count};
-use super::bind::{InputSpec, Sizes, choices};
+use super::bind::{Asked, InputSpec, Sizes, choices};
 use super::cost::{self, Cost};
 use super::evaluate::Steps;
 use super::prepare::Prepared;
@@ -158,7 +158,7 @@ impl Loaded {
     /// # Errors
     /// What is wrong with the sizes, or what the engine said about the first.
     pub fn fit(&self, sizes: &Sizes) -> Result<(Vec<InputSpec>, Run), CouldNotRun> {
-        let mut choices = choices(&self.signature, sizes, 0, (self.reach, false))?;
+        let mut choices = choices(&self.signature, sizes, Asked { reach: self.reach, ..Asked::default() })?;
         match self.choose(&choices) {
             (Some((at, run)), _) => Ok((choices.swap_remove(at), run)),
             (None, refused) => {

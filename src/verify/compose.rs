@@ -170,7 +170,7 @@ mod run {
         if let Ok(report) = &report {
             shaped(&mut relay, graphs, sites, report, options)?;
         }
-        let alone = alone::run(&relay, graphs, options);
+        let alone = alone::run(&relay, report.as_ref().ok(), graphs, options);
         verdict.own_type = own::run(&relay, report.as_ref().ok(), graphs, options);
         let report = match report {
             Ok(report) => report,
@@ -241,6 +241,17 @@ mod run {
             if matches!(certified, Certified::OtherForm(_)) {
                 *certified = certify(graphs.0, graphs.1, site, options.tier)?;
             }
+            // What was tested at one size is tested at the others, too.
+            for (shapes, settings) in &found.others {
+                if !matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && c.is_tested()) {
+                    continue;
+                }
+                let other = Legal { shapes: shapes.clone(), settings: settings.clone(), ..site.clone() };
+                let again = certify(graphs.0, graphs.1, &other, options.tier)?;
+                if again.is_wrong() {
+                    *certified = again;
+                }
+            }
         }
         Ok(())
     }
@@ -285,6 +296,7 @@ mod run {
             taps: options.taps.clone(),
             seed: options.seed,
             samples: options.samples,
+            beyond: sites.iter().map(|(site, _)| beyond(graphs, site)).max().unwrap_or(0),
             memory: limits(graphs, options).memory,
         }
     }
@@ -313,6 +325,28 @@ mod run {
         "Concat",
         "Transpose",
     ];
+
+    /// The largest integer that a site's nodes read in one file only, but those that stand for no end at all.
+    fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
+        const MOST: u64 = 1 << 16;
+        let read = |graph: &Graph<'_>, forms: &[Form]| {
+            let mut found = std::collections::BTreeSet::<u64>::new();
+            for node in forms.iter().map(|form| graph.node(form.node)) {
+                let attributes = node.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i));
+                found.extend(attributes.map(i64::unsigned_abs));
+                for (tensor, _) in node.inputs.iter().flatten().filter_map(|value| graph.constant(*value).ok()) {
+                    let tensor = graph.tensor(tensor);
+                    if tensor.element().is_none() && tensor.elements() <= MOST {
+                        found.extend(tensor.integers(graph.model).unwrap_or_default().into_iter().map(i64::unsigned_abs));
+                    }
+                }
+            }
+            found
+        };
+        let (ours, theirs) = (read(a, &site.forms.0), read(b, &site.forms.1));
+        let one = ours.symmetric_difference(&theirs).copied().filter(|number| *number < MOST).max();
+        one.and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
+    }
 
     /// Whether a site's constants, one by one, say that it is right at all sizes.
     fn everywhere(site: &Legal, certified: &Certified) -> bool {

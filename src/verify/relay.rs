@@ -60,6 +60,8 @@ pub struct Relay {
     pub seed: u64,
     /// How many runs with different seeds.
     pub samples: usize,
+    /// The largest integer that a site reads in one of the files only: smaller sizes may not show it. 0 if there is none.
+    pub beyond: usize,
     /// Bytes that a run may take; 0 says that nobody counts.
     pub memory: u64,
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lead::Lead;
 use super::{Follower, Gathered, Relay};
-use crate::engine::bind::{InputSpec, Sizes, choices};
+use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::cost::Cost;
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
@@ -83,7 +83,8 @@ impl<'x> Runs<'x> {
 
     /// Runs both models at the best choice of sizes that they take.
     fn first_sizes(&self, lead: &Lead, sizes: &Sizes, gathered: &mut Gathered) -> Result<Vec<InputSpec>, CouldNotRun> {
-        let choice = |small| choices(lead.loaded.signature(), sizes, 0, (lead.loaded.reach(), small));
+        let choice =
+            |small| choices(lead.loaded.signature(), sizes, Asked { reach: lead.loaded.reach(), small, ..Asked::default() });
         let mut all = choice(false)?;
         let (mut from, mut reason) = (0, None);
         loop {
@@ -123,15 +124,21 @@ impl<'x> Runs<'x> {
         if open.is_empty() || specs.iter().any(|spec| spec.assumed.iter().any(|(name, _)| name.ends_with(IN_THE_MODEL))) {
             return Ok(());
         }
-        let mut all = choices(lead.loaded.signature(), sizes, 1, (lead.loaded.reach(), false))?;
-        all.extend(choices(lead.loaded.signature(), sizes, 0, (lead.loaded.reach(), false))?);
+        let (beyond, reach) = (self.relay.beyond, lead.loaded.reach());
+        let asked = |run, first, reach| choices(lead.loaded.signature(), sizes, Asked { run, first, reach, small: false });
+        let mut all = asked(1, 0, reach.max(beyond + 1))?;
+        all.extend(asked(1, beyond + 1, reach)?);
+        all.extend(asked(0, 0, reach)?);
         let elements = |specs: &[InputSpec]| specs.iter().map(|spec| spec.dims.iter().product::<usize>()).sum::<usize>();
+        // Another size says something where one of both is larger than every integer that stands in one file only.
+        let is_other = |one: usize, two: usize| one != two && one.max(two) > beyond;
         let others = |specs: &[InputSpec], open: &BTreeMap<String, usize>| {
             let assumed: BTreeMap<&String, usize> = specs.iter().flat_map(|spec| &spec.assumed).map(|(n, s)| (n, *s)).collect();
-            open.iter().filter(|(name, size)| assumed.get(name).is_some_and(|other| other != *size)).count()
+            open.iter().filter(|(name, size)| assumed.get(name).is_some_and(|other| is_other(*other, **size))).count()
         };
-        // First what differs in everything; of that the smallest.
-        all.sort_by_key(|specs| (open.len() - others(specs, &open), elements(specs)));
+        // First what differs in everything; of that the smallest. What holds for 1 says least.
+        let has_one = |specs: &[InputSpec]| specs.iter().flat_map(|spec| &spec.assumed).any(|(_, size)| *size == 1);
+        all.sort_by_key(|specs| (has_one(specs), open.len() - others(specs, &open), elements(specs)));
         let everywhere = self.relay.everywhere();
         for other in &all {
             let cheap = 2 * elements(other) <= elements(specs);
@@ -151,7 +158,7 @@ impl<'x> Runs<'x> {
             match self.at(other, run, 0, gathered) {
                 Ok(()) => {
                     let taken: BTreeMap<&String, usize> = other.iter().flat_map(|s| &s.assumed).map(|(n, s)| (n, *s)).collect();
-                    open.retain(|name, size| taken.get(name).is_none_or(|other| other == size));
+                    open.retain(|name, size| taken.get(name).is_none_or(|other| !is_other(*other, *size)));
                 }
                 Err(Refused::All(error)) => return Err(error),
                 Err(Refused::Sizes(_)) => {}
@@ -162,6 +169,12 @@ impl<'x> Runs<'x> {
             let told =
                 names.iter().map(|name| format!("judged for {name} alone, as the models run at no other size that was tried"));
             gathered.report.assumptions.extend(told);
+            if beyond > 0 && !open.is_empty() {
+                let why = format!("{beyond} stands in one file only, and the models run at no larger size");
+                let unseen =
+                    gathered.sites.values_mut().filter(|site| self.relay.sites.get(site.plan).is_some_and(|s| !s.everywhere));
+                unseen.for_each(|site| site.unjudged = site.unjudged.take().or_else(|| Some(why.clone())));
+            }
         }
         Ok(())
     }
