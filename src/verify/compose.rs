@@ -142,17 +142,18 @@ mod alone;
 #[cfg(feature = "tract")]
 mod own;
 #[cfg(feature = "tract")]
+mod request;
+#[cfg(feature = "tract")]
 pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
-    use super::{alone, own};
-    use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
+    use super::{alone, own, request};
+    use crate::engine::{CouldNotRun, ENGINE, InputSpec};
     use crate::verify::certify::certify;
-    use crate::verify::region::{Form, Settings, numbers};
-    use crate::verify::{Difference, Runner, Tap, Tier};
-    use crate::verify::{Done, Guard, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport, VERB, in_child};
+    use crate::verify::{Difference, Runner, Tap};
+    use crate::verify::{Done, Guard, Job, Limits, Relay, RelayReport, SiteReport, TapReport, VERB, in_child};
 
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
@@ -161,7 +162,7 @@ mod run {
         sides: &(Side, Side),
         options: &VerifyOptions,
     ) -> crate::Result<()> {
-        let mut relay = relay(graphs, sites, sides, options);
+        let mut relay = request::relay(graphs, sites, sides, options);
         let report = match run(Job::Relay(relay.clone()), graphs, options) {
             Ok(Done::Relay(report)) => Ok(report),
             Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
@@ -256,105 +257,6 @@ mod run {
         Ok(())
     }
 
-    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], sides: &(Side, Side), options: &VerifyOptions) -> Relay {
-        let members = |graph: &Graph<'_>, forms: &[Form]| {
-            let member = |form: &Form| Member {
-                node: form.node.0,
-                output: graph.node(form.node).proto.output.first().cloned().unwrap_or_default(),
-                parameters: form.constants.iter().map(|(input, _)| *input).collect(),
-            };
-            forms.iter().map(member).collect::<Vec<Member>>()
-        };
-        let plan = |(site, certified): &Evidence| SitePlan {
-            before: members(graphs.0, &site.forms.0),
-            after: members(graphs.1, &site.forms.1),
-            outputs: numbers(graphs.0, &site.region),
-            unit: site.unit,
-            roundings: site.roundings,
-            smallest: site.smallest,
-            lost: site.lost,
-            shapes: site.shapes.clone(),
-            settings: Settings::new(),
-            everywhere: everywhere(site, certified),
-        };
-        let sizes = engine::Sizes {
-            symbols: options.dims.iter().cloned().collect(),
-            shapes: options.shapes.iter().cloned().collect(),
-            ..engine::Sizes::default()
-        };
-        Relay {
-            before: sides.0.clone(),
-            after: sides.1.clone(),
-            freeze: options.freeze,
-            sites: sites.iter().map(plan).collect(),
-            units: options.tier.units(),
-            units_once: Tier::Own.units(),
-            sizes,
-            inputs: options.inputs.clone(),
-            // Who gives inputs wants those, and who is in a hurry no further runs.
-            data_sets: if options.inputs.is_none() && options.regions { engine::data_sets(&sides.0.file) } else { vec![] },
-            taps: options.taps.clone(),
-            seed: options.seed,
-            samples: options.samples,
-            beyond: sites.iter().map(|(site, _)| beyond(graphs, site)).max().unwrap_or(0),
-            memory: limits(graphs, options).memory,
-        }
-    }
-
-    /// Operators of which nothing but their constants says what they make, at whatever size.
-    const SIZELESS: &[&str] = &[
-        "Conv",
-        "ConvTranspose",
-        "Gemm",
-        "MatMul",
-        "BatchNormalization",
-        "Mul",
-        "Add",
-        "Sub",
-        "Div",
-        "Identity",
-        "Dropout",
-        "Relu",
-        "LeakyRelu",
-        "PRelu",
-        "Clip",
-        "MaxPool",
-        "AveragePool",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
-        "Concat",
-        "Transpose",
-    ];
-
-    /// The largest integer that a site's nodes read in one file only, but those that stand for no end at all.
-    fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
-        const MOST: u64 = 1 << 16;
-        let read = |graph: &Graph<'_>, forms: &[Form]| {
-            let mut found = std::collections::BTreeSet::<u64>::new();
-            for node in forms.iter().map(|form| graph.node(form.node)) {
-                let attributes = node.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i));
-                found.extend(attributes.map(i64::unsigned_abs));
-                for (tensor, _) in node.inputs.iter().flatten().filter_map(|value| graph.constant(*value).ok()) {
-                    let tensor = graph.tensor(tensor);
-                    if tensor.element().is_none() && tensor.elements() <= MOST {
-                        found.extend(tensor.integers(graph.model).unwrap_or_default().into_iter().map(i64::unsigned_abs));
-                    }
-                }
-            }
-            found
-        };
-        let (ours, theirs) = (read(a, &site.forms.0), read(b, &site.forms.1));
-        let one = ours.symmetric_difference(&theirs).copied().filter(|number| *number < MOST).max();
-        one.and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
-    }
-
-    /// Whether a site's constants, one by one, say that it is right at all sizes.
-    fn everywhere(site: &Legal, certified: &Certified) -> bool {
-        let forms = site.forms.0.iter().chain(&site.forms.1);
-        let one_by_one = matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && !c.is_tested());
-        one_by_one && forms.map(|form| form.operator.as_str()).all(|operator| SIZELESS.contains(&operator))
-    }
-
     pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {
         let limits = limits(graphs, options);
         match &options.runner {
@@ -364,7 +266,7 @@ mod run {
         }
     }
 
-    fn limits(graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Limits {
+    pub(super) fn limits(graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Limits {
         let bytes = |graph: &Graph<'_>| {
             let model = graph.model;
             model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)

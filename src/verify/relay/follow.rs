@@ -58,17 +58,10 @@ impl Follower {
     ) -> Result<Gathered, CouldNotRun> {
         edit::paired(&self.sites, &lead.sites)?;
         // Where shapes are known when it runs only, the second model runs first.
-        let known = run.shapes();
-        let early = known.is_none().then(|| run.run(&values_of(values))).transpose()?;
-        let made = early.iter().flatten().map(|(name, value)| (name.clone(), value.dims.clone()));
-        let shapes: HashMap<String, Vec<usize>> =
-            made.chain(known.into_iter().flatten().map(|(name, dims)| (name.to_owned(), dims))).collect();
+        let early = run.shapes().is_none().then(|| run.run(&values_of(values))).transpose()?;
         let theirs: HashMap<&str, &str> = pairs(&self.sites, &lead.sites).map(|(o, t)| (o.as_str(), t.as_str())).collect();
         let mut specs = specs.to_vec();
-        for (ours, theirs) in pairs(&self.sites, &lead.sites) {
-            let dims = shapes.get(theirs).cloned().ok_or_else(|| gone(theirs))?;
-            specs.push(InputSpec { name: ours.clone(), element: DataType::Double.into(), dims, assumed: vec![] });
-        }
+        specs.extend(self.forced(lead, run, early.as_ref())?);
         let limits: HashSet<&str> =
             self.sites.iter().flat_map(|site| &site.outputs).map(|output| output.absolute.as_str()).collect();
         let part = |wanted: &dyn Fn(&str) -> bool| self.loaded.bind_part(&specs, wanted);
@@ -117,6 +110,20 @@ impl Follower {
             return Err((*error).clone());
         }
         watch.gathered(&led?, &lead.results)
+    }
+}
+
+impl Follower {
+    /// What is forced, as inputs, with the shapes of the second model's run.
+    fn forced(&self, lead: &Lead, run: &Run, early: Option<&BTreeMap<String, Array>>) -> Result<Vec<InputSpec>, CouldNotRun> {
+        let known = run.shapes().into_iter().flatten().map(|(name, dims)| (name.to_owned(), dims));
+        let made = early.into_iter().flatten().map(|(name, value)| (name.clone(), value.dims.clone()));
+        let shapes: HashMap<String, Vec<usize>> = known.chain(made).collect();
+        let spec = |(ours, theirs): (&String, &String)| {
+            let dims = shapes.get(theirs).cloned().ok_or_else(|| gone(theirs))?;
+            Ok(InputSpec { name: ours.clone(), element: DataType::Double.into(), dims, assumed: vec![] })
+        };
+        pairs(&self.sites, &lead.sites).map(spec).collect()
     }
 }
 

@@ -160,8 +160,8 @@ impl<'x> Runs<'x> {
                     let taken: BTreeMap<&String, usize> = other.iter().flat_map(|s| &s.assumed).map(|(n, s)| (n, *s)).collect();
                     open.retain(|name, size| taken.get(name).is_none_or(|other| !is_other(*other, *size)));
                 }
-                Err(Refused::All(error)) => return Err(error),
-                Err(Refused::Sizes(_)) => {}
+                Err(Refused::All(error)) if !is_the_engines(&error) => return Err(error),
+                Err(_) => {}
             }
         }
         if !everywhere {
