@@ -1,7 +1,7 @@
 //! A typed graph computed node by node: inputs are asked for when the first node reads them, what is wanted is handed out as
 //! soon as it is there, and nothing is kept that no node reads any more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tract_onnx::prelude::{OutletId, TValue, TypedModel, TypedSimplePlan, TypedSimpleState};
@@ -19,7 +19,7 @@ pub(super) struct Steps {
     /// What nobody reads after a step.
     done: Vec<Vec<usize>>,
     /// What is wanted, by node: slot and number.
-    wanted: HashMap<usize, Vec<(usize, usize)>>,
+    wanted: BTreeMap<usize, Vec<(usize, usize)>>,
     /// The number of each input, by node.
     inputs: HashMap<usize, usize>,
     /// The shapes of what is wanted.
@@ -43,7 +43,7 @@ impl Steps {
         for (node, step) in last.into_iter().filter(|(node, _)| !typed.node(*node).op_is::<Const>()) {
             done.get_mut(step).into_iter().for_each(|all: &mut Vec<usize>| all.push(node));
         }
-        let mut wanted: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
+        let mut wanted: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
         for (number, outlet) in outlets.iter().enumerate() {
             wanted.entry(outlet.node).or_default().push((outlet.slot, number));
         }

@@ -47,6 +47,9 @@ pub struct Run {
     narrow: usize,
 }
 
+/// The position of what was chosen, ready to run, and what was refused before.
+pub(crate) type Choice = (Option<(usize, Run)>, Vec<(usize, CouldNotRun)>);
+
 impl Loaded {
     /// Gives a prepared model to the engine. `taps` are the values that will be asked for: any of
     /// the flat graph, also inputs and initializers. They are computed in this order, as far as that can be.
@@ -130,7 +133,7 @@ impl Loaded {
 
     /// Binds with the best of some choices of sizes: the first that the model takes and that shows every tap of its windows
     /// at a cost that can be paid, else the largest that it takes so. Returns its position, and what was refused before.
-    pub(crate) fn choose(&self, choices: &[Vec<InputSpec>]) -> (Option<(usize, Run)>, Vec<(usize, CouldNotRun)>) {
+    pub(crate) fn choose(&self, choices: &[Vec<InputSpec>]) -> Choice {
         let mut refused = Vec::new();
         let mut best: Option<(usize, Run, Cost)> = None;
         for (at, specs) in choices.iter().enumerate() {
