@@ -49,6 +49,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         shift: 0.0,
         shapes,
         settings: Default::default(),
+        everywhere: false,
     };
     let job = Job::Relay(Relay {
         before: Side::of(&before),
@@ -63,6 +64,8 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         taps: vec!["y".to_owned()],
         seed: 3,
         samples: 1,
+        beyond: 0,
+        memory: 0,
     });
     match job.perform()? {
         Done::Relay(report) => Ok(report),

@@ -247,3 +247,35 @@ fn a_product_whose_weight_is_turned_may_stand_between_two_reshapes_of_fixed_size
     differs("columns for rows", &judge("float[3,2,2]", folded, turned));
     differs("open", &judge("float[N,3,2]", folded, turned));
 }
+
+/// A Conv and a factor, with something between that an integer decides.
+fn cut(between: &str) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        cut (float[N,4,H,W] x) => (float[A,4,B,C] y)
+        <float[4,4,3,3] w = dyadic(1), float[1,4,1,1] g = positive(2), int64[1] zero = {{0}}, int64[1] one = {{1}}, int64[1] two = {{2}},
+         int64[1] twelve = {{12}}, int64[1] far = {{96}}, int64[1] end = {{9223372036854775807}},
+         int64[4] kept = {{0, 4, -1, 1}}, int64[4] alone = {{1, 4, -1, 1}}>
+        {{ c = Conv <pads = [1, 1, 1, 1]> (x, w)  t = {between}  y = Mul (t, g) }}"#
+    ))
+}
+
+#[test]
+fn what_holds_for_one_size_of_an_open_extent_is_no_fold() {
+    let whole = ["Slice (c, zero, end, zero)", "Slice (c, zero, end, two)", "Reshape (c, kept)"];
+    for text in &whole[..2] {
+        let verdict = judge_with(&cut(text), &fold(&cut(text)), &judged::options());
+        right(text, &verdict);
+    }
+    for (one, two) in [
+        (whole[0], "Slice (c, zero, one, zero)"),
+        (whole[0], "Slice (c, zero, two, zero)"),
+        (whole[0], "Slice (c, zero, far, zero)"),
+        (whole[1], "Slice (c, zero, twelve, two)"),
+        (whole[1], "Slice (c, zero, far, two)"),
+        (whole[2], "Reshape (c, alone)"),
+    ] {
+        let verdict = judge_with(&cut(one), &fold(&cut(two)), &judged::options());
+        assert!(verdict.outcome >= Outcome::NotJudged, "{two}: {verdict:#?}");
+    }
+}

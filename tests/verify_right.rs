@@ -398,8 +398,8 @@ fn sizes_and_inputs_are_the_users_if_they_are_given() {
     assert_eq!(inputs, &["x: float[3,3,6,6]"]);
     let verdict = judge_with(&bytes, &fold(&bytes), &VerifyOptions { samples: 4, seed: 9, ..options() });
     let Execution::Ran { inputs, samples, seed, assumptions, .. } = &verdict.execution else { panic!("{verdict:?}") };
-    assert_eq!((inputs.as_slice(), *samples, *seed), (&["x: float[1,3,6,6]".to_owned()][..], 4, Some(9)));
-    assert_eq!(assumptions, &["N of input `x` is 1"]);
+    assert_eq!((inputs.as_slice(), *samples, *seed), (&["x: float[2,3,6,6]".to_owned()][..], 4, Some(9)));
+    assert_eq!(assumptions, &["N of input `x` is 2"]);
 }
 
 /// `BNFOLD_CORPUS` names a folder of models: each is folded and judged, and the numbers are printed.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::array::Array;
-use crate::engine::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
@@ -155,8 +155,7 @@ impl OwnType {
         let given = given.by_name(&inputs)?;
         let sizes = self.sizes.with(&given);
         let mut refused = None;
-        for open in OPEN_SIZES {
-            let specs = bind_inputs(&signature, &sizes, open)?;
+        for specs in choices(&signature, &sizes, Asked::default())? {
             let values = seeded_inputs(&specs, seed, &given)?;
             // A run can take long, and is for nothing where the other model has none.
             let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {

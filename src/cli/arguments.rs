@@ -228,6 +228,9 @@ pub struct Runs {
     /// How long a run may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Verification")]
     pub timeout: u64,
+    /// How much memory a run may take, for example 6G or 800M [default: half of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Verification")]
+    pub memory: Option<u64>,
 }
 
 impl Runs {
@@ -242,6 +245,7 @@ impl Runs {
             seed: self.seed,
             samples: usize::from(self.samples),
             timeout: self.timeout,
+            memory: self.memory,
             regions: !self.quick,
             own_type: !self.quick,
             #[cfg(feature = "ort")]
@@ -274,6 +278,7 @@ impl Runs {
         if let Some(inputs) = &self.inputs {
             arguments.extend(["--inputs".into(), inputs.clone().into_os_string()]);
         }
+        arguments.extend(self.memory.map(|memory| format!("--memory={memory}").into()));
         let numbers = [("--seed", self.seed), ("--samples", u64::from(self.samples)), ("--timeout", self.timeout)];
         arguments.extend(numbers.iter().map(|(name, number)| format!("{name}={number}").into()));
         arguments
@@ -285,6 +290,18 @@ fn size(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err(format!("`{text}` is not a size; give a whole number from 1 on")),
         Ok(size) => Ok(size),
     }
+}
+
+/// Bytes, or with a letter behind the number thousands of them, counted as 1024.
+fn memory(text: &str) -> Result<u64, String> {
+    let text = text.trim().trim_end_matches(['B', 'b']).trim_end_matches(['i', 'I']);
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, letter)) if letter.is_ascii_alphabetic() => (text.get(..at).unwrap_or_default(), letter.to_ascii_uppercase()),
+        _ => (text, ' '),
+    };
+    let shift = [' ', 'K', 'M', 'G', 'T'].iter().position(|known| *known == unit);
+    let bytes = number.trim().parse::<u64>().ok().zip(shift).and_then(|(number, by)| number.checked_mul(1 << (10 * by)));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| format!("`{text}` is no amount of memory; give for example 6G or 800M"))
 }
 
 /// Names may contain `=`, sizes not.

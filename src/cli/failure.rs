@@ -36,6 +36,7 @@ pub fn save(folder: &Path, (before, after): (&Path, &Path), verdict: &Verdict, o
         tier: verdict.tier,
         inputs: Some(inputs),
         timeout: options.timeout,
+        memory: options.memory,
         runner: options.runner.clone(),
         own_type: false,
         ..VerifyOptions::default()

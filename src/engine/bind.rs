@@ -1,6 +1,6 @@
 //! Sizes for inputs: what the model declares, what the user says, and defaults that are reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::CouldNotRun;
 use super::array::{Array, count};
@@ -18,6 +18,9 @@ pub struct Sizes {
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// `--value-shape NAME:1,16,8,8`: the shape of a value that an opaque node makes.
     pub values: BTreeMap<String, Vec<usize>>,
+    /// Shapes with which a model is run in place of those that it fixes, where these are too large.
+    #[serde(default)]
+    pub instead: BTreeMap<String, Vec<usize>>,
 }
 
 impl Sizes {
@@ -51,67 +54,168 @@ impl InputSpec {
     }
 }
 
-/// The sizes that are tried for open dimensions other than the first, in this order, until the
-/// model accepts one.
+/// Sizes for axes other than the first: multiples of 12, so that what is taken of them, a third more for each further extent,
+/// halves several times. What a run costs grows with the square, and equality does not depend on it.
+const RUNGS: [usize; 7] = [12, 24, 48, 96, 192, 384, 768];
+/// The sizes that nets are trained at, where every axis other than the first is the same.
+const TRAINED: [usize; 8] = [96, 224, 128, 256, 64, 32, 16, 8];
+/// Sizes for first axes. 1 is not among them: what holds for one image only would not be seen.
+const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
+
+/// How open extents are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pick {
+    /// The first axis.
+    pub first: usize,
+    /// The others.
+    pub other: usize,
+    /// Whether different extents get different sizes, which are none of the fixed ones either.
+    pub apart: bool,
+    /// Whether extents behind the second axis are chosen although the model fixes them.
+    pub small: bool,
+}
+
+/// What choices are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// How many runs with other sizes there were.
+    pub run: usize,
+    /// The least size of a first axis, but for those that come last.
+    pub first: usize,
+    /// The widest window of the model, or what else the other axes are to be as large as.
+    pub reach: usize,
+    /// Whether extents behind the second axis are chosen although the model fixes them.
+    pub small: bool,
+}
+
+/// The inputs of a model with sizes, the best choice first: different extents differ from one another, from the fixed ones and
+/// from 1; then those that only some models take, and 1 at last. Without an open extent there is one choice.
 ///
-/// 96 first: what it costs grows with the square, 224² is 5.4 times 96², and equality does not
-/// depend on it. 96 is 3·2⁵, so nets that halve five times end on 3×3, where every tap of a padded
-/// 3×3 kernel still meets a border and an inside. Then the sizes nets are trained at, then small.
-pub const OPEN_SIZES: [usize; 7] = [96, 224, 128, 256, 64, 32, 16];
+/// # Errors
+/// As [`bind_inputs`].
+pub(crate) fn choices(
+    model: &ModelProto,
+    sizes: &Sizes,
+    Asked { run, first, reach, small }: Asked,
+) -> Result<Vec<Vec<InputSpec>>, CouldNotRun> {
+    let fixed = fixed(model, sizes);
+    let fresh: Vec<usize> = PRIMES.into_iter().filter(|prime| !fixed.contains(prime)).collect();
+    let first = fresh.get(run).copied().unwrap_or(23).max(first);
+    let wide = reach.min(MOST_ELEMENTS >> 2).next_multiple_of(12);
+    let mut rungs: Vec<usize> = RUNGS.into_iter().chain([wide, 2 * wide, 4 * wide]).filter(|rung| *rung >= wide).collect();
+    rungs.sort_unstable();
+    rungs.extend(RUNGS.into_iter().filter(|rung| *rung < wide));
+    rungs.dedup();
+    let same: Vec<usize> = rungs.iter().copied().chain(TRAINED).collect();
+    let of = |first: usize, apart: bool, others: &[usize]| {
+        others.iter().map(|other| Pick { first, other: *other, apart, small }).collect::<Vec<Pick>>()
+    };
+    let picks =
+        [of(first, true, &rungs), of(first, false, &same), of(8, false, &TRAINED), of(1, true, &rungs), of(1, false, &same)];
+    let mut found = Vec::<Vec<InputSpec>>::new();
+    for pick in picks.into_iter().flatten() {
+        match bind_inputs(model, sizes, pick) {
+            Ok(specs) if !found.iter().any(|known| dims(known).eq(dims(&specs))) => found.push(specs),
+            Ok(_) => {}
+            Err(error) if found.is_empty() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+fn dims(specs: &[InputSpec]) -> impl Iterator<Item = &Vec<usize>> {
+    specs.iter().map(|spec| &spec.dims)
+}
+
+/// The extents that the model or the user fixes.
+fn fixed(model: &ModelProto, sizes: &Sizes) -> BTreeSet<usize> {
+    let given = sizes.symbols.values().chain(sizes.shapes.values().flatten()).copied();
+    let inputs = model.graph.iter().flat_map(|graph| &graph.input).filter_map(|input| input.r#type.as_ref()?.value.as_ref());
+    let shapes = inputs.filter_map(|declared| match declared {
+        Value::TensorType(tensor) => tensor.shape.as_ref(),
+        _ => None,
+    });
+    let stored = shapes.flat_map(|shape| &shape.dim).filter_map(|dim| match dim.value {
+        Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok(),
+        _ => None,
+    });
+    stored.chain(given).collect()
+}
 
 /// The inputs of a model with concrete sizes. Inputs that have an initializer keep that value and
 /// are left out.
 ///
-/// The first axis is 1 where it is open, every other open axis is `open`; one symbol has one size.
+/// One symbol has one size, and so have extents without a name along the same axis.
 ///
 /// # Errors
 /// An input whose rank is unknown, whose type is not that of a tensor, a shape of another rank or
 /// in conflict with the declared one, and shapes or symbols for inputs that do not exist.
-pub fn bind_inputs(model: &ModelProto, sizes: &Sizes, open: usize) -> Result<Vec<InputSpec>, CouldNotRun> {
+pub(crate) fn bind_inputs(model: &ModelProto, sizes: &Sizes, pick: Pick) -> Result<Vec<InputSpec>, CouldNotRun> {
     let Some(graph) = model.graph.as_ref() else {
         return Err(CouldNotRun::Model("there is no graph".to_owned()));
     };
-    let initialized = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
-    let inputs: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !initialized(input.name())).collect();
+    let initialized: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let inputs: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !initialized.contains(input.name())).collect();
     if let Some(unknown) = sizes.shapes.keys().find(|name| inputs.iter().all(|input| input.name() != name.as_str())) {
         return Err(wrong(unknown, "a shape is given for it, but the model has no such input"));
     }
-    let mut symbols: BTreeMap<String, usize> = sizes.symbols.clone();
-    inputs.iter().map(|input| bind(input, sizes, open, &mut symbols)).collect()
+    let mut taking = Taking { pick, known: sizes.symbols.clone(), taken: fixed(model, sizes) };
+    inputs.iter().map(|input| bind(input, sizes, &mut taking)).collect()
+}
+
+/// Sizes as they are handed out.
+struct Taking {
+    pick: Pick,
+    /// By symbol, or by what stands for one.
+    known: BTreeMap<String, usize>,
+    taken: BTreeSet<usize>,
+}
+
+impl Taking {
+    fn size(&mut self, key: &str, axis: usize) -> usize {
+        if let Some(size) = self.known.get(key) {
+            return *size;
+        }
+        let Pick { first, other, apart, .. } = self.pick;
+        let next = |step: usize| match axis {
+            0 => PRIMES.into_iter().filter(|prime| *prime >= first).nth(step).unwrap_or(PRIMES.len() + first + step),
+            _ => other / 3 * (3 + step),
+        };
+        let size = match (axis, apart) {
+            (0, _) if first == 1 => 1,
+            (0, false) => first,
+            (_, false) => other,
+            (_, true) => (0..64).map(next).find(|size| !self.taken.contains(size)).unwrap_or(other),
+        };
+        self.taken.insert(size);
+        self.known.insert(key.to_owned(), size);
+        size
+    }
 }
 
 fn wrong(input: &str, why: &str) -> CouldNotRun {
     CouldNotRun::Input { input: input.to_owned(), why: why.to_owned() }
 }
 
-fn bind(
-    input: &ValueInfoProto,
-    sizes: &Sizes,
-    open: usize,
-    symbols: &mut BTreeMap<String, usize>,
-) -> Result<InputSpec, CouldNotRun> {
+fn bind(input: &ValueInfoProto, sizes: &Sizes, taking: &mut Taking) -> Result<InputSpec, CouldNotRun> {
     let name = input.name();
     let declared = input.r#type.as_ref().and_then(|declared| declared.value.as_ref());
     let Some(Value::TensorType(tensor)) = declared else {
         return Err(wrong(name, "it is not a tensor"));
     };
     let mut assumed = Vec::new();
-    let dims = match (sizes.shapes.get(name), tensor.shape.as_ref()) {
+    let dims = match (sizes.instead.get(name).or(sizes.shapes.get(name)), tensor.shape.as_ref()) {
+        (Some(given), _) if sizes.instead.contains_key(name) => given.clone(),
         (Some(given), None) => given.clone(),
-        (Some(given), Some(shape)) => agreeing(name, given, shape, symbols)?,
+        (Some(given), Some(shape)) => agreeing(name, given, shape, &mut taking.known)?,
         (None, None) => {
             let why = format!("its rank is unknown; give --input-shape {name}:1,3,224,224 or alike");
             return Err(wrong(name, &why));
         }
-        (None, Some(shape)) => shape
-            .dim
-            .iter()
-            .enumerate()
-            .map(|(axis, dim)| {
-                let default = if axis == 0 { 1 } else { open };
-                size(dim.value.as_ref(), axis, default, symbols, &mut assumed)
-            })
-            .collect(),
+        (None, Some(shape)) => {
+            shape.dim.iter().enumerate().map(|(axis, dim)| size(dim.value.as_ref(), axis, taking, &mut assumed)).collect()
+        }
     };
     if count(&dims).is_none_or(|count| count > MOST_ELEMENTS) {
         return Err(wrong(name, &format!("an array of {dims:?} is too large")));
@@ -122,28 +226,27 @@ fn bind(
 /// 8 GiB of f64: beyond it is a mistake or an attack.
 const MOST_ELEMENTS: usize = 1 << 30;
 
-fn size(
-    declared: Option<&dimension::Value>,
-    axis: usize,
-    default: usize,
-    symbols: &mut BTreeMap<String, usize>,
-    assumed: &mut Vec<(String, usize)>,
-) -> usize {
-    match declared {
-        Some(dimension::Value::DimValue(fixed)) if *fixed > 0 => usize::try_from(*fixed).unwrap_or(usize::MAX),
+fn size(declared: Option<&dimension::Value>, axis: usize, taking: &mut Taking, assumed: &mut Vec<(String, usize)>) -> usize {
+    let (key, name) = match declared {
+        Some(dimension::Value::DimValue(fixed)) if *fixed > 0 => {
+            let fixed = usize::try_from(*fixed).unwrap_or(usize::MAX);
+            if !taking.pick.small || axis < 2 || fixed <= taking.pick.other {
+                return fixed;
+            }
+            // Extents that are the same stay the same.
+            (format!("\0={fixed}"), format!("axis {axis} ({fixed} in the model)"))
+        }
         Some(dimension::Value::DimParam(symbol)) if is_symbol(symbol) => {
-            if let Some(&known) = symbols.get(symbol) {
+            if let Some(&known) = taking.known.get(symbol) {
                 return known;
             }
-            symbols.insert(symbol.clone(), default);
-            assumed.push((symbol.clone(), default));
-            default
+            (symbol.clone(), symbol.clone())
         }
-        _ => {
-            assumed.push((format!("axis {axis}"), default));
-            default
-        }
-    }
+        _ => (format!("\0axis {axis}"), format!("axis {axis}")),
+    };
+    let size = taking.size(&key, axis);
+    assumed.push((name, size));
+    size
 }
 
 /// Some exporters write a placeholder for a dimension of which nothing is known; two of those need
@@ -208,17 +311,45 @@ mod tests {
         dimension::Value::DimParam(name.to_owned())
     }
 
+    const PICK: Pick = Pick { first: 2, other: 96, apart: true, small: false };
+
+    #[test]
+    fn open_extents_differ_from_one_another_from_fixed_ones_and_from_one() {
+        let fixed = dimension::Value::DimValue(3);
+        let dims = [symbol("N"), fixed, symbol("H"), symbol("W")];
+        let model = model(vec![input("a", Some(&dims)), input("b", Some(&[symbol("N"), symbol("H")]))]);
+        let of = |run: usize| choices(&model, &Sizes::default(), Asked { run, reach: 9, ..Asked::default() }).unwrap();
+        let (first, second) = (of(0), of(1));
+        assert_eq!((first[0][0].dims.as_slice(), first[0][1].dims.as_slice()), (&[2, 3, 12, 16][..], &[2, 12][..]));
+        assert_eq!(second[0][0].dims, [5, 3, 12, 16], "3 is fixed");
+        assert_eq!(first.last().unwrap()[0].dims, [1, 3, 8, 8], "1 comes last");
+        let wide = choices(&model, &Sizes::default(), Asked { reach: 513, ..Asked::default() }).unwrap();
+        assert_eq!(wide[0][0].dims, [2, 3, 516, 688]);
+        let fixed = [dimension::Value::DimValue(4), dimension::Value::DimValue(6)];
+        assert_eq!(choices(&self::model(vec![input("a", Some(&fixed))]), &Sizes::default(), Asked::default()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn large_extents_that_are_fixed_are_made_small_where_that_is_asked() {
+        let dims = [1, 3, 1280, 1280, 640].map(dimension::Value::DimValue);
+        let model = model(vec![input("a", Some(&dims))]);
+        let small = choices(&model, &Sizes::default(), Asked { small: true, ..Asked::default() }).unwrap();
+        assert_eq!(small[0][0].dims, [1, 3, 12, 12, 16]);
+        assert_eq!(small[0][0].assumed[0], ("axis 2 (1280 in the model)".to_owned(), 12));
+        assert_eq!(choices(&model, &Sizes::default(), Asked::default()).unwrap()[0][0].dims, [1, 3, 1280, 1280, 640]);
+    }
+
     #[test]
     fn one_symbol_has_one_size_and_is_reported_once() {
         let fixed = dimension::Value::DimValue(3);
         let first = [symbol("N"), fixed.clone(), symbol("H"), symbol("H")];
         let second = [symbol("N"), symbol("?"), dimension::Value::DimValue(-1)];
         let model = model(vec![input("a", Some(&first)), input("b", Some(&second))]);
-        let specs = bind_inputs(&model, &Sizes::default(), 96).unwrap();
-        assert_eq!(specs[0].dims, [1, 3, 96, 96]);
-        assert_eq!(specs[0].assumed, [("N".to_owned(), 1), ("H".to_owned(), 96)]);
-        assert_eq!(specs[1].dims, [1, 96, 96]);
-        assert_eq!(specs[1].assumed, [("axis 1".to_owned(), 96), ("axis 2".to_owned(), 96)]);
+        let specs = bind_inputs(&model, &Sizes::default(), PICK).unwrap();
+        assert_eq!(specs[0].dims, [2, 3, 96, 96]);
+        assert_eq!(specs[0].assumed, [("N".to_owned(), 2), ("H".to_owned(), 96)]);
+        assert_eq!(specs[1].dims, [2, 128, 160]);
+        assert_eq!(specs[1].assumed, [("axis 1".to_owned(), 128), ("axis 2".to_owned(), 160)]);
     }
 
     #[test]
@@ -227,23 +358,23 @@ mod tests {
         let model = model(vec![input("a", Some(&dims)), input("b", Some(&[symbol("H")]))]);
         let mut sizes = Sizes::default();
         sizes.symbols.insert("H".to_owned(), 7);
-        let specs = bind_inputs(&model, &sizes, 96).unwrap();
-        assert_eq!((specs[0].dims.as_slice(), specs[1].dims.as_slice()), (&[1, 3, 7][..], &[7][..]));
+        let specs = bind_inputs(&model, &sizes, PICK).unwrap();
+        assert_eq!((specs[0].dims.as_slice(), specs[1].dims.as_slice()), (&[2, 3, 7][..], &[7][..]));
         sizes.symbols.clear();
         sizes.shapes.insert("a".to_owned(), vec![2, 3, 5]);
-        let specs = bind_inputs(&model, &sizes, 96).unwrap();
+        let specs = bind_inputs(&model, &sizes, PICK).unwrap();
         assert_eq!((specs[0].dims.as_slice(), specs[1].dims.as_slice()), (&[2, 3, 5][..], &[5][..]));
         sizes.shapes.insert("a".to_owned(), vec![2, 4, 5]);
-        let error = bind_inputs(&model, &sizes, 96).unwrap_err().to_string();
+        let error = bind_inputs(&model, &sizes, PICK).unwrap_err().to_string();
         assert_eq!(error, "input `a`: axis 1 is 3 in the model, 4 as given");
         sizes.shapes.insert("c".to_owned(), vec![2]);
-        let error = bind_inputs(&model, &sizes, 96).unwrap_err().to_string();
+        let error = bind_inputs(&model, &sizes, PICK).unwrap_err().to_string();
         assert!(error.starts_with("input `c`"), "{error}");
     }
 
     #[test]
     fn an_input_without_a_rank_is_named() {
-        let error = bind_inputs(&model(vec![input("x", None)]), &Sizes::default(), 96).unwrap_err();
+        let error = bind_inputs(&model(vec![input("x", None)]), &Sizes::default(), PICK).unwrap_err();
         assert!(error.to_string().starts_with("input `x`: its rank is unknown"), "{error}");
     }
 }

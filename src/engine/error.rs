@@ -44,6 +44,9 @@ pub enum CouldNotRun {
     /// The engine panicked.
     #[error("the engine (tract) panicked: {0}")]
     Panic(String),
+    /// It needs more memory than it may have.
+    #[error("it needs more memory than it may have ({0}); give --memory")]
+    Memory(String),
     /// The process that ran the model did not finish in time.
     #[error("it took longer than {seconds} seconds")]
     Timeout {
@@ -51,7 +54,7 @@ pub enum CouldNotRun {
         seconds: u64,
     },
     /// The process that ran the model died.
-    #[error("the process that ran the model ended with signal {signal}; its memory was limited to {memory} bytes")]
+    #[error("the process that ran the model ended with signal {signal}; its memory was limited to {memory} bytes; give --memory")]
     Signal {
         /// The signal's number.
         signal: i32,

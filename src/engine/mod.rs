@@ -12,7 +12,9 @@ pub(crate) mod bind;
 pub(crate) mod check;
 pub(crate) mod computed;
 pub(crate) mod convert;
+pub(crate) mod cost;
 pub(crate) mod error;
+mod evaluate;
 pub(crate) mod flatten;
 pub(crate) mod framework;
 pub(crate) mod given;
@@ -31,7 +33,7 @@ mod tests;
 pub(crate) mod widen;
 
 pub use array::{Array, Data};
-pub use bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+pub use bind::{InputSpec, Sizes};
 pub use error::CouldNotRun;
 pub use flatten::{Branch, Flat, flatten};
 pub use framework::ENGINE;

@@ -1,17 +1,17 @@
 //! The engine: parse, bind, run. Only the typed form is run, in which each ONNX node still stands
 //! on its own; the engine's optimiser would fold BatchNormalization itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tract_onnx::prelude::{
-    Datum, DatumType, InferenceFact, InferenceModel, InferenceModelExt, TValue, TVec, Tensor, TypedSimplePlan,
-};
-use tract_onnx::tract_hir::internal::{OutletId, SimplePlan, TractResult, bail, format_err};
+use tract_onnx::prelude::{Datum, DatumType, InferenceFact, InferenceModel, InferenceModelExt, Tensor};
+use tract_onnx::tract_hir::internal::{OutletId, TractResult, bail};
 
 use super::array::{Array, Data, count};
-use super::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use super::bind::{Asked, InputSpec, Sizes, choices};
+use super::cost::{self, Cost};
+use super::evaluate::Steps;
 use super::opaque::at_random::AtRandom;
 use super::opaque::{self, Opaque};
 use super::prepare::Prepared;
@@ -24,26 +24,38 @@ use crate::onnx::tensor_proto::DataType;
 /// A prepared model in the engine, its sizes still open.
 pub struct Loaded {
     model: InferenceModel,
-    /// What can be asked for: the name of a value, and the name under which the engine has it.
-    taps: BTreeMap<String, String>,
+    /// What can be asked for: the name of a value, and where the engine has it.
+    taps: Vec<Tap>,
     normalised: check::Normalised,
     signature: ModelProto,
     floats: Floats,
     /// What is drawn, and what the user says of it.
     opaque: Vec<Opaque>,
     sizes: Sizes,
+    /// The widest window.
+    reach: usize,
+}
+
+struct Tap {
+    name: String,
+    /// The name under which the engine has it.
+    label: String,
+    outlet: OutletId,
 }
 
 /// A model with sizes, ready to run on any number of inputs.
 pub struct Run {
-    plan: Arc<TypedSimplePlan>,
+    steps: Steps,
     inputs: Vec<(String, DatumType)>,
     outputs: Vec<String>,
 }
 
+/// The position of what was chosen, ready to run, and what was refused before.
+pub(crate) type Choice = (Option<(usize, Run)>, Vec<(usize, CouldNotRun)>);
+
 impl Loaded {
     /// Gives a prepared model to the engine. `taps` are the values that will be asked for: any of
-    /// the flat graph, also inputs and initializers.
+    /// the flat graph, also inputs and initializers. They are computed in this order, as far as that can be.
     ///
     /// # Errors
     /// What the engine says about the model, and taps that do not exist.
@@ -52,17 +64,30 @@ impl Loaded {
         let taps = tapped(&mut model, taps)?;
         let Prepared { signature, floats, opaque, sizes, .. } = prepared;
         let normalised = model.graph.as_ref().map(check::Normalised::of).unwrap_or_default();
+        let reach = model.graph.as_ref().map_or(1, cost::reach);
         let proto = convert::model(model);
         let parsed = guarded(|| framework::framework().parse(&proto, None))?;
         if let Some(name) = parsed.unresolved_inputs.first() {
             return Err(CouldNotRun::Model(format!("nothing makes the value `{name}`")));
         }
-        Ok(Loaded { model: parsed.model, taps, normalised, signature, floats, opaque, sizes })
+        let model = parsed.model;
+        let outlets: HashMap<&str, OutletId> = model.outlet_labels.iter().map(|(at, label)| (label.as_str(), *at)).collect();
+        let tap = |(name, label): (String, String)| match outlets.get(label.as_str()) {
+            Some(outlet) => Ok(Tap { name, label, outlet: *outlet }),
+            None => Err(CouldNotRun::Engine(format!("no value {label}"))),
+        };
+        let taps = taps.into_iter().map(tap).collect::<Result<_, _>>()?;
+        Ok(Loaded { model, taps, normalised, signature, floats, opaque, sizes, reach })
     }
 
     /// The inputs and outputs as they were declared, without nodes and without constants.
     pub fn signature(&self) -> &ModelProto {
         &self.signature
+    }
+
+    /// The widest window of the model.
+    pub(crate) fn reach(&self) -> usize {
+        self.reach
     }
 
     /// The names of the inputs, in order.
@@ -85,10 +110,11 @@ impl Loaded {
     pub fn bind_part(&self, specs: &[InputSpec], wanted: &dyn Fn(&str) -> bool) -> Result<Run, CouldNotRun> {
         let mut model = self.model.clone();
         let mut inputs = Vec::new();
+        let known: HashMap<&str, &InputSpec> = specs.iter().map(|spec| (spec.name.as_str(), spec)).collect();
         for index in 0..model.inputs.len() {
             let Some(outlet) = model.inputs.get(index).copied() else { continue };
             let name = model.node(outlet.node).name.clone();
-            let spec = specs.iter().find(|spec| spec.name == name).ok_or_else(|| {
+            let spec = known.get(name.as_str()).ok_or_else(|| {
                 let why = "no size is given for it".to_owned();
                 CouldNotRun::Input { input: name.clone(), why }
             })?;
@@ -97,26 +123,19 @@ impl Loaded {
             inputs.push((name, element));
         }
         self.draw(&mut model, specs)?;
-        let (outputs, labels): (Vec<&String>, Vec<&String>) = self.taps.iter().filter(|(name, _)| wanted(name)).unzip();
-        let outlets: TractResult<Vec<OutletId>> = labels
-            .iter()
-            .map(|name| {
-                let found = model.find_outlet_label(name);
-                found.ok_or_else(|| format_err!("no value {name}"))
-            })
-            .collect();
-        let outlets = guarded(|| outlets)?;
-        let plan = guarded(|| {
+        let taps: Vec<&Tap> = self.taps.iter().filter(|tap| wanted(&tap.name)).collect();
+        let outlets: Vec<OutletId> = taps.iter().map(|tap| tap.outlet).collect();
+        let steps = guarded(|| {
             model.select_output_outlets(&outlets)?;
-            SimplePlan::new(model.into_typed()?)
+            Steps::new(model.into_typed()?)
         });
-        if let Err(error) = &plan {
+        if let Err(error) = &steps {
             self.opaque.iter().try_for_each(|opaque| opaque.unfit(&self.sizes, error))?;
         }
-        let plan = plan?;
-        check::unmerged(plan.model(), &self.normalised.before(labels.iter().map(|label| label.as_str())))?;
-        check::windows(plan.model())?;
-        Ok(Run { plan, inputs, outputs: outputs.into_iter().cloned().collect() })
+        let steps = steps?;
+        check::unmerged(steps.model(), &self.normalised.before(taps.iter().map(|tap| tap.label.as_str())))?;
+        check::windows(steps.model())?;
+        Ok(Run { steps, inputs, outputs: taps.iter().map(|tap| tap.name.clone()).collect() })
     }
 
     /// Gives opaque nodes the sizes of what they draw.
@@ -139,23 +158,44 @@ impl Loaded {
         Ok(())
     }
 
-    /// Binds with the first open size that the model accepts.
-    ///
-    /// # Errors
-    /// Those of [`bind_inputs`], or what the engine said about the first size.
-    pub fn fit(&self, sizes: &Sizes) -> Result<(Vec<InputSpec>, Run), CouldNotRun> {
-        let mut first = None;
-        for open in OPEN_SIZES {
-            let specs = bind_inputs(&self.signature, sizes, open)?;
-            match self.bind(&specs) {
-                Ok(run) => return Ok((specs, run)),
-                Err(error) if specs.iter().all(|spec| spec.assumed.is_empty()) => return Err(error),
-                Err(error) => {
-                    first.get_or_insert(error);
+    /// Binds with the best of some choices of sizes: the first that the model takes and that shows every tap of its windows
+    /// at a cost that can be paid, else the largest that it takes so. Returns its position, and what was refused before.
+    pub(crate) fn choose(&self, choices: &[Vec<InputSpec>]) -> Choice {
+        let mut refused = Vec::new();
+        let mut best: Option<(usize, Run, Cost)> = None;
+        for (at, specs) in choices.iter().enumerate() {
+            match self.bind(specs) {
+                Ok(run) => {
+                    let cost = run.cost();
+                    if best.as_ref().is_some_and(|(.., old)| cost.is_beyond() || cost.products <= old.products) {
+                        break;
+                    }
+                    let is_enough = run.shows_every_tap() || cost.is_beyond();
+                    best = Some((at, run, cost));
+                    if is_enough {
+                        break;
+                    }
                 }
+                Err(_) if best.is_some() => {}
+                Err(error) => refused.push((at, error)),
             }
         }
-        Err(first.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())))
+        (best.map(|(at, run, _)| (at, run)), refused)
+    }
+
+    /// Binds with the best sizes that the model accepts.
+    ///
+    /// # Errors
+    /// What is wrong with the sizes, or what the engine said about the first.
+    pub fn fit(&self, sizes: &Sizes) -> Result<(Vec<InputSpec>, Run), CouldNotRun> {
+        let mut choices = choices(&self.signature, sizes, Asked { reach: self.reach, ..Asked::default() })?;
+        match self.choose(&choices) {
+            (Some((at, run)), _) => Ok((choices.swap_remove(at), run)),
+            (None, refused) => {
+                let first = refused.into_iter().next().map(|(_, error)| error);
+                Err(first.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())))
+            }
+        }
     }
 }
 
@@ -166,35 +206,63 @@ impl Run {
     /// A missing input, one of another type, and what the engine says.
     pub fn run(&self, values: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, CouldNotRun> {
         let mut found = BTreeMap::new();
-        self.each(values, &mut |name, value| {
+        let mut feed = |name: &str| match values.get(name) {
+            Some(value) => Ok(Arc::new(value.clone())),
+            None => Err(CouldNotRun::Input { input: name.to_owned(), why: "no value is given".to_owned() }),
+        };
+        self.each(&mut feed, &mut |name, value| {
             found.insert(name.to_owned(), value);
+            Ok(())
         })?;
         Ok(found)
     }
 
-    /// Runs the model and hands out the taps one by one, in the order of their names, so that none needs to be kept.
+    /// Runs the model, asks for each input when it is needed, and hands out the taps as they come, so that none needs to be kept.
     ///
     /// # Errors
-    /// As [`Run::run`].
-    pub fn each(&self, values: &BTreeMap<String, Array>, visit: &mut dyn FnMut(&str, Array)) -> Result<(), CouldNotRun> {
-        let mut inputs: TVec<TValue> = TVec::new();
-        for (name, element) in &self.inputs {
-            let wrong = |why: String| CouldNotRun::Input { input: name.clone(), why };
-            let value = values.get(name).ok_or_else(|| wrong("no value is given".to_owned()))?;
-            let tensor = guarded(|| tensor(value, *element)).map_err(|error| wrong(error.to_string()))?;
-            inputs.push(tensor.into());
-        }
-        let outputs = guarded(|| self.plan.run(inputs))?;
-        for (name, value) in self.outputs.iter().zip(outputs) {
+    /// As [`Run::run`], and those of the callers' functions.
+    pub(crate) fn each(
+        &self,
+        feed: &mut dyn FnMut(&str) -> Result<Arc<Array>, CouldNotRun>,
+        visit: &mut dyn FnMut(&str, Array) -> Result<(), CouldNotRun>,
+    ) -> Result<(), CouldNotRun> {
+        let mut feed = |number: usize| {
+            let (name, element) = self.inputs.get(number).ok_or_else(|| CouldNotRun::Engine(format!("no input {number}")))?;
+            let value = feed(name)?;
+            let wrong = |error: CouldNotRun| CouldNotRun::Input { input: name.clone(), why: error.to_string() };
+            Ok(guarded(|| tensor(&value, *element)).map_err(wrong)?.into())
+        };
+        self.steps.run(&mut feed, &mut |number, value| {
+            let name = self.outputs.get(number).map(String::as_str).unwrap_or_default();
             let value = guarded(|| array(&value))?;
-            visit(name, value);
-        }
-        Ok(())
+            visit(name, value)
+        })
+    }
+
+    /// The inputs that are read.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
+        self.steps.reads().filter_map(|number| Some(self.inputs.get(number)?.0.as_str()))
+    }
+
+    /// The shapes of what can be asked for, by name; none if a shape is known when it runs only.
+    pub(crate) fn shapes(&self) -> Option<HashMap<&str, Vec<usize>>> {
+        let facts = self.outputs.iter().zip(self.steps.outputs());
+        facts.map(|(name, dims)| Some((name.as_str(), dims.clone()?))).collect()
+    }
+
+    /// What it costs to run it.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost::of(self.steps.model())
+    }
+
+    /// Whether each window is met whole by what it reads.
+    fn shows_every_tap(&self) -> bool {
+        cost::shows_every_tap(self.steps.model())
     }
 }
 
 /// Inputs and initializers have no label in the engine: a tap on them is a copy.
-fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<BTreeMap<String, String>, CouldNotRun> {
+fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<Vec<(String, String)>, CouldNotRun> {
     let graph = model.graph.get_or_insert_default();
     let mut names = Names::of(graph);
     let made: HashSet<String> = graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
@@ -207,9 +275,9 @@ fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<BTreeMap<String, St
         .collect();
     let outputs: Vec<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
     graph.output.clear();
-    let mut found = BTreeMap::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for name in taps.iter().chain(&outputs) {
-        if found.contains_key(name) {
+        if !seen.insert(name) {
             continue;
         }
         let label = if made.contains(name) {
@@ -222,7 +290,7 @@ fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<BTreeMap<String, St
             return Err(CouldNotRun::Model(format!("nothing makes the value `{name}`")));
         };
         graph.output.push(crate::onnx::ValueInfoProto { name: Some(label.clone()), ..Default::default() });
-        found.insert(name.clone(), label);
+        found.push((name.clone(), label));
     }
     Ok(found)
 }
@@ -234,7 +302,11 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, Cou
         Ok(Err(error)) => Err(CouldNotRun::Engine(shortened(&format!("{error:#}")))),
         Err(payload) => {
             let said = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-            Err(CouldNotRun::Panic(shortened(said.unwrap_or("without a word"))))
+            let said = said.unwrap_or("without a word");
+            Err(match said.contains("failed to allocate") || said.contains("memory allocation") {
+                true => CouldNotRun::Memory(shortened(said)),
+                false => CouldNotRun::Panic(shortened(said)),
+            })
         }
     }
 }

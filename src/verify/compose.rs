@@ -164,18 +164,18 @@ mod own;
 mod pair;
 #[cfg(feature = "tract")]
 pub(super) use pair::side_by_side;
+mod request;
 #[cfg(feature = "tract")]
 pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
-    use super::{alone, own};
+    use super::{alone, own, request};
     use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
     use crate::verify::certify::certify;
-    use crate::verify::region::{Form, Settings, numbers};
-    use crate::verify::{Difference, Runner, Tap, Tier};
-    use crate::verify::{Done, Guard, Job, Limits, Member, Relay, RelayReport, SitePlan, SiteReport, TapReport, VERB, in_child};
+    use crate::verify::{Difference, Runner, Tap};
+    use crate::verify::{Done, Guard, Job, Limits, Relay, RelayReport, SiteReport, TapReport, VERB, in_child};
 
     pub(in crate::verify) fn executed(
         verdict: &mut Verdict,
@@ -184,7 +184,7 @@ mod run {
         sides: &(Side, Side),
         options: &VerifyOptions,
     ) -> crate::Result<()> {
-        let mut relay = relay(graphs, sites, sides, options);
+        let mut relay = request::relay(graphs, sites, sides, options);
         let report = match run(Job::Relay(relay.clone()), graphs, options) {
             Ok(Done::Relay(report)) => Ok(report),
             Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
@@ -193,7 +193,7 @@ mod run {
         if let Ok(report) = &report {
             shaped(&mut relay, graphs, sites, report, options)?;
         }
-        let alone = alone::run(&relay, graphs, options);
+        let alone = alone::run(&relay, report.as_ref().ok(), graphs, options);
         verdict.own_type = own::run(&relay, report.as_ref().ok(), graphs, options);
         let report = match report {
             Ok(report) => report,
@@ -264,46 +264,19 @@ mod run {
             if matches!(certified, Certified::OtherForm(_)) {
                 *certified = certify(graphs.0, graphs.1, site, options.tier)?;
             }
+            // What was tested at one size is tested at the others, too.
+            for (shapes, settings) in &found.others {
+                if !matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && !c.is_one_by_one()) {
+                    continue;
+                }
+                let other = Legal { shapes: shapes.clone(), settings: settings.clone(), ..site.clone() };
+                let again = certify(graphs.0, graphs.1, &other, options.tier)?;
+                if again.is_wrong() {
+                    *certified = again;
+                }
+            }
         }
         Ok(())
-    }
-
-    fn relay(graphs: (&Graph<'_>, &Graph<'_>), sites: &[Evidence], sides: &(Side, Side), options: &VerifyOptions) -> Relay {
-        let members = |graph: &Graph<'_>, forms: &[Form]| {
-            let member = |form: &Form| Member {
-                node: form.node.0,
-                output: graph.node(form.node).proto.output.first().cloned().unwrap_or_default(),
-                parameters: form.constants.iter().map(|(input, _)| *input).collect(),
-            };
-            forms.iter().map(member).collect::<Vec<Member>>()
-        };
-        let plan = |(site, _): &Evidence| SitePlan {
-            before: members(graphs.0, &site.forms.0),
-            after: members(graphs.1, &site.forms.1),
-            outputs: numbers(graphs.0, &site.region),
-            unit: site.unit,
-            roundings: site.roundings,
-            smallest: site.smallest,
-            lost: site.lost,
-            shift: site.shift,
-            shapes: site.shapes.clone(),
-            settings: Settings::new(),
-        };
-        Relay {
-            before: sides.0.clone(),
-            after: sides.1.clone(),
-            freeze: options.freeze,
-            sites: sites.iter().map(plan).collect(),
-            units: options.tier.units(),
-            units_once: Tier::Own.units(),
-            sizes: sizes(options),
-            inputs: options.inputs.clone(),
-            // Who gives inputs wants those, and who is in a hurry no further runs.
-            data_sets: if options.inputs.is_none() && options.regions { engine::data_sets(&sides.0.file) } else { vec![] },
-            taps: options.taps.clone(),
-            seed: options.seed,
-            samples: options.samples,
-        }
     }
 
     pub(super) fn sizes(options: &VerifyOptions) -> engine::Sizes {
@@ -312,6 +285,7 @@ mod run {
             symbols: options.dims.iter().cloned().collect(),
             shapes: shapes(&options.shapes),
             values: shapes(&options.values),
+            ..engine::Sizes::default()
         }
     }
 
@@ -322,6 +296,15 @@ mod run {
     }
 
     pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {
+        let limits = limits(graphs, options);
+        match &options.runner {
+            Runner::InProcess => job.perform(),
+            Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
+            Runner::Itself => in_child(&Guard::new(limits)?, &job),
+        }
+    }
+
+    pub(super) fn limits(graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Limits {
         let bytes = |graph: &Graph<'_>| {
             let model = graph.model;
             model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
@@ -329,11 +312,7 @@ mod run {
         let mut limits = Limits::for_models(bytes(graphs.0).max(bytes(graphs.1)));
         limits.seconds = options.timeout;
         limits.memory = options.memory.unwrap_or(limits.memory);
-        match &options.runner {
-            Runner::InProcess => job.perform(),
-            Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
-            Runner::Itself => in_child(&Guard::new(limits)?, &job),
-        }
+        limits
     }
 
     fn judged((a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal, found: &SiteReport) -> Site {
@@ -363,7 +342,14 @@ mod run {
     pub(super) fn assumed(sentences: &[String], inputs: &[InputSpec]) -> Vec<String> {
         let mut all = sentences.to_vec();
         for spec in inputs {
-            all.extend(spec.assumed.iter().map(|(name, size)| format!("{name} of input `{}` is {size}", spec.name)));
+            let mut sizes: Vec<(&String, Vec<String>)> = vec![];
+            for (name, size) in &spec.assumed {
+                match sizes.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, all)) => all.push(size.to_string()),
+                    None => sizes.push((name, vec![size.to_string()])),
+                }
+            }
+            all.extend(sizes.iter().map(|(name, all)| format!("{name} of input `{}` is {}", spec.name, all.join(", then "))));
         }
         all
     }

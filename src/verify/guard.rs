@@ -33,15 +33,22 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The default for models of so many bytes, external data included: ten minutes, and 4 GiB
-    /// plus 12 times the models.
+    /// The default for models of so many bytes, external data included: ten minutes, and half of the memory that is free;
+    /// where nobody says what is free, 4 GiB and 12 times the models.
     ///
-    /// A model in f32 takes 5 times its file at the worst moment (both the file's tensors and the
-    /// engine's in f64); 4 GiB is for what is made while it runs, such as weights that a file
-    /// describes in one line.
+    /// A model in f32 takes 5 times its file at the worst moment (both the file's tensors and the engine's in f64).
     pub fn for_models(bytes: u64) -> Limits {
-        Limits { memory: bytes.saturating_mul(12).saturating_add(4 << 30), seconds: 600 }
+        let usual = bytes.saturating_mul(12).saturating_add(4 << 30);
+        let memory = free().map_or(usual, |free| (free / 2).max(1 << 30));
+        Limits { memory, seconds: 600 }
     }
+}
+
+/// The memory that programs may still ask for.
+fn free() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// How to start a child.

@@ -72,7 +72,7 @@ pub struct VerifyOptions {
     pub samples: usize,
     /// Seconds that a run may take.
     pub timeout: u64,
-    /// Bytes of address space that a run may take; absent means a limit that follows from the files.
+    /// Bytes of address space that a run may take; absent means half of what is free.
     pub memory: Option<u64>,
     /// Side files of the second model that are still under other names: location and path.
     pub moved_sides: Vec<(String, PathBuf)>,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::side::Side;
 use crate::engine::array::Array;
-use crate::engine::bind::{InputSpec, OPEN_SIZES, Sizes, bind_inputs};
+use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
@@ -184,7 +184,9 @@ type Values = BTreeMap<String, Array>;
 
 impl Runner<'_> {
     fn run(&self, sizes: &Sizes, seed: u64) -> Result<Found, CouldNotRun> {
-        let specs = bind_inputs(self.one.loaded.signature(), sizes, OPEN_SIZES[0])?;
+        // No extent is left open here, so that there is one choice.
+        let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;
+        let specs = all.into_iter().next().ok_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()))?;
         let values = seeded_inputs(&specs, seed, self.given)?;
         let expected = match made(&self.one.loaded, &specs, &values) {
             Ok(expected) => expected,

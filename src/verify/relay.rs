@@ -11,23 +11,26 @@ mod edit;
 mod follow;
 mod judge;
 mod lead;
+mod post;
+mod sizes;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::{Job, Whole};
+use crate::engine::CouldNotRun;
+use crate::engine::array::Array;
 use crate::engine::bind::{InputSpec, Sizes};
-use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
-use crate::engine::{CouldNotRun, beside};
 use crate::verify::region::{Settings, Shapes};
 use crate::verify::side::Side;
 use follow::Follower;
 pub(crate) use judge::index as position;
-use lead::Leader;
+use sizes::{Pair, Runs};
 
 /// What is to be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,10 @@ pub struct Relay {
     pub seed: u64,
     /// How many runs with different seeds.
     pub samples: usize,
+    /// The largest integer that a site reads in one of the files only: smaller sizes may not show it. 0 if there is none.
+    pub beyond: usize,
+    /// Bytes that a run may take; 0 says that nobody counts.
+    pub memory: u64,
 }
 
 /// A place where the models differ.
@@ -81,6 +88,8 @@ pub struct SitePlan {
     pub shapes: Shapes,
     /// What it reads beside data (a computed shape, the first state of a recurrence, where taps read), as a run has found it.
     pub settings: Settings,
+    /// Whether its constants say that it is right, at all sizes.
+    pub everywhere: bool,
 }
 
 /// A node of a site.
@@ -151,30 +160,31 @@ pub struct SiteReport {
     pub shapes: Shapes,
     /// What it reads beside data, by name in its graph, as far as that is small.
     pub settings: Settings,
+    /// The same of runs with other sizes.
+    pub others: Vec<(Shapes, Settings)>,
 }
 
 impl Relay {
-    /// Runs both models, one after the other, on each set of inputs and with each branch of every If.
+    /// Runs both models hand in hand, on each set of inputs, with each branch of every If and, where extents are open, with
+    /// two sizes for each.
     ///
     /// # Errors
     /// Why one of them could not be run.
     pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+        let pairs = Pair::all(self)?;
         let mut gathered = Gathered::default();
-        let mut samples = 0;
-        for sample in 0..self.samples.max(1) {
-            let seed = self.seed.wrapping_add(sample as u64);
-            let seeded = self.sample(seed, &given, &mut gathered).map_err(|error| self.alone(error))?;
-            samples += 1;
-            if !seeded {
-                // Nothing would change.
-                break;
-            }
-        }
+        let samples = Runs::new(self, &pairs, &given).perform(self.samples, &mut gathered)?;
         for set in &self.data_sets {
             let name = set.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match Given::read(set).and_then(|given| self.sample(self.seed, &given, &mut gathered)) {
-                Ok(_) => gathered.report.data_sets.push(name),
+            let mut found = Gathered::default();
+            match Given::read(set).and_then(|given| Runs::new(self, &pairs, &given).perform(1, &mut found)) {
+                Ok(_) => {
+                    let specs = std::mem::take(&mut found.report.inputs);
+                    gathered.absorb(found, &specs);
+                    gathered.report.inputs = specs;
+                    gathered.report.data_sets.push(name);
+                }
                 Err(error) => gathered.report.assumptions.push(format!("{name} does not belong to the model: {error}")),
             }
         }
@@ -184,39 +194,22 @@ impl Relay {
         Ok(report)
     }
 
-    /// Both models on one set of inputs, with each branch of every If. Returns whether any value was drawn.
-    fn sample(&self, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<bool, CouldNotRun> {
-        let leader = self.hand_in_hand(Branch::Then, seed, given, gathered)?;
-        if leader.branches {
-            self.hand_in_hand(Branch::Else, seed, given, gathered)?;
-        }
-        Ok(leader.seeded)
-    }
-
-    /// Both models, each If with one of its branches. The first is made ready while the second runs.
-    fn hand_in_hand(&self, branch: Branch, seed: u64, given: &Given, gathered: &mut Gathered) -> Result<Leader, CouldNotRun> {
-        let (leader, follower) = beside(|| self.lead(branch, seed, given), || Follower::ready(self, branch));
-        let leader = leader?;
-        follower?.follow(self, &leader, gathered)?;
-        Ok(leader)
-    }
-
-    /// What is said if the second model does not run: more if the first would.
-    fn alone(&self, error: CouldNotRun) -> CouldNotRun {
-        if !matches!(error, CouldNotRun::Engine(_) | CouldNotRun::Panic(_) | CouldNotRun::Operator { .. }) {
-            return error;
-        }
-        let inputs = self.inputs.clone();
-        let first = Whole { model: self.before.file.clone(), sizes: self.sizes.clone(), inputs, seed: self.seed };
-        match Job::Whole(first).perform() {
-            Ok(_) => CouldNotRun::Second(error.to_string()),
-            Err(_) => error,
-        }
+    /// Whether the constants of all sites say that these are right at all sizes.
+    fn everywhere(&self) -> bool {
+        self.sites.iter().all(|site| site.everywhere)
     }
 }
 
 fn gone(name: &str) -> CouldNotRun {
     CouldNotRun::Model(format!("the run gave no value for `{name}`"))
+}
+
+/// What a thread says that was stopped as another could not go on.
+const STOPPED: &str = "it was stopped, as another run was";
+
+/// The value of an input.
+fn given(values: &BTreeMap<String, Arc<Array>>, name: &str) -> Result<Arc<Array>, CouldNotRun> {
+    values.get(name).cloned().ok_or_else(|| gone(name))
 }
 
 /// Results of several runs, merged.
@@ -242,6 +235,11 @@ impl Gathered {
                 old.worst_once = old.worst_once.max(report.worst_once);
                 old.apart = old.apart.take().or(report.apart);
                 old.unjudged = old.unjudged.take().or(report.unjudged);
+                let found = (report.shapes, report.settings);
+                if old.shapes != found.0 && old.others.iter().all(|(shapes, _)| *shapes != found.0) {
+                    old.others.push(found);
+                }
+                old.others.extend(report.others);
             }
         }
     }
@@ -264,10 +262,24 @@ impl Gathered {
         self.outputs.insert(name.to_owned(), Some(why));
     }
 
-    fn context(&mut self, leader: &Leader) {
-        self.report.inputs.clone_from(&leader.specs);
-        self.report.seeded |= leader.seeded;
-        self.report.assumptions.extend(leader.assumptions.iter().cloned());
+    /// Takes in what was found with inputs of these sizes.
+    fn absorb(&mut self, found: Gathered, specs: &[InputSpec]) {
+        found.sites.into_values().for_each(|site| self.site(site));
+        found.report.taps.into_iter().for_each(|tap| self.tap(tap));
+        found.outputs.into_iter().for_each(|(name, apart)| self.output(&name, apart));
+        self.report.seeded |= found.report.seeded;
+        self.report.assumptions.extend(found.report.assumptions);
+        if self.report.inputs.is_empty() {
+            self.report.inputs = specs.to_vec();
+        }
+        // Each size that was taken for an open extent is told.
+        for (known, spec) in self.report.inputs.iter_mut().zip(specs) {
+            for size in &spec.assumed {
+                if !known.assumed.contains(size) {
+                    known.assumed.push(size.clone());
+                }
+            }
+        }
     }
 
     fn report(self, samples: usize) -> RelayReport {

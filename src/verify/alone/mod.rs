@@ -89,6 +89,30 @@ pub struct RegionReport {
     pub skipped: Option<String>,
 }
 
+impl RegionReport {
+    /// Takes in what came of the same site at other sizes. Where it could not be run at these, the first stand.
+    pub fn and(&mut self, other: RegionReport) {
+        if other.skipped.is_some() || self.skipped.is_some() {
+            return;
+        }
+        if other.worst > self.worst {
+            self.place = other.place;
+        }
+        for (mine, theirs) in [
+            (&mut self.worst, other.worst),
+            (&mut self.zeros, other.zeros),
+            (&mut self.dense, other.dense),
+            (&mut self.impulses, other.impulses),
+            (&mut self.once, other.once),
+            (&mut self.control, other.control),
+        ] {
+            *mine = mine.max(theirs);
+        }
+        self.apart = self.apart.take().or(other.apart);
+        self.unjudged = self.unjudged.take().or(other.unjudged);
+    }
+}
+
 /// How many products the reference may be asked for where no extent is made smaller.
 const MOST_PRODUCTS: u64 = 1 << 30;
 

@@ -3,27 +3,49 @@
 use super::{Certified, Graph, Outcome, Site, VerifyOptions, run};
 use crate::engine::CouldNotRun;
 use crate::verify::{Alone, Tier};
-use crate::verify::{Done, Job, RegionReport, Regions, Relay, Units};
+use crate::verify::{Done, Job, RegionReport, Regions, Relay, RelayReport, SitePlan, Units};
 
 /// What came of the sites, or why they could not be run; nothing if that was not asked for.
 pub(super) type Reports = Option<Result<Vec<RegionReport>, CouldNotRun>>;
 
-/// Runs each site alone.
-pub(super) fn run(relay: &Relay, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Reports {
+/// Runs each site alone, with what a run has found, and with what runs at other sizes found.
+pub(super) fn run(
+    relay: &Relay,
+    report: Option<&RelayReport>,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    options: &VerifyOptions,
+) -> Reports {
     if !options.regions {
         return None;
+    }
+    let mut sites = relay.sites.clone();
+    let mut again = Vec::new();
+    for found in report.into_iter().flat_map(|report| &report.sites) {
+        let Some(site) = relay.sites.get(found.plan).filter(|site| !site.everywhere) else { continue };
+        for (shapes, settings) in &found.others {
+            sites.push(SitePlan { shapes: shapes.clone(), settings: settings.clone(), ..site.clone() });
+            again.push(found.plan);
+        }
     }
     let units = Units { asked: options.tier.units(), once: Tier::Own.units(), strict: options.tier == Tier::Own };
     let job = Job::Regions(Regions {
         before: relay.before.clone(),
         after: relay.after.clone(),
         freeze: options.freeze,
-        sites: relay.sites.clone(),
+        sites,
         units,
         seed: options.seed,
     });
     Some(match run::run(job, graphs, options) {
-        Ok(Done::Regions(reports)) => Ok(reports),
+        Ok(Done::Regions(mut reports)) => {
+            let others = reports.split_off(reports.len().saturating_sub(again.len()));
+            for (other, plan) in others.into_iter().zip(again) {
+                if let Some(report) = reports.get_mut(plan) {
+                    report.and(other);
+                }
+            }
+            Ok(reports)
+        }
         Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         Err(why) => Err(why),
     })

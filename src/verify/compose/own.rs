@@ -21,7 +21,7 @@ pub(super) fn run(
     let mut sizes = relay.sizes.clone();
     // The sizes with which the relay ran; those of test data come with it.
     for spec in report.filter(|report| report.data_sets.is_empty()).iter().flat_map(|report| &report.inputs) {
-        sizes.shapes.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
+        sizes.instead.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
     }
     let job = |engine| crate::beside::OwnType {
         // The files as they stand.

@@ -159,6 +159,13 @@ fn lost(name: &str) -> CouldNotRun {
     CouldNotRun::Model(format!("the place that makes `{name}` was not found again after inlining"))
 }
 
+/// Sites as they stand one behind the other: what is asked for in this order is made in it.
+pub(super) fn in_order(sites: &[FlatSite]) -> impl Iterator<Item = &FlatSite> {
+    let mut all: Vec<&FlatSite> = sites.iter().collect();
+    all.sort_by_key(|site| site.nodes.first());
+    all.into_iter()
+}
+
 /// Whether both models have the same sites, reading and making the same values.
 pub(super) fn paired(ours: &[FlatSite], theirs: &[FlatSite]) -> Result<(), CouldNotRun> {
     let form = |sites: &[FlatSite]| {

@@ -1,20 +1,23 @@
-//! The first model run with the results of its sites forced to what the second model had.
+//! The first model, which is run with the results of its sites forced to what the second model had.
 //!
 //! All sites are forced, so what is computed for them and what is computed for their limits need nothing of one another: each
-//! has a thread.
+//! has a thread, and the second model a third. Values are compared as they come and dropped.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::edit::{self, FlatSite};
-use super::lead::Leader;
-use super::{Gathered, Relay, gone, judge};
-use crate::engine::array::{Array, fingerprint};
+use super::lead::Lead;
+use super::post::{Of, Post, Reader};
+use super::watch::Watch;
+use super::{Gathered, Relay, STOPPED, given, gone};
+use crate::engine::array::Array;
 use crate::engine::bind::InputSpec;
 use crate::engine::flatten::Branch;
 use crate::engine::load::load;
 use crate::engine::opaque::Opaque;
 use crate::engine::prepare::prepare_edited;
-use crate::engine::run::Loaded;
+use crate::engine::run::{Loaded, Run};
 use crate::engine::{CouldNotRun, beside, computed};
 use crate::onnx::tensor_proto::DataType;
 
@@ -38,65 +41,103 @@ impl Follower {
         })?;
         prepared.sized(&relay.sizes);
         let opaque = prepared.opaque.clone();
-        let own = sites.iter().flat_map(|s| s.outputs.iter().flat_map(|o| [o.own.clone(), o.absolute.clone()]));
-        let read = sites.iter().flat_map(|site| site.inputs.iter().chain(&site.settings).cloned());
-        let taps = own.chain(read).chain(opaque.iter().map(|opaque| opaque.read.clone()));
-        let taps: Vec<String> = taps.chain(relay.taps.iter().cloned()).collect();
+        let of = |site: &FlatSite| {
+            let made = site.outputs.iter().flat_map(|output| [&output.own, &output.absolute]);
+            site.inputs.iter().chain(&site.settings).chain(made).cloned().collect::<Vec<_>>()
+        };
+        let taps: Vec<String> = edit::in_order(&sites)
+            .flat_map(of)
+            .chain(opaque.iter().map(|opaque| opaque.read.clone()))
+            .chain(relay.taps.iter().cloned())
+            .collect();
         Ok(Follower { loaded: Loaded::parse(prepared, &taps)?, sites, opaque })
     }
 
-    /// Runs it on what the second model was fed and made, and compares.
-    pub fn follow(self, relay: &Relay, leader: &Leader, gathered: &mut Gathered) -> Result<(), CouldNotRun> {
-        edit::paired(&self.sites, &leader.sites)?;
-        let mut found = self.found(leader)?;
-        let Follower { sites, opaque, .. } = self;
-        tapped(relay, &sites, leader, &found, gathered);
-        for (site, theirs) in sites.iter().zip(&leader.sites) {
-            gathered.site(judge::site(relay, (site, theirs), leader, &mut found)?);
-        }
-        for opaque in &opaque {
-            let ours = found.get(&opaque.read).map(fingerprint);
-            if leader.read.get(&opaque.read).copied() != ours {
-                gathered.apart(&opaque.label, format!("what the opaque {} reads is not the same", opaque.operator));
-            }
-        }
-        let forced: HashSet<&str> = leader.sites.iter().flat_map(|site| &site.outputs).map(|o| o.name.as_str()).collect();
-        for (name, value) in leader.kept.iter().filter(|(name, _)| !forced.contains(name.as_str())) {
-            let expected = found.get(name).ok_or_else(|| gone(name))?;
-            gathered.output(name, judge::apart(value, expected));
-        }
-        gathered.context(leader);
-        Ok(())
-    }
-
-    /// All that was asked for.
-    fn found(&self, leader: &Leader) -> Result<BTreeMap<String, Array>, CouldNotRun> {
-        let (mut specs, mut values) = (leader.specs.clone(), leader.values.clone());
-        let theirs = leader.sites.iter().flat_map(|site| &site.outputs);
-        for (output, theirs) in self.sites.iter().flat_map(|site| &site.outputs).zip(theirs) {
-            let value = leader.kept.get(&theirs.name).ok_or_else(|| gone(&theirs.name))?;
-            let element = DataType::Double.into();
-            specs.push(InputSpec { name: output.name.clone(), element, dims: value.dims.clone(), assumed: vec![] });
-            values.insert(output.name.clone(), value.clone());
-        }
+    /// Runs it on what the second model is fed and makes, and compares.
+    pub fn follow(
+        &self,
+        relay: &Relay,
+        (lead, run): (&Lead, &Run),
+        values: &BTreeMap<String, Arc<Array>>,
+        specs: &[InputSpec],
+    ) -> Result<Gathered, CouldNotRun> {
+        edit::paired(&self.sites, &lead.sites)?;
+        // Where shapes are known when it runs only, the second model runs first.
+        let early = run.shapes().is_none().then(|| run.run(&values_of(values))).transpose()?;
+        let theirs: HashMap<&str, &str> = pairs(&self.sites, &lead.sites).map(|(o, t)| (o.as_str(), t.as_str())).collect();
+        let mut specs = specs.to_vec();
+        specs.extend(self.forced(lead, run, early.as_ref())?);
         let limits: HashSet<&str> =
             self.sites.iter().flat_map(|site| &site.outputs).map(|output| output.absolute.as_str()).collect();
-        let part = |wanted: &dyn Fn(&str) -> bool| self.loaded.bind_part(&specs, wanted)?.run(&values);
-        let (limits, rest) = beside(|| part(&|name| limits.contains(name)), || part(&|name| !limits.contains(name)));
-        let mut found = rest?;
-        found.extend(limits?);
-        Ok(found)
+        let part = |wanted: &dyn Fn(&str) -> bool| self.loaded.bind_part(&specs, wanted);
+        let (bound, own) = beside(|| part(&|name| limits.contains(name)), || part(&|name| !limits.contains(name)));
+        let (bound, own) = (bound?, own?);
+        let mut readers: HashMap<&str, usize> = HashMap::new();
+        for name in bound.reads().chain(own.reads()) {
+            theirs.get(name).into_iter().for_each(|theirs| *readers.entry(theirs).or_default() += 1);
+        }
+        theirs.values().for_each(|theirs| *readers.entry(theirs).or_default() += 1);
+
+        let post = Post::default();
+        let stopped = || CouldNotRun::Model(STOPPED.to_owned());
+        let read = |reader: &Reader<'_>, name: &str| match theirs.get(name) {
+            Some(theirs) => reader.take(Of::Leader, theirs).ok_or_else(stopped),
+            None => given(values, name),
+        };
+        let mut watch = Watch::new((relay, &self.sites, &lead.sites), &self.opaque, &lead.results);
+        let (found, led, limited) = std::thread::scope(|scope| {
+            let leading = scope.spawn(|| {
+                let maker = post.maker(Of::Leader);
+                lead.lead(relay, (run, early), values, (&maker, &readers))
+            });
+            let limiting = scope.spawn(|| {
+                let (maker, reader) = (post.maker(Of::Limits), post.reader());
+                bound.each(&mut |name| read(&reader, name), &mut |name, value| match maker.put(name, Arc::new(value), 1) {
+                    true => Ok(()),
+                    false => Err(stopped()),
+                })
+            });
+            let reader = post.reader();
+            let found = own.each(&mut |name| read(&reader, name), &mut |name, value| watch.visit(&reader, name, value));
+            if found.is_err() {
+                post.close();
+            }
+            drop(reader);
+            let panicked = || CouldNotRun::Panic("in a thread".to_owned());
+            (found, leading.join().unwrap_or_else(|_| Err(panicked())), limiting.join().unwrap_or_else(|_| Err(panicked())))
+        });
+        // Who was stopped by another says nothing; the other does.
+        let is_reason = |error: &CouldNotRun| !matches!(error, CouldNotRun::Model(why) if why == STOPPED);
+        let mut errors: Vec<&CouldNotRun> =
+            [led.as_ref().err(), found.as_ref().err(), limited.as_ref().err()].into_iter().flatten().collect();
+        errors.sort_by_key(|error| !is_reason(error));
+        if let Some(error) = errors.first() {
+            return Err((*error).clone());
+        }
+        watch.gathered(&led?, &lead.results)
     }
 }
 
-/// The differences that were asked for. Where a site's result was forced, its own is what is compared.
-fn tapped(relay: &Relay, sites: &[FlatSite], leader: &Leader, found: &BTreeMap<String, Array>, gathered: &mut Gathered) {
-    for name in &relay.taps {
-        let own = sites.iter().flat_map(|site| &site.outputs).find(|output| output.name == *name);
-        let ours = found.get(own.map_or(name, |output| &output.own));
-        let theirs = leader.kept.get(name).or_else(|| leader.tapped.get(name));
-        if let (Some(ours), Some(theirs)) = (ours, theirs) {
-            gathered.tap(judge::tap(name, theirs, ours));
-        }
+impl Follower {
+    /// What is forced, as inputs, with the shapes of the second model's run.
+    fn forced(&self, lead: &Lead, run: &Run, early: Option<&BTreeMap<String, Array>>) -> Result<Vec<InputSpec>, CouldNotRun> {
+        let known = run.shapes().into_iter().flatten().map(|(name, dims)| (name.to_owned(), dims));
+        let made = early.into_iter().flatten().map(|(name, value)| (name.clone(), value.dims.clone()));
+        let shapes: HashMap<String, Vec<usize>> = known.chain(made).collect();
+        let spec = |(ours, theirs): (&String, &String)| {
+            let dims = shapes.get(theirs).cloned().ok_or_else(|| gone(theirs))?;
+            Ok(InputSpec { name: ours.clone(), element: DataType::Double.into(), dims, assumed: vec![] })
+        };
+        pairs(&self.sites, &lead.sites).map(spec).collect()
     }
+}
+
+fn values_of(values: &BTreeMap<String, Arc<Array>>) -> BTreeMap<String, Array> {
+    values.iter().map(|(name, value)| (name.clone(), Array::clone(value))).collect()
+}
+
+/// What the sites make, by the names of the first and of the second model.
+fn pairs<'s>(ours: &'s [FlatSite], theirs: &'s [FlatSite]) -> impl Iterator<Item = (&'s String, &'s String)> {
+    let outputs = |sites: &'s [FlatSite]| sites.iter().flat_map(|site| site.outputs.iter().map(|output| &output.name));
+    outputs(ours).zip(outputs(theirs))
 }

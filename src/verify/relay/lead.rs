@@ -1,78 +1,94 @@
-//! The second model run as it is, with what its sites read and make kept aside.
+//! The second model, which is run as it is, with what its sites read and make handed on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use super::Relay;
 use super::edit::{self, FlatSite};
-use crate::engine::CouldNotRun;
+use super::post::Maker;
+use super::{Relay, STOPPED};
 use crate::engine::array::{Array, fingerprint};
-use crate::engine::bind::InputSpec;
-use crate::engine::computed;
 use crate::engine::flatten::Branch;
-use crate::engine::given::Given;
-use crate::engine::inputs::seeded_inputs;
 use crate::engine::load::load;
 use crate::engine::prepare::{Prepared, prepare_edited};
-use crate::engine::run::Loaded;
+use crate::engine::run::{Loaded, Run};
+use crate::engine::{CouldNotRun, computed};
 
-/// What the second model gave.
-pub(super) struct Leader {
-    /// The inputs with their sizes.
-    pub specs: Vec<InputSpec>,
-    /// What was fed in.
-    pub values: BTreeMap<String, Array>,
-    /// What its sites make and what its outputs are.
-    pub kept: BTreeMap<String, Array>,
-    /// Values that were asked for and are neither.
-    pub tapped: BTreeMap<String, Array>,
-    /// Fingerprints of what its sites and its opaque nodes read.
-    pub read: BTreeMap<String, u64>,
+/// The second model, ready to run.
+pub(super) struct Lead {
+    /// The model in the engine.
+    pub loaded: Loaded,
     /// The sites as they stand in it.
     pub sites: Vec<FlatSite>,
+    /// What its opaque nodes read.
+    pub opaque: Vec<String>,
     /// Whether there was an If.
     pub branches: bool,
     /// What was taken for granted.
     pub assumptions: Vec<String>,
-    /// Whether any value was drawn.
-    pub seeded: bool,
+    /// Its outputs.
+    pub results: HashSet<String>,
 }
 
-impl Relay {
-    /// The second model, as it is.
-    pub(super) fn lead(&self, branch: Branch, seed: u64, given: &Given) -> Result<Leader, CouldNotRun> {
-        let mut model = load(&self.after)?;
-        edit::tag(&mut model, self.sites.iter().map(|site| &site.after[..]))?;
-        computed::settle(&mut model, &self.after, self.freeze)?;
+/// What the second model gave.
+#[derive(Default)]
+pub(super) struct Led {
+    /// Its outputs, and values that were asked for.
+    pub kept: BTreeMap<String, Arc<Array>>,
+    /// Fingerprints of what its sites and its opaque nodes read.
+    pub read: BTreeMap<String, u64>,
+}
+
+impl Lead {
+    /// Reads the second model.
+    pub fn ready(relay: &Relay, branch: Branch) -> Result<Lead, CouldNotRun> {
+        let mut model = load(&relay.after)?;
+        edit::tag(&mut model, relay.sites.iter().map(|site| &site.after[..]))?;
+        computed::settle(&mut model, &relay.after, relay.freeze)?;
         let mut sites = Vec::new();
         let mut prepared = prepare_edited(model, branch, &mut |graph| {
-            sites = edit::find(graph, &self.sites, edit::AFTER)?;
+            sites = edit::find(graph, &relay.sites, edit::AFTER)?;
             Ok(())
         })?;
-        prepared.sized(&self.sizes);
-        let outputs: Vec<String> = sites.iter().flat_map(|site| site.outputs.iter().map(|o| o.name.clone())).collect();
-        let opaque = prepared.opaque.iter().map(|opaque| opaque.read.clone());
-        let inputs: Vec<String> = sites.iter().flat_map(|site| site.inputs.clone()).chain(opaque).collect();
-        let taps: Vec<String> = outputs.iter().chain(&inputs).chain(&self.taps).cloned().collect();
+        prepared.sized(&relay.sizes);
+        let opaque: Vec<String> = prepared.opaque.iter().map(|opaque| opaque.read.clone()).collect();
+        let of = |site: &FlatSite| site.inputs.iter().chain(site.outputs.iter().map(|o| &o.name)).cloned().collect::<Vec<_>>();
+        let taps: Vec<String> = edit::in_order(&sites).flat_map(of).chain(opaque.iter().chain(&relay.taps).cloned()).collect();
         let Prepared { branches, ref assumptions, .. } = prepared;
         let assumptions = assumptions.clone();
         let loaded = Loaded::parse(prepared, &taps)?;
-        let results: Vec<String> = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
-        let given = given.by_name(&loaded.inputs())?;
-        let (specs, run) = loaded.fit(&self.sizes.with(&given))?;
-        drop(loaded);
-        let values = seeded_inputs(&specs, seed, &given)?;
-        let seeded = specs.iter().any(|spec| !given.contains_key(&spec.name));
-        let (mut kept, mut read) = (BTreeMap::new(), BTreeMap::new());
-        run.each(&values, &mut |name, value| {
-            if inputs.iter().any(|input| input == name) {
-                read.insert(name.to_owned(), fingerprint(&value));
+        let results = loaded.signature().graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_owned()).collect();
+        Ok(Lead { loaded, sites, opaque, branches, assumptions, results })
+    }
+
+    /// Runs it and hands on what its sites make, each to so many readers. What ran before is handed on as it is.
+    pub fn lead(
+        &self,
+        relay: &Relay,
+        (run, early): (&Run, Option<BTreeMap<String, Array>>),
+        values: &BTreeMap<String, Arc<Array>>,
+        (maker, readers): (&Maker<'_>, &HashMap<&str, usize>),
+    ) -> Result<Led, CouldNotRun> {
+        let read: HashSet<&str> =
+            self.sites.iter().flat_map(|site| &site.inputs).chain(&self.opaque).map(String::as_str).collect();
+        let taps: HashSet<&str> = relay.taps.iter().map(String::as_str).collect();
+        let mut led = Led::default();
+        let mut visit = |name: &str, value: Array| {
+            if read.contains(name) {
+                led.read.insert(name.to_owned(), fingerprint(&value));
             }
-            if outputs.iter().chain(&results).chain(&self.taps).any(|output| output == name) {
-                kept.insert(name.to_owned(), value);
+            let value = Arc::new(value);
+            if self.results.contains(name) || taps.contains(name) {
+                led.kept.insert(name.to_owned(), Arc::clone(&value));
             }
-        })?;
-        let wanted = |name: &&String| !outputs.contains(name) && !results.contains(name);
-        let tapped = self.taps.iter().filter(wanted).filter_map(|name| kept.remove_entry(name)).collect();
-        Ok(Leader { specs, values, kept, tapped, read, sites, branches, assumptions, seeded })
+            match readers.get(name).is_none_or(|readers| maker.put(name, value, *readers)) {
+                true => Ok(()),
+                false => Err(CouldNotRun::Model(STOPPED.to_owned())),
+            }
+        };
+        match early {
+            Some(early) => early.into_iter().try_for_each(|(name, value)| visit(&name, value))?,
+            None => run.each(&mut |name| super::given(values, name), &mut visit)?,
+        }
+        Ok(led)
     }
 }
