@@ -25,6 +25,9 @@ const DRAWS: usize = 2;
 /// Units of roundoff of what is found and of the magnitudes of the shift.
 const UNITS: f64 = 8.0;
 
+/// How the note begins that says so of a site.
+pub const BY_RANDOM_NUMBERS: &str = "tested by random numbers";
+
 type Values = BTreeMap<String, Array>;
 
 /// Tests a site.
@@ -70,7 +73,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         return Ok(Ok(whole));
     }
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
-    whole.notes.push(format!("tested by random numbers{sizes}, as its constants say nothing one by one"));
+    whole.notes.push(format!("{BY_RANDOM_NUMBERS}{sizes}, as its constants say nothing one by one"));
     // What says where others are read is the same for all of them.
     let but_choices = |values: &Values, make: &dyn Fn(&Array) -> Array| -> Values {
         let one = |name: &String, array: &Array| if layouts[name].choice { array.clone() } else { make(array) };

@@ -24,6 +24,7 @@ use crate::verify::Tier;
 use crate::verify::region::{Form, Site};
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
+pub use identity::BY_RANDOM_NUMBERS;
 pub use limit::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
 use tally::{Place, Spot, Tally};
 
