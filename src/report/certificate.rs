@@ -89,7 +89,8 @@ impl Claims {
     /// What is claimed and was not found again.
     fn refuted_by(&self, found: &Claims) -> Vec<String> {
         let beyond = self.for_all_inputs.iter().filter(|site| !found.for_all_inputs.contains(site));
-        let beyond = beyond.map(|site| format!("`{site}`: stated for all inputs, but its constants were not compared one by one"));
+        let beyond =
+            beyond.map(|site| format!("`{site}`: stated for all inputs, but its constants were not compared one by one"));
         let again = |tested: &Tested| found.by_random_numbers.contains(tested) || found.for_all_inputs.contains(&tested.site);
         let tested = self.by_random_numbers.iter().filter(|tested| !again(tested));
         let tested = tested.map(|tested| format!("`{}`: it was not tested as is stated: {}", tested.site, tested.how));
