@@ -116,10 +116,10 @@ fn say(file: &CheckedFile, console: &Console) -> Result<()> {
 }
 
 fn summary(report: &CheckReport) -> String {
-    let files = report.files.len();
+    let unread = report.files.iter().filter(|f| f.error.is_some()).count();
+    let files = report.files.len() - unread;
     let left: usize = report.files.iter().map(|f| f.findings.len()).sum();
     let concerned = report.files.iter().filter(|f| !f.findings.is_empty()).count();
-    let unread = report.files.iter().filter(|f| f.error.is_some()).count();
     let mut text = format!("{files} checked");
     match left {
         0 => text.push_str(", nothing left to fold"),
