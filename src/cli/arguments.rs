@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::planning::Planning;
-use super::status;
+use super::{failure, status};
 use bnfold::verify::{Tier, VerifyOptions};
 
 /// Removes BatchNormalization from trained ONNX models and proves that the model still computes the same.
 #[derive(Debug, Parser)]
-#[command(name = "bnfold", version, about, after_help = status::ALL, propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "bnfold", version, about, after_help = status::ALL, propagate_version = false, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,
@@ -112,6 +112,25 @@ pub struct Fold {
     pub runs: Runs,
 }
 
+impl Fold {
+    /// What `fold` does with these options where nothing is written.
+    pub fn unwritten(model: PathBuf, planning: Planning, runs: Runs) -> Fold {
+        Fold {
+            model,
+            output: None,
+            in_place: false,
+            no_verify: false,
+            allow_unverified: false,
+            drop_failing: false,
+            save_failure: None,
+            certificate: None,
+            fsync: false,
+            planning,
+            runs,
+        }
+    }
+}
+
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
@@ -158,8 +177,13 @@ pub struct Check {
     /// Models, or folders with models
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Fold and verify each model as `fold` would, write nothing, and count only what would be written
+    #[arg(long)]
+    pub prove: bool,
     #[command(flatten)]
     pub planning: Planning,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 /// Arguments of `sweep`.
@@ -195,7 +219,7 @@ pub struct Selftest {
 }
 
 /// How models are run to verify them.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Runs {
     /// The size of a symbolic dimension
     #[arg(long, value_name = "NAME=SIZE", value_parser = dim, help_heading = "Verification")]
@@ -253,6 +277,13 @@ impl Runs {
             runner: bnfold::verify::Runner::Itself,
             ..VerifyOptions::default()
         }
+    }
+
+    /// What differs from the defaults, as a person would type it.
+    pub fn quoted(&self) -> Vec<String> {
+        let usual = ["--seed=0", "--samples=1", "--timeout=600"];
+        let words = self.arguments().into_iter().filter(|word| !usual.iter().any(|usual| word == usual));
+        words.map(|word| failure::word(&word)).collect()
     }
 
     /// The same as arguments, for a process of our own.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bnfold::model::Model;
-use bnfold::report::certificate::{Certificate, Conditions, HashedFile, Subject};
+use bnfold::report::certificate::{Certificate, Conditions, HashedFile, SCHEMA, Subject};
 use bnfold::report::{self, text};
 use bnfold::verify::{VerifyOptions, verify};
 use bnfold::wire::{FileSource, Source};
@@ -120,10 +120,16 @@ fn read(path: &Path) -> Result<Certificate> {
         return Err(Error::new(ErrorKind::Foreign, "this is no certificate").file(path));
     }
     let bytes = std::fs::read(path).map_err(failed)?;
-    serde_json::from_slice(&bytes).map_err(|e| {
+    let none = |e: serde_json::Error| {
         let what = format!("this is no certificate: {e}");
         Error::new(ErrorKind::Foreign, what).file(path).remedy("name a file that --certificate has written")
-    })
+    };
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(none)?;
+    if let Some(layout) = value.get("schema").and_then(|schema| schema.as_str()).filter(|layout| *layout != SCHEMA) {
+        let what = format!("this certificate has the layout `{layout}`; what `{SCHEMA}` states cannot be read out of it");
+        return Err(Error::new(ErrorKind::Foreign, what).file(path).remedy("judge the models anew with --certificate"));
+    }
+    serde_json::from_value(value).map_err(none)
 }
 
 /// The file that a certificate names: as it is named, or else beside the certificate.

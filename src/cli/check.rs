@@ -1,33 +1,39 @@
 //! `bnfold check`: the step of a pipeline that fails while something is left to fold. Nothing is written.
 
-use bnfold::Result;
-use bnfold::fold;
+use bnfold::model::Graph;
 use bnfold::report::{self, CheckReport, CheckedFile, SiteReport, text};
+use bnfold::verify::foreseen;
+use bnfold::{Result, fold};
 
 use super::activity::Activity;
-use super::arguments::{Check, Format, Planning};
+use super::arguments::{Check, Fold, Format, Planning, Runs};
 use super::console::Console;
 use super::files::{self, Found};
+use super::fold::tried;
+use super::input::{self, Input};
+use super::named::Named;
 use super::status::Status;
 
 /// Runs the verb.
 ///
 /// # Errors
-/// A path that does not exist; that a file cannot be read is part of the result.
+/// A name that no model has. That a path or file cannot be read is part of the result.
 pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     let mut report = CheckReport { schema: report::schema("check"), version: report::VERSION.to_owned(), files: vec![] };
     let mut status = Status::Well;
-    for found in files::models(&arguments.paths)? {
-        let mut file = CheckedFile { file: found.path.display().to_string(), findings: vec![], command: None, error: None };
-        match findings(&found, &arguments.planning, console) {
-            Ok(findings) if findings.is_empty() => {}
-            Ok(findings) => {
-                status = status.max(Status::Finding);
-                file.findings = findings;
-                let path = files::quoted(&found.path);
-                let words = ["bnfold", "fold", "--in-place"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());
-                file.command = Some(words.chain([path]).collect::<Vec<_>>().join(" "));
-            }
+    let (found, wrong) = files::models(&arguments.paths);
+    for error in wrong {
+        status = Status::CouldNot;
+        console.error(&error);
+        let file = error.file.as_ref().map_or_else(|| "-".to_owned(), |file| file.display().to_string());
+        report.files.push(CheckedFile { error: Some(error.to_string()), ..CheckedFile::new(file) });
+    }
+    let mut named = Named::new(&arguments.planning, &arguments.runs);
+    for found in found {
+        let mut file = CheckedFile::new(found.path.display().to_string());
+        match look(&mut file, &found, arguments, &mut named, console) {
+            Ok(()) if file.findings.is_empty() => {}
+            Ok(()) => status = status.max(Status::Finding),
             Err(error) => {
                 status = Status::CouldNot;
                 console.error(&error);
@@ -39,6 +45,9 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
         }
         report.files.push(file);
     }
+    if let Some(error) = named.unknown() {
+        return Err(error.into());
+    }
     match console.format {
         Format::Json => console.json(&report)?,
         Format::Text if !console.quiet => console.text(&summary(&report))?,
@@ -47,38 +56,77 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     Ok(status)
 }
 
-fn findings(found: &Found, planning: &Planning, console: &Console) -> Result<Vec<SiteReport>> {
+/// Enters what could be folded in a model: what `fold` would write, as far as that is known or asked for.
+fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &mut Named<'_>, console: &Console) -> Result<()> {
     let _shown = Activity::begin(console, "reading", None);
-    let input = planning.open(&found.path)?;
-    let named = |e: bnfold::Error| e.file(&input.name);
-    let graph = planning.graph(&input.model).map_err(named)?;
+    let input = arguments.planning.open(&found.path)?;
+    let of_file = |e: bnfold::Error| e.file(&input.name);
+    let graph = arguments.planning.graph(&input.model).map_err(of_file)?;
+    let Some((planning, runs)) = named.of(&graph) else { return Ok(()) };
+    bnfold::verify::asked(&graph, &runs.options(bnfold::verify::Tier::Own)).map_err(of_file)?;
     let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
-    let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(named)?;
-    Ok(report::sites(&prepared.plan).into_iter().filter(SiteReport::changes).collect())
+    let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(of_file)?;
+    let mut findings = changes(&prepared);
+    // What is known not to run is tried at once: `fold` may leave all of it or a part.
+    if !findings.is_empty() && (arguments.prove || foreseen(&graph).is_some()) {
+        let all = findings.len();
+        let (proved, why) = proved((&planning, &runs), (&input, &graph), found, console).map_err(of_file)?;
+        findings = proved;
+        file.unproved = (findings.len() < all).then_some(why);
+    }
+    if !findings.is_empty() {
+        let words = ["bnfold", "fold", "--in-place"].map(str::to_owned).into_iter().chain(planning.quoted()).chain(runs.quoted());
+        file.command = Some(words.chain([files::quoted(&found.path)]).collect::<Vec<_>>().join(" "));
+    }
+    file.findings = findings;
+    Ok(())
+}
+
+fn changes(prepared: &fold::Prepared<'_>) -> Vec<SiteReport> {
+    report::sites(&prepared.plan).into_iter().filter(SiteReport::changes).collect()
+}
+
+/// What `fold` would write, and why it is not more.
+fn proved(
+    (planning, runs): (&Planning, &Runs),
+    (input, graph): (&Input, &Graph<'_>),
+    found: &Found,
+    console: &Console,
+) -> Result<(Vec<SiteReport>, String)> {
+    let mut scratch = None;
+    let folder = input::folder(&mut scratch)?;
+    let arguments = Fold::unwritten(found.path.clone(), planning.clone(), runs.clone());
+    let before = input.file(&mut scratch)?;
+    let tried = tried(&arguments, (input, graph), (&before, &folder.join("output.onnx")), console)?;
+    match tried.refusal() {
+        Some(refusal) if tried.differs() => Err(refusal),
+        Some(refusal) => Ok((vec![], refusal.what)),
+        None => Ok((changes(&tried.prepared), tried.left_out())),
+    }
 }
 
 fn say(file: &CheckedFile, console: &Console) -> Result<()> {
     for finding in &file.findings {
         console.text(&text::finding(file, finding))?;
     }
-    if console.verbose && file.findings.is_empty() && file.error.is_none() {
+    if file.unproved.is_some() && !console.quiet || console.verbose && file.findings.is_empty() && file.error.is_none() {
         console.text(&text::checked(file))?;
     }
     Ok(())
 }
 
 fn summary(report: &CheckReport) -> String {
-    let files = report.files.len();
+    let unread = report.files.iter().filter(|f| f.error.is_some()).count();
+    let files = report.files.len() - unread;
     let left: usize = report.files.iter().map(|f| f.findings.len()).sum();
     let concerned = report.files.iter().filter(|f| !f.findings.is_empty()).count();
-    let unread = report.files.iter().filter(|f| f.error.is_some()).count();
     let mut text = format!("{files} checked");
     match left {
         0 => text.push_str(", nothing left to fold"),
         left => text.push_str(&format!(", {left} left to fold in {concerned}")),
     }
     if unread > 0 {
-        text.push_str(&format!(", {unread} not readable"));
+        text.push_str(&format!(", {unread} not checked"));
     }
     text + "\n"
 }

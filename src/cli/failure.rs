@@ -9,16 +9,21 @@ use super::files;
 
 /// The words of a command, to be pasted into a shell.
 pub fn command(words: impl IntoIterator<Item = std::ffi::OsString>) -> String {
-    let words = words.into_iter().map(|word| {
-        let text = word.to_string_lossy();
-        // What begins with a sign is an option of ours, not a file.
-        if text.starts_with("--") && !text.contains([' ', '\'', '"', '$']) {
-            text.into_owned()
-        } else {
-            files::quoted(Path::new(&word))
-        }
-    });
+    let words = words.into_iter().map(|word| self::word(&word));
     std::iter::once("bnfold".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a command.
+pub fn word(word: &std::ffi::OsStr) -> String {
+    let text = word.to_string_lossy();
+    match text.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => {
+            format!("{option}={}", files::quoted(Path::new(value)).trim_start_matches("./"))
+        }
+        // What begins with a sign is an option of ours, not a file.
+        _ if text.starts_with("--") => text.into_owned(),
+        _ => files::quoted(Path::new(word)),
+    }
 }
 
 /// Saves the first place that fails and judges what was saved. Returns what is to be said about it.

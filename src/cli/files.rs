@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bnfold::{Error, ErrorKind, Result, error};
+use bnfold::{Error, ErrorKind, error};
+
+use super::input;
 
 /// A model file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,44 +16,40 @@ pub struct Found {
 }
 
 /// The files that are meant: a file is meant as it is, of a folder every `.onnx` file below it, in the order of their names.
-/// Hidden folders and links to folders are not entered.
-///
-/// # Errors
-/// A path that does not exist, a folder that cannot be read, a folder without models.
-pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
+/// Hidden folders and links to folders are not entered. Beside them what is wrong with the paths: one that does not exist, a
+/// folder that cannot be read, one without models. It keeps nobody from looking at the others.
+pub fn models(paths: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
-        let metadata = path.metadata().map_err(|e| Error::io("cannot open", e).file(path).remedy("check the path"))?;
-        if !metadata.is_dir() {
-            found.push(Found { path: path.clone(), below: path.file_name().map(PathBuf::from).unwrap_or_default() });
+        if input::is_stream(path) {
+            let error = Error::new(ErrorKind::Target, "many models are read from files, not from standard input");
+            wrong.push(error.remedy("name a file or a folder"));
             continue;
         }
-        let before = found.len();
-        walk(path, &mut found)?;
-        if found.len() == before {
-            let error = Error::new(ErrorKind::Foreign, "there is no .onnx file in this folder").file(path);
-            return Err(error.remedy("name a folder with models"));
+        match path.metadata() {
+            Err(e) => wrong.push(Error::io("cannot open", e).file(path).remedy("check the path")),
+            Ok(metadata) if !metadata.is_dir() => {
+                found.push(Found { path: path.clone(), below: path.file_name().map(PathBuf::from).unwrap_or_default() });
+            }
+            Ok(_) => {
+                let before = (found.len(), wrong.len());
+                walk(path, &mut found, &mut wrong);
+                if (found.len(), wrong.len()) == before {
+                    let error = Error::new(ErrorKind::Foreign, "there is no .onnx file in this folder").file(path);
+                    wrong.push(error.remedy("name a folder with models"));
+                }
+            }
         }
     }
-    Ok(found)
+    (found, wrong)
 }
 
-fn walk(root: &Path, found: &mut Vec<Found>) -> Result<()> {
+fn walk(root: &Path, found: &mut Vec<Found>, wrong: &mut Vec<Error>) {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let failed = |e| Error::io("cannot read the folder", e).file(&folder);
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
-            let is_model = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
-            if kind.is_dir() {
-                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                    folders.push(path);
-                }
-            } else if is_model && (kind.is_file() || path.metadata().is_ok_and(|m| m.is_file())) {
-                files.push(path);
-            }
+        if let Err(error) = list(&folder, &mut folders, &mut files) {
+            wrong.push(Error::io("cannot read the folder", error).file(&folder).remedy("ask for permission, or name its models"));
         }
     }
     files.sort();
@@ -59,6 +57,21 @@ fn walk(root: &Path, found: &mut Vec<Found>) -> Result<()> {
         let below = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
         Found { path, below }
     }));
+}
+
+fn list(folder: &Path, folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let is_model = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+        if kind.is_dir() {
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                folders.push(path);
+            }
+        } else if is_model && (kind.is_file() || path.metadata().is_ok_and(|m| m.is_file())) {
+            files.push(path);
+        }
+    }
     Ok(())
 }
 
@@ -74,7 +87,7 @@ pub fn same(a: &Path, b: &Path) -> bool {
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let text = if text.starts_with('-') { format!("./{text}") } else { text };
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%');
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%' | '=');
     if !text.is_empty() && text.chars().all(plain) {
         return text;
     }
@@ -93,12 +106,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        let found = models(&[folder.path().to_path_buf()]).unwrap();
+        let found = models(&[folder.path().to_path_buf(), folder.path().join("missing")]).0;
         let below: Vec<_> = found.iter().map(|f| f.below.to_str().unwrap()).collect();
         assert_eq!(below, ["a/c.ONNX", "b.onnx"]);
-        assert!(models(&[folder.path().join(".git/none")]).is_err());
+        assert_eq!(models(&[folder.path().join(".git/none"), folder.path().join("b.onnx")]).1.len(), 1);
         std::fs::create_dir(folder.path().join("empty")).unwrap();
-        assert!(models(&[folder.path().join("empty")]).is_err());
+        assert_eq!(models(&[folder.path().join("empty"), "-".into()]).1.len(), 2);
     }
 
     #[test]

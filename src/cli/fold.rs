@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bnfold::fold::{self, Prepared, Staged};
-use bnfold::model::{Graph, Model, ScopeId};
+use bnfold::model::{Graph, Model, NodeId, ScopeId};
 use bnfold::report::certificate::Certificate;
 use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
 use bnfold::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
@@ -46,23 +46,8 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
         Target::Stream => input::folder(&mut scratch)?.join("output.onnx"),
     };
     let before = input.file(&mut scratch)?;
-    let (mut verdict, mut saved) = (None, None);
-    let (prepared, staged, dropped) = {
-        let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
-        let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
-            // Without a change there is nothing to judge, unless somebody wants it in writing.
-            let idle = prepared.is_unchanged() && arguments.certificate.is_none();
-            verdict = if arguments.no_verify || idle { None } else { Some(judged(arguments, &before, staged, console)?) };
-            if let (Some(folder), Some(verdict), None) = (&arguments.save_failure, &verdict, &saved)
-                && verdict.outcome == Outcome::Differs
-            {
-                saved = Some(failure::save(folder, (&before, &staged.model), verdict, &options(arguments, staged))?);
-            }
-            Ok(verdict.as_ref().map(|verdict| failing(&graph, verdict, arguments)).unwrap_or_default())
-        };
-        fold::stage_judged(&graph, &arguments.planning.options(), &place, &mut |done| shown.reached(done), &mut judge)
-            .map_err(named)?
-    };
+    let tried = tried(arguments, (&input, &graph), (&before, &place), console).map_err(named)?;
+    let Tried { prepared, staged, dropped, verdict, saved } = tried;
     let refusal = verdict.as_ref().and_then(|v| refusal(v, arguments.allow_unverified)).map(named);
     let after = if prepared.is_unchanged() { input.census() } else { input::census(&staged.model, side_bytes(&staged))? };
     let mut report = describe(&input, &target, &prepared, after);
@@ -90,6 +75,67 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     }
     // What could not be judged stays, as what cannot be folded does; what failed is a finding even if the rest is right.
     Ok(if dropped.is_empty() || !arguments.drop_failing { Status::Well } else { Status::Finding })
+}
+
+/// A fold that was staged and judged, and not published.
+pub struct Tried<'a> {
+    /// What is folded, without what was left out.
+    pub prepared: Prepared<'a>,
+    /// The result under its temporary name.
+    staged: Staged,
+    /// What was folded and left out again.
+    dropped: Vec<NodeId>,
+    /// What is said of the result, if anything was judged.
+    verdict: Option<Verdict>,
+    /// Where a failure was saved.
+    saved: Option<String>,
+}
+
+impl Tried<'_> {
+    /// Why the result would not be written, if it is so.
+    pub fn refusal(&self) -> Option<Error> {
+        self.verdict.as_ref().and_then(|verdict| refusal(verdict, false))
+    }
+
+    /// Whether the result is wrong.
+    pub fn differs(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Differs)
+    }
+
+    /// What was left out, in words.
+    pub fn left_out(&self) -> String {
+        let all: Vec<String> = self.dropped.iter().map(|node| self.prepared.plan.view.graph.describe(*node)).collect();
+        format!("left out as not verified: {}", all.join(", "))
+    }
+}
+
+/// Folds `before` to a temporary name beside `place` and judges it; what is not right is left out and all is tried again.
+///
+/// # Errors
+/// What the caller asked for is not there; a file that cannot be read or written.
+pub fn tried<'a>(
+    arguments: &Fold,
+    (input, graph): (&Input, &'a Graph<'a>),
+    (before, place): (&Path, &Path),
+    console: &Console,
+) -> Result<Tried<'a>> {
+    bnfold::verify::asked(graph, &arguments.runs.options(Tier::Own))?;
+    let (mut verdict, mut saved) = (None, None);
+    let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
+    let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
+        // Without a change there is nothing to judge, unless somebody wants it in writing.
+        let idle = prepared.is_unchanged() && arguments.certificate.is_none();
+        verdict = if arguments.no_verify || idle { None } else { Some(judged(arguments, before, staged, console)?) };
+        if let (Some(folder), Some(verdict), None) = (&arguments.save_failure, &verdict, &saved)
+            && verdict.outcome == Outcome::Differs
+        {
+            saved = Some(failure::save(folder, (before, &staged.model), verdict, &options(arguments, staged))?);
+        }
+        Ok(verdict.as_ref().map(|verdict| failing(graph, verdict, arguments)).unwrap_or_default())
+    };
+    let (prepared, staged, dropped) =
+        fold::stage_judged(graph, &arguments.planning.options(), place, &mut |done| shown.reached(done), &mut judge)?;
+    Ok(Tried { prepared, staged, dropped, verdict, saved })
 }
 
 /// Where the result goes; what is certainly a mistake is refused before anything is read.

@@ -30,6 +30,7 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
         file: input.name.display().to_string(),
         census: input.census(),
         sites,
+        foreseen: bnfold::verify::foreseen(&graph),
     };
     let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
     let words = ["bnfold", "fold", &model, "-o", "OUT"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());

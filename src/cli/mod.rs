@@ -12,6 +12,7 @@ mod files;
 mod fold;
 mod input;
 mod inspect;
+mod named;
 mod planning;
 mod scratch;
 mod selftest;

@@ -9,7 +9,7 @@ use super::input::Input;
 use bnfold::plan;
 
 /// What decides what is folded.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Planning {
     /// Take BatchNormalization of opset 6 and older without `is_test` for inference
     #[arg(long)]

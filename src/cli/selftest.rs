@@ -109,6 +109,7 @@ fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console
     let folder = input::folder(&mut scratch)?;
     let target = folder.join("folded.onnx");
     let graph = arguments.planning.graph(&input.model)?;
+    bnfold::verify::asked(&graph, &arguments.runs.options(Tier::Own))?;
     let (prepared, staged) = fold::stage(&graph, &arguments.planning.options(), &target, &mut |_| {})?;
     if prepared.is_unchanged() {
         let what = "there is nothing to fold in it, so there is no fold to seed a fault in";

@@ -53,7 +53,7 @@ pub const CHECK: &str = "\
 Exit status:
   0  nothing is left to fold
   1  something is left to fold
-  2  could not: a file cannot be read, no model was found, bad usage";
+  2  could not: a file cannot be read, no model was found, bad usage; with --prove also a fold that is wrong";
 
 /// The exit status of `sweep`.
 pub const SWEEP: &str = "\

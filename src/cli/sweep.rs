@@ -10,9 +10,10 @@ use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, te
 use bnfold::verify::Outcome;
 use bnfold::{Error, ErrorKind, Result};
 
-use super::arguments::{Format, Sweep};
+use super::arguments::{Format, Planning, Runs, Sweep};
 use super::console::Console;
 use super::files::{self, Found};
+use super::named::Named;
 use super::scratch::Scratch;
 use super::signals::Told;
 use super::status::Status;
@@ -22,13 +23,25 @@ use super::status::Status;
 /// # Errors
 /// A path that does not exist, a folder that cannot be written. What happens to a model is part of the result.
 pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
-    let found = files::models(&arguments.paths)?;
+    let (found, wrong) = files::models(&arguments.paths);
+    wrong.iter().for_each(|error| console.error(error));
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
     }
     let mut report = SweepReport { schema: report::schema("sweep"), version: report::VERSION.to_owned(), models: vec![] };
+    let mut named = Named::new(&arguments.planning, &arguments.runs);
+    let concerned =
+        if named.is_empty() { vec![] } else { found.iter().map(|one| concerned(one, arguments, &mut named)).collect() };
+    if let Some(error) = named.unknown() {
+        return Err(error.into());
+    }
+    let mut concerned = concerned.into_iter();
     for one in &found {
-        let model = sweep(one, arguments)?;
+        let model = match concerned.next() {
+            Some(Concerned::Nothing) => not_meant(one),
+            Some(Concerned::Of(planning, runs)) => sweep(one, arguments, (&planning, &runs))?,
+            Some(Concerned::Unread) | None => sweep(one, arguments, (&arguments.planning, &arguments.runs))?,
+        };
         let is_well = matches!(model.outcome, SweepOutcome::Well | SweepOutcome::Unverified);
         if console.format == Format::Text && !(console.quiet && is_well) {
             console.text(&text::swept(&model))?;
@@ -43,9 +56,33 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     let any = |outcome| report.count(outcome) > 0;
     Ok(match () {
         () if any(SweepOutcome::Differs) || any(SweepOutcome::Crashed) => Status::Finding,
-        () if any(SweepOutcome::Failed) => Status::CouldNot,
+        () if any(SweepOutcome::Failed) || !wrong.is_empty() => Status::CouldNot,
         () => Status::Well,
     })
+}
+
+/// What of the names that the user gave concerns a model.
+enum Concerned {
+    /// It is not among the models that are meant.
+    Nothing,
+    Of(Box<Planning>, Box<Runs>),
+    /// It cannot be read, which its fold will say.
+    Unread,
+}
+
+fn concerned(found: &Found, arguments: &Sweep, named: &mut Named<'_>) -> Concerned {
+    let Ok(input) = arguments.planning.open(&found.path) else { return Concerned::Unread };
+    let Ok(graph) = arguments.planning.graph(&input.model) else { return Concerned::Unread };
+    match named.of(&graph) {
+        Some((planning, runs)) => Concerned::Of(Box::new(planning), Box::new(runs)),
+        None => Concerned::Nothing,
+    }
+}
+
+fn not_meant(found: &Found) -> SweptModel {
+    let message = Some("no node of it is meant by --only".to_owned());
+    let file = found.path.display().to_string();
+    SweptModel { file, outcome: SweepOutcome::Well, message, report: None, seconds: 0.0 }
 }
 
 /// Two results must not take one place.
@@ -60,7 +97,7 @@ fn distinct(found: &[Found], folder: &Path) -> Result<()> {
 }
 
 /// Folds and verifies one model.
-fn sweep(found: &Found, arguments: &Sweep) -> Result<SweptModel> {
+fn sweep(found: &Found, arguments: &Sweep, named: (&Planning, &Runs)) -> Result<SweptModel> {
     let started = Instant::now();
     let scratch = if arguments.out_dir.is_none() { Some(Scratch::new()?) } else { None };
     let folder = match (&arguments.out_dir, &scratch) {
@@ -72,7 +109,7 @@ fn sweep(found: &Found, arguments: &Sweep) -> Result<SweptModel> {
     if let Some(parent) = output.parent() {
         std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot create the folder", e).file(parent))?;
     }
-    let answer = fold(found, &output, arguments)?;
+    let answer = fold(found, &output, arguments, named)?;
     let file = found.path.display().to_string();
     let mut model = SweptModel { file, outcome: SweepOutcome::Well, message: None, report: None, seconds: 0.0 };
     judge(&mut model, &answer);
@@ -81,13 +118,13 @@ fn sweep(found: &Found, arguments: &Sweep) -> Result<SweptModel> {
 }
 
 /// Runs `bnfold fold` in a process of its own.
-fn fold(found: &Found, output: &Path, arguments: &Sweep) -> Result<Output> {
+fn fold(found: &Found, output: &Path, arguments: &Sweep, (planning, runs): (&Planning, &Runs)) -> Result<Output> {
     let failed = |e| Error::io("cannot start a process of our own", e);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["fold", "--format=json", "--color=never"]);
     command.arg(if arguments.no_verify { "--no-verify" } else { "--allow-unverified" });
-    command.args(arguments.planning.words());
-    command.args(arguments.runs.arguments()).arg("-o").arg(output).arg("--").arg(&found.path);
+    command.args(planning.words());
+    command.args(runs.arguments()).arg("-o").arg(output).arg("--").arg(&found.path);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let _told = Told::of(&child);
     child.wait_with_output().map_err(failed)

@@ -7,7 +7,7 @@ use super::array::{Array, count};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::tensor_shape_proto::dimension;
 use crate::onnx::type_proto::Value;
-use crate::onnx::{ModelProto, TensorShapeProto, ValueInfoProto};
+use crate::onnx::{ModelProto, TensorShapeProto, ValueInfoProto, type_proto};
 
 /// What the user says about the inputs' sizes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -143,25 +143,72 @@ fn fixed(model: &ModelProto, sizes: &Sizes) -> BTreeSet<usize> {
     stored.chain(given).collect()
 }
 
+/// The inputs of a model that a caller has to give: those without an initializer.
+fn free(model: &ModelProto) -> Result<Vec<&ValueInfoProto>, CouldNotRun> {
+    let Some(graph) = model.graph.as_ref() else {
+        return Err(CouldNotRun::Model("there is no graph".to_owned()));
+    };
+    let initialized: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    Ok(graph.input.iter().filter(|input| !initialized.contains(input.name())).collect())
+}
+
+/// The inputs that a caller has to give, with their element types, and the symbolic dimensions of them.
+///
+/// # Errors
+/// There is no graph.
+pub fn declared(model: &ModelProto) -> Result<(BTreeMap<&str, i32>, BTreeSet<&str>), CouldNotRun> {
+    let inputs = free(model)?;
+    let tensors = inputs.iter().filter_map(|input| tensor(input));
+    let dims = tensors.filter_map(|tensor| tensor.shape.as_ref()).flat_map(|shape| &shape.dim);
+    let symbols = dims.filter_map(|dim| match dim.value.as_ref() {
+        Some(dimension::Value::DimParam(symbol)) if is_symbol(symbol) => Some(symbol.as_str()),
+        _ => None,
+    });
+    let element = |input: &ValueInfoProto| tensor(input).map_or(0, type_proto::Tensor::elem_type);
+    Ok((inputs.iter().map(|input| (input.name(), element(input))).collect(), symbols.collect()))
+}
+
+fn tensor(input: &ValueInfoProto) -> Option<&type_proto::Tensor> {
+    match input.r#type.as_ref()?.value.as_ref()? {
+        Value::TensorType(tensor) => Some(tensor),
+        _ => None,
+    }
+}
+
+/// Holds what the user says about sizes against what a model declares. Returns the symbols that have a size by that.
+///
+/// # Errors
+/// A shape for an input that does not exist, is no tensor or has another rank, and sizes in conflict with the declared ones or
+/// with each other.
+pub fn agreed(model: &ModelProto, sizes: &Sizes) -> Result<BTreeMap<String, usize>, CouldNotRun> {
+    let inputs = free(model)?;
+    let mut symbols = sizes.symbols.clone();
+    for (name, given) in &sizes.shapes {
+        let Some(input) = inputs.iter().find(|input| input.name() == name) else {
+            let all: Vec<&str> = inputs.iter().map(|input| input.name()).collect();
+            let why = format!("a shape is given for it, but the model has no such input, only: {}", all.join(", "));
+            return Err(wrong(name, &why));
+        };
+        let tensor = tensor(input).ok_or_else(|| wrong(name, "it is not a tensor"))?;
+        if let Some(shape) = &tensor.shape {
+            agreeing(name, given, shape, &mut symbols)?;
+        }
+        sized(name, given)?;
+    }
+    Ok(symbols)
+}
+
 /// The inputs of a model with concrete sizes. Inputs that have an initializer keep that value and
 /// are left out.
 ///
 /// One symbol has one size, and so have extents without a name along the same axis.
 ///
 /// # Errors
-/// An input whose rank is unknown, whose type is not that of a tensor, a shape of another rank or
-/// in conflict with the declared one, and shapes or symbols for inputs that do not exist.
+/// Those of [`agreed`], an input whose rank is unknown or whose type is not that of a tensor.
 pub(crate) fn bind_inputs(model: &ModelProto, sizes: &Sizes, pick: Pick) -> Result<Vec<InputSpec>, CouldNotRun> {
-    let Some(graph) = model.graph.as_ref() else {
-        return Err(CouldNotRun::Model("there is no graph".to_owned()));
-    };
-    let initialized: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-    let inputs: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !initialized.contains(input.name())).collect();
-    if let Some(unknown) = sizes.shapes.keys().find(|name| inputs.iter().all(|input| input.name() != name.as_str())) {
-        return Err(wrong(unknown, "a shape is given for it, but the model has no such input"));
-    }
-    let mut taking = Taking { pick, known: sizes.symbols.clone(), taken: fixed(model, sizes) };
-    inputs.iter().map(|input| bind(input, sizes, &mut taking)).collect()
+    // What is said of one input is known of all, whichever stands first.
+    let mut taking = Taking { pick, known: agreed(model, sizes)?, taken: fixed(model, sizes) };
+    free(model)?.into_iter().map(|input| bind(input, sizes, &mut taking)).collect()
 }
 
 /// Sizes as they are handed out.
@@ -200,15 +247,10 @@ fn wrong(input: &str, why: &str) -> CouldNotRun {
 
 fn bind(input: &ValueInfoProto, sizes: &Sizes, taking: &mut Taking) -> Result<InputSpec, CouldNotRun> {
     let name = input.name();
-    let declared = input.r#type.as_ref().and_then(|declared| declared.value.as_ref());
-    let Some(Value::TensorType(tensor)) = declared else {
-        return Err(wrong(name, "it is not a tensor"));
-    };
+    let tensor = tensor(input).ok_or_else(|| wrong(name, "it is not a tensor"))?;
     let mut assumed = Vec::new();
     let dims = match (sizes.instead.get(name).or(sizes.shapes.get(name)), tensor.shape.as_ref()) {
-        (Some(given), _) if sizes.instead.contains_key(name) => given.clone(),
-        (Some(given), None) => given.clone(),
-        (Some(given), Some(shape)) => agreeing(name, given, shape, &mut taking.known)?,
+        (Some(given), _) => given.clone(),
         (None, None) => {
             let why = format!("its rank is unknown; give --input-shape {name}:1,3,224,224 or alike");
             return Err(wrong(name, &why));
@@ -217,10 +259,15 @@ fn bind(input: &ValueInfoProto, sizes: &Sizes, taking: &mut Taking) -> Result<In
             shape.dim.iter().enumerate().map(|(axis, dim)| size(dim.value.as_ref(), axis, taking, &mut assumed)).collect()
         }
     };
-    if count(&dims).is_none_or(|count| count > MOST_ELEMENTS) {
-        return Err(wrong(name, &format!("an array of {dims:?} is too large")));
-    }
+    sized(name, &dims)?;
     Ok(InputSpec { name: name.to_owned(), element: tensor.elem_type(), dims, assumed })
+}
+
+fn sized(name: &str, dims: &[usize]) -> Result<(), CouldNotRun> {
+    match count(dims).is_none_or(|count| count > MOST_ELEMENTS) {
+        true => Err(wrong(name, &format!("an array of {dims:?} is too large"))),
+        false => Ok(()),
+    }
 }
 
 /// 8 GiB of f64: beyond it is a mistake or an attack.
@@ -260,7 +307,7 @@ fn agreeing(
     given: &[usize],
     shape: &TensorShapeProto,
     symbols: &mut BTreeMap<String, usize>,
-) -> Result<Vec<usize>, CouldNotRun> {
+) -> Result<(), CouldNotRun> {
     if given.len() != shape.dim.len() {
         let why = format!("the given shape has {} axes, the model's {}", given.len(), shape.dim.len());
         return Err(wrong(name, &why));
@@ -280,13 +327,13 @@ fn agreeing(
             _ => {}
         }
     }
-    Ok(given.to_vec())
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::{GraphProto, TypeProto, tensor_shape_proto, type_proto};
+    use crate::onnx::{GraphProto, TypeProto, tensor_shape_proto};
 
     fn input(name: &str, dims: Option<&[dimension::Value]>) -> ValueInfoProto {
         let shape = dims.map(|dims| TensorShapeProto {
@@ -370,6 +417,16 @@ mod tests {
         sizes.shapes.insert("c".to_owned(), vec![2]);
         let error = bind_inputs(&model, &sizes, PICK).unwrap_err().to_string();
         assert!(error.starts_with("input `c`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_said_of_the_second_input_holds_for_the_first() {
+        let model = model(vec![input("a", Some(&[symbol("N")])), input("b", Some(&[symbol("N")]))]);
+        let mut sizes = Sizes::default();
+        sizes.shapes.insert("b".to_owned(), vec![4]);
+        assert_eq!(bind_inputs(&model, &sizes, PICK).unwrap()[0].dims, [4]);
+        sizes.symbols.insert("N".to_owned(), 3);
+        assert!(bind_inputs(&model, &sizes, PICK).is_err());
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl Given {
         let mut given = Given::default();
         if !path.is_dir() {
             given.file(path, 0)?;
-            return Ok(given);
+            return match given.named.is_empty() && given.ordered.is_empty() {
+                true => Err(CouldNotRun::file(path, "there are no arrays in it")),
+                false => Ok(given),
+            };
         }
         let entries = fs::read_dir(path).map_err(|error| CouldNotRun::file(path, error))?;
         let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

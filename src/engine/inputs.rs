@@ -81,7 +81,11 @@ fn wrong(spec: &InputSpec, why: String) -> CouldNotRun {
     CouldNotRun::Input { input: spec.name.clone(), why }
 }
 
-fn fitting(spec: &InputSpec, value: &Array) -> Result<Array, CouldNotRun> {
+/// A value as an input takes it, rounded to its type.
+///
+/// # Errors
+/// Another shape, or elements that the type cannot hold.
+pub(crate) fn fitting(spec: &InputSpec, value: &Array) -> Result<Array, CouldNotRun> {
     if value.dims != spec.dims || count(&value.dims) != Some(value.data.len()) {
         return Err(wrong(spec, format!("the value has shape {:?}, not {:?}", value.dims, spec.dims)));
     }
@@ -89,10 +93,33 @@ fn fitting(spec: &InputSpec, value: &Array) -> Result<Array, CouldNotRun> {
     let data = match (&value.data, format(element)) {
         (Data::Float(all), Some(format)) => Data::Float(all.iter().map(|&number| format.round(number)).collect()),
         (Data::Int(all), Some(format)) => Data::Float(all.iter().map(|&number| format.round(number as f64)).collect()),
-        (Data::Float(_), None) => return Err(wrong(spec, format!("floats are given for {}", element.as_str_name()))),
-        (other, _) => other.clone(),
+        (Data::Int(all), None) if all.iter().all(|number| holds(element, *number)) => value.data.clone(),
+        (Data::Bool(_), None) if element == DataType::Bool => value.data.clone(),
+        (data, _) => {
+            let kind = match data {
+                Data::Float(_) => "floats",
+                Data::Int(_) => "integers (or some that are too large)",
+                Data::Bool(_) => "truth values",
+            };
+            return Err(wrong(spec, format!("{kind} are given for {}", element.as_str_name())));
+        }
     };
     Ok(Array { dims: value.dims.clone(), data })
+}
+
+/// Whether a type of integers holds a number; the upper half of `uint64` is negative here.
+fn holds(element: DataType, number: i64) -> bool {
+    let bits = match element {
+        DataType::Int8 => return i8::try_from(number).is_ok(),
+        DataType::Int16 => return i16::try_from(number).is_ok(),
+        DataType::Int32 => return i32::try_from(number).is_ok(),
+        DataType::Int64 | DataType::Uint64 => return true,
+        DataType::Uint8 => 8,
+        DataType::Uint16 => 16,
+        DataType::Uint32 => 32,
+        _ => return false,
+    };
+    (0..1_i64 << bits).contains(&number)
 }
 
 fn drawn(spec: &InputSpec, random: &mut SplitMix64) -> Result<Array, CouldNotRun> {

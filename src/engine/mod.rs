@@ -33,14 +33,15 @@ mod tests;
 pub(crate) mod widen;
 
 pub use array::{Array, Data};
-pub use bind::{InputSpec, Sizes};
+pub use bind::{InputSpec, Sizes, agreed, declared};
 pub use error::CouldNotRun;
 pub use flatten::{Branch, Flat, flatten};
 pub use framework::ENGINE;
 pub use given::{Given, data_sets};
+pub(crate) use inputs::fitting;
 pub use inputs::{SplitMix64, read_npz, seeded_inputs};
 pub use load::load;
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, foreseen, prepare};
 pub use run::{Loaded, Run};
 pub use widen::Floats;
 

@@ -87,6 +87,16 @@ fn opaque(graph: &GraphProto, opset: i64) -> Vec<Opaque> {
     opaque::read(graph, &nodes.collect::<Vec<&NodeProto>>())
 }
 
+/// Looks a model over without its weights: what [`prepare`] refuses by operators and attributes alone.
+///
+/// # Errors
+/// What the engine lacks, or would compute otherwise than ONNX says.
+pub fn foreseen(model: ModelProto) -> Result<(), CouldNotRun> {
+    let flat = flatten(model, Branch::Then, true)?.model;
+    let opset = opset(&flat);
+    flat.graph.as_ref().map_or(Ok(()), |graph| lint::graph(graph, opset, Floats::Double))
+}
+
 /// As [`prepare`], but every float keeps its type and every operator is the engine's own in that type: what is run is the
 /// model as it is used, not what it means.
 ///

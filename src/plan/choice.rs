@@ -129,6 +129,12 @@ fn matching(graph: &Graph<'_>, fits: impl Fn(&str) -> bool) -> Vec<NodeId> {
     (0..graph.nodes.len()).map(NodeId).filter(|id| names(graph, *id).any(|name| fits(&name))).collect()
 }
 
+/// Whether a name, or a pattern with `*` and `?`, means a node of the graph.
+pub fn is_meant(graph: &Graph<'_>, pattern: &str, literally: bool) -> bool {
+    let found = |id| names(graph, id).any(|name| if literally { name == pattern } else { fits(pattern, &name) });
+    (0..graph.nodes.len()).map(NodeId).any(found)
+}
+
 fn all_names(graph: &Graph<'_>) -> Vec<String> {
     (0..graph.nodes.len()).flat_map(|id| names(graph, NodeId(id))).collect()
 }

@@ -15,7 +15,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use channels::{Channels, Run};
-pub use choice::{Options, Partial, Substitute};
+pub use choice::{Options, Partial, Substitute, is_meant};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use lift::{Lifted, Signature};
 pub use quantised::{Factors, Requantised, Zeros, requantised};

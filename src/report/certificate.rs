@@ -4,10 +4,11 @@
 //! here; `docs/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
 
 use crate::verify::certify::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
+use crate::verify::verdict::TESTED;
 use crate::verify::{Execution, Outcome, Site, Tier, Verdict};
 
 /// The name of the layout.
-pub const SCHEMA: &str = "bnfold.certificate/1";
+pub const SCHEMA: &str = "bnfold.certificate/2";
 
 /// How far a share of a limit may be from the one that is stated: other processors add up in another order.
 const SHARE: f64 = 1e-3;
@@ -32,8 +33,77 @@ pub struct Certificate {
     pub limits: Limits,
     /// What the verdict rests on.
     pub layers: Vec<Layer>,
+    /// How far what was shown reaches.
+    pub claims: Claims,
     /// What was found.
     pub verdict: Verdict,
+}
+
+/// How far what was shown reaches: for all inputs, or for those that were tried. Sites are called by their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Claims {
+    /// Sites whose constants were compared one by one: these are right for all inputs.
+    pub for_all_inputs: Vec<String>,
+    /// Sites that were tested by random numbers instead.
+    pub by_random_numbers: Vec<Tested>,
+    /// Sites that only runs say something about.
+    pub by_runs: Vec<String>,
+    /// The inputs with the shapes that the whole was run with; empty if it was not run.
+    pub sizes: Vec<String>,
+    /// What was assumed for these runs: extents that the model leaves open, branches, iterations.
+    pub assumed: Vec<String>,
+    /// Nodes that have no meaning to the judge: the same on both sides, their outputs drawn at random.
+    pub opaque: Vec<String>,
+}
+
+/// A site that was tested by random numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Tested {
+    /// The site.
+    pub site: String,
+    /// At which sizes, in words.
+    pub how: String,
+}
+
+impl Claims {
+    /// What a verdict bears out.
+    fn of(verdict: &Verdict) -> Claims {
+        let mut claims = Claims::default();
+        for site in &verdict.sites {
+            let value = site.value.clone();
+            match &site.certificate {
+                None => claims.by_runs.push(value),
+                Some(found) => match found.notes.iter().find(|note| note.starts_with(TESTED)) {
+                    Some(note) => claims.by_random_numbers.push(Tested { site: value, how: note.clone() }),
+                    None => claims.for_all_inputs.push(value),
+                },
+            }
+        }
+        if let Execution::Ran { inputs, assumptions, .. } = &verdict.execution {
+            (claims.sizes, claims.assumed) = (inputs.clone(), assumptions.clone());
+        }
+        claims
+    }
+
+    /// What is claimed and was not found again.
+    fn refuted_by(&self, found: &Claims) -> Vec<String> {
+        let beyond = self.for_all_inputs.iter().filter(|site| !found.for_all_inputs.contains(site));
+        let beyond =
+            beyond.map(|site| format!("`{site}`: stated for all inputs, but its constants were not compared one by one"));
+        let again = |tested: &Tested| found.by_random_numbers.contains(tested) || found.for_all_inputs.contains(&tested.site);
+        let tested = self.by_random_numbers.iter().filter(|tested| !again(tested));
+        let tested = tested.map(|tested| format!("`{}`: it was not tested as is stated: {}", tested.site, tested.how));
+        let lists = [
+            ("the sizes that were run", &self.sizes, &found.sizes),
+            ("what was assumed", &self.assumed, &found.assumed),
+            ("the opaque nodes", &self.opaque, &found.opaque),
+        ];
+        let other = lists.into_iter().filter(|(_, stated, found)| stated != found);
+        let other = other.map(|(what, stated, found)| format!("{what}: stated {stated:?}, found {found:?}"));
+        beyond.chain(tested).chain(other).collect()
+    }
 }
 
 /// A model with all its files.
@@ -118,7 +188,7 @@ pub enum Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Layer {
-    /// `structure`, `constants`, `alone` or `whole`.
+    /// `structure`, `constants` (one by one), `random` (numbers in their place), `alone` or `whole`.
     pub name: String,
     /// How many sites it says something about; for `whole` and `structure`, whether it ran, as 1 or 0.
     pub count: usize,
@@ -131,8 +201,9 @@ impl Certificate {
     pub fn new(before: Subject, after: Subject, conditions: Conditions, verdict: Verdict) -> Certificate {
         let limits = Limits::of(verdict.tier);
         let layers = layers(&verdict, conditions.quick);
+        let claims = Claims::of(&verdict);
         let (schema, bnfold) = (SCHEMA.to_owned(), super::VERSION.to_owned());
-        Certificate { schema, bnfold, before, after, conditions, limits, layers, verdict }
+        Certificate { schema, bnfold, before, after, conditions, limits, layers, claims, verdict }
     }
 
     /// What another judgement of the same files does not bear out. Empty if all that is stated holds.
@@ -158,6 +229,7 @@ impl Certificate {
                 refuted.push(format!("it rests on {} of {}, found: {now}", layer.name, layer.count));
             }
         }
+        refuted.extend(self.claims.refuted_by(&found.claims));
         if (&stated.differences, &stated.unmatched) != (&now.differences, &now.unmatched) {
             refuted.push("the differences that are no folds are others".to_owned());
         }
@@ -200,7 +272,8 @@ impl Limits {
 fn layers(verdict: &Verdict, quick: bool) -> Vec<Layer> {
     let layer = |name: &str, count, missing| Layer { name: name.to_owned(), count, missing };
     let all = verdict.sites.len();
-    let constants = verdict.sites.iter().filter(|site| site.certificate.is_some()).count();
+    let claims = Claims::of(verdict);
+    let (constants, random) = (claims.for_all_inputs.len(), claims.by_random_numbers.len());
     let alone = verdict.sites.iter().filter_map(|site| site.alone.as_ref());
     let skipped = alone.clone().find_map(|alone| alone.skipped.clone());
     let alone = alone.filter(|alone| alone.skipped.is_none()).count();
@@ -215,6 +288,7 @@ fn layers(verdict: &Verdict, quick: bool) -> Vec<Layer> {
     vec![
         layer("structure", 1, None),
         layer("constants", constants, short(constants, "constants of another form")),
+        layer("random", random, short(constants + random, "neither constants nor numbers that say something")),
         layer("alone", alone, alone_missing.filter(|_| all > 0)),
         whole,
     ]
@@ -290,10 +364,23 @@ mod tests {
     }
 
     #[test]
+    fn only_constants_that_were_compared_are_claimed_for_all_inputs() {
+        let mut certificate = stated();
+        assert_eq!(certificate.claims.for_all_inputs, ["y"]);
+        let constants = certificate.verdict.sites[0].certificate.as_mut().unwrap();
+        constants.notes.push(format!("{TESTED}, and more"));
+        let claims = Claims::of(&certificate.verdict);
+        assert_eq!((claims.for_all_inputs.len(), claims.by_random_numbers[0].site.as_str()), (0, "y"));
+        assert_eq!(layers(&certificate.verdict, true)[1].count, 0);
+        certificate.verdict.sites[0].certificate = None;
+        assert_eq!(Claims::of(&certificate.verdict).by_runs, ["y"]);
+    }
+
+    #[test]
     fn each_statement_that_is_too_good_is_refuted() {
         let found = stated();
         assert_eq!(stated().refuted_by(&found), Vec::<String>::new());
-        let changes: [fn(&mut Certificate); 8] = [
+        let changes: [fn(&mut Certificate); 12] = [
             |c| c.verdict.sites[0].worst = Some(0.4),
             |c| c.verdict.sites[0].certificate.as_mut().unwrap().ulp = 0.39,
             |c| c.verdict.sites[0].certificate.as_mut().unwrap().worst = f64::NAN,
@@ -301,7 +388,11 @@ mod tests {
             |c| c.verdict.outcome = Outcome::Equal,
             |c| c.verdict.sites.clear(),
             |c| c.limits = Limits::of(Tier::Foreign),
-            |c| c.layers[3] = Layer { name: "whole".into(), count: 1, missing: None },
+            |c| c.layers[4] = Layer { name: "whole".into(), count: 1, missing: None },
+            |c| c.claims.for_all_inputs.push("another".into()),
+            |c| c.claims.by_random_numbers.push(Tested { site: "z".into(), how: String::new() }),
+            |c| c.claims.sizes.push("x: float[1]".into()),
+            |c| c.claims.opaque.push("plugin".into()),
         ];
         for (index, change) in changes.into_iter().enumerate() {
             let mut changed = stated();

@@ -16,6 +16,9 @@ pub struct InspectReport {
     pub census: Census,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
+    /// Why the model is known not to run whole, so that `fold` may not be able to show that its result is right.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub foreseen: Option<String>,
 }
 
 /// One file of a check.
@@ -28,8 +31,18 @@ pub struct CheckedFile {
     pub findings: Vec<SiteReport>,
     /// The command that folds them; absent if there is nothing to fold.
     pub command: Option<String>,
+    /// Why what could be folded, or a part of it, is no finding: `fold` would not show that it is right, and not write it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unproved: Option<String>,
     /// Why the file could not be read.
     pub error: Option<String>,
+}
+
+impl CheckedFile {
+    /// A file of which nothing is known yet.
+    pub fn new(file: String) -> CheckedFile {
+        CheckedFile { file, findings: vec![], command: None, unproved: None, error: None }
+    }
 }
 
 /// What is left to fold in many models.

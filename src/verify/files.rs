@@ -65,6 +65,7 @@ pub(super) fn compare<T>(
     let sides = (Side::of(before), Side { moved: options.moved_sides.clone(), ..Side::of(after) });
     let models = (sides.0.open()?, sides.1.open()?);
     let (a, b) = graphs(&sides, &models, options)?;
+    super::asked(&a, options)?;
     taps::check(&options.taps, &a, &b)?;
     let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
     if found.wrong() > 0 {

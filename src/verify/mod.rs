@@ -4,6 +4,8 @@
 pub mod align;
 #[cfg(feature = "tract")]
 mod alone;
+#[cfg_attr(not(feature = "tract"), path = "unasked.rs")]
+mod asked;
 pub mod certify;
 mod compose;
 pub mod computed;
@@ -35,6 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Graph, Model};
 #[cfg(feature = "tract")]
 pub use alone::{RegionReport, Regions, Units};
+pub use asked::{asked, foreseen, sized_names};
 use files::{Files, Found};
 #[cfg(feature = "tract")]
 pub use guard::{Guard, Limits, VERB, child_main, in_child};

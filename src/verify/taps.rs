@@ -32,7 +32,7 @@ pub(super) fn check(taps: &[String], a: &Graph<'_>, b: &Graph<'_>) -> Result<()>
 }
 
 /// How many letters have to be changed, put in or left out (Levenshtein 1966).
-fn distance(one: &str, two: &str) -> usize {
+pub(super) fn distance(one: &str, two: &str) -> usize {
     let two: Vec<char> = two.chars().take(LONGEST).collect();
     let mut row: Vec<usize> = (0..=two.len()).collect();
     for (count, letter) in one.chars().take(LONGEST).enumerate() {

@@ -50,7 +50,7 @@ impl Tier {
 pub(crate) const NOT_RUN: &str = "the models were not run";
 
 /// What is noted of a certificate that comes from a test of the site as a whole.
-pub(super) const TESTED: &str = "tested by random numbers";
+pub const TESTED: &str = "tested by random numbers";
 
 /// What the constants of a site are, held against what those of the first model ask for.
 #[derive(Clone, Debug, Default, PartialEq)]

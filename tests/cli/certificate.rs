@@ -63,7 +63,7 @@ fn rehashed(folder: &Folder) {
 fn a_certificate_holds_and_says_what_it_is_about() {
     let folder = folded();
     let certificate = stated(&folder);
-    assert_eq!(certificate["schema"], "bnfold.certificate/1");
+    assert_eq!(certificate["schema"], "bnfold.certificate/2");
     assert_eq!(certificate["after"]["model"]["file"], "b.onnx");
     assert_eq!(certificate["verdict"]["sites"].as_array().unwrap().len(), 2);
     let answer = folder.run(&["verify", "--recheck", "c.json", "--format", "json"]).expect(0);
@@ -81,13 +81,15 @@ fn a_certificate_holds_and_says_what_it_is_about() {
 #[test]
 fn a_certificate_that_says_too_much_does_not_hold() {
     let folder = folded();
-    let changes: [Change; 7] = [
+    let changes: [Change; 9] = [
         ("a hash", |c| c["after"]["model"]["sha256"] = "0".repeat(64).into()),
         ("a limit of the tier", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
         ("a limit of a constant", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
         ("a share", |c| number(&mut c["verdict"]["sites"][0]["worst"], 0.5)),
         ("a distance", |c| number(&mut c["verdict"]["sites"][1]["certificate"]["ulp"], 0.99)),
         ("a site less", |c| drop(c["verdict"]["sites"].as_array_mut().unwrap().pop())),
+        ("other sizes", |c| c["claims"]["sizes"] = serde_json::json!([])),
+        ("a claim for all inputs", |c| c["claims"]["for_all_inputs"].as_array_mut().unwrap().push("r".into())),
         ("another constant", |c| c["verdict"]["sites"][0]["changed"][0] = "k".into()),
     ];
     for (what, change) in changes {
@@ -133,17 +135,74 @@ fn checked(folder: &Folder, arguments: &[&str]) -> Option<Answer> {
 }
 
 #[test]
+fn what_is_claimed_is_how_far_it_was_shown() {
+    let text = NET.replace("float[1,2,4,4] x) => (float[1,5] y)", "float[N,2,H,4] x) => (float[N,5] y)");
+    let folder = Folder::new(&[("a.onnx", &text)]);
+    folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--certificate", "c.json", "--dim", "N=2"]).expect(0);
+    let claims = &stated(&folder)["claims"];
+    assert_eq!(claims["for_all_inputs"].as_array().unwrap().len() + claims["by_random_numbers"].as_array().unwrap().len(), 2);
+    assert!(claims["sizes"][0].as_str().unwrap().starts_with("x: float[2,2,"), "{claims}");
+    assert!(claims["assumed"].as_array().unwrap().iter().any(|what| what.as_str().unwrap().contains('H')), "{claims}");
+    folder.run(&["verify", "--recheck", "c.json"]).expect(0);
+    // A map that went through a pool is tested by random numbers, and no more is claimed.
+    let pool = NET.replace("r = Relu (n)", "r = Identity (c)").replace("p = GlobalAveragePool (r)", "i = GlobalAveragePool (r)");
+    let pool = pool
+        .replace("n = BatchNormalization (c, s, b, m, v)", "")
+        .replace("f = Flatten (p)", "p = BatchNormalization (i, s, b, m, v)  f = Flatten (p)");
+    let folder = Folder::new(&[("a.onnx", &pool)]);
+    folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--certificate", "c.json"]).expect(0);
+    let stated = stated(&folder);
+    let tested = stated["claims"]["by_random_numbers"].as_array().unwrap();
+    assert!(tested.iter().all(|one| !stated["claims"]["for_all_inputs"].as_array().unwrap().contains(&one["site"])), "{stated}");
+    let noted = stated["verdict"]["sites"].as_array().unwrap().iter().filter(|site| site["certificate"]["notes"][0].is_string());
+    assert_eq!(tested.len(), noted.count(), "{stated}");
+}
+
+#[test]
+fn an_older_certificate_is_refused_with_a_sentence() {
+    let folder = folded();
+    changed(&folder, |certificate| {
+        certificate["schema"] = "bnfold.certificate/1".into();
+        certificate.as_object_mut().unwrap().remove("claims");
+    });
+    let answer = folder.run(&["verify", "--recheck", "changed.json"]).expect(2);
+    assert!(answer.err.contains("layout `bnfold.certificate/1`") && answer.err.contains("--certificate"), "{answer:?}");
+    let Some(answer) = checked(&folder, &["changed.json"]) else { return };
+    assert!(answer.expect(3).out.starts_with("not checked: the layout"));
+    assert!(checked(&folder, &["--help"]).unwrap().expect(0).out.contains("Exit status: 0"));
+    assert!(checked(&folder, &[]).unwrap().expect(2).err.contains("CERTIFICATE"));
+    assert!(checked(&folder, &["nothing.json"]).unwrap().expect(2).err.contains("nothing.json"));
+}
+
+#[test]
+fn the_readmes_example_is_accepted_by_the_checker() {
+    let folder = Folder::new(&[]);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr_cls.onnx");
+    if std::env::var_os("BNFOLD_PYTHON").is_none() {
+        return;
+    }
+    folder.run(&["fold", model, "-o", "b.onnx", "--quick", "--certificate", "c.json"]).expect(0);
+    let answer = checked(&folder, &["c.json"]).unwrap().expect(3);
+    assert!(answer.out.starts_with("not checked: some folds have a form that is not known here, all else holds"), "{answer:?}");
+}
+
+#[test]
 fn an_independent_checker_accepts_ours_and_refuses_what_was_changed() {
     let folder = folded();
     let Some(answer) = checked(&folder, &["c.json"]) else { return };
     assert!(answer.expect(0).out.starts_with("holds: 2 of 2 folds recomputed"));
-    let changes: [Change; 5] = [
+    let changes: [Change; 7] = [
         ("another hash", |c| c["before"]["model"]["sha256"] = "0".repeat(64).into()),
         ("limits", |c| number(&mut c["limits"]["weight_ulp"], 1.01)),
         ("the limit", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["place"]["limit"], 2.0)),
         ("ulp", |c| number(&mut c["verdict"]["sites"][0]["certificate"]["ulp"], 0.5)),
         // A fold that is not listed is a difference elsewhere.
-        ("nodes outside", |c| drop(c["verdict"]["sites"].as_array_mut().unwrap().pop())),
+        ("outside of the folds", |c| {
+            c["verdict"]["sites"].as_array_mut().unwrap().pop();
+            c["claims"]["for_all_inputs"].as_array_mut().unwrap().pop();
+        }),
+        ("claimed for all inputs", |c| drop(c["verdict"]["sites"].as_array_mut().unwrap().pop())),
+        ("sizes", |c| c["claims"]["sizes"] = serde_json::json!(["x: float[9]"])),
     ];
     for (what, change) in changes {
         changed(&folder, change);

@@ -2,7 +2,9 @@
 #![cfg(feature = "cli")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod asked;
 mod certificate;
+mod check;
 mod fold;
 mod inspect;
 // The feature adds an option to the help.

@@ -27,6 +27,10 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
         0 => text.push_str("nothing can be folded\n"),
         count => text.push_str(&format!("{count} can be folded: {command}\n")),
     }
+    if let Some(why) = report.foreseen.as_ref().filter(|_| folded > 0) {
+        let why = crate::error::printable(why);
+        text.push_str(&format!("the model does not run whole, so some may be left out as unverified: {why}\n"));
+    }
     text
 }
 
@@ -88,9 +92,13 @@ pub fn finding(file: &CheckedFile, finding: &SiteReport) -> String {
     format!("{}: {} {into}; run: {command}\n", styled(BOLD, crate::error::printable(&file.file)), node(&finding.node))
 }
 
-/// A line for a file in which nothing is left to fold.
+/// A line for a file in which nothing is left to fold, or for what is left and is no finding.
 pub fn checked(file: &CheckedFile) -> String {
-    format!("{}: nothing to fold\n", crate::error::printable(&file.file))
+    let what = match &file.unproved {
+        Some(why) => format!("could be folded, but not shown to be right: {}", crate::error::printable(why)),
+        None => "nothing to fold".to_owned(),
+    };
+    format!("{}: {what}\n", crate::error::printable(&file.file))
 }
 
 fn way(direction: Direction) -> &'static str {
