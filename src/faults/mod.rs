@@ -5,6 +5,7 @@
 
 mod alter;
 mod draw;
+pub mod effect;
 mod fault;
 mod kept;
 mod layout;
@@ -13,6 +14,7 @@ mod recipe;
 mod size;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 use prost::Message as _;
 
