@@ -14,10 +14,12 @@ mod hidden;
 mod judged;
 mod maker;
 #[path = "study/nets.rs"]
+#[allow(dead_code)]
 mod nets;
 #[path = "attack/table.rs"]
 mod table;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -29,6 +31,19 @@ use bnfold::faults::walk::{Damage, Walk};
 use bnfold::model::Model;
 use bnfold::verify::{Outcome, Runner, Tier, VerifyOptions, verify};
 use table::Table;
+
+thread_local! {
+    /// Whether a panic is caught, and told as a finding.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs something that may panic; `None` if it did.
+fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    CAUGHT.set(true);
+    let result = catch_unwind(AssertUnwindSafe(run)).ok();
+    CAUGHT.set(false);
+    result
+}
 
 /// How many damages a pair of models has in one go.
 const EACH: usize = 20;
@@ -46,14 +61,13 @@ fn number(name: &str) -> Option<usize> {
 
 /// Folds a model; the model again where it does not fold.
 fn folded(bytes: &[u8]) -> Option<Vec<u8>> {
-    catch_unwind(AssertUnwindSafe(|| {
+    caught(|| {
         let model = Model::from_bytes(bytes.to_vec()).ok()?;
         let graph = bnfold::constants::build(&model).ok()?;
         let mut out = Vec::new();
         bnfold::fold::write_to(&graph, &bnfold::plan::Options::default(), &mut out).ok()?;
         Some(out)
-    }))
-    .ok()?
+    })?
 }
 
 /// The models that are given as files and texts, small ones.
@@ -139,13 +153,9 @@ struct Worker<'t> {
 impl Worker<'_> {
     /// All damages of a pair.
     fn pair(&self, index: usize, pair: &Pair) {
-        // Every other pair is judged the other way round: what a right fold was made from is damaged.
+        // One in four is damaged before the fold: the first of the two is wrong then.
         let turned = index % 4 == 3;
         let (kept, hurt) = if turned { (&pair.after, &pair.before) } else { (&pair.before, &pair.after) };
-        if heavy(kept) {
-            self.table.lock().unwrap().left_out(&pair.name, "it takes the reference too long");
-            return;
-        }
         let oracle = match Oracle::new(kept, hurt, 3) {
             Ok(oracle) => oracle,
             Err(why) => {
@@ -154,34 +164,39 @@ impl Worker<'_> {
             }
         };
         let Some(walk) = Walk::new(hurt) else { return };
-        let before = self.folder.path().join("before.onnx");
-        std::fs::write(&before, kept).unwrap();
-        self.right(&before, hurt, pair);
+        self.right(pair);
         for seed in (0_u64..).take(EACH) {
             if let Some(damage) = walk.draw((index as u64) << 16 | seed) {
-                self.damage(&oracle, &before, kept, &damage, &format!("{} ({index}, {seed})", pair.name));
+                let place = format!("{} ({index}, {seed}{})", pair.name, if turned { ", the first" } else { "" });
+                self.damage(&oracle, (kept, turned), &damage, &place);
             }
         }
     }
 
     fn judge(&self, before: &Path, after: &Path, options: &VerifyOptions) -> Result<(Outcome, String), String> {
-        match catch_unwind(AssertUnwindSafe(|| verify(before, after, options))) {
-            Ok(Ok(verdict)) => Ok((verdict.outcome, table::why(&verdict))),
-            Ok(Err(error)) => Ok((Outcome::NotJudged, error.to_string())),
-            Err(_) => Err("the judge panicked".to_owned()),
+        match caught(|| verify(before, after, options)) {
+            Some(Ok(verdict)) => Ok((verdict.outcome, table::why(&verdict))),
+            Some(Err(error)) => Ok((Outcome::NotJudged, error.to_string())),
+            None => Err("the judge panicked".to_owned()),
         }
     }
 
+    fn files(&self, before: &[u8], after: &[u8]) -> [PathBuf; 2] {
+        [("before.onnx", before), ("after.onnx", after)].map(|(name, bytes)| {
+            let path = self.folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        })
+    }
+
     /// The undamaged pair, which the reference has found to be the same.
-    fn right(&self, before: &Path, after: &[u8], pair: &Pair) {
-        let path = self.folder.path().join("after.onnx");
-        std::fs::write(&path, after).unwrap();
-        let found = self.judge(before, &path, &modes()[0].1);
+    fn right(&self, pair: &Pair) {
+        let [before, after] = self.files(&pair.before, &pair.after);
+        let found = self.judge(&before, &after, &modes()[0].1);
         self.table.lock().unwrap().right(&pair.name, &found);
     }
 
-    fn damage(&self, oracle: &Oracle, before: &Path, kept: &[u8], damage: &Damage, place: &str) {
-        let after = self.folder.path().join("wrong.onnx");
+    fn damage(&self, oracle: &Oracle, (kept, turned): (&[u8], bool), damage: &Damage, place: &str) {
         let effect = if Model::from_bytes(damage.bytes.clone()).is_err() {
             Effect::Excluded("it does not open".into())
         } else {
@@ -191,23 +206,23 @@ impl Worker<'_> {
             self.table.lock().unwrap().row(&damage.kind).excluded += 1;
             return;
         }
-        std::fs::write(&after, &damage.bytes).unwrap();
+        let bytes = if turned { (&damage.bytes[..], kept) } else { (kept, &damage.bytes[..]) };
+        let [before, after] = self.files(bytes.0, bytes.1);
         let changed = matches!(effect, Effect::Changed(_));
         let start = Instant::now();
         let mut found = Vec::new();
         for (name, options) in modes() {
             // What means nothing is asked in one way, and what is not clear only for a panic.
             if changed || name == "default" {
-                found.push((name, self.judge(before, &after, &options)));
+                found.push((name, self.judge(&before, &after, &options)));
             }
         }
         let seconds = start.elapsed().as_secs_f64();
         let wrong = self.table.lock().unwrap().enter(damage, &effect, &found, place, seconds);
         if let (Some(folder), Some(sort)) = (&self.saved, wrong) {
             self.save(
-                folder,
-                sort,
-                kept,
+                &folder.join(sort),
+                bytes,
                 damage,
                 &format!("{place}\n{}\n{}\n{effect:?}\n{found:#?}\n", damage.kind, damage.place),
             );
@@ -215,39 +230,19 @@ impl Worker<'_> {
     }
 
     /// Keeps what is wrong, the smallest of each kind.
-    fn save(&self, folder: &Path, sort: &str, kept: &[u8], damage: &Damage, said: &str) {
+    fn save(&self, folder: &Path, bytes: (&[u8], &[u8]), damage: &Damage, said: &str) {
         let name: String = damage.kind.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '_' }).collect();
         let net: String = said.split(['(', '/']).next().unwrap().chars().filter(|c| c.is_alphabetic()).take(24).collect();
-        let stem = folder.join(sort).join(format!("{name}.{net}"));
-        std::fs::create_dir_all(stem.parent().unwrap()).unwrap();
+        let stem = folder.join(format!("{name}.{net}"));
+        std::fs::create_dir_all(folder).unwrap();
         let at = |end: &str| PathBuf::from(format!("{}.{end}", stem.display()));
-        let smaller = std::fs::metadata(at("after.onnx")).is_ok_and(|file| file.len() <= damage.bytes.len() as u64);
+        let smaller = std::fs::metadata(at("after.onnx")).is_ok_and(|file| file.len() <= bytes.1.len() as u64);
         if !smaller {
-            std::fs::write(at("before.onnx"), kept).unwrap();
-            std::fs::write(at("after.onnx"), &damage.bytes).unwrap();
+            std::fs::write(at("before.onnx"), bytes.0).unwrap();
+            std::fs::write(at("after.onnx"), bytes.1).unwrap();
             std::fs::write(at("txt"), said).unwrap();
         }
     }
-}
-
-/// Whether the reference would take long: many constants, used at many places.
-fn heavy(bytes: &[u8]) -> bool {
-    let model = judged::decode(bytes);
-    let Some(graph) = model.graph else { return true };
-    let constants: i64 = graph.initializer.iter().map(|t| t.dims.iter().product::<i64>()).sum();
-    let places = |input: &bnfold::onnx::ValueInfoProto| match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
-        Some(bnfold::onnx::type_proto::Value::TensorType(t)) => {
-            let dims = t.shape.iter().flat_map(|s| &s.dim).skip(2);
-            dims.map(|d| match d.value {
-                Some(bnfold::onnx::tensor_shape_proto::dimension::Value::DimValue(size)) => size.max(1),
-                _ => 12,
-            })
-            .product::<i64>()
-        }
-        _ => 1,
-    };
-    let most = graph.input.iter().map(places).max().unwrap_or(1);
-    constants.saturating_mul(most) > 4_000_000 || graph.node.len() > 400
 }
 
 #[test]
@@ -259,7 +254,12 @@ fn nothing_that_changes_the_function_is_accepted() {
     let (table, next) = (Mutex::new(Table::default()), AtomicUsize::new(from));
     let given = given();
     // Findings are told at the end; what panics is one of them.
-    std::panic::set_hook(Box::new(|_| {}));
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !CAUGHT.get() {
+            usual(info);
+        }
+    }));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

@@ -286,11 +286,16 @@ pub fn hidden(index: usize, seed: u64) -> (&'static str, Vec<u8>) {
     let mut draw = Draw::new(seed);
     let mut stored: Vec<String> = constants.split(';').map(|text| constant(text, "float", &mut draw)).collect();
     stored.retain(|text| !text.contains("int64[0]"));
-    stored.push("int64[1] one = {1}, int64[1] one0 = {0}, int64[1] two0 = {2}".into());
+    let shared = [("one", "int64[1] one = {1}"), ("one0", "int64 one0 = {0}"), ("two0", "int64 two0 = {2}")];
+    stored.extend(shared.iter().filter(|(name, _)| nodes.contains(&format!(", {name})"))).map(|(_, text)| (*text).to_owned()));
+    // An input that is not there.
+    let nodes = nodes.replace(", ,", ", \"\",").replace(", ,", ", \"\",");
     let opset = if name.contains("opset 9") { 9 } else { 17 };
+    let gate = "<domain: \"own\", opset_import: [\"\" : 17]> gate <slope: float = 0.1> (a) => (o) \
+                { o = LeakyRelu <alpha: float = @slope> (a) }";
+    let (function, import) = if nodes.contains("own.") { (gate, ", \"own\" : 1") } else { ("", "") };
     let text = format!(
-        "<ir_version: 9, opset_import: [\"\" : {opset}, \"own\" : 1]>\nnet (float{input} x) => (float[] y)\n<{}>\n{{ {nodes} }}\n\
-         <domain: \"own\", opset_import: [\"\" : 17]> gate <slope: float = 0.1> (a) => (o) {{ o = LeakyRelu <alpha: float = @slope> (a) }}",
+        "<ir_version: 9, opset_import: [\"\" : {opset}{import}]>\nnet (float{input} x) => (float[] y)\n<{}>\n{{ {nodes} }}\n{function}",
         stored.join(", ")
     );
     (name, bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e} in {text}")))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::faults::draw::Draw;
-use crate::onnx::{ModelProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
+use crate::onnx::{GraphProto, ModelProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::reference::{Array, Data};
 
 /// Extents by the name of the axis.
@@ -34,6 +34,16 @@ fn extents(value: &ValueInfoProto) -> Option<(i32, Vec<Result<usize, String>>)> 
         _ => Err(format!("{}:{axis}", value.name())),
     });
     Some((tensor.elem_type(), dims.collect()))
+}
+
+/// How much there is to compute: constants, times the places of the largest input where they are used.
+pub(super) fn work(graph: &GraphProto) -> i64 {
+    let constants: i64 = graph.initializer.iter().map(|t| t.dims.iter().product::<i64>()).sum();
+    let places = |input: &ValueInfoProto| match extents(input) {
+        Some((_, dims)) => dims.iter().skip(2).map(|dim| dim.as_ref().map_or(12, |d| *d as i64)).product::<i64>(),
+        None => 1,
+    };
+    constants.saturating_mul(graph.input.iter().map(places).max().unwrap_or(1))
 }
 
 /// The inputs that somebody has to give.

@@ -5,7 +5,7 @@
 
 mod inputs;
 mod own;
-mod sound;
+pub(super) mod sound;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 
 use crate::model::Element;
-use crate::onnx::{ModelProto, NodeProto};
+use crate::onnx::{ModelProto, NodeProto, TypeProto};
 use crate::reference::{Array, Data, ReferenceError, evaluate};
 use own::Types;
 
@@ -33,6 +33,10 @@ pub enum Effect {
 
 /// A difference of less than this part of the largest magnitude is none.
 const SAME: f64 = 1e-6;
+
+/// The most constants times places that are evaluated, and the most nodes.
+const MOST_WORK: i64 = 4_000_000;
+const MOST_NODES: usize = 400;
 
 /// Operators whose results jump, so that a rounding may be seen in full.
 const JUMPS: [&str; 17] = [
@@ -62,6 +66,8 @@ pub struct Oracle {
     trials: Vec<Trial>,
     outputs: Vec<String>,
     interface: Interface,
+    /// What inputs and outputs are declared to be. Other extents there say what may be given, not what is computed.
+    shaped: Vec<Option<TypeProto>>,
     /// From which part of the largest magnitude on a difference is clear.
     clear: f64,
     /// On how many inputs a change must be seen.
@@ -91,6 +97,9 @@ impl Oracle {
         let decode = |bytes: &[u8]| ModelProto::decode(bytes).map_err(|e| e.to_string());
         let (original, right) = (decode(original)?, decode(right)?);
         let graph = original.graph.as_ref().ok_or("a model without a graph")?;
+        if inputs::work(graph) > MOST_WORK || graph.node.len() > MOST_NODES {
+            return Err("the slow reference would take too long".into());
+        }
         let outputs: Vec<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
         let types = Types::of(&original);
         let jumps = all_nodes(&original).iter().any(|node| JUMPS.contains(&node.op_type()) || jumps(node));
@@ -100,7 +109,9 @@ impl Oracle {
             _ => 1e-3,
         };
         let interface = interface(&original);
-        let mut oracle = Oracle { types, trials: vec![], outputs, interface, clear, wanted: if jumps { 3 } else { 1 }, original };
+        let shaped = shaped(&original);
+        let mut oracle =
+            Oracle { shaped, types, trials: vec![], outputs, interface, clear, wanted: if jumps { 3 } else { 1 }, original };
         let right_types = Types::of(&right);
         let mut kept = 0;
         let mut failure = "the inputs cannot be made".to_owned();
@@ -191,7 +202,7 @@ impl Oracle {
             (Some(error), _) => Effect::Changed(format!("it does not run: {error}")),
             (None, Some((how, what))) if seen.len() >= self.wanted => Effect::Changed(format!("{how}, {what}")),
             (None, Some(_)) => Effect::Unclear,
-            _ if unclear => Effect::Unclear,
+            _ if unclear || self.shaped != shaped(&model) => Effect::Unclear,
             _ => self.by_range(&model).map_or(Effect::Unchanged, Effect::Changed),
         }
     }
@@ -287,6 +298,11 @@ fn interface(model: &ModelProto) -> Interface {
     let entry = |value: &crate::onnx::ValueInfoProto| (value.name().to_owned(), own::declared(value));
     let inputs = graph.input.iter().filter(|input| !stored.contains(input.name())).map(entry).collect();
     (inputs, graph.output.iter().map(entry).collect())
+}
+
+fn shaped(model: &ModelProto) -> Vec<Option<TypeProto>> {
+    let Some(graph) = &model.graph else { return vec![] };
+    graph.input.iter().chain(&graph.output).map(|value| value.r#type.clone()).collect()
 }
 
 /// Every node, nested ones and those of functions included.

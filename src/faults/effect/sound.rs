@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::onnx::attribute_proto::AttributeType;
+use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Why a model is invalid; `None` if nothing was found.
-pub(super) fn unsound(model: &ModelProto) -> Option<String> {
+pub(in crate::faults) fn unsound(model: &ModelProto) -> Option<String> {
     let imports = model.opset_import.iter().map(|import| if import.domain() == "ai.onnx" { "" } else { import.domain() });
     if let Some(twice) = twice(imports) {
         return Some(format!("two operator sets of the domain `{twice}`"));
@@ -134,11 +135,8 @@ fn in_tensor(tensor: &TensorProto) -> Option<String> {
     let there = fields.iter().filter(|(there, _)| *there).count();
     let fits = fields.iter().all(|(there, fits)| !there || *fits);
     let elements: i64 = tensor.dims.iter().try_fold(1_i64, |all, d| all.checked_mul(*d)).unwrap_or(-1);
-    if tensor.segment.is_some()
-        || !tensor.external_data.is_empty()
-        || tensor.data_location() != crate::onnx::tensor_proto::DataLocation::Default
-    {
-        return Some("elements somewhere else".into());
+    if tensor.segment.is_some() || tensor.data_location() != DataLocation::Default {
+        return None;
     }
     (!fits || there > 1 || there == 0 && elements != 0 || elements < 0).then(|| format!("the elements of `{}`", tensor.name()))
 }

@@ -224,7 +224,7 @@ pub(super) fn alter(message: &mut Message, at: usize, context: &Context, draw: &
 }
 
 fn integer(value: i64, draw: &mut Draw) -> i64 {
-    let choices = [value + 1, value - 1, 0, -value, 1, 2, value.wrapping_mul(2)];
+    let choices = [value.wrapping_add(1), value.wrapping_sub(1), 0, value.wrapping_neg(), 1, 2, value.wrapping_mul(2)];
     if value > 1 << 30 {
         // An end that stands for "to the last".
         return [96, 95, 4, 7, value - 1].get(draw.below(5)).copied().unwrap_or(96);
@@ -331,7 +331,7 @@ fn raw(bytes: &mut [u8], data_type: i32, draw: &mut Draw) -> Option<String> {
     let bits = 64 - 8 * width as u32;
     let signed = matches!(data_type, 3 | 5 | 6 | 7 | 22);
     let before = if signed { (u64::from_le_bytes(wide) << bits) as i64 >> bits } else { u64::from_le_bytes(wide) as i64 };
-    let after = if data_type == 9 { 1 - before } else { place(before, draw) };
+    let after = if data_type == 9 { 1_i64.wrapping_sub(before) } else { place(before, draw) };
     chunk.copy_from_slice(after.to_le_bytes().get(..width)?);
     Some(format!("element {at}: {before} became {after}"))
 }
