@@ -45,6 +45,9 @@ fn in_graph(graph: &GraphProto, outer: &BTreeSet<String>) -> Option<String> {
     if twice(graph.input.iter().map(|v| v.name())).is_some() || twice(graph.output.iter().map(|v| v.name())).is_some() {
         return Some("an input or output twice".into());
     }
+    if graph.input.iter().chain(&graph.output).any(|value| value.name().is_empty()) {
+        return Some("an input or output without a name".into());
+    }
     let sparse = graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
     if graph.sparse_initializer.iter().any(|s| s.values.is_none() || s.indices.is_none()) {
         return Some("a sparse tensor without values or indices".into());
