@@ -30,6 +30,7 @@ mod tensor;
 mod window;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::onnx::{ModelProto, NodeProto};
 
@@ -98,5 +99,14 @@ pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<
 /// # Errors
 /// [`ReferenceError`]: also for nodes with subgraphs that use values from outside.
 pub fn node(node: &NodeProto, opset: i64, inputs: &[Option<Array>]) -> Result<Vec<Array>, ReferenceError> {
+    let inputs: Vec<Option<Rc<Array>>> = inputs.iter().map(|input| input.clone().map(Rc::new)).collect();
+    run::single(node, opset, &inputs)
+}
+
+/// As [`node`], of values that others have a hold of, too.
+///
+/// # Errors
+/// As [`node`].
+pub(crate) fn node_of(node: &NodeProto, opset: i64, inputs: &[Option<Rc<Array>>]) -> Result<Vec<Array>, ReferenceError> {
     run::single(node, opset, inputs)
 }

@@ -105,17 +105,16 @@ pub(super) fn model(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Res
     Ok(values)
 }
 
-pub(super) fn single(node: &NodeProto, opset: i64, inputs: &[Option<Array>]) -> Result<Vec<Array>, ReferenceError> {
+pub(super) fn single(node: &NodeProto, opset: i64, inputs: &[Option<Rc<Array>>]) -> Result<Vec<Array>, ReferenceError> {
     let world = World { functions: &[], opset, depth: 0 };
     let mut scope = Scope::default();
     let mut values = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
-        input.as_ref().map_or(Ok(()), Array::check)?;
-        let value = input.clone().map(Rc::new);
+        input.as_ref().map_or(Ok(()), |value| value.check())?;
         if let Some(name) = node.input.get(index) {
-            scope.values.insert(name.clone(), value.clone());
+            scope.values.insert(name.clone(), input.clone());
         }
-        values.push(value);
+        values.push(input.clone());
     }
     let types = vec![0; values.len()];
     apply(&world, Call { node, opset, inputs: values, types }, &scope)

@@ -47,7 +47,7 @@ fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions, f
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
     let Some(legal) = legal else { return Err(refuse("it was not found again".to_owned())) };
     let other = (b, &legal.forms.1[..]);
-    let known = Known { shapes: &BTreeMap::new(), settings: &BTreeSet::new(), whole: false };
+    let known = Known { shapes: &BTreeMap::new(), settings: &BTreeSet::new(), whole: false, cut: true };
     let shapes = layouts(a, &legal.forms.0, &legal.region.outputs, known, other)?.map_err(refuse)?.0;
     let shapes: BTreeMap<String, Vec<usize>> = shapes.into_iter().map(|(name, layout)| (name, layout.dims)).collect();
     let element = first_type(a, &legal.forms.0).ok_or_else(|| refuse("it has no constants".to_owned()))?;

@@ -21,6 +21,7 @@ pub mod region;
 pub(crate) mod relay;
 pub mod side;
 mod taps;
+mod trial;
 pub mod verdict;
 pub mod wording;
 

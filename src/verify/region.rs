@@ -263,8 +263,8 @@ impl Judge<'_, '_> {
                 let kind = match form.operator.as_str() {
                     // A product may get a place for a bias, and lose its factors.
                     "Gemm" | "MatMul" => ("MatMul".to_owned(), BTreeSet::new()),
-                    // What these compute is measured: attributes can say the same in different words.
-                    "Conv" | "ConvTranspose" => (form.operator.clone(), BTreeSet::new()),
+                    // What these compute is measured: attributes can say the same in different words, and bounds are multiplied.
+                    "Conv" | "ConvTranspose" | "Clip" => (form.operator.clone(), BTreeSet::new()),
                     operator => (operator.to_owned(), align::canonical(graph.node(form.node).proto)),
                 };
                 found.entry(kind).or_default().push(form.node);

@@ -26,11 +26,11 @@ use crate::model::{Graph, NodeId};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
 use crate::reference;
-use crate::verify::certify::identity::cost;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::region::{Form, without_shapes};
 use crate::verify::side::Side;
+use crate::verify::trial::cost;
 use judge::Limits;
 use samples::Kind;
 
@@ -160,7 +160,7 @@ impl Task<'_, '_> {
         }
         let (ours, theirs): (Vec<String>, Vec<String>) = plan.outputs.iter().cloned().unzip();
         let settings = plan.settings.keys().map(String::as_str).collect();
-        let known = Known { shapes: &plan.shapes, settings: &settings, whole };
+        let known = Known { shapes: &plan.shapes, settings: &settings, whole, cut: false };
         let found = layouts(self.graphs.0, &before, &ours, known, (self.graphs.1, &after)).map_err(failed)?;
         let (layouts, linear) = found.map_err(CouldNotRun::Model)?;
         // Beside settings no extent is made smaller, either.

@@ -82,7 +82,7 @@ fn plain(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<Deviation>> {
+pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<Deviation>> {
     let of = |forms: &'_ [Form]| forms.iter().filter(|form| is_recurrence(&form.operator)).cloned().collect::<Vec<_>>();
     for (ours, theirs) in of(&site.forms.0).iter().zip(&of(&site.forms.1)) {
         let (Some(old), Some(new)) = (constant(ours, 2), constant(theirs, 2)) else { continue };

@@ -39,6 +39,8 @@ pub(crate) struct Known<'k> {
     pub settings: &'k BTreeSet<&'k str>,
     /// Whether no extent is made smaller.
     pub whole: bool,
+    /// Whether the region is cut where it is no polynomial.
+    pub cut: bool,
 }
 
 /// The layouts of a region's inputs, by name, and whether the region is linear. `other` is the region's other side, whose constants
@@ -59,8 +61,9 @@ pub(crate) fn layouts(
     };
     let simple = |form: &Form| linear(form) || ELEMENTWISE.contains(&form.operator.as_str());
     // With all extents as they are, a shape is what it is in the whole.
-    let resizes =
-        |form: &Form| RESIZING.contains(&form.operator.as_str()) || !known.whole && asks_for_shape(graph.node(form.node).proto);
+    let resizes = |form: &Form| {
+        !known.cut && RESIZING.contains(&form.operator.as_str()) || !known.whole && asks_for_shape(graph.node(form.node).proto)
+    };
     if let Some(form) = forms.iter().find(|form| resizes(form)) {
         return Ok(Err(format!("a region with {}", form.operator)));
     }

@@ -9,7 +9,6 @@ mod choice;
 mod compare;
 mod fact;
 pub(crate) mod gates;
-pub(crate) mod identity;
 pub(crate) mod layout;
 mod limit;
 mod multipliers;
@@ -22,6 +21,7 @@ use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::verify::Tier;
 use crate::verify::region::{Form, Site};
+use crate::verify::trial;
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
 pub use limit::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
@@ -63,7 +63,7 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
                 return Ok(Certified::Differs(format!("a Pad stands in one file only: {why}")));
             }
             Err(why) => {
-                return Ok(match identity::test(a, b, site, tier)? {
+                return Ok(match trial::test(a, b, site, tier)? {
                     Ok(certificate) => Certified::Certificate(Box::new(certificate)),
                     Err(also) => Certified::OtherForm(format!("{why}; {also}")),
                 });

@@ -1,0 +1,319 @@
+//! Where a region is no polynomial: gates (Relu, LeakyRelu, PRelu, Clip), maxima of windows, and normalisations by statistics.
+//!
+//! A gate has pieces, and random numbers see only those on which they fall. So the region is cut there. What enters the gate in
+//! the second file must be what enters it in the first one, times a positive factor for each element (a maximum also lets a shift
+//! pass); its thresholds must be the first one's times the same factors. Then what leaves it is the same times those factors,
+//! whatever the piece, and behind it numbers of our own go on in both files. A normalisation must be given the same.
+
+use std::rc::Rc;
+
+use super::Read;
+use super::limits::{Limits, Tally};
+use super::walk::{Drawn, Inputs};
+use crate::onnx::NodeProto;
+use crate::reference::{Array, Data, node_of};
+use crate::verify::align::canonical;
+use crate::verify::certify::SUM;
+
+/// How a node that is no polynomial follows a map of what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A positive factor passes it.
+    Homogeneous,
+    /// The same if its bounds are multiplied, too.
+    Bounded,
+    /// A positive factor and a shift of each channel pass it.
+    Maximum,
+    /// Nothing passes it; it multiplies and adds constants to what it has normalised.
+    Normalised,
+}
+
+/// The kind of a node; `None` for polynomials.
+pub(super) fn kind(node: &NodeProto) -> Option<Kind> {
+    Some(match node.op_type() {
+        "Relu" | "LeakyRelu" | "PRelu" => Kind::Homogeneous,
+        "Clip" => Kind::Bounded,
+        "MaxPool" | "GlobalMaxPool" => Kind::Maximum,
+        "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => Kind::Normalised,
+        _ => return None,
+    })
+}
+
+/// Such a node of the first file.
+pub(super) struct Gate {
+    pub node: NodeProto,
+    pub kind: Kind,
+    /// What it reads, in every draw.
+    pub inputs: Vec<Option<Drawn>>,
+    /// What goes on behind it: numbers of our own.
+    pub made: Drawn,
+}
+
+impl Gate {
+    /// What enters it.
+    pub fn data(&self) -> Option<&Drawn> {
+        self.inputs.first()?.as_ref()
+    }
+
+    /// The name of what enters it.
+    pub fn name(&self) -> &str {
+        self.node.input.first().map_or("", String::as_str)
+    }
+
+    /// Whether a node of the second file may stand for this one.
+    pub fn is_like(&self, node: &NodeProto) -> bool {
+        let attributes = |node: &NodeProto| canonical(node);
+        let bounds = self.kind == Kind::Bounded;
+        node.op_type() == self.node.op_type() && (bounds || attributes(node) == attributes(&self.node))
+    }
+}
+
+/// What a map makes of what enters a gate, element by element: `factor·x + shift`.
+pub(super) struct Relation {
+    pub factor: Vec<f64>,
+    pub shift: Vec<f64>,
+    pub tally: Tally,
+}
+
+fn floats(array: &Array) -> Read<&Vec<f64>> {
+    if let Data::Float(values) = &array.data { Ok(values) } else { Err("what enters a gate is of no float type".into()) }
+}
+
+/// How what enters a gate in the second file follows from what enters it in the first. `totals` and `least` are the magnitudes
+/// that the first file sums up for it.
+pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Array), limits: &Limits) -> Read<Relation> {
+    let data = gate.data().ok_or("a gate that reads nothing")?;
+    let dims = &data.first().ok_or("no draw")?.dims;
+    if found.iter().any(|array| array.dims != *dims) {
+        return Err(format!("`{}` has another shape in the second file", gate.name()));
+    }
+    let all = |drawn: &Drawn| drawn.iter().map(|array| floats(array).cloned()).collect::<Read<Vec<_>>>();
+    let (ours, theirs, totals, least) = (all(data)?, all(found)?, all(totals)?, floats(least)?);
+    let count: usize = dims.iter().product();
+    if totals.iter().any(|all| all.len() != count) || least.len() != count {
+        return Err(format!("`{}` has another shape in the absolute model", gate.name()));
+    }
+    let groups = groups(gate.kind, dims);
+    let (factor, shift) = match gate.kind {
+        Kind::Normalised => (vec![1.0; count], vec![0.0; count]),
+        kind => fitted((&ours, &theirs, &totals), &groups, limits.roundoff(), kind == Kind::Maximum),
+    };
+    let mut tally = Tally::new(limits.tier);
+    for (draw, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        for (at, (one, two)) in ours.iter().zip(theirs).enumerate() {
+            let number = |all: &[f64]| all.get(at).copied().unwrap_or(f64::NAN);
+            let (k, t) = (number(&factor), number(&shift));
+            let total = totals.get(draw).map_or(f64::NAN, |all| number(all));
+            let limit =
+                |units: f64| limits.at((one.abs(), total, number(least)), units) * k.abs() + t.abs() * SUM + limits.smallest();
+            tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
+        }
+    }
+    if factor.iter().any(|k| *k <= 0.0 || !k.is_finite()) {
+        return Err(format!("a factor that is not positive goes through {} `{}`", gate.node.op_type(), gate.name()));
+    }
+    Ok(Relation { factor, shift, tally })
+}
+
+/// Which elements share a factor: each has its own, but those of a channel where a window picks among them.
+fn groups(kind: Kind, dims: &[usize]) -> Vec<usize> {
+    let count: usize = dims.iter().product();
+    match kind {
+        Kind::Maximum => {
+            let inner: usize = dims.iter().skip(2).product();
+            (0..count).map(|at| at / inner.max(1)).collect()
+        }
+        _ => (0..count).collect(),
+    }
+}
+
+/// The factors (and shifts) with which the second file's numbers are nearest to the first one's, in the sense of least squares:
+/// each distance as a share of what rounding may do to it.
+fn fitted(
+    (ours, theirs, totals): (&[Vec<f64>], &[Vec<f64>], &[Vec<f64>]),
+    groups: &[usize],
+    roundoff: f64,
+    shifts: bool,
+) -> (Vec<f64>, Vec<f64>) {
+    #[derive(Clone, Copy, Default)]
+    struct Sums {
+        weight: f64,
+        x: f64,
+        y: f64,
+        xx: f64,
+        xy: f64,
+    }
+    let mut sums = vec![Sums::default(); groups.iter().max().map_or(0, |last| last + 1)];
+    let draws = || ours.iter().zip(theirs).zip(totals);
+    let elements = || draws().flat_map(|((one, two), total)| one.iter().zip(two).zip(total).zip(groups));
+    let weight = |total: f64, y: f64| {
+        let noise = roundoff * total + SUM * y.abs();
+        if noise > 0.0 { 1.0 / (noise * noise) } else { 0.0 }
+    };
+    for (((x, y), total), group) in elements().filter(|_| shifts) {
+        let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
+        (sum.weight, sum.x, sum.y) = (sum.weight + weight, sum.x + weight * x, sum.y + weight * y);
+    }
+    let mean = |sum: &Sums| if sum.weight > 0.0 { (sum.x / sum.weight, sum.y / sum.weight) } else { (0.0, 0.0) };
+    for (((x, y), total), group) in elements() {
+        let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
+        let means = mean(sum);
+        let (x, y) = (x - means.0, y - means.1);
+        (sum.xx, sum.xy) = (sum.xx + weight * x * x, sum.xy + weight * x * y);
+    }
+    let fit = |sum: &Sums| {
+        // What is never anything but zero says nothing of a factor.
+        let factor = if sum.xx == 0.0 { 1.0 } else { sum.xy / sum.xx };
+        let (x, y) = mean(sum);
+        (factor, y - factor * x)
+    };
+    let fits: Vec<(f64, f64)> = sums.iter().map(fit).collect();
+    groups.iter().map(|group| fits.get(*group).copied().unwrap_or((f64::NAN, f64::NAN))).unzip()
+}
+
+/// What goes on behind a gate of the second file.
+pub(super) fn behind(gate: &Gate, node: &NodeProto, opset: i64, inputs: &Inputs<'_>, relation: &Relation) -> Read<Drawn> {
+    if gate.kind == Kind::Normalised {
+        return gate.made.iter().enumerate().map(|(draw, core)| affine(node, opset, core, (inputs, draw), false)).collect();
+    }
+    let plain = relation.factor.iter().all(|k| *k == 1.0) && relation.shift.iter().all(|t| *t == 0.0);
+    if plain {
+        return Ok(gate.made.clone());
+    }
+    if gate.kind == Kind::Maximum {
+        sees_data(gate, opset)?;
+    }
+    let dims = gate.data().and_then(|all| all.first()).map(|array| array.dims.clone()).unwrap_or_default();
+    let inner: usize = dims.iter().skip(2).product();
+    let moved = |array: &Rc<Array>| {
+        let values = floats(array)?;
+        let own: usize = array.dims.iter().skip(2).product();
+        // Behind a window the elements of a channel are others, but its factor is the same.
+        let place = |at: usize| if gate.kind == Kind::Maximum { at / own.max(1) * inner.max(1) } else { at };
+        let of = |all: &[f64], at: usize| all.get(place(at)).copied().unwrap_or(f64::NAN);
+        let moved = |(at, x): (usize, &f64)| of(&relation.factor, at) * x + of(&relation.shift, at);
+        Ok(Rc::new(Array::float(array.dims.clone(), values.iter().enumerate().map(moved).collect())))
+    };
+    gate.made.iter().map(moved).collect()
+}
+
+/// What goes on behind a maximum, and the largest shift in each window beside it.
+pub(super) fn beside(gate: &Gate, opset: i64, core: &Array, shift: Option<&Rc<Array>>) -> Read<Rc<Array>> {
+    let shift = shift.cloned().ok_or("a gate that reads nothing")?;
+    let pooled = node_of(&gate.node, opset, &[Some(shift)]).map_err(|why| why.to_string())?;
+    let pooled = pooled.first().ok_or("a window without a result")?;
+    let (values, shifts) = (floats(core)?, floats(pooled)?);
+    // A window that sees nothing but padding has the lowest number.
+    let sums = values.iter().zip(shifts).map(|(value, shift)| value + shift.max(0.0)).collect();
+    Ok(Rc::new(Array::float(core.dims.clone(), sums)))
+}
+
+/// Whether each window sees data: one that sees nothing but padding has a number that no map moves.
+fn sees_data(gate: &Gate, opset: i64) -> Read<()> {
+    let dims = gate.data().and_then(|all| all.first()).map(|array| array.dims.clone()).unwrap_or_default();
+    let zeros = Array::float(dims.clone(), vec![0.0; dims.iter().product()]);
+    let made = node_of(&gate.node, opset, &[Some(Rc::new(zeros))]).map_err(|why| why.to_string())?;
+    let seen = made.first().map(floats).transpose()?.is_some_and(|all| all.iter().all(|x| *x == 0.0));
+    if seen { Ok(()) } else { Err(format!("windows of {} that see nothing but padding", gate.node.op_type())) }
+}
+
+/// What a normalisation makes of what it has normalised: `scale·x + shift`; their magnitudes for the absolute model.
+pub(super) fn affine(
+    node: &NodeProto,
+    opset: i64,
+    core: &Array,
+    (inputs, draw): (&Inputs<'_>, usize),
+    absolute: bool,
+) -> Read<Rc<Array>> {
+    let mut made = core.clone();
+    for (input, operator) in [(1, "Mul"), (2, "Add")] {
+        let Some(constant) = inputs.get(input).copied().flatten().and_then(|all| all.get(draw)) else { continue };
+        let mut constant = Array::clone(constant);
+        if !matches!(node.op_type(), "LayerNormalization" | "RMSNormalization") {
+            constant = per_channel(&constant, &core.dims)?;
+        }
+        if let (Data::Float(values), true) = (&mut constant.data, absolute) {
+            values.iter_mut().for_each(|value| *value = value.abs());
+        }
+        let node = NodeProto {
+            op_type: Some(operator.to_owned()),
+            input: vec!["a".to_owned(), "b".to_owned()],
+            output: vec!["c".to_owned()],
+            ..NodeProto::default()
+        };
+        let found = node_of(&node, opset.max(7), &[Some(Rc::new(made)), Some(Rc::new(constant))]);
+        made = found.map_err(|why| why.to_string())?.into_iter().next().ok_or("a normalisation without a result")?;
+    }
+    Ok(Rc::new(made))
+}
+
+/// A number for each channel, or each group of them, along the second axis.
+fn per_channel(constant: &Array, dims: &[usize]) -> Read<Array> {
+    let channels = dims.get(1).copied().unwrap_or(1).max(1);
+    let values = floats(constant)?;
+    let spread = (0..channels).map(|channel| values.get(channel * values.len() / channels).copied().unwrap_or(f64::NAN));
+    let mut shape = vec![channels];
+    shape.extend(std::iter::repeat_n(1, dims.len().saturating_sub(2)));
+    Ok(Array::float(shape, spread.collect()))
+}
+
+/// The thresholds and slopes of a gate: those of the second file against the first one's times the factors. Returns the place of
+/// one that is wrong.
+pub(super) fn thresholds(
+    gate: &Gate,
+    node: &NodeProto,
+    inputs: &Inputs<'_>,
+    relation: &Relation,
+    limits: &Limits,
+) -> Read<Option<(String, f64, f64, f64)>> {
+    let first = |all: Option<&Drawn>| all.and_then(|all| all.first()).cloned();
+    if node.op_type() == "PRelu" {
+        let (ours, theirs) = (first(gate.inputs.get(1).and_then(Option::as_ref)), first(inputs.get(1).copied().flatten()));
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Err("a PRelu without slopes".into()) };
+        let plain = |dims: &[usize]| dims.iter().copied().skip_while(|dim| *dim == 1).collect::<Vec<_>>();
+        let name = node.input.get(1).cloned().unwrap_or_default();
+        if plain(&ours.dims) != plain(&theirs.dims) {
+            return Err("slopes of another shape".into());
+        }
+        let apart = floats(&ours)?.iter().zip(floats(&theirs)?).find(|(one, two)| one != two);
+        return Ok(apart.map(|(one, two)| (name, *two, *one, 0.0)));
+    }
+    if gate.kind != Kind::Bounded {
+        return Ok(None);
+    }
+    let all = |inputs: &Inputs<'_>| inputs.iter().map(|input| first(*input)).collect::<Vec<_>>();
+    let own: Vec<Option<&Drawn>> = gate.inputs.iter().map(Option::as_ref).collect();
+    let (ours, theirs) = (bounds(&gate.node, &all(&own))?, bounds(node, &all(inputs))?);
+    for (name, (one, two)) in ["min", "max"].into_iter().zip(ours.into_iter().zip(theirs)) {
+        match (one, two) {
+            (None, None) => {}
+            (Some(one), Some(two)) => {
+                for factor in &relation.factor {
+                    let (expected, limit) = (factor * one, limits.threshold(factor * one));
+                    if (two - expected).abs() > limit {
+                        return Ok(Some((name.to_owned(), two, expected, limit)));
+                    }
+                }
+            }
+            (one, two) => {
+                let open = |bound: Option<f64>| bound.unwrap_or(f64::INFINITY);
+                return Ok(Some((name.to_owned(), open(two), open(one), 0.0)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The bounds of a Clip (attributes up to opset 10, inputs from 11 on); none where there is no bound of the type float.
+fn bounds(node: &NodeProto, inputs: &[Option<Rc<Array>>]) -> Read<[Option<f64>; 2]> {
+    let largest = f64::from(f32::MAX);
+    let bound = |name: &str, input: usize| {
+        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| f64::from(a.f()));
+        let value = match inputs.get(input).and_then(Option::as_ref) {
+            Some(array) => floats(array)?.first().copied(),
+            None => stated,
+        };
+        Ok::<_, String>(value.filter(|value| value.abs() < largest))
+    };
+    Ok([bound("min", 1)?, bound("max", 2)?])
+}

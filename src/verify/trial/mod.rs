@@ -1,0 +1,335 @@
+//! Regions whose constants say nothing one by one (maps carried through gates and pools, sums of branches, biases with a number
+//! for each element): both sides evaluated by the slow reference on random numbers and compared.
+//!
+//! Two different polynomials agree at random places with a chance of nothing (Schwartz and Zippel), so a few draws do. A region
+//! that is no polynomial is cut where it is none, see [`cut`]. What is read beside data, and extents that do not fit one another
+//! made small, are those that a run of the whole has found.
+
+mod cut;
+mod draws;
+mod limits;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::model::Graph;
+use crate::onnx::{ModelProto, NodeProto};
+use crate::reference::{Array, Data};
+use crate::verify::Tier;
+use crate::verify::certify::gates;
+use crate::verify::certify::layout::{Known, Layout, layouts};
+use crate::verify::certify::small::{self, Recurrence};
+use crate::verify::region::{Form, Site, numbers, without_shapes};
+use crate::verify::verdict::{Certificate, Deviation};
+use cut::{Gate, Kind};
+use limits::{Limits, Tally};
+use walk::{Drawn, Inputs, Values, walk};
+
+/// Why nothing can be said.
+type Read<T> = std::result::Result<T, String>;
+
+/// How many products the reference may be asked for in all: it is slow.
+const MOST_PRODUCTS: u64 = 1 << 30;
+/// How often numbers are drawn where that is cheap.
+const DRAWS: usize = 6;
+/// How often at least.
+const FEWEST: usize = 2;
+
+/// Tests a site.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Read<Certificate>> {
+    match (sized(a, b, site, tier, false)?, site.shapes.is_empty()) {
+        // Smaller extents may not fit one another, and a shape that is read inside is what it is only as it is.
+        (Err(why), false) => Ok(sized(a, b, site, tier, true)?.map_err(|also| format!("{why}; as it is: {also}"))),
+        (made, _) => Ok(made),
+    }
+}
+
+/// A region's sides as models, and what is fed into them.
+struct Trial {
+    /// The first file's side, the second's, and the first's absolute model.
+    models: [ModelProto; 3],
+    /// The names of what they make, in the first and in the second file.
+    outputs: Vec<(String, String)>,
+    layouts: BTreeMap<String, Layout>,
+    /// What is read beside data.
+    settings: BTreeMap<String, Array>,
+    draws: usize,
+    limits: Limits,
+}
+
+fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
+    let forms = (without_shapes(a, site.forms.0.clone()), without_shapes(b, site.forms.1.clone()));
+    let outputs = numbers(a, &site.region);
+    let (ours, theirs): (Vec<String>, Vec<String>) = outputs.iter().cloned().unzip();
+    if ours.is_empty() {
+        return Ok(Err("a region that makes shapes alone".into()));
+    }
+    if let Some(place) = gates::changed(a, b, site)? {
+        let worst = Certificate { worst: f64::MAX, once: f64::MAX, place: Some(place), ..Certificate::default() };
+        return Ok(Ok(worst));
+    }
+    // Beside them no extent is made smaller.
+    let settings = if as_is { site.settings.clone() } else { BTreeMap::new() };
+    let names = settings.keys().map(String::as_str).collect();
+    let known = Known { shapes: &site.shapes, settings: &names, whole: as_is, cut: true };
+    let layouts = match layouts(a, &forms.0, &ours, known, (b, &forms.1))? {
+        Ok((layouts, _)) => layouts,
+        Err(why) => return Ok(Err(why)),
+    };
+    let products = cost(a, &forms.0, &layouts).max(cost(b, &forms.1, &layouts)).max(1);
+    if products > MOST_PRODUCTS {
+        return Ok(Err(format!("a test by the reference would take {products} products")));
+    }
+    let draws = usize::try_from(MOST_PRODUCTS / 4 / products).unwrap_or(DRAWS).clamp(FEWEST, DRAWS);
+    let beside = settings.keys().filter(|name| !layouts.contains_key(*name));
+    let inputs: Vec<String> = layouts.keys().chain(beside).cloned().collect();
+    let models = [
+        small::model(a, &forms.0, &inputs, &ours, false, Recurrence::Gates)?,
+        small::model(b, &forms.1, &inputs, &theirs, false, Recurrence::Gates)?,
+        small::model(a, &forms.0, &inputs, &ours, true, Recurrence::Gates)?,
+    ];
+    let limits = Limits::of(site, tier);
+    let trial = Trial { models, outputs, layouts, settings, draws, limits };
+    let sizes = if as_is { ", at the sizes of the run" } else { "" };
+    let note = format!("tested by random numbers{sizes}, as its constants say nothing one by one");
+    Ok(trial.perform().map(|mut certificate| {
+        certificate.notes.push(note);
+        certificate
+    }))
+}
+
+impl Trial {
+    fn perform(&self) -> Read<Certificate> {
+        let mut first = First { trial: self, gates: BTreeMap::new() };
+        let ours = walk(&self.models[0], self.sources(self.draws, &|array| array), self.draws, &mut |at, node, inputs| {
+            first.cut(at, node, inputs)
+        })?;
+        let least = self.absolute(&first.gates, None, 1, &zeros)?;
+        let totals = self.absolute(&first.gates, Some(&least), self.draws, &magnitude)?;
+        let mut second = Second { trial: self, gates: first.gates, totals: &totals, least: &least, found: Found::default() };
+        let theirs = walk(&self.models[1], self.sources(self.draws, &|array| array), self.draws, &mut |_, node, inputs| {
+            second.cut(node, inputs)
+        })?;
+        if let Some(gate) = second.gates.values().next() {
+            return Err(format!("{} `{}` stands in the first file only", gate.node.op_type(), gate.name()));
+        }
+        let mut found = second.found;
+        for (output, renamed) in &self.outputs {
+            let sides = (ours.get(output), theirs.get(renamed), totals.get(output), least.get(output));
+            let (Some(ours), Some(theirs), Some(totals), Some(least)) = sides else {
+                return Err(format!("nothing makes `{output}` in the region"));
+            };
+            let tally = self.compare(output, (ours, theirs), (totals, least))?;
+            found.enter(&tally, output, output);
+        }
+        Ok(found.certificate())
+    }
+
+    /// What is fed in, by name, `made` of what was drawn; what says where others are read is the same in every draw.
+    fn sources(&self, draws: usize, made: &dyn Fn(Array) -> Array) -> Values {
+        let drawn = |(name, layout): (&String, &Layout)| {
+            let one = |draw: usize| match layout.choice {
+                true => draws::fresh(name, 0, &layout.dims),
+                false => made(draws::fresh(name, draw, &layout.dims)),
+            };
+            (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
+        };
+        let settings = self.settings.iter().map(|(name, array)| (name.clone(), vec![Rc::new(array.clone()); draws]));
+        settings.chain(self.layouts.iter().map(drawn)).collect()
+    }
+
+    /// The absolute model, `made` of what was drawn. `least` is what it makes of zeros: the magnitudes of the shifts.
+    fn absolute(
+        &self,
+        gates: &BTreeMap<usize, Gate>,
+        least: Option<&Values>,
+        draws: usize,
+        made: &dyn Fn(Array) -> Array,
+    ) -> Read<Values> {
+        let opset = opset(&self.models[2]);
+        walk(&self.models[2], self.sources(draws, made), draws, &mut |at, _, inputs| {
+            let Some(gate) = gates.get(&at) else { return Ok(None) };
+            let cores = gate.made.iter().take(draws).map(|core| made(Array::clone(core)));
+            let out = |(draw, core): (usize, Array)| match gate.kind {
+                Kind::Normalised => cut::affine(&gate.node, opset, &core, (inputs, draw), true),
+                // A shift passes it, so that what it is summed up of goes on behind.
+                Kind::Maximum => {
+                    let shift = least.map_or(inputs.first().copied().flatten(), |least| least.get(gate.name()));
+                    cut::beside(gate, opset, &core, shift.and_then(|all| all.first()))
+                }
+                Kind::Homogeneous | Kind::Bounded => Ok(Rc::new(core)),
+            };
+            cores.enumerate().map(out).collect::<Read<Drawn>>().map(Some)
+        })
+    }
+
+    fn compare(&self, output: &str, (ours, theirs): (&Drawn, &Drawn), (totals, least): (&Drawn, &Drawn)) -> Read<Tally> {
+        let mut tally = Tally::new(self.limits.tier);
+        let none = || format!("`{output}` is of no float type");
+        let least = least.first().and_then(|array| floats(array)).ok_or_else(none)?;
+        for ((one, two), total) in ours.iter().zip(theirs).zip(totals) {
+            let sides = (floats(one).ok_or_else(none)?, floats(two).ok_or_else(none)?, floats(total).ok_or_else(none)?);
+            if one.dims != two.dims || [sides.2.len(), least.len()] != [sides.0.len(); 2] {
+                return Err(format!("`{output}` has another shape in the second file"));
+            }
+            for (at, (((one, two), total), least)) in sides.0.iter().zip(sides.1).zip(sides.2).zip(least).enumerate() {
+                let limit = |units: f64| self.limits.at((one.abs(), *total, *least), units) + self.limits.smallest();
+                tally.take((at, *two, *one), (limit(1.0), limit(limits::UNITS)));
+            }
+        }
+        Ok(tally)
+    }
+}
+
+fn opset(model: &ModelProto) -> i64 {
+    model.opset_import.first().map_or(1, |import| import.version())
+}
+
+/// The first file's side: what it is cut into.
+struct First<'x> {
+    trial: &'x Trial,
+    gates: BTreeMap<usize, Gate>,
+}
+
+impl First<'_> {
+    fn cut(&mut self, at: usize, node: &NodeProto, inputs: &Inputs<'_>) -> Read<Option<Drawn>> {
+        let Some(kind) = cut::kind(node) else { return Ok(None) };
+        let opset = opset(&self.trial.models[0]);
+        let data = inputs.first().copied().flatten().and_then(|all| all.first()).ok_or("a gate that reads nothing")?;
+        let dims = match kind {
+            Kind::Maximum => {
+                let made = crate::reference::node_of(node, opset, &[Some(data.clone())]).map_err(|why| why.to_string())?;
+                made.first().map(|array| array.dims.clone()).unwrap_or_default()
+            }
+            _ => data.dims.clone(),
+        };
+        let name = node.output.first().map_or("", String::as_str);
+        let made: Drawn = (0..self.trial.draws).map(|draw| Rc::new(draws::fresh(name, draw, &dims))).collect();
+        let out = match kind {
+            Kind::Normalised => {
+                let out = made.iter().enumerate().map(|(draw, core)| cut::affine(node, opset, core, (inputs, draw), false));
+                out.collect::<Read<Drawn>>()?
+            }
+            _ => made.clone(),
+        };
+        let inputs = inputs.iter().map(|input| input.cloned()).collect();
+        self.gates.insert(at, Gate { node: node.clone(), kind, inputs, made });
+        Ok(Some(out))
+    }
+}
+
+/// The second file's side: each of its gates stands for one of the first file's.
+struct Second<'x> {
+    trial: &'x Trial,
+    /// Those of the first file that none stands for yet.
+    gates: BTreeMap<usize, Gate>,
+    totals: &'x Values,
+    least: &'x Values,
+    found: Found,
+}
+
+impl Second<'_> {
+    fn cut(&mut self, node: &NodeProto, inputs: &Inputs<'_>) -> Read<Option<Drawn>> {
+        if cut::kind(node).is_none() {
+            return Ok(None);
+        }
+        let operator = node.op_type();
+        let limits = &self.trial.limits;
+        let read = inputs.first().copied().flatten().ok_or("a gate that reads nothing")?;
+        let (mut best, mut refused) = (None, format!("{operator} stands in the second file only"));
+        for (at, gate) in self.gates.iter().filter(|(_, gate)| gate.is_like(node)) {
+            let magnitudes = (self.totals.get(gate.name()), self.least.get(gate.name()).and_then(|all| all.first()));
+            let (Some(totals), Some(least)) = magnitudes else { return Err("a gate without magnitudes".into()) };
+            let relation = match cut::relation(gate, read, (totals, least), limits) {
+                Ok(relation) => relation,
+                Err(why) => {
+                    refused = why;
+                    continue;
+                }
+            };
+            let wrong = cut::thresholds(gate, node, inputs, &relation, limits)?;
+            let share = if wrong.is_some() { f64::MAX } else { relation.tally.worst() };
+            if best.as_ref().is_none_or(|(_, _, _, least)| share < *least) {
+                best = Some((*at, relation, wrong, share));
+            }
+        }
+        let (at, relation, wrong, _) = best.ok_or(refused)?;
+        let gate = self.gates.remove(&at).ok_or("a gate that is gone")?;
+        let opset = opset(&self.trial.models[1]);
+        self.found.enter(&relation.tally, gate.name(), node.output.first().map_or("", String::as_str));
+        if let Some((name, found, expected, limit)) = wrong {
+            let node = node.output.first().cloned().unwrap_or_default();
+            let (constant, value, index) = (Some(name), None, vec![]);
+            self.found.wrong(Deviation { node, constant, value, index, found, expected, limit });
+        }
+        cut::behind(&gate, node, opset, inputs, &relation).map(Some)
+    }
+}
+
+/// The largest shares so far.
+#[derive(Default)]
+struct Found {
+    once: f64,
+    foreign: f64,
+    worst: f64,
+    place: Option<Deviation>,
+}
+
+impl Found {
+    fn enter(&mut self, tally: &Tally, value: &str, node: &str) {
+        (self.once, self.foreign) = (self.once.max(tally.once), self.foreign.max(tally.foreign));
+        if let Some((at, found, expected, limit)) = tally.spot.filter(|_| tally.worst() > self.worst) {
+            let (constant, value, index) = (None, Some(value.to_owned()), vec![at as u64]);
+            self.place = Some(Deviation { node: node.to_owned(), constant, value, index, found, expected, limit });
+        }
+        self.worst = self.worst.max(tally.worst());
+    }
+
+    fn wrong(&mut self, place: Deviation) {
+        (self.once, self.foreign, self.worst, self.place) = (f64::MAX, f64::MAX, f64::MAX, Some(place));
+    }
+
+    fn certificate(self) -> Certificate {
+        let tier = match (self.once <= 1.0, self.foreign <= 1.0) {
+            (true, _) => Some(Tier::Own),
+            (false, true) => Some(Tier::Foreign),
+            _ => None,
+        };
+        Certificate { tier, worst: self.worst, once: self.once, place: self.place, ..Certificate::default() }
+    }
+}
+
+/// Products that the reference would compute, about.
+pub(crate) fn cost(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>) -> u64 {
+    let positions = |layout: &Layout| {
+        let channels = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
+        layout.dims.iter().fold(1_u64, |all, dim| all.saturating_mul(*dim as u64)) / channels as u64
+    };
+    let places = layouts.values().map(positions).max().unwrap_or(1);
+    let tensors = forms.iter().flat_map(|form| &form.constants);
+    tensors.map(|(_, tensor)| graph.tensor(*tensor).elements().saturating_mul(places)).fold(0, u64::saturating_add)
+}
+
+fn floats(array: &Array) -> Option<&Vec<f64>> {
+    if let Data::Float(values) = &array.data { Some(values) } else { None }
+}
+
+fn changed(array: Array, change: impl Fn(f64) -> f64) -> Array {
+    match array.data {
+        Data::Float(values) => Array::float(array.dims, values.into_iter().map(change).collect()),
+        data => Array { dims: array.dims, data },
+    }
+}
+
+fn magnitude(array: Array) -> Array {
+    changed(array, f64::abs)
+}
+
+fn zeros(array: Array) -> Array {
+    changed(array, |_| 0.0)
+}
