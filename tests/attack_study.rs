@@ -115,6 +115,10 @@ fn pair(index: usize, given: &[Pair]) -> Option<Pair> {
         0 | 1 | 2 => {
             let at = index / 6 * 3 + index % 6;
             let (name, before) = hidden::hidden(at, at as u64 + 1);
+            // Every other one is folded as other tools do, forward through what stands between.
+            if let Some(after) = hidden::forwarded(&before).filter(|_| index % 2 == 1) {
+                return Some(Pair { name: format!("forward {at}: {name}"), before, after });
+            }
             own(format!("hidden {at}: {name}"), before)
         }
         3 => own(format!("net {}", index / 6), nets::net(index / 6).bytes),
@@ -164,7 +168,10 @@ impl Worker<'_> {
             }
         };
         let Some(walk) = Walk::new(hurt) else { return };
-        self.right(pair);
+        if !self.right(pair) {
+            // Everything would be refused.
+            return;
+        }
         for seed in (0_u64..).take(EACH) {
             if let Some(damage) = walk.draw((index as u64) << 16 | seed) {
                 let place = format!("{} ({index}, {seed}{})", pair.name, if turned { ", the first" } else { "" });
@@ -189,11 +196,12 @@ impl Worker<'_> {
         })
     }
 
-    /// The undamaged pair, which the reference has found to be the same.
-    fn right(&self, pair: &Pair) {
+    /// The undamaged pair, which the reference has found to be the same. Returns whether it is not refused.
+    fn right(&self, pair: &Pair) -> bool {
         let [before, after] = self.files(&pair.before, &pair.after);
         let found = self.judge(&before, &after, &modes()[0].1);
         self.table.lock().unwrap().right(&pair.name, &found);
+        found.is_ok_and(|(outcome, _)| outcome != Outcome::Differs)
     }
 
     fn damage(&self, oracle: &Oracle, (kept, turned): (&[u8], bool), damage: &Damage, place: &str) {
@@ -232,7 +240,8 @@ impl Worker<'_> {
     /// Keeps what is wrong, the smallest of each kind.
     fn save(&self, folder: &Path, bytes: (&[u8], &[u8]), damage: &Damage, said: &str) {
         let name: String = damage.kind.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '_' }).collect();
-        let net: String = said.split(['(', '/']).next().unwrap().chars().filter(|c| c.is_alphabetic()).take(24).collect();
+        let net = said.split(" (").next().unwrap().rsplit('/').next().unwrap();
+        let net: String = net.chars().filter(|c| c.is_alphabetic()).take(24).collect();
         let stem = folder.join(format!("{name}.{net}"));
         std::fs::create_dir_all(folder).unwrap();
         let at = |end: &str| PathBuf::from(format!("{}.{end}", stem.display()));

@@ -1,6 +1,10 @@
 //! Nets whose functions hide what is wrong: gates that ordinary numbers never open, bounds, sums over open axes, time, ranges, casts,
 //! functions, sparse constants. Each line is a body with its constants; numbers are seeded.
 
+use bnfold::onnx::{ModelProto, TensorProto};
+use prost::Message as _;
+
+use crate::judged::{decode, numbers, store};
 use crate::nets::Draw;
 
 /// A net as text, with `float` for the type that is drawn. `$1` and so on are seeded constants of the dims that stand there.
@@ -299,4 +303,33 @@ pub fn hidden(index: usize, seed: u64) -> (&'static str, Vec<u8>) {
         stored.join(", ")
     );
     (name, bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e} in {text}")))
+}
+
+fn stored(model: &ModelProto, name: &str) -> Option<TensorProto> {
+    model.graph.as_ref()?.initializer.iter().find(|tensor| tensor.name() == name).cloned()
+}
+
+/// The factor of the first product with a constant, moved forward into the next linear operator, whatever stands between: what other
+/// tools do, so that gates stand inside of what was folded. It may be wrong, which the reference tells.
+pub fn forwarded(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut model = decode(bytes);
+    let nodes = model.graph.as_ref()?.node.clone();
+    let product = nodes.iter().position(|n| n.op_type() == "Mul" && stored(&model, &n.input[1]).is_some())?;
+    let linear = nodes.iter().skip(product).find(|n| matches!(n.op_type(), "Conv" | "MatMul" | "Gemm"))?;
+    let (scale, weight) = (stored(&model, &nodes[product].input[1])?, stored(&model, &linear.input[1])?);
+    let (factors, mut values) = (numbers(&scale), numbers(&weight));
+    let axis = usize::from(linear.op_type() == "Conv");
+    let channels = weight.dims[axis] as usize;
+    if factors.len() != 1 && factors.len() != channels {
+        return None;
+    }
+    let inner: usize = weight.dims[axis + 1..].iter().product::<i64>() as usize;
+    values.iter_mut().enumerate().for_each(|(at, value)| *value *= factors[(at / inner % channels) % factors.len()]);
+    let graph = model.graph.as_mut()?;
+    store(graph.initializer.iter_mut().find(|t| t.name() == weight.name())?, &values);
+    let (from, to) = (nodes[product].output[0].clone(), nodes[product].input[0].clone());
+    graph.node.remove(product);
+    graph.node.iter_mut().flat_map(|n| &mut n.input).filter(|input| **input == from).for_each(|input| input.clone_from(&to));
+    graph.initializer.retain(|t| t.name() != scale.name());
+    Some(model.encode_to_vec())
 }
