@@ -179,7 +179,7 @@ fn layers_know_only_what_is_below_them() {
         ("engine", &["model", "reference", "verify", "wire"][..]),
         ("beside", &["engine", "model", "reference", "verify"][..]),
         ("verify", &["beside", "double_double", "engine", "model", "reference", "wire"][..]),
-        ("faults", &["double_double", "model", "verify", "wire"][..]),
+        ("faults", &["double_double", "model", "reference", "verify", "wire"][..]),
         ("report", &["plan", "law", "verify", "model"][..]),
     ]);
     let open = ["onnx", "error", "Error", "ErrorKind", "Result"];

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use bnfold::faults::{Fault, Seeding, Subject, Wrong};
+use bnfold::faults::effect::{Effect, Oracle};
+use bnfold::faults::walk::Walk;
+use bnfold::faults::{Fault, Seeding, Subject};
 use bnfold::model::Model;
 use bnfold::report::{self, text};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions, verify};
@@ -52,7 +54,7 @@ struct Counts {
     missed: usize,
     /// Neither.
     not_judged: usize,
-    /// Within the rounding of a right fold, and not seeded for that reason.
+    /// No fault: within the rounding of a right fold, of no effect, or no valid model.
     excluded: usize,
 }
 
@@ -76,6 +78,16 @@ impl Counts {
             (Outcome::NotJudged, _) => self.not_judged += 1,
             (Outcome::Equal | Outcome::EqualWithinRounding, _) => self.missed += 1,
         }
+    }
+
+    /// Enters what was said of a fault; what cannot be read is no fault. Returns how many that were.
+    fn judged(&mut self, verdict: Result<Verdict>) -> usize {
+        let Ok(verdict) = verdict else {
+            self.excluded += 1;
+            return 0;
+        };
+        self.enter(&verdict);
+        1
     }
 
     fn status(self) -> Status {
@@ -128,7 +140,11 @@ fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console
     let after = arguments.planning.graph(&after)?;
     let subject = Subject::new(&graph, &after)?;
     let wrong_file = folder.join("wrong.onnx");
-    let kinds = seeded(arguments, &subject, &mut |wrong| judge(wrong, &before, &wrong_file, &options))?;
+    let judge = &mut |wrong: &[u8]| judge(wrong, &before, &wrong_file, &options);
+    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read the model again", e).file(path));
+    let walked = walked(arguments, (&read(&before)?, &read(&target)?), judge);
+    let mut kinds = seeded(arguments, &subject, walked.iter().map(|kind| kind.counts.seeded).sum(), judge)?;
+    kinds.extend(walked);
     let mut all = Counts::default();
     kinds.iter().for_each(|kind| all.add(kind.counts));
     Ok(Report {
@@ -147,10 +163,11 @@ fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console
 fn seeded(
     arguments: &Selftest,
     subject: &Subject<'_, '_>,
-    judge: &mut dyn FnMut(&Wrong) -> Result<Verdict>,
+    walked: usize,
+    judge: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
 ) -> Result<Vec<Kind>> {
     let mut counts = BTreeMap::<usize, Counts>::new();
-    let (mut made, mut round) = (0, 0_u64);
+    let (mut made, mut round) = (walked, 0_u64);
     loop {
         let before = made;
         for (index, fault) in Fault::ALL.iter().enumerate() {
@@ -166,8 +183,7 @@ fn seeded(
                 Seeding::DoesNotApply => continue,
                 Seeding::WithinRounding => counts.entry(index).or_default().excluded += 1,
                 Seeding::Wrong(wrong) => {
-                    counts.entry(index).or_default().enter(&judge(&wrong)?);
-                    made += 1;
+                    made += counts.entry(index).or_default().judged(judge(&wrong.model.encode_to_vec()));
                 }
             }
         }
@@ -181,8 +197,29 @@ fn seeded(
     Ok(counts.into_iter().filter_map(kind).collect())
 }
 
-fn judge(wrong: &Wrong, before: &Path, file: &Path, options: &VerifyOptions) -> Result<Verdict> {
-    std::fs::write(file, wrong.model.encode_to_vec()).map_err(|e| Error::io("cannot write a wrong model", e).file(file))?;
+/// Half of the faults are changes of one thing anywhere in the right fold, where the slow reference can tell what they do.
+fn walked(arguments: &Selftest, (before, after): (&[u8], &[u8]), judge: &mut dyn FnMut(&[u8]) -> Result<Verdict>) -> Vec<Kind> {
+    let wanted = usize::from(arguments.count) / 2;
+    let mut counts = BTreeMap::<String, Counts>::new();
+    let (Ok(oracle), Some(walk)) = (Oracle::new(before, after, 2), Walk::new(after)) else { return vec![] };
+    let mut made = 0;
+    for attempt in 0..8 * wanted as u64 {
+        if made == wanted {
+            break;
+        }
+        let Some(damage) = walk.draw(arguments.runs.seed.wrapping_mul(1_000_003).wrapping_add(attempt)) else { continue };
+        let opens = Model::from_bytes(damage.bytes.clone()).is_ok();
+        let row = counts.entry(format!("{} (one change)", damage.kind)).or_default();
+        match oracle.effect(&damage.bytes) {
+            Effect::Changed(_) if opens => made += row.judged(judge(&damage.bytes)),
+            _ => row.excluded += 1,
+        }
+    }
+    counts.into_iter().map(|(fault, counts)| Kind { fault, counts }).collect()
+}
+
+fn judge(wrong: &[u8], before: &Path, file: &Path, options: &VerifyOptions) -> Result<Verdict> {
+    std::fs::write(file, wrong).map_err(|e| Error::io("cannot write a wrong model", e).file(file))?;
     verify(before, file, options)
 }
 

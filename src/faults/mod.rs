@@ -5,6 +5,7 @@
 
 mod alter;
 mod draw;
+pub mod effect;
 mod fault;
 mod kept;
 mod layout;
@@ -13,6 +14,7 @@ mod recipe;
 mod size;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 use prost::Message as _;
 
@@ -103,6 +105,8 @@ impl<'g, 'm> Subject<'g, 'm> {
         for at in (0..sites).filter_map(|at| (start + at).checked_rem(sites)).filter(|_| !fault.is_of_kept()) {
             match self.seed_at(at, fault, &mut draw)? {
                 Seeding::DoesNotApply => {}
+                // At this place the fault would make a file that is none.
+                Seeding::Wrong(wrong) if !self.is_sound(&wrong) => {}
                 found => return Ok(found),
             }
         }
@@ -112,11 +116,16 @@ impl<'g, 'm> Subject<'g, 'm> {
                 break;
             }
             let Some(node) = self.kept.get(at) else { continue };
-            if let Some(wrong) = kept::folded(self.after, &self.model, *node, fault)? {
+            if let Some(wrong) = kept::folded(self.after, &self.model, *node, fault)?.filter(|wrong| self.is_sound(wrong)) {
                 return Ok(Seeding::Wrong(Box::new(wrong)));
             }
         }
         Ok(Seeding::DoesNotApply)
+    }
+
+    /// Whether a wrong model is still a model: what nodes read is computed before them, for one.
+    fn is_sound(&self, wrong: &Wrong) -> bool {
+        effect::sound::unsound(&wrong.model).is_none() || effect::sound::unsound(&self.model).is_some()
     }
 
     /// A fault at one fold.

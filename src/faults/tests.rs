@@ -119,3 +119,37 @@ fn one_weight_off_is_one_weight_off() {
         assert!((units * 2.0_f64.powi(-24) - 0.01).abs() < 1e-6, "{units}");
     });
 }
+
+#[test]
+fn no_fault_makes_a_circle_where_a_fold_reads_what_its_own_result_gates() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        net (float[1,3,4,4] x) => (float[] y)
+        <float[4,3,1,1] w = dyadic(1), float[2,4,1,1] p = dyadic(2), float[4,2,1,1] q = dyadic(3), float[2,4,1,1] v = dyadic(4),
+         float[4] s = positive(5), float[4] b = dyadic(6), float[4] m = dyadic(7), float[4] k = square(8),
+         float[1,4,1,1] t = positive(9)>
+        { c = Conv (x, w)
+          e = BatchNormalization (c, s, b, m, k)
+          g = GlobalAveragePool (e)
+          i = Conv (g, p)
+          j = Relu (i)
+          o = Conv (j, q)
+          f = Sigmoid (o)
+          u = Mul (e, f)
+          z = Mul (u, t)
+          y = Conv (z, v) }"#;
+    let before = Model::from_bytes(crate::sample::encode(text).unwrap()).unwrap();
+    let before = Graph::build(&before).unwrap();
+    let mut folded = Vec::new();
+    crate::fold::write_to(&before, &Default::default(), &mut folded).unwrap();
+    let after = Model::from_bytes(folded).unwrap();
+    let after = Graph::build(&after).unwrap();
+    let subject = Subject::new(&before, &after).unwrap();
+    let mut made = 0;
+    for (seed, fault) in (0..40).flat_map(|seed| Fault::ALL.map(|fault| (seed, fault))) {
+        let Seeding::Wrong(wrong) = subject.seed(fault, seed).unwrap() else { continue };
+        let model = Model::from_bytes(wrong.model.encode_to_vec()).unwrap();
+        Graph::build(&model).unwrap_or_else(|e| panic!("`{}` is no model: {e}", fault.name()));
+        made += 1;
+    }
+    assert!(made > 40 && subject.sites() > 0);
+}
