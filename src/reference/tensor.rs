@@ -35,7 +35,7 @@ impl Array {
     }
 
     /// The value of a sparse constant, zeros filled in.
-    pub(super) fn from_sparse(sparse: &SparseTensorProto) -> Result<Array, ReferenceError> {
+    pub(crate) fn from_sparse(sparse: &SparseTensorProto) -> Result<Array, ReferenceError> {
         let (Some(values), Some(indices)) = (&sparse.values, &sparse.indices) else {
             return invalid("a sparse tensor without values or indices");
         };

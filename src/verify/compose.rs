@@ -123,7 +123,13 @@ pub(super) fn certified(site: &mut Site, found: &Certified) {
             site.reason = Some(why.clone());
             return;
         }
-        Certified::OtherForm(_) => return,
+        // What runs show holds for what was run.
+        Certified::OtherForm(why) => {
+            if site.outcome == Outcome::EqualWithinRounding {
+                (site.outcome, site.reason) = (Outcome::NotJudged, Some(why.clone()));
+            }
+            return;
+        }
     };
     site.outcome = Outcome::Differs;
     site.reason = Some(reason);

@@ -10,8 +10,14 @@ mod control;
 use std::collections::{BTreeSet, HashMap};
 
 use super::CouldNotRun;
-use super::proto::{MARK, is_standard, label, make, opset};
-use crate::onnx::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::array::{Array, Data};
+use super::proto::{MARK, doubles, is_standard, label, longs, make, opset, raw};
+use crate::onnx::tensor_proto::DataType;
+use crate::onnx::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
+};
+use crate::reference::ReferenceError;
+use crate::verify::align::changed;
 
 /// Which branch stands for an If.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -134,9 +140,8 @@ impl Flattener<'_> {
         prefix: &str,
         arguments: Option<&Arguments>,
     ) -> Result<Vec<String>, CouldNotRun> {
-        if !graph.sparse_initializer.is_empty() {
-            return Err(CouldNotRun::Model("there are sparse initializers".to_owned()));
-        }
+        let sparse = std::mem::take(&mut graph.sparse_initializer);
+        graph.initializer.extend(sparse.iter().map(dense).collect::<Result<Vec<_>, _>>()?);
         for mut initializer in std::mem::take(&mut graph.initializer) {
             let flat = format!("{prefix}{}", initializer.name());
             scope.names.insert(initializer.name().to_owned(), flat.clone());
@@ -211,8 +216,13 @@ impl Flattener<'_> {
             return Err(refused(&node, "the function calls itself"));
         }
         let import = function.opset_import.iter().find(|import| is_standard(import.domain()));
-        if let Some(import) = import.filter(|import| import.version() != self.opset) {
-            let (version, opset) = (import.version(), self.opset);
+        let (version, opset) = (import.map_or(self.opset, |import| import.version()), self.opset);
+        let (from, to) = (version.min(opset), version.max(opset));
+        let means_the_same = |node: &NodeProto| {
+            let plain = node.attribute.iter().all(|a| a.g.is_none() && a.graphs.is_empty());
+            plain && (!is_standard(node.domain()) || !changed(node.op_type(), from, to))
+        };
+        if version != opset && !function.node.iter().all(means_the_same) {
             let why = format!("the function imports opset {version}, the model opset {opset}");
             return Err(refused(&node, &why));
         }
@@ -292,4 +302,18 @@ fn captured(graph: &GraphProto) -> BTreeSet<String> {
 
 fn refused(node: &NodeProto, why: &str) -> CouldNotRun {
     super::lint::refused(node, why)
+}
+
+/// A sparse constant with all its elements, each as wide as the engine has it.
+fn dense(sparse: &SparseTensorProto) -> Result<TensorProto, CouldNotRun> {
+    let invalid = |why: ReferenceError| CouldNotRun::Model(format!("a sparse initializer: {why}"));
+    let array = Array::from_sparse(sparse).map_err(invalid)?;
+    let dims: Vec<i64> = array.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect();
+    let tensor = match &array.data {
+        Data::Float(values) => doubles(&dims, values),
+        Data::Int(values) => longs(&dims, values),
+        Data::Bool(values) => raw(&dims, DataType::Bool, values.iter().map(|value| u8::from(*value)).collect()),
+    };
+    let name = sparse.values.as_ref().and_then(|values| values.name.clone());
+    Ok(TensorProto { name, ..tensor })
 }

@@ -92,7 +92,7 @@ fn same(a: Side<'_, '_>, b: Side<'_, '_>) -> bool {
 }
 
 /// Whether an operator is another one in a later version of the operator set.
-fn changed(operator: &str, from: i64, to: i64) -> bool {
+pub(crate) fn changed(operator: &str, from: i64, to: i64) -> bool {
     let rows = CHANGES.split(';').map(str::split_whitespace);
     let row = rows.filter_map(|mut row| (row.next() == Some(operator)).then_some(row)).next();
     let Some(row) = row.filter(|_| to <= NEWEST) else { return true };
