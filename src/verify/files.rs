@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::align::Read;
+use super::certify::{self, Certified};
 use super::measure::{self, Measures};
 use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, certify, region, taps, vanished, wording};
+use super::{VerifyOptions, align, region, taps, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -44,7 +45,7 @@ impl Found {
     /// to know: the place would be another.
     fn explains_more_than(&self, other: &Found) -> bool {
         let open = |found: &Found| {
-            let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, certify::Certified::OtherForm(_)));
+            let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
             sites.count() + found.unjudged.len()
         };
         self.wrong() < other.wrong() && (other.interface.len() + other.unmatched.len() > 0 || open(self) <= open(other))
@@ -109,6 +110,14 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     for site in judged.sites {
         let certified = certify::certify(a, b, &site, options.tier)?;
         sites.push((site, certified));
+    }
+    for (site, difference) in judged.otherwise {
+        match certify::certify(a, b, &site, options.tier)? {
+            Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
+                sites.push((site, Certified::Certificate(certificate)));
+            }
+            _ => unmatched.push(difference),
+        }
     }
     Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites })
 }

@@ -13,7 +13,7 @@ pub(crate) mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::model::{Graph, NodeId, ScopeId, TensorId, ValueId};
+use crate::model::{Element, Graph, NodeId, ScopeId, TensorId, ValueId};
 use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::Measures;
@@ -63,6 +63,8 @@ pub struct Judged {
     pub differences: Vec<Difference>,
     /// Regions of which nothing can be said, and why.
     pub unjudged: Vec<(Region, String)>,
+    /// Regions that are no fold but may be the same in other words, with what is said of them if they are not.
+    pub otherwise: Vec<(Site, Difference)>,
 }
 
 /// Judges the regions of an alignment by their form. Regions that can only be a fold together are joined.
@@ -98,7 +100,10 @@ pub(crate) fn judge_measured(a: Read<'_, '_>, b: Read<'_, '_>, alignment: &Align
         match found {
             Found::Site(site) => judged.sites.push(*site),
             Found::Unjudged(why) => judged.unjudged.push((region, why)),
-            Found::Differs(difference) | Found::Half(difference) => judged.differences.push(difference),
+            Found::Differs(difference) | Found::Half(difference) => match judge.in_other_words(&region)? {
+                Some(site) => judged.otherwise.push((site, difference)),
+                None => judged.differences.push(difference),
+            },
         }
     }
     Ok(judged)
@@ -151,7 +156,9 @@ impl Judge<'_, '_> {
         };
         let makers = is(|found| matches!(found, Found::Site(_))).into_iter().filter(|(_, region)| feeds(region));
         for (index, _) in halves.iter().copied().chain(makers) {
-            let Some((members, region)) = grow::joined(self.a, self.b, regions, index) else { continue };
+            let Some(first) = regions.get(index) else { continue };
+            let Some((mut members, region)) = grow::joined(self.a, self.b, regions, first, false) else { continue };
+            members.insert(index);
             if !tried.insert(region.before.clone()) {
                 continue;
             }
@@ -159,6 +166,30 @@ impl Judge<'_, '_> {
             let half = matches!(found.get(index), Some(Found::Half(_)));
             if half || matches!(judged, Found::Site(_)) {
                 return Ok(Some(Union { members, region, found: judged }));
+            }
+        }
+        for (index, region) in halves {
+            if let Some(union) = self.through(regions, index, region)? {
+                return Ok(Some(union));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Half a fold with what reads it, through nodes that stand in both files and hand on what means another thing there; if they
+    /// are a fold together. A value may keep its name on both sides of them.
+    fn through(&self, regions: &[Region], index: usize, half: &Region) -> Result<Option<Union>> {
+        const FARTHEST: usize = 8;
+        let (mut members, mut region) = (BTreeSet::from([index]), half.clone());
+        for _ in 0..FARTHEST {
+            let Some((more, all)) = grow::joined(self.a, self.b, regions, &region, true) else { break };
+            members.extend(more);
+            region = all;
+            let found = self.region(&region)?;
+            match found {
+                Found::Site(_) => return Ok(Some(Union { members, region, found })),
+                Found::Half(_) => {}
+                Found::Differs(_) | Found::Unjudged(_) => break,
             }
         }
         Ok(None)
@@ -201,22 +232,38 @@ impl Judge<'_, '_> {
         if let Some(tensor) = integers::changed((self.a, &before), (self.b, &after))? {
             return differs(format!("is made of quantised numbers that the first model has not (`{}`)", tensor.name));
         }
-        let elements = after.iter().flat_map(|form| form.constants.iter()).filter_map(|(_, t)| self.b.tensor(*t).element());
-        let coarsest = elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()));
-        let Some(element) = coarsest else {
+        let Some(element) = coarsest(self.b, &after) else {
             return differs("became a region without constants, which is no fold".into());
         };
-        Ok(Found::Site(Box::new(Site {
+        Ok(Found::Site(Box::new(self.site(region, (before, after), (ours, theirs), element))))
+    }
+
+    fn site(&self, region: &Region, forms: (Vec<Form>, Vec<Form>), (ours, theirs): (Census, Census), element: Element) -> Site {
+        Site {
             region: region.clone(),
             unit: element.unit_roundoff(),
-            roundings: roundings(self.b, &after),
+            roundings: roundings(self.b, &forms.1),
             smallest: element.smallest_subnormal(),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             shift: theirs.shift,
-            forms: (before, after),
+            forms,
             shapes: Shapes::new(),
             settings: Settings::new(),
-        })))
+        }
+    }
+
+    /// A region that is no fold by its operators, as a site: whether both sides are the same function is for a trial to show.
+    fn in_other_words(&self, region: &Region) -> Result<Option<Site>> {
+        let (Ok(before), Ok(after)) = (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) else {
+            return Ok(None);
+        };
+        let (ours, theirs) = (self.census(self.a, &before)?, self.census(self.b, &after)?);
+        let broken = ours.broken || theirs.broken || before.iter().chain(&after).any(|form| form.broken);
+        if broken || integers::changed((self.a, &before), (self.b, &after))?.is_some() {
+            return Ok(None);
+        }
+        let element = coarsest(self.b, &after).or(coarsest(self.a, &before)).unwrap_or(Element::F64);
+        Ok(Some(self.site(region, (before, after), (ours, theirs), element)))
     }
 
     fn forms(&self, graph: &Graph<'_>, nodes: &[NodeId]) -> Result<std::result::Result<Vec<Form>, String>> {
@@ -316,6 +363,12 @@ impl Judge<'_, '_> {
         }
         Ok(all)
     }
+}
+
+/// The coarsest type of a side's constants; `None` if it has none.
+fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
+    let elements = forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element());
+    elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
 }
 
 /// The value that a report names: the first that the first node makes, with the graph it stands in.
