@@ -46,7 +46,12 @@ pub struct Site {
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
     pub settings: Settings,
+    /// How many products a test of it by the slow reference may take.
+    pub products: u64,
 }
+
+/// How many products a test by the slow reference may take, about: some seconds.
+const MOST_PRODUCTS: u64 = 1 << 32;
 
 /// Shapes by the names of values.
 pub type Shapes = BTreeMap<String, Vec<usize>>;
@@ -249,6 +254,7 @@ impl Judge<'_, '_> {
             forms,
             shapes: Shapes::new(),
             settings: Settings::new(),
+            products: MOST_PRODUCTS,
         }
     }
 

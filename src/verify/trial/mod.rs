@@ -30,12 +30,8 @@ use walk::{Drawn, Inputs, Values, walk};
 /// Why nothing can be said.
 type Read<T> = std::result::Result<T, String>;
 
-/// How many products the reference may be asked for in all: it is slow.
-const MOST_PRODUCTS: u64 = 1 << 30;
 /// How often numbers are drawn where that is cheap.
 const DRAWS: usize = 6;
-/// How often at least.
-const FEWEST: usize = 2;
 
 /// Tests a site.
 ///
@@ -82,10 +78,15 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         Err(why) => return Ok(Err(why)),
     };
     let products = cost(a, &forms.0, &layouts).max(cost(b, &forms.1, &layouts)).max(1);
-    if products > MOST_PRODUCTS {
-        return Ok(Err(format!("a test by the reference would take {products} products")));
+    // A factor that goes through a gate is measured by one draw and held against another; a polynomial shows itself in one.
+    let gates = forms.0.iter().any(|form| cut::kind(a.node(form.node).proto).is_some());
+    let fewest = if gates { 2 } else { 1 };
+    // Each draw is walked through both sides and the absolute model, zeros through the last alone.
+    let walks = |draws: usize| products.saturating_mul(3 * draws as u64 + 1);
+    if walks(fewest) > site.products {
+        return Ok(Err(format!("a test by the reference would take {} products", walks(fewest))));
     }
-    let draws = usize::try_from(MOST_PRODUCTS / 4 / products).unwrap_or(DRAWS).clamp(FEWEST, DRAWS);
+    let draws = (fewest..=DRAWS).rev().find(|draws| walks(*draws) <= site.products >> 6).unwrap_or(fewest);
     let beside = settings.keys().filter(|name| !layouts.contains_key(*name));
     let inputs: Vec<String> = layouts.keys().chain(beside).cloned().collect();
     let models = [
