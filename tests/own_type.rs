@@ -33,7 +33,7 @@ fn the_difference_is_told_and_decides_nothing() {
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding);
     let [own] = own.as_slice() else { panic!("{own:?}") };
     assert_eq!((own.samples, own.missing.as_ref(), own.engine.starts_with("tract ")), (3, None, true));
-    assert_eq!(own.inputs, ["x: float[1,3,6,6]"]);
+    assert_eq!(own.inputs, ["x: float[2,3,6,6]"]);
     assert_eq!(own.assumptions, Vec::<String>::new());
     let [y, p] = own.outputs.as_slice() else { panic!("{own:?}") };
     assert_eq!((y.value.as_str(), p.value.as_str(), p.element.as_str()), ("y", "p", "float"));

@@ -178,8 +178,8 @@ fn a_job_does_both_branches_and_finds_a_size() {
     let whole = crate::verify::Whole { model: path, sizes: Sizes::default(), inputs: None, seed: 3 };
     let Ok(crate::verify::Done::Whole(reports)) = crate::verify::Job::Whole(whole).perform() else { panic!() };
     let dims: Vec<_> = reports.iter().map(|report| report.inputs[1].dims.clone()).collect();
-    assert_eq!(dims, [[1, 1, 96, 96], [1, 1, 224, 224]]);
-    assert_eq!(reports[0].outputs[0].dims, [1, 1, 37, 37]);
+    assert_eq!(dims, [[2, 1, 60, 80], [2, 1, 204, 272]], "as large as the widest window of what is run, and no two alike");
+    assert_eq!(reports[0].outputs[0].dims, [2, 1, 1, 21]);
     assert_eq!(reports[1].inputs[1].assumed.len(), 3);
     assert!(reports.iter().all(|report| report.outputs[0].nan == 0 && report.outputs[0].largest > 0.0));
 }

@@ -41,7 +41,7 @@ fn bounds_that_a_factor_passed_are_seen() {
 #[test]
 fn overflow_of_the_own_type_is_seen_and_a_power_of_two_is_none() {
     let right = "y = Identity (x)";
-    changes(right, "a = Mul (x, big) b = Mul (a, big) c = Mul (b, small) y = Mul (c, small)");
+    changes(right, "k = Mul (x, big) l = Mul (k, big) m = Mul (l, small) y = Mul (m, small)");
     assert_eq!(effect("y = Mul (x, s)", "y = Add (x, x)"), Effect::Unchanged);
 }
 

@@ -2,12 +2,13 @@ use super::*;
 
 const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
     net (float[n,2,h,h] x) => (float[] y)
-    <float[2,2,1,1] w = dyadic(1), float[2] b = dyadic(2), float low = {0}, float high = {6}, int64[2] axes = {2, 3}>
+    <float[2,2,1,1] w = dyadic(1), float[2] b = dyadic(2), float low = {0}, float high = {6}, int64[2] axes = {2, 3}, float f = {1.5}>
     { c = Conv (x, w, b)
       r = Clip (c, low, high)
       p = LeakyRelu <alpha = 0.5> (r)
       s = own.twice (p)
-      y = ReduceSum (s, axes) }
+      m = Mul (s, f)
+      y = ReduceSum (m, axes) }
     <domain: "own", opset_import: ["" : 17]> twice (a) => (o) { o = Add (a, a) }"#;
 
 #[test]
