@@ -8,8 +8,9 @@ mod judged;
 use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
 use judged::{fold, inexact, judge_with, right};
 
-fn differs(place: &str, verdict: &Verdict) {
-    assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
+/// What is not the same is never accepted; that it differs is said only where a run shows it.
+fn refused(place: &str, verdict: &Verdict) {
+    assert!(verdict.outcome >= Outcome::NotJudged, "{place}: {verdict:#?}");
 }
 
 /// A Conv with its BatchNormalization and what is behind them, for inputs of a type.
@@ -59,9 +60,9 @@ fn sizes_may_be_those_of_another_value() {
                 .replace("d = Gather", "j = Cast <to = 6> (h)  i = Cast <to = 7> (j)  d = Gather"),
         ),
     );
-    differs("another axis", &judged(OPEN, &listed("n", "two"), &listed("n", "three")));
-    differs("another axis of another value", &judged(OPEN, &listed("n", "zero"), &listed("x", "three")));
-    differs("a number", &judged(OPEN, &listed("n", "zero"), "y = Reshape (s, flat)"));
+    refused("another axis", &judged(OPEN, &listed("n", "two"), &listed("n", "three")));
+    refused("another axis of another value", &judged(OPEN, &listed("n", "zero"), &listed("x", "three")));
+    refused("a number", &judged(OPEN, &listed("n", "zero"), "y = Reshape (s, flat)"));
 }
 
 #[test]
@@ -77,9 +78,9 @@ fn sizes_may_be_computed_otherwise() {
     right("added twice", &judged("a = Mul (p, two)", "a = Add (p, p)"));
     right("divided again", &judged("a = Identity (p)", "t = Mul (p, two)  a = Div (t, two)"));
     right("taken away again", &judged("a = Identity (p)", "t = Add (p, q)  a = Sub (t, q)"));
-    differs("the other factor twice", &judged("a = Mul (p, q)", "a = Mul (q, q)"));
-    differs("rounded", &judged("a = Identity (p)", "t = Div (p, three)  a = Mul (t, three)"));
-    differs("the other way round", &judged("a = Div (p, q)", "a = Div (q, p)"));
+    refused("the other factor twice", &judged("a = Mul (p, q)", "a = Mul (q, q)"));
+    refused("rounded", &judged("a = Identity (p)", "t = Div (p, three)  a = Mul (t, three)"));
+    refused("the other way round", &judged("a = Div (p, q)", "a = Div (q, p)"));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn sizes_that_are_seen_from_outside_count() {
     let shapes = vec![("x".to_owned(), vec![3, 4, 3, 3])];
     let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
     right("the same", &judge_with(&text("two"), &fold(&text("two")), &options));
-    differs("another axis", &judge_with(&text("two"), &fold(&text("three")), &options));
+    refused("another axis", &judge_with(&text("two"), &fold(&text("three")), &options));
     // The same name for sizes of two axes, each read under it.
     let swapped = |one: &str, two: &str| {
         format!(
@@ -96,7 +97,7 @@ fn sizes_that_are_seen_from_outside_count() {
             l = Concat <axis = 0> (u, o, rest)  t = Reshape (s, l)  y = Flatten (t)"
         )
     };
-    differs("swapped", &judged(OPEN, &swapped("two", "three"), &swapped("three", "two")));
+    refused("swapped", &judged(OPEN, &swapped("two", "three"), &swapped("three", "two")));
 }
 
 #[test]
@@ -125,11 +126,11 @@ fn what_changes_nothing_may_be_left_out() {
         "r = Transpose <perm = [2, 1, 0, 3]> (s)",
         "k = Shape (s)  f = Transpose <perm = [0, 1, 3, 2]> (s)  r = Reshape (f, k)",
     ] {
-        differs(change, &judged(FIXED, &with(change), without));
-        differs(change, &judged(OPEN, without, &with(change)));
+        refused(change, &judged(FIXED, &with(change), without));
+        refused(change, &judged(OPEN, without, &with(change)));
     }
     // One sample of three that look like all.
-    differs("whole for these sizes", &judged(OPEN, &with("r = Slice (s, first, last, twice)"), without));
+    refused("whole for these sizes", &judged(OPEN, &with("r = Slice (s, first, last, twice)"), without));
 }
 
 /// A recurrent layer behind an affine map, with a state that it starts from.
@@ -151,7 +152,7 @@ fn a_recurrent_layer_may_start_from_zeros_by_default() {
     right("zeros", &judge("", ", \"\", \"\", z, z"));
     right("stated zeros", &judge("<value = float[1] {0}>", ", \"\", \"\", z, z"));
     right("one of them", &judge("", ", \"\", \"\", \"\", z"));
-    differs("ones", &judge("<value = float[1] {1}>", ", \"\", \"\", z, z"));
+    refused("ones", &judge("<value = float[1] {1}>", ", \"\", \"\", z, z"));
 }
 
 /// A product of all leading axes at once.
@@ -178,8 +179,8 @@ fn a_product_may_stand_between_two_reshapes_of_any_sizes() {
         judge_with(&before, &fold(&after), &options)
     };
     right("rows", &between("f = Reshape (x, rows)", "e = Slice (h, first, two)"));
-    differs("sizes turned", &between("f = Reshape (x, rows)", "g = Slice (h, first, two)  e = Gather (g, turned)"));
-    differs("rows turned", &between("k = Transpose <perm = [1, 0, 2]> (x)  f = Reshape (k, rows)", "e = Slice (h, first, two)"));
+    refused("sizes turned", &between("f = Reshape (x, rows)", "g = Slice (h, first, two)  e = Gather (g, turned)"));
+    refused("rows turned", &between("k = Transpose <perm = [1, 0, 2]> (x)  f = Reshape (k, rows)", "e = Slice (h, first, two)"));
     let with = |attribute: &str| {
         let after = product(&format!(
             "f = Reshape (x, rows)  p = Gemm <{attribute}> (f, w, t)  h = Shape (x)  e = Slice (h, first, two)
@@ -188,8 +189,8 @@ fn a_product_may_stand_between_two_reshapes_of_any_sizes() {
         judge_with(&before, &fold(&after), &options)
     };
     right("as by default", &with("alpha = 1.0, transB = 0"));
-    differs("a factor", &with("alpha = 2.0"));
-    differs("a factor of what is added", &with("beta = 2.0"));
+    refused("a factor", &with("alpha = 2.0"));
+    refused("a factor of what is added", &with("beta = 2.0"));
 }
 
 #[test]
@@ -209,16 +210,16 @@ fn a_product_between_reshapes_is_that_of_these_rows() {
     let after = |gemm: &str| text(&format!("{gemm}  h = Shape (k)  q = Reshape (p, h)  y = Mul (q, s)"));
     let judge = |gemm: &str| judge_with(&before, &fold(&after(gemm)), &options);
     right("rows", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm (f, w, t)"));
-    differs("transposed", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm <transB = 1> (f, w, t)"));
+    refused("transposed", &judge("k = Squeeze (x, third)  f = Reshape (x, rows)  p = Gemm <transB = 1> (f, w, t)"));
     let plain = |body: &str| text(&format!("k = Squeeze (x, third)  {body}"));
     let between = |attributes: &str| {
         let gemm = format!("f = Reshape (x, rows)  p = Gemm {attributes} (f, w, t)  h = Shape (k)  y = Reshape (p, h)");
         judge_with(&plain("p = MatMul (k, w)  y = Add (p, t)"), &plain(&gemm), &options)
     };
     assert_eq!(between("").outcome, Outcome::Equal);
-    differs("the same weight transposed", &between("<transB = 1>"));
+    refused("the same weight transposed", &between("<transB = 1>"));
     // The value that the product would read is made behind it: this stays as it stands.
-    differs("too late", &judge("f = Reshape (x, rows)  p = Gemm (f, w, t)  k = Squeeze (x, third)"));
+    refused("too late", &judge("f = Reshape (x, rows)  p = Gemm (f, w, t)  k = Squeeze (x, third)"));
 }
 
 /// OnnxSlim writes a product of three axes so, with the weight turned.
@@ -241,11 +242,11 @@ fn a_product_whose_weight_is_turned_may_stand_between_two_reshapes_of_fixed_size
     };
     let (folded, turned) = ("{2, 6, 1, 2}, float[2] t = {1, -0.5}", "<transB = 1>");
     right("turned", &judge("float[2,3,2]", folded, turned));
-    differs("not turned", &judge("float[2,3,2]", folded, "<transB = 0>"));
-    differs("a weight", &judge("float[2,3,2]", "{2, 6, 1.001, 2}, float[2] t = {1, -0.5}", turned));
-    differs("a bias", &judge("float[2,3,2]", "{2, 6, 1, 2}, float[2] t = {1, 0.5}", turned));
-    differs("columns for rows", &judge("float[3,2,2]", folded, turned));
-    differs("open", &judge("float[N,3,2]", folded, turned));
+    refused("not turned", &judge("float[2,3,2]", folded, "<transB = 0>"));
+    refused("a weight", &judge("float[2,3,2]", "{2, 6, 1.001, 2}, float[2] t = {1, -0.5}", turned));
+    refused("a bias", &judge("float[2,3,2]", "{2, 6, 1, 2}, float[2] t = {1, 0.5}", turned));
+    refused("columns for rows", &judge("float[3,2,2]", folded, turned));
+    refused("open", &judge("float[N,3,2]", folded, turned));
 }
 
 /// A Conv and a factor, with something between that an integer decides.
