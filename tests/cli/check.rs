@@ -3,7 +3,7 @@
 use super::{CUSTOM, FOLDS, Folder};
 
 /// A fold in a model that runs at no size that is tried: the Reshape wants 5 of what is a multiple of two.
-const UNRUN: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+pub const UNRUN: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
     g (float[1,2,4,4] x) => (float[1,3,4,4] y, float[5,5] z)
     <float[3,2,1,1] W = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3),
      float[3] m = {1, -0.5, 0.25}, float[3] v = {0.25, 1, 4}, int64[2] five = {5, 5}>

@@ -1,5 +1,6 @@
 //! The exit status of each verb, one row a case.
 
+use crate::check::UNRUN;
 use crate::{CUSTOM, FOLDS, Folder, STAYS};
 
 fn folder() -> Folder {
@@ -68,17 +69,20 @@ fn verify() {
 #[test]
 fn verify_judges() {
     let folder = folder();
+    folder.write("unrun.onnx", &bnfold::sample::encode(UNRUN).unwrap());
     folder.run(&["fold", "folds.onnx", "-o", "out.onnx"]).expect(0);
     folder.write("other.onnx", &bnfold::sample::encode(&FOLDS.replace("epsilon = 0.0", "epsilon = 0.5")).unwrap());
     folder.run(&["fold", "other.onnx", "-o", "wrong.onnx", "--no-verify"]).expect(0);
-    folder.run(&["fold", "custom.onnx", "-o", "unrun.onnx", "--no-verify"]).expect(0);
+    folder.run(&["fold", "custom.onnx", "-o", "drawn.onnx", "--no-verify"]).expect(0);
     folder.run(&["verify", "folds.onnx", "folds.onnx"]).expect(0);
     folder.run(&["verify", "folds.onnx", "out.onnx"]).expect(0);
     folder.run(&["verify", "folds.onnx", "out.onnx", "--exact", "--strict"]).expect(0);
     folder.run(&["verify", "folds.onnx", "wrong.onnx"]).expect(1);
     folder.run(&["verify", "folds.onnx", "broken.onnx"]).expect(2);
     folder.run(&["verify", "folds.onnx", "missing.onnx"]).expect(2);
-    folder.run(&["verify", "custom.onnx", "unrun.onnx", "--strict"]).expect(2);
+    folder.run(&["verify", "custom.onnx", "drawn.onnx", "--strict"]).expect(0);
+    folder.run(&["fold", "unrun.onnx", "-o", "still.onnx", "--no-verify"]).expect(0);
+    folder.run(&["verify", "unrun.onnx", "still.onnx", "--strict"]).expect(2);
 }
 
 #[test]

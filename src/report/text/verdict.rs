@@ -71,12 +71,22 @@ pub fn verdict_line(verdict: &Verdict) -> String {
     };
     let mut parts = vec![said];
     if let Some((worst, site)) = worst(verdict) {
-        parts.push(format!("worst {worst:.2} of {} at {}", limit(verdict.tier), name(&site.value)));
+        parts.push(format!("worst {} at {}", of(worst, limit(verdict.tier)), name(&site.value)));
     }
     if let Execution::Ran { engine, outputs_equal, .. } = &verdict.execution {
         parts.push(format!("{}: {}", name(engine), forced(*outputs_equal)));
     }
     parts.join("; ")
+}
+
+/// A share of a limit; what is no number, or is where nothing may be off, stands as the largest one.
+fn share(share: f64) -> String {
+    if share < f64::MAX { format!("{share:.2}") } else { "beyond any limit".to_owned() }
+}
+
+/// A share with the limit that it is of.
+fn of(worst: f64, limit: &str) -> String {
+    if worst < f64::MAX { format!("{} of {limit}", share(worst)) } else { share(worst) }
 }
 
 /// Outputs of the first model that were equal where it went on from what the second had at each fold.
@@ -170,16 +180,16 @@ fn place(site: &Site) -> String {
         line.push_str(&format!(": {}", crate::error::printable(reason)));
     }
     if let Some(certificate) = &site.certificate {
-        line.push_str(&format!("; constants {:.2} of the limit", certificate.worst));
+        line.push_str(&format!("; constants {}", of(certificate.worst, "the limit")));
     }
     if let Some(alone) = &site.alone {
         line.push_str(&match &alone.skipped {
             Some(why) => format!("; not run alone: {}", crate::error::printable(why)),
-            None => format!("; alone {:.2} (control {:.2})", alone.worst(), alone.control),
+            None => format!("; alone {} (control {})", share(alone.worst()), share(alone.control)),
         });
     }
     if let Some(worst) = site.worst {
-        line.push_str(&format!("; {worst:.2} of the limit"));
+        line.push_str(&format!("; {}", of(worst, "the limit")));
     }
     if let Some(place) = &site.place {
         line.push_str(&format!(" at {}", crate::error::printable(place)));
@@ -336,5 +346,8 @@ mod tests {
             Some("at `y` (Conv, BatchNormalization | Conv): beyond rounding ([0,1]: 1 for 1.5)")
         );
         assert!(!verdict_line(&verdict).contains("bit-equal"));
+        verdict.sites[0].worst = Some(f64::MAX);
+        let text = anstream::adapter::strip_str(&super::verdict(&report(verdict), false)).to_string();
+        assert!(text.contains("; beyond any limit at [0,1]: 1 for 1.5"), "{text}");
     }
 }

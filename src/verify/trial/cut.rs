@@ -288,26 +288,25 @@ fn per_channel(constant: &Array, dims: &[usize]) -> Read<Array> {
     Ok(Array::float(shape, spread.collect()))
 }
 
-/// The thresholds and slopes of a gate: those of the second file against the first one's times the factors. Returns the place of
-/// one that is wrong.
+/// The thresholds and slopes of a gate: those of the second file against the first one's times the factors. Returns which
+/// is wrong, in ONNX's terms: the names of constants are our own here.
 pub(super) fn thresholds(
     gate: &Gate,
     node: &NodeProto,
     inputs: &Inputs<'_>,
     relation: &Relation,
     limits: &Limits,
-) -> Read<Option<(String, f64, f64, f64)>> {
+) -> Read<Option<(&'static str, f64, f64, f64)>> {
     let first = |all: Option<&Drawn>| all.and_then(|all| all.first()).cloned();
     if node.op_type() == "PRelu" {
         let (ours, theirs) = (first(gate.inputs.get(1).and_then(Option::as_ref)), first(inputs.get(1).copied().flatten()));
         let (Some(ours), Some(theirs)) = (ours, theirs) else { return Err("a PRelu without slopes".into()) };
         let plain = |dims: &[usize]| dims.iter().copied().skip_while(|dim| *dim == 1).collect::<Vec<_>>();
-        let name = node.input.get(1).cloned().unwrap_or_default();
         if plain(&ours.dims) != plain(&theirs.dims) {
             return Err("slopes of another shape".into());
         }
         let apart = floats(&ours)?.iter().zip(floats(&theirs)?).find(|(one, two)| one != two);
-        return Ok(apart.map(|(one, two)| (name, *two, *one, 0.0)));
+        return Ok(apart.map(|(one, two)| ("slope", *two, *one, 0.0)));
     }
     if gate.kind != Kind::Bounded {
         return Ok(None);
@@ -322,13 +321,13 @@ pub(super) fn thresholds(
                 for factor in &relation.factor {
                     let (expected, limit) = (factor * one, limits.threshold(factor * one));
                     if (two - expected).abs() > limit {
-                        return Ok(Some((name.to_owned(), two, expected, limit)));
+                        return Ok(Some((name, two, expected, limit)));
                     }
                 }
             }
             (one, two) => {
                 let open = |bound: Option<f64>| bound.unwrap_or(f64::INFINITY);
-                return Ok(Some((name.to_owned(), open(two), open(one), 0.0)));
+                return Ok(Some((name, open(two), open(one), 0.0)));
             }
         }
     }

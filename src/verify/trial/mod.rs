@@ -265,7 +265,7 @@ impl Second<'_> {
         self.found.enter(&relation.tally, gate.name(), node.output.first().map_or("", String::as_str));
         if let Some((name, found, expected, limit)) = wrong {
             let node = node.output.first().cloned().unwrap_or_default();
-            let (constant, value, index) = (Some(name), None, vec![]);
+            let (constant, value, index) = (Some(name.to_owned()), None, vec![]);
             self.found.wrong(Deviation { node, constant, value, index, found, expected, limit });
         }
         cut::behind(&gate, node, opset, inputs, &relation).map(Some)
