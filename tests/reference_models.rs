@@ -59,7 +59,8 @@ fn batch_normalization_in_every_operator_set() {
     }
     // In training the statistics are the batch's own: means 3 and 2.5, variances 4 and 0.25.
     let trained = [-1.0, 3.0, 1.5, -0.5];
-    for (opset, attributes) in [(6, "epsilon = 0.0, is_test = 0"), (1, "epsilon = 0.0"), (14, "epsilon = 0.0, training_mode = 1")] {
+    for (opset, attributes) in [(6, "epsilon = 0.0, is_test = 0"), (1, "epsilon = 0.0"), (14, "epsilon = 0.0, training_mode = 1")]
+    {
         let node = format!("BatchNormalization <{attributes}> (x, a, b, c, d)");
         assert_eq!(y(&single(opset, &node, STATISTICS), x()), trained, "opset {opset}");
     }

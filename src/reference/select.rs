@@ -76,6 +76,10 @@ pub(super) fn split(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         None => {
             let pieces = call.int("num_outputs")?.map_or(Ok(call.node.output.len()), size)?;
             count(&[pieces])?;
+            // Only where it says so is the last piece a smaller one (ONNX Split 18).
+            if call.opset < 18 && !total.is_multiple_of(pieces.max(1)) {
+                return invalid(format!("{total} cannot be cut into {pieces} pieces that are alike"));
+            }
             let length = total.div_ceil(pieces.max(1));
             let rest = |piece: usize| total.saturating_sub(piece.saturating_mul(length));
             (0..pieces.min(total.max(1))).map(|piece| rest(piece).min(length)).collect()

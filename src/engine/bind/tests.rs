@@ -3,10 +3,7 @@ use crate::onnx::{GraphProto, TypeProto, tensor_shape_proto};
 
 fn input(name: &str, dims: Option<&[dimension::Value]>) -> ValueInfoProto {
     let shape = dims.map(|dims| TensorShapeProto {
-        dim: dims
-            .iter()
-            .map(|dim| tensor_shape_proto::Dimension { value: Some(dim.clone()), ..Default::default() })
-            .collect(),
+        dim: dims.iter().map(|dim| tensor_shape_proto::Dimension { value: Some(dim.clone()), ..Default::default() }).collect(),
     });
     let tensor = type_proto::Tensor { elem_type: Some(DataType::Float.into()), shape };
     ValueInfoProto {
