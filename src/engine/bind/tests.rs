@@ -77,6 +77,7 @@ fn the_user_has_the_last_word() {
     sizes.shapes.insert("a".to_owned(), vec![2, 4, 5]);
     let error = bind_inputs(&model, &sizes, PICK).unwrap_err().to_string();
     assert_eq!(error, "input `a`: axis 1 is 3 in the model, 4 as given");
+    sizes.shapes.insert("a".to_owned(), vec![2, 3, 5]);
     sizes.shapes.insert("c".to_owned(), vec![2]);
     let error = bind_inputs(&model, &sizes, PICK).unwrap_err().to_string();
     assert!(error.starts_with("input `c`"), "{error}");
