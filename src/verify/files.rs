@@ -32,7 +32,9 @@ pub(super) struct Found {
     /// Regions of which nothing can be said, and why.
     pub unjudged: Vec<(align::Region, String)>,
     /// What may be folds, and what their constants say.
-    pub sites: Vec<(Site, certify::Certified)>,
+    pub sites: Vec<(Site, Certified)>,
+    /// How many of them are no folds, but were proved as the same in other words.
+    pub otherwise: usize,
 }
 
 impl Found {
@@ -48,7 +50,10 @@ impl Found {
             let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
             sites.count() + found.unjudged.len()
         };
-        self.wrong() < other.wrong() && (other.interface.len() + other.unmatched.len() > 0 || open(self) <= open(other))
+        let fewer =
+            self.wrong() < other.wrong() && (other.interface.len() + other.unmatched.len() > 0 || open(self) <= open(other));
+        // What is matched by its structure needs no proof of its own.
+        fewer || self.wrong() == other.wrong() && self.otherwise < other.otherwise && open(self) <= open(other)
     }
 }
 
@@ -69,7 +74,7 @@ pub(super) fn compare<T>(
     super::asked(&a, options)?;
     taps::check(&options.taps, &a, &b)?;
     let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
-    if found.wrong() > 0 {
+    if found.wrong() + found.otherwise > 0 {
         let reworded = reworded(&sides, (&a, &b), options)?;
         let models = (reworded.0.open()?, reworded.1.open()?);
         let (a, b) = graphs(&reworded, &models, options)?;
@@ -111,13 +116,15 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
         let certified = certify::certify(a, b, &site, options.tier)?;
         sites.push((site, certified));
     }
+    let mut otherwise = 0;
     for (site, difference) in judged.otherwise {
         match certify::certify(a, b, &site, options.tier)? {
             Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
                 sites.push((site, Certified::Certificate(certificate)));
+                otherwise += 1;
             }
             _ => unmatched.push(difference),
         }
     }
-    Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites })
+    Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites, otherwise })
 }

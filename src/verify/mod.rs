@@ -158,7 +158,7 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
 
 fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict> {
     let Files { sides, graphs: (a, b), found } = files;
-    let Found { interface, unmatched, unjudged, mut sites } = found;
+    let Found { interface, unmatched, unjudged, mut sites, .. } = found;
     let mut verdict = Verdict {
         outcome: Outcome::Equal,
         tier: options.tier,

@@ -75,15 +75,6 @@ pub enum Bound {
     Recurrence,
 }
 
-/// Who computes an absolute model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaker {
-    /// The slow reference, which knows the magnitudes of the weights of an interpolation.
-    Reference,
-    /// The engine, which does not.
-    Engine,
-}
-
 const ITSELF: Row =
     Row { data: Inputs::All, choice: Inputs::None, bound: Bound::Itself, linear: false, elementwise: false, shaped: false };
 const LINEAR: Row = Row { linear: true, ..ITSELF };
@@ -186,7 +177,7 @@ pub fn adds(operator: &str, input: usize) -> bool {
 }
 
 /// The absolute model of a node whose data and parameters are magnitudes already. `fresh` gives names for values between.
-pub fn absolute(mut node: NodeProto, speaker: Speaker, fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
+pub fn absolute(mut node: NodeProto, fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
     match row(node.op_type()).bound {
         Bound::Itself | Bound::Resizing | Bound::Recurrence => vec![node],
         Bound::Sum => {
@@ -199,7 +190,7 @@ pub fn absolute(mut node: NodeProto, speaker: Speaker, fresh: &mut dyn FnMut(&st
         }
         Bound::Slopes => slopes(node, fresh),
         Bound::Bounds => bounds(node, fresh),
-        Bound::Interpolation => interpolation(node, speaker, fresh),
+        Bound::Interpolation => interpolation(node),
     }
 }
 
@@ -264,19 +255,13 @@ fn bounds(mut node: NodeProto, fresh: &mut dyn FnMut(&str) -> String) -> Vec<Nod
 /// The name by which the reference knows the cubic interpolation with the magnitudes of its weights.
 pub const CUBIC_MAGNITUDES: &[u8] = b"magnitudes of cubic";
 
-/// Cubic weights may be negative. The engine has no words for their magnitudes: infinity says that there is no limit.
-fn interpolation(mut node: NodeProto, speaker: Speaker, fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
+/// Cubic weights may be negative, and count by their magnitudes.
+fn interpolation(mut node: NodeProto) -> Vec<NodeProto> {
     magnitudes(&mut node, &["extrapolation_value"]);
-    let Some(mode) = node.attribute.iter_mut().find(|a| a.name() == "mode" && a.s() == b"cubic") else { return vec![node] };
-    if speaker == Speaker::Reference {
+    if let Some(mode) = node.attribute.iter_mut().find(|a| a.name() == "mode" && a.s() == b"cubic") {
         mode.s = Some(CUBIC_MAGNITUDES.to_vec());
-        return vec![node];
     }
-    mode.s = Some(b"linear".to_vec());
-    let y = first(&node.output);
-    let [sum, none] = ["sum", "none"].map(fresh);
-    node.output = vec![sum.clone()];
-    vec![node, plain("Sub", &[&sum, &sum], &none), plain("Reciprocal", &[&none], &y)]
+    vec![node]
 }
 
 fn first(names: &[String]) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bnfold::onnx::NodeProto;
 use bnfold::onnx::type_proto::Value;
 use bnfold::reference::{Array, Data, evaluate, node};
-use bnfold::verify::table::{Bound, OPERATORS, Sign, Speaker, absolute, row, sign};
+use bnfold::verify::table::{Bound, OPERATORS, Sign, absolute, row, sign};
 
 use crate::judged::decode;
 
@@ -216,7 +216,7 @@ fn nothing_moves_by_more_than_the_bound() {
                 sizes.insert(name.to_owned(), size);
             }
             let mut count = 0;
-            let bounds = absolute(one.clone(), Speaker::Reference, &mut |what| {
+            let bounds = absolute(one.clone(), &mut |what| {
                 count += 1;
                 format!("{what}/{count}")
             });

@@ -10,7 +10,7 @@ use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto};
 use crate::verify::region::Form;
-use crate::verify::table::{self, Bound, Sign, Speaker};
+use crate::verify::table::{self, Bound, Sign};
 
 /// What stands for a recurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +92,8 @@ pub(crate) fn model(
             match table::row(copy.op_type()).bound {
                 Bound::Recurrence => bounded(&mut body, copy),
                 _ => {
-                    let speaker = Speaker::Reference;
                     let output = copy.output.first().cloned().unwrap_or_default();
-                    body.node.extend(table::absolute(copy, speaker, &mut |what| format!("{output}\u{1}{what}")));
+                    body.node.extend(table::absolute(copy, &mut |what| format!("{output}\u{1}{what}")));
                 }
             }
             continue;

@@ -13,7 +13,7 @@ use crate::model::graph::asks_for_shape;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::type_proto::{Tensor, Value};
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
-use crate::verify::table::{self, Bound, Sign, Speaker};
+use crate::verify::table::{self, Bound, Sign};
 use data::data;
 
 /// A site as it stands in the flat graph.
@@ -321,7 +321,7 @@ impl Forcing {
             rename(&mut copy.output, &absolute);
             let output = copy.output.first().cloned().unwrap_or_default();
             let names = &mut self.names;
-            self.added.extend(table::absolute(copy, Speaker::Engine, &mut |what| names.fresh(&format!("{output}/{what}"))));
+            self.added.extend(table::absolute(copy, &mut |what| names.fresh(&format!("{output}/{what}"))));
         }
         for output in &mut site.outputs {
             output.own = own.get(&output.name).cloned().unwrap_or_default();

@@ -142,7 +142,7 @@ impl<'x> Runs<'x> {
         let everywhere = self.relay.everywhere();
         for other in &all {
             let cheap = 2 * elements(other) <= elements(specs);
-            if open.is_empty() || others(other, &open) == 0 || everywhere && !cheap {
+            if open.is_empty() || others(other, &open) == 0 || everywhere && (!cheap || has_one(other)) {
                 continue;
             }
             let run = match lead.loaded.bind(other) {
