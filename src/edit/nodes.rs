@@ -150,7 +150,7 @@ impl Lowering<'_, '_> {
                 if gone.contains(&key) {
                     self.remove(scope.span, span);
                 } else if let Some(name) = renamed.get(&key) {
-                    for field in message::fields(self.graph.model, &span.payload)?.iter().filter(|f| f.number == 1) {
+                    for field in message::fields(self.graph.model, &span.payload)?.iter().filter(|f| f.holds(1)) {
                         let with = vec![Piece::Bytes(message::text_field(1, name))];
                         self.out.edits.push(Edit { parent: span.payload.clone(), at: field.range.clone(), with });
                     }
@@ -164,7 +164,7 @@ impl Lowering<'_, '_> {
     fn signature(&mut self, function: ScopeId, unused: &[usize], added: &[String]) -> Result<()> {
         let parent = self.graph.scope(function).span.last_piece();
         let all = message::fields(self.graph.model, &parent)?;
-        let old: Vec<&Field> = all.iter().filter(|f| f.number == 4).collect();
+        let old: Vec<&Field> = all.iter().filter(|f| f.holds(4)).collect();
         for field in unused.iter().filter_map(|position| old.get(*position)) {
             self.out.edits.push(Edit { parent: parent.clone(), at: field.range.clone(), with: vec![] });
         }
@@ -184,7 +184,7 @@ impl Lowering<'_, '_> {
             let with = if with.is_empty() { vec![] } else { vec![Piece::Bytes(with)] };
             self.out.edits.push(Edit { parent: parent.clone(), at, with });
         };
-        let numbered = |number: u32| fields.iter().filter(move |f| f.number == number).collect::<Vec<&Field>>();
+        let numbered = |number: u32| fields.iter().filter(move |f| f.holds(number)).collect::<Vec<&Field>>();
         let inputs = numbered(1);
         let mut added = Vec::new();
         let mut next = inputs.len();
@@ -262,8 +262,7 @@ impl Lowering<'_, '_> {
         let mut pieces = vec![Piece::Bytes(content)];
         let mut attributes = at.proto.attribute.iter();
         for field in message::fields(self.graph.model, &at.span.span.payload)? {
-            let replaced =
-                field.number == 5 && attributes.next().is_some_and(|a| a.name() == "axis") && dequantiser.axis.is_some();
+            let replaced = field.holds(5) && attributes.next().is_some_and(|a| a.name() == "axis") && dequantiser.axis.is_some();
             // A node's name is its own, and what nobody knows may be, too.
             if !replaced && matches!(field.number, 4..=8) {
                 pieces.push(Piece::Copy(field.range));

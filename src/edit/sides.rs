@@ -42,7 +42,7 @@ impl Lowering<'_, '_> {
         let name = names.get(file).ok_or_else(|| self.lost("a side file's name"))?;
         let own_change = self.out.sides.iter().any(|s| s.file == file + 1 && reads(proto, s.range.start));
         let fields = message::fields(self.graph.model, &span.payload)?;
-        for (entry, field) in proto.external_data.iter().zip(fields.iter().filter(|f| f.number == 13)) {
+        for (entry, field) in proto.external_data.iter().zip(fields.iter().filter(|f| f.holds(13))) {
             let with = match entry.key() {
                 "location" => {
                     let mut content = message::text_field(1, "location");

@@ -136,7 +136,7 @@ impl Lowering<'_, '_> {
     fn replace_number_attribute(&mut self, node: NodeId, tensor: &Tensor, store: &Store<'_>, payload: Piece) -> Result<()> {
         let span = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &span)?;
-        let attribute = fields.iter().find(|f| f.number == 5).ok_or_else(|| self.lost("the attribute"))?;
+        let attribute = fields.iter().find(|f| f.holds(5)).ok_or_else(|| self.lost("the attribute"))?;
         let value = message::tensor_field(5, "", message::data_type(store.element), &tensor.dims, payload);
         self.out.edits.push(Edit { parent: span, at: attribute.range.clone(), with: message::value_attribute(value) });
         Ok(())

@@ -36,7 +36,7 @@ pub(super) fn pieces(model: &Model) -> Result<Option<Vec<Piece>>> {
     let mut edits = Vec::new();
     expander.graph_nodes(&graph.node, &model.scan.graph, &Names::outside(), &mut edits)?;
     let all = 0..model.len();
-    let defined = fields(model, all.clone())?.into_iter().filter(|f| f.number == 25 && f.wire_type == WireType::Length);
+    let defined = fields(model, all.clone())?.into_iter().filter(|f| f.holds(25));
     for (_, field) in goes.iter().zip(defined).filter(|(goes, _)| **goes) {
         edits.push(Edit { parent: all.clone(), at: field.range, with: vec![] });
     }

@@ -35,6 +35,14 @@ pub struct Field {
     pub value: u64,
 }
 
+impl Field {
+    /// Whether it is the field of this number, with a text or a message in it. In another form a field is none that the schema
+    /// knows, whatever its number.
+    pub fn holds(&self, number: u32) -> bool {
+        self.number == number && self.wire_type == WireType::Length
+    }
+}
+
 /// The fields of one message in the order of the source.
 ///
 /// The window is lent out between two fields, so that a nested message can be walked with it:

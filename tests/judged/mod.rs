@@ -127,18 +127,23 @@ pub fn wrong_at(place: &str, verdict: &Verdict, value: &str) {
     assert_eq!(verdict.differences, [], "{place}");
 }
 
-/// Asserts that the files are not matched, and where; that is never accepted.
+/// Asserts that the files are not matched, or that a site is wrong, and where; that is never accepted.
 pub fn apart_at(place: &str, verdict: &Verdict, named: &str) {
     assert!(verdict.outcome >= Outcome::NotJudged, "{place}: {verdict:#?}");
     let mut all = verdict.differences.iter().chain(&verdict.unmatched);
-    assert!(all.any(|d| d.place.contains(named) || d.what.contains(named)), "{place}: {verdict:#?}");
+    let bare = named.trim_start_matches("value ").trim_matches('`');
+    let nodes = |site: &bnfold::verify::Site| site.before.iter().any(|node| node.outputs.iter().any(|output| output == bare));
+    let wrong = verdict.sites.iter().any(|site| site.outcome >= Outcome::NotJudged && nodes(site));
+    assert!(wrong || all.any(|d| d.place.contains(named) || d.what.contains(named)), "{place}: {verdict:#?}");
 }
 
 /// As [`apart_at`], where a run shows it.
 pub fn differs_at(place: &str, verdict: &Verdict, named: &str) {
     apart_at(place, verdict, named);
     assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
-    assert!(verdict.differences.iter().any(|d| d.what.contains("found ")), "{place}: {:#?}", verdict.differences);
+    let shown = |site: &bnfold::verify::Site| site.reason.as_deref().is_some_and(|why| why.contains("found "));
+    let by_site = verdict.sites.iter().any(|site| site.outcome == Outcome::Differs && shown(site));
+    assert!(by_site || verdict.differences.iter().any(|d| d.what.contains("found ")), "{place}: {verdict:#?}");
 }
 
 /// The node that makes a value of the main graph.

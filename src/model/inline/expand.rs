@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Edit, Error, ErrorKind, Functions, Model, Piece, Result, WireType, field, fields, nodes, splice, text_field, wrap};
+use super::{Edit, Error, ErrorKind, Functions, Model, Piece, Result, field, fields, nodes, splice, text_field, wrap};
 use crate::model::scan::{GraphSpan, Nested, NodeSpan, Span};
 use crate::onnx::{AttributeProto, FunctionProto, GraphProto, NodeProto};
 
@@ -171,7 +171,7 @@ impl<'m> Expander<'_, 'm> {
     /// The payloads of a message's fields that are messages of this number.
     fn messages(&self, parent: &Range<u64>, number: u32) -> Result<Vec<Range<u64>>> {
         let all = fields(self.model, parent.clone())?.into_iter();
-        Ok(all.filter(|f| f.number == number && f.wire_type == WireType::Length).map(|f| f.payload).collect())
+        Ok(all.filter(|f| f.holds(number)).map(|f| f.payload).collect())
     }
 
     /// Edits of one node that stays a node.
@@ -193,7 +193,7 @@ impl<'m> Expander<'_, 'm> {
     fn named(&self, node: &NodeProto, at: &NodeSpan, names: &Names<'_>, edits: &mut Vec<Edit>) -> Result<()> {
         let parent = &at.span.payload;
         let all = fields(self.model, parent.clone())?;
-        let numbered = |number: u32| all.iter().filter(move |f| f.number == number && f.wire_type == WireType::Length);
+        let numbered = |number: u32| all.iter().filter(move |f| f.holds(number));
         let mut edit = |at: &Range<u64>, with: Vec<Piece>| edits.push(Edit { parent: parent.clone(), at: at.clone(), with });
         for (number, list) in [(1, &node.input), (2, &node.output)] {
             for (name, field) in list.iter().zip(numbered(number)) {
@@ -216,7 +216,7 @@ impl<'m> Expander<'_, 'm> {
         let Some(argument) = names.arguments.and_then(|a| a.get(reference.ref_attr_name())) else { return Ok(vec![]) };
         let parent = &argument.payload;
         let all = fields(self.model, parent.clone())?.into_iter();
-        let gone = all.filter(|f| f.number == 1).map(|f| Edit { parent: parent.clone(), at: f.range, with: vec![] });
+        let gone = all.filter(|f| f.holds(1)).map(|f| Edit { parent: parent.clone(), at: f.range, with: vec![] });
         let name = Piece::Bytes(text_field(1, reference.name()));
         let mut content = vec![name];
         content.extend(self.spliced(parent, gone.collect())?);
@@ -250,7 +250,7 @@ impl<'m> Expander<'_, 'm> {
 
     /// Gives the name that a message has in field `number`.
     fn rename(&self, at: &Span, number: u32, name: &str, edits: &mut Vec<Edit>) -> Result<()> {
-        for field in fields(self.model, at.payload.clone())?.into_iter().filter(|f| f.number == number) {
+        for field in fields(self.model, at.payload.clone())?.into_iter().filter(|f| f.holds(number)) {
             let with = vec![Piece::Bytes(text_field(number, name))];
             edits.push(Edit { parent: at.payload.clone(), at: field.range, with });
         }
