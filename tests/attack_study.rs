@@ -112,7 +112,7 @@ fn models(folder: &Path) -> Vec<PathBuf> {
 fn pair(index: usize, given: &[Pair]) -> Option<Pair> {
     let own = |name: String, before: Vec<u8>| Some(Pair { after: folded(&before)?, name, before });
     match index % 6 {
-        0 | 1 | 2 => {
+        0..=2 => {
             let at = index / 6 * 3 + index % 6;
             let (name, before) = hidden::hidden(at, at as u64 + 1);
             // Every other one is folded as other tools do, forward through what stands between.

@@ -14,7 +14,7 @@ use crate::model::graph::is_standard_domain;
 use crate::model::{Model, text};
 use crate::onnx::{FunctionProto, GraphProto, ModelProto, NodeProto};
 use crate::wire::splice::{Edit, Piece, splice};
-use crate::wire::{Field, Fields, Window, WireType, varint};
+use crate::wire::{Field, Fields, Window, varint};
 
 use expand::{Expander, Names};
 

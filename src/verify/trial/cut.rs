@@ -100,10 +100,10 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
             .map(|draw| {
                 let one = draw..draw + 1;
                 let part = |all: &[Vec<f64>]| all.get(one.clone()).unwrap_or_default().to_vec();
-                free.fitted((&part(&ours), &part(&theirs), &part(&totals)), &groups, limits.roundoff())
+                free.fitted([&part(&ours), &part(&theirs), &part(&totals)], &groups, limits.roundoff())
             })
             .collect(),
-        _ => vec![free.fitted((&ours, &theirs, &totals), &groups, limits.roundoff()); ours.len()],
+        _ => vec![free.fitted([&ours, &theirs, &totals], &groups, limits.roundoff()); ours.len()],
     };
     let mut tally = Tally::new(limits.tier);
     for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(&maps).enumerate() {
@@ -164,7 +164,7 @@ impl Free {
 
     /// The factors and shifts with which the second file's numbers are nearest to the first one's, in the sense of least squares:
     /// each distance as a share of what rounding may do to it.
-    fn fitted(self, (ours, theirs, totals): (&[Vec<f64>], &[Vec<f64>], &[Vec<f64>]), groups: &[usize], roundoff: f64) -> Maps {
+    fn fitted(self, [ours, theirs, totals]: [&[Vec<f64>]; 3], groups: &[usize], roundoff: f64) -> Maps {
         #[derive(Clone, Copy, Default)]
         struct Sums {
             weight: f64,

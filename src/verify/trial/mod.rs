@@ -140,7 +140,7 @@ impl Trial {
             };
             (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
         };
-        let settings = self.settings.iter().map(|(name, array)| (name.clone(), vec![Rc::new(array.clone()); draws]));
+        let settings = self.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
         settings.chain(self.layouts.iter().map(drawn)).collect()
     }
 
@@ -303,6 +303,11 @@ impl Found {
         };
         Certificate { tier, worst: self.worst, once: self.once, place: self.place, ..Certificate::default() }
     }
+}
+
+/// One array in every draw.
+fn same(array: Rc<Array>, draws: usize) -> Drawn {
+    std::iter::repeat_n(array, draws).collect()
 }
 
 /// Products that the reference would compute, about.
