@@ -20,6 +20,7 @@ pub(crate) use attributes::canonical;
 pub(crate) use declared::fixed_inputs;
 pub(crate) use operands::{Operands, Read, apart, operands, same_but_names};
 pub(crate) use order::keeps_order;
+#[cfg(feature = "tract")]
 pub(crate) use versions::changed;
 
 use crate::error::Result;

@@ -170,6 +170,7 @@ mod own;
 mod pair;
 #[cfg(feature = "tract")]
 pub(super) use pair::side_by_side;
+#[cfg(feature = "tract")]
 mod request;
 #[cfg(feature = "tract")]
 pub(super) use run::executed;

@@ -171,7 +171,7 @@ fn nothing_moves_by_more_than_the_bound() {
                 (settings.clone().collect(), settings.clone().collect(), settings.collect());
             for input in &graph.input {
                 let Some(Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { panic!() };
-                let dims: Vec<usize> = tensor.shape.iter().flat_map(|s| &s.dim).map(|d| extent(d)).collect();
+                let dims: Vec<usize> = tensor.shape.iter().flat_map(|s| &s.dim).map(extent).collect();
                 let count = dims.iter().product();
                 let name = input.name();
                 let kind = name.as_bytes()[0];
@@ -220,8 +220,8 @@ fn nothing_moves_by_more_than_the_bound() {
                 count += 1;
                 format!("{what}/{count}")
             });
-            let before = run(&[one.clone()], opset, &first, &text);
-            let after = run(&[one.clone()], opset, &moved, &text);
+            let before = run(std::slice::from_ref(&one), opset, &first, &text);
+            let after = run(std::slice::from_ref(&one), opset, &moved, &text);
             let bound = run(&bounds, opset, &sizes, &text);
             assert_eq!((after.len(), bound.len()), (before.len(), before.len()), "{text}");
             for ((old, new), most) in before.iter().zip(&after).zip(&bound) {
