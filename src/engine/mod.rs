@@ -3,7 +3,7 @@
 //! A model is flattened, looked over, widened and rewritten by one pure function ([`prepare`]),
 //! then run in the engine's typed form, where every ONNX node still stands on its own. Because the
 //! engine can abort, hang and eat memory on hostile models, the program runs it in a child process
-//! ([`in_child`]); a library user without that program may run in process.
+//! ([`crate::verify::in_child`]); a library user without that program may run in process.
 //!
 //! Knows nothing of folding. A model that cannot be run is no verdict: [`CouldNotRun`].
 

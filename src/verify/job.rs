@@ -59,7 +59,7 @@ pub struct Whole {
     pub model: PathBuf,
     /// What the user says about sizes.
     pub sizes: Sizes,
-    /// A file or folder with values for some or all inputs, as [`super::Given`] reads it.
+    /// A file or folder with values for some or all inputs, as [`crate::engine::Given`] reads it.
     pub inputs: Option<PathBuf>,
     /// The seed of the values for the others.
     pub seed: u64,
