@@ -86,7 +86,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     if walks(fewest) > site.products {
         return Ok(Err(format!("a test by the reference would take {} products", walks(fewest))));
     }
-    let draws = (fewest..=DRAWS).rev().find(|draws| walks(*draws) <= site.products >> 6).unwrap_or(fewest);
+    let draws = (fewest..=DRAWS).rev().find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
     let beside = settings.keys().filter(|name| !layouts.contains_key(*name));
     let inputs: Vec<String> = layouts.keys().chain(beside).cloned().collect();
     let models = [
