@@ -86,7 +86,7 @@ fn unsupported<T>(what: impl Into<String>) -> Result<T, ReferenceError> {
 /// output of the graph.
 ///
 /// # Errors
-/// [`ReferenceError`]: also for training forms, external data, and models that would need more
+/// [`ReferenceError`]: also for a Dropout that trains, external data, and models that would need more
 /// than 2²⁶ elements in one value.
 pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, ReferenceError> {
     run::model(model, inputs)
