@@ -254,3 +254,38 @@ fn fields_that_nobody_knows_count() {
         assert!(matches!(outcome, Outcome::Differs | Outcome::NotJudged), "{outcome:?}");
     }
 }
+
+/// Conv, Mul by 4, Relu, Conv, one channel each, against Conv, Relu, Conv, whose values have the names that are given: the first
+/// bias, and the weights of the second file. The Mul may be gone with the first (2 in place of 0.5) or the second (8) alone.
+fn gated(names: [&str; 2], bias: f32, first: f32, second: f32) -> Outcome {
+    let text = |[w, b, v]: [f32; 3], middle: &str| {
+        let text = format!(
+            "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2,1,3,3] x) => (float[2,1,3,3] y)
+             <float[1,1,1,1] w = {{{w:e}}}, float[1] b = {{{b:e}}}, float[1,1,1,1] v = {{{v:e}}}, float s = {{4}}> {{ {middle} }}"
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let before = text([0.5, bias, 2.0], "c = Conv (x, w, b)  m = Mul (c, s)  r = Relu (m)  y = Conv (r, v)");
+    let [d, q] = names;
+    let middle = format!("{d} = Conv (x, w, b)  {q} = Relu ({d})  y = Conv ({q}, v)");
+    judge(&before, &text([first, bias * first / 0.5, second], &middle)).outcome
+}
+
+#[test]
+fn a_factor_may_go_through_a_gate_whatever_the_names_and_no_weight_hides_behind_a_closed_one() {
+    for names in [["m", "r"], ["d", "r"], ["c", "r"], ["d", "q"], ["r", "m"]] {
+        for bias in [0.25, -2000.0] {
+            let at = format!("{names:?} {bias}");
+            for (first, second) in [(2.0, 2.0), (1.0, 4.0), (0.5, 8.0)] {
+                assert_eq!(gated(names, bias, first, second), Outcome::EqualWithinRounding, "{at}: {first} {second}");
+            }
+            for (first, second) in [(2.0, 3.0), (1.0, 3.0), (-2.0, -2.0), (-1.0, -4.0)] {
+                assert!(gated(names, bias, first, second) >= Outcome::NotJudged, "{at}: {first} {second}");
+            }
+        }
+        // As far as the numbers between stay in the range of their type.
+        let far = 2.0_f32.powi(110);
+        assert!(gated(names, 0.25, 2.0 * far, 2.0 / far) >= Outcome::NotJudged, "{names:?}");
+        assert!(gated(names, 0.25, 2.0 / far, 2.0 * far) >= Outcome::NotJudged, "{names:?}");
+    }
+}

@@ -7,6 +7,7 @@ use super::certify::{self, Certified};
 use super::measure::{self, Measures};
 use super::region::Site;
 use super::side::Side;
+use super::together::{self, Part};
 use super::verdict::Difference;
 use super::wording::Wording;
 use super::{VerifyOptions, align, region, taps, vanished, wording};
@@ -111,19 +112,20 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
     let (interface, mut unmatched) = (alignment.interface, alignment.differences);
     unmatched.append(&mut judged.differences);
-    let mut sites = Vec::with_capacity(judged.sites.len());
-    for site in judged.sites {
+    let mut parts = Vec::with_capacity(judged.sites.len() + judged.otherwise.len());
+    let otherwise = judged.otherwise.into_iter().map(|(site, difference)| (site, Some(difference)));
+    for (site, difference) in judged.sites.into_iter().map(|site| (site, None)).chain(otherwise) {
         let certified = certify::certify(a, b, &site, options.tier)?;
-        sites.push((site, certified));
+        parts.push(Part { site, certified, difference });
     }
-    let mut otherwise = 0;
-    for (site, difference) in judged.otherwise {
-        match certify::certify(a, b, &site, options.tier)? {
-            Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
-                sites.push((site, Certified::Certificate(certificate)));
-                otherwise += 1;
-            }
-            _ => unmatched.push(difference),
+    together::joined(read, &mut parts, options.tier)?;
+    let otherwise = parts.iter().filter(|part| part.difference.is_some() && part.is_proved()).count();
+    let mut sites = Vec::with_capacity(parts.len());
+    for part in parts {
+        let proved = part.is_proved();
+        match part.difference {
+            Some(difference) if !proved => unmatched.push(difference),
+            _ => sites.push((part.site, part.certified)),
         }
     }
     Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites, otherwise })

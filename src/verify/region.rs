@@ -23,6 +23,7 @@ use crate::verify::verdict::Difference;
 pub use form::Form;
 pub(crate) use form::dropout;
 pub(crate) use form::read as form;
+pub(crate) use grow::joined;
 pub(crate) use shapes::{numbers, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.
@@ -79,6 +80,15 @@ pub struct Judged {
 pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judged> {
     let nothing = Measures::default();
     judge_measured(Read { graph: a, measures: &nothing }, Read { graph: b, measures: &nothing }, alignment)
+}
+
+/// A region that need be no fold by its operators, as a site: whether both sides are the same function is for a trial to show.
+/// `None` where that cannot be asked.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn in_other_words(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<Option<Site>> {
+    Judge { read: (a, b), a: a.graph, b: b.graph }.in_other_words(region)
 }
 
 /// As [`judge`], of files of which something is known.
@@ -162,7 +172,7 @@ impl Judge<'_, '_> {
         let makers = is(|found| matches!(found, Found::Site(_))).into_iter().filter(|(_, region)| feeds(region));
         for (index, _) in halves.iter().copied().chain(makers) {
             let Some(first) = regions.get(index) else { continue };
-            let Some((mut members, region)) = grow::joined(self.a, self.b, regions, first, false) else { continue };
+            let Some((mut members, region)) = grow::joined((self.a, self.b), regions, first, false) else { continue };
             members.insert(index);
             if !tried.insert(region.before.clone()) {
                 continue;
@@ -171,30 +181,6 @@ impl Judge<'_, '_> {
             let half = matches!(found.get(index), Some(Found::Half(_)));
             if half || matches!(judged, Found::Site(_)) {
                 return Ok(Some(Union { members, region, found: judged }));
-            }
-        }
-        for (index, region) in halves {
-            if let Some(union) = self.through(regions, index, region)? {
-                return Ok(Some(union));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Half a fold with what reads it, through nodes that stand in both files and hand on what means another thing there; if they
-    /// are a fold together. A value may keep its name on both sides of them.
-    fn through(&self, regions: &[Region], index: usize, half: &Region) -> Result<Option<Union>> {
-        const FARTHEST: usize = 8;
-        let (mut members, mut region) = (BTreeSet::from([index]), half.clone());
-        for _ in 0..FARTHEST {
-            let Some((more, all)) = grow::joined(self.a, self.b, regions, &region, true) else { break };
-            members.extend(more);
-            region = all;
-            let found = self.region(&region)?;
-            match found {
-                Found::Site(_) => return Ok(Some(Union { members, region, found })),
-                Found::Half(_) => {}
-                Found::Differs(_) | Found::Unjudged(_) => break,
             }
         }
         Ok(None)
@@ -258,7 +244,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// A region that is no fold by its operators, as a site: whether both sides are the same function is for a trial to show.
+    /// As [`in_other_words`].
     fn in_other_words(&self, region: &Region) -> Result<Option<Site>> {
         let (Ok(before), Ok(after)) = (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) else {
             return Ok(None);

@@ -6,10 +6,9 @@ use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::align::Region;
 
 /// Joins a region with those that read its output, if nobody else reads it in either file: which regions, and what they are
-/// together.
-pub(super) fn joined(
-    a: &Graph<'_>,
-    b: &Graph<'_>,
+/// together. `through`: with nodes, too, that are the same in both files.
+pub(crate) fn joined(
+    (a, b): (&Graph<'_>, &Graph<'_>),
     regions: &[Region],
     region: &Region,
     through: bool,

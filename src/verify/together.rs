@@ -1,0 +1,90 @@
+//! Regions that are wrong each by itself and may be right together: a value that keeps its name while its meaning moves, as where
+//! a factor goes out of one operator and into another behind a gate, splits one change in two.
+
+use std::collections::BTreeSet;
+
+use super::Tier;
+use super::align::{Read, Region};
+use super::certify::{self, Certified};
+use super::region::{self, Site};
+use super::verdict::Difference;
+use crate::error::Result;
+
+/// Through how many rows of nodes that are the same in both files a region grows.
+const FARTHEST: usize = 8;
+
+/// How many wrong regions are asked for: where more are wrong, the files are different ones.
+const MOST: usize = 64;
+
+/// A region, and what is known of it.
+pub(super) struct Part {
+    /// The region.
+    pub site: Site,
+    /// What its constants, or a trial, say.
+    pub certified: Certified,
+    /// What is said of it if it is not proved, where it is no fold by its operators.
+    pub difference: Option<Difference>,
+}
+
+impl Part {
+    /// Whether both sides are shown to be the same.
+    pub fn is_proved(&self) -> bool {
+        matches!(&self.certified, Certified::Certificate(certificate) if certificate.worst <= 1.0)
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.certified.is_wrong() || self.difference.is_some() && !self.is_proved()
+    }
+}
+
+/// Joins wrong regions with wrong ones behind them, and with what stands between, where they are proved together.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn joined(read: (Read<'_, '_>, Read<'_, '_>), parts: &mut Vec<Part>, tier: Tier) -> Result<()> {
+    let (mut at, mut asked) = (0, 0);
+    while let Some(part) = parts.get(at).filter(|_| asked < MOST) {
+        let wrong = part.is_wrong();
+        asked += usize::from(wrong);
+        match if wrong { union(read, parts, at, tier)? } else { None } {
+            Some((members, joined)) => {
+                let mut index = 0..;
+                parts.retain(|_| index.next().is_none_or(|index| !members.contains(&index)));
+                parts.push(joined);
+                at = 0;
+            }
+            None => at += 1,
+        }
+    }
+    Ok(())
+}
+
+/// What a wrong region is together with those behind it: which ones, and the whole.
+fn union(
+    (a, b): (Read<'_, '_>, Read<'_, '_>),
+    parts: &[Part],
+    first: usize,
+    tier: Tier,
+) -> Result<Option<(BTreeSet<usize>, Part)>> {
+    let regions: Vec<Region> = parts.iter().map(|part| part.site.region.clone()).collect();
+    let Some(mut region) = regions.get(first).cloned() else { return Ok(None) };
+    let mut members = BTreeSet::from([first]);
+    for _ in 0..FARTHEST {
+        let Some((more, all)) = region::joined((a.graph, b.graph), &regions, &region, true) else { break };
+        region = all;
+        // What is wrong by itself is not mended by what is right.
+        let hopeful = more.iter().filter_map(|index| parts.get(*index)).any(Part::is_wrong);
+        members.extend(more);
+        if !hopeful {
+            continue;
+        }
+        let Some(site) = region::in_other_words(a, b, &region)? else { break };
+        let certified = certify::certify(a.graph, b.graph, &site, tier)?;
+        let difference = members.iter().filter_map(|index| parts.get(*index)).find_map(|part| part.difference.clone());
+        let whole = Part { site, certified, difference };
+        if whole.is_proved() {
+            return Ok(Some((members, whole)));
+        }
+    }
+    Ok(None)
+}
