@@ -104,7 +104,6 @@ const NATIVE: &[&str] = &[
     "OneHot",
     "Or",
     "PRelu",
-    "Pad",
     "Pow",
     "Range",
     "Reciprocal",
@@ -190,6 +189,7 @@ pub(crate) fn is_known(operator: &str) -> bool {
         "LayerNormalization",
         "LeakyRelu",
         "NonMaxSuppression",
+        "Pad",
         "QLinearConv",
         "QLinearMatMul",
         "QuantizeLinear",
@@ -212,7 +212,7 @@ pub(crate) fn as_written(node: &NodeProto, opset: i64, floats: Floats) -> Result
     }
     match node.op_type() {
         "BatchNormalization" => batch_normalization(node, opset),
-        "Pad" if text(node, "mode") == Some(b"wrap") => Err("the mode wrap is not supported"),
+        "Pad" => pad(node),
         "PRelu" if opset < 7 => Err("the engine does not read slopes per channel as opset 6 does"),
         "LSTM" | "GRU" | "RNN" => recurrent(node),
         "SpaceToDepth" if attribute(node, "mode").is_some() => Err("the engine does not read its mode"),
@@ -223,6 +223,19 @@ pub(crate) fn as_written(node: &NodeProto, opset: i64, floats: Floats) -> Result
             Err("blocked quantisation is not supported")
         }
         _ => Ok(()),
+    }
+}
+
+/// The engine pads with the constant wherever one is stated, whatever the mode. Nor does it cut: in f64, where that may come, the
+/// reference pads.
+fn pad(node: &NodeProto) -> Result<(), &'static str> {
+    match text(node, "mode") {
+        Some(b"wrap") => Err("the mode wrap is not supported"),
+        None | Some(b"constant") => Ok(()),
+        Some(_) if node.input.get(2).is_some_and(|constant| !constant.is_empty()) => {
+            Err("the engine does not read its mode beside a constant")
+        }
+        Some(_) => Ok(()),
     }
 }
 
