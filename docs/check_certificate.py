@@ -16,7 +16,7 @@ BOTH = {"bias_magnitude": 2.0**-49, "bias_magnitude_of_doubles": 2.0**-60}
 LIMITS = {"own": {"weight_ulp": 0.5001, "bias_ulp": 0.5001, "run_units": 1.001, **BOTH}, "foreign": {"weight_units": 8.0, "bias_units": 8.0, "run_units": 8.0, **BOTH}}
 # What is exact, or rounded once from its inputs, is the same in every implementation.
 EXACT = "Abs Add Cast Concat ConstantOfShape Div Expand Flatten Gather Identity Mul Neg Reciprocal Reshape Shape Slice Sqrt Squeeze Sub Tile Transpose Unsqueeze".split()
-LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+LINEAR, VANISHING = ("Conv", "ConvTranspose", "Gemm", "MatMul"), ("Add", "BatchNormalization", "Div", "Dropout", "Identity", "Mul", "Sub")
 class Wrong(Exception): """What the certificate says does not hold."""
 class Unknown(Exception): """A form that is not known here."""
 def demand(holds, what, error=Wrong):
@@ -156,10 +156,10 @@ def check_site(site, tier, ours, theirs):
     # Other tools may say the same in other words, which is not known here.
     same, products = Wrong if tier == "own" else Unknown, {ours.node.op_type, theirs.node.op_type} <= {"Gemm", "MatMul"}
     demand(ours.input == theirs.input and (ours.node.op_type == theirs.node.op_type or products), "another input or operator", same)
-    unless(set(theirs.rest) <= {"Add", "Identity"}, "maps left beside the linear node")
+    unless(set(theirs.rest) <= {"Add", "Identity"} and not np.any(theirs.before[1]), "maps left beside the linear node")
     first, second = ({a.name: str(a) for a in side.node.attribute if a.name not in ("alpha", "beta", "kernel_shape")} for side in (ours, theirs))
     demand(first == second or products, "other attributes", same)
-    digits, lowest, unit = TYPES[theirs.model.constants[theirs.weight_name].data_type]
+    digits, lowest, unit = TYPES[(stored := theirs.model.constants[theirs.weight_name]).data_type]
     demand(site["rounding"]["unit"] == unit, "another unit roundoff")
     ulp = lambda a: np.ldexp(1.0, np.maximum(np.frexp(np.abs(a))[1] - 1, lowest) - digits)
     weight, bias, k = ours.exact()
@@ -170,7 +170,6 @@ def check_site(site, tier, ours, theirs):
     sum_of_k, loose = (2.0**-60 * k, 1e-2) if unit == 2.0**-53 else (2.0**-49 * k, 1e-4)
     tiny, terms = 2.0 ** (lowest - digits), weight.size / max(len(bias), 1)
     forward = 2 * np.sqrt(terms) if np.any(ours.before[2]) else 0.0
-    stored = theirs.model.constants[theirs.weight_name]
     quantised = [c.integers for c in ours.model.constants.values() if isinstance(c, Dequantised)]
     demand(not (shared := isinstance(stored, Dequantised)) or stored.integers in quantised, "quantised numbers that the first model has not")
     limits = (8 * unit * np.abs(weight) + tiny, (8 + forward) * unit * k + sum_of_k + tiny)
@@ -199,6 +198,7 @@ def check_rest(a, b, sites, renamed, inner, own, within):
         other, name = theirs.get(tuple(node.output)), node.output[0]
         # Constants of operators that are not evaluated here may have been computed.
         unless(other or node.domain or not all(n in a.constants for n in node.input), f"a {node.op_type} of constants")
+        unless(other or node.op_type not in VANISHING, f"a {node.op_type}, which may have done nothing, is gone")
         same(other is not None, f"the node that makes `{name}` is gone")
         first, second = [a.content(n) for n in node.input], [b.content(renamed.get(n, n)) for n in other.input]
         numbers = [x != y and isinstance(x, tuple) and isinstance(y, tuple) and x[:2] == y[:2] and x[0] in TYPES for x, y in zip(first, second)]

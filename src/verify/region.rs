@@ -43,6 +43,8 @@ pub struct Site {
     pub lost: u64,
     /// The largest magnitude that what the second file adds before or in them can have, its constants taken together.
     pub shift: f64,
+    /// The largest magnitude of a constant of the first file, of a divisor's inverse.
+    pub factor: f64,
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
@@ -148,6 +150,8 @@ struct Census {
     small: u64,
     /// The sum of the largest magnitudes of constants that are added.
     shift: f64,
+    /// The largest magnitude, of a divisor's inverse.
+    factor: f64,
 }
 
 struct Judge<'x, 'm> {
@@ -237,6 +241,7 @@ impl Judge<'_, '_> {
             smallest: element.smallest_subnormal(),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             shift: theirs.shift,
+            factor: ours.factor,
             forms,
             shapes: Shapes::new(),
             settings: Settings::new(),
@@ -341,17 +346,24 @@ impl Judge<'_, '_> {
                 for number in block {
                     all.broken |= !number.is_finite();
                     all.zeros += u64::from(*number == 0.0);
+                    all.factor = all.factor.max(number.abs());
                     all.small += u64::from(*number != 0.0 && number.abs() < normal);
                 }
             })?;
         }
         let constants = forms.iter().flat_map(|form| form.constants.iter().map(move |constant| (form, constant)));
-        for (_, (_, tensor)) in constants.filter(|(form, (input, _))| table::adds(&form.operator, *input)) {
+        for (form, (input, tensor)) in constants {
+            let (adds, divides) = (table::adds(&form.operator, *input), table::divides(&form.operator, *input));
+            if !adds && !divides {
+                continue;
+            }
             let mut largest = 0.0_f64;
             graph.tensor(*tensor).blocks(graph.model, &mut |_, block| {
-                largest = block.iter().fold(largest, |most, number| most.max(number.abs()));
+                let sizes = block.iter().map(|number| if divides { number.abs().recip() } else { number.abs() });
+                largest = sizes.fold(largest, f64::max);
             })?;
-            all.shift += largest;
+            all.shift += if adds { largest } else { 0.0 };
+            all.factor = all.factor.max(largest);
         }
         Ok(all)
     }

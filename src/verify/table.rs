@@ -176,6 +176,11 @@ pub fn adds(operator: &str, input: usize) -> bool {
     }
 }
 
+/// Whether what the operator makes is divided by the parameter at an input, or by its root.
+pub fn divides(operator: &str, input: usize) -> bool {
+    matches!((operator, input), ("Div", 1) | ("BatchNormalization", 4))
+}
+
 /// The absolute model of a node whose data and parameters are magnitudes already. `fresh` gives names for values between.
 pub fn absolute(mut node: NodeProto, fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
     match row(node.op_type()).bound {

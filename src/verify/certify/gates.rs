@@ -100,7 +100,12 @@ pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Optio
             limit: 0.0,
         };
         if !constants::same((a, old), (b, new))? {
-            return Ok(Some(at(2)));
+            let (expected, found) = (a.tensor(old).floats(a.model)?, b.tensor(new).floats(b.model)?);
+            let first = expected.iter().zip(&found).enumerate().find(|(_, (expected, found))| expected != found);
+            return Ok(Some(first.map_or_else(
+                || at(2),
+                |(place, (expected, found))| Deviation { index: vec![place as u64], found: *found, expected: *expected, ..at(2) },
+            )));
         }
         let ((_, old), (_, new)) = (halves(a, ours, rows)?, halves(b, theirs, rows)?);
         if let Some((place, (expected, found))) = old.iter().zip(&new).enumerate().find(|(_, (old, new))| old != new) {

@@ -22,33 +22,45 @@ struct Range {
     smallest: f64,
 }
 
-/// Why the second file's numbers may leave the range of their type where the first one's do not; `None` if they stay.
+/// The smallest factor that is looked at where the first file's numbers may grow too large: many of them would have to stand in a
+/// row to reach the end of a type with a wide exponent.
+const FACTOR: f64 = (1_u64 << 20) as f64;
+
+/// Why one file's numbers may leave the range of their type where the other's do not; `None` if they stay.
+///
+/// That a fold heals what overflowed, or lost its digits, counts as no fault, but for numbers that overflow in a type with as wide
+/// an exponent as float: no model that works has such.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
     let constants = |forms: &[Form]| forms.iter().filter(|form| !form.constants.is_empty()).count();
-    // One node with constants makes what the whole region makes, and nothing between.
-    if constants(&site.forms.1) < 2 {
-        return Ok(None);
-    }
     let elements = site.forms.1.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| b.tensor(*tensor).element());
     let Some(element) = elements.max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
         return Ok(None);
     };
+    // One node with constants makes what the whole region makes, and nothing between.
+    let between = constants(&site.forms.1) > 1;
+    let healed = element != Element::F16 && constants(&site.forms.0) > 1 && site.factor > FACTOR;
+    if !between && !healed {
+        return Ok(None);
+    }
     let (ours, theirs) = (range(a, &site.forms.0)?, range(b, &site.forms.1)?);
     let (largest, normal) = (largest(element), element.smallest_normal());
-    let why = if theirs.largest > MORE * ours.largest && theirs.largest >= largest / INPUT {
-        format!("grow to {:.1e} times the input, {:.1e} in the first file, and may overflow", theirs.largest, ours.largest)
-    } else if theirs.smallest * MORE < ours.smallest && theirs.smallest <= normal * INPUT {
-        format!(
-            "shrink to {:.1e} times the input, {:.1e} in the first file, and may lose their digits",
-            theirs.smallest, ours.smallest
-        )
+    let grows = |one: f64, other: f64| one > MORE * other && one >= largest / INPUT;
+    let why = if between && grows(theirs.largest, ours.largest) {
+        let sizes = format!("{:.1e} times the input, {:.1e} in the first file", theirs.largest, ours.largest);
+        format!("second file grow to {sizes}, and may overflow")
+    } else if healed && grows(ours.largest, theirs.largest) {
+        let sizes = format!("{:.1e} times the input, {:.1e} in the second file", ours.largest, theirs.largest);
+        format!("first file grow to {sizes}, and may overflow there alone")
+    } else if between && theirs.smallest * MORE < ours.smallest && theirs.smallest <= normal * INPUT {
+        let sizes = format!("{:.1e} times the input, {:.1e} in the first file", theirs.smallest, ours.smallest);
+        format!("second file shrink to {sizes}, and may lose their digits")
     } else {
         return Ok(None);
     };
-    Ok(Some(format!("numbers between the nodes of the second file {why}")))
+    Ok(Some(format!("numbers between the nodes of the {why}")))
 }
 
 /// The largest finite number of a type.
