@@ -24,8 +24,8 @@ pub use samples::SAMPLES;
 pub use view::View;
 
 use crate::error::Result;
-use crate::law::{Law, Reason};
-use crate::model::{Graph, NodeId, ScopeId};
+use crate::law::{Constants as _, Host, Law, Map, Reason};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -105,6 +105,7 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
         let kept = search.stays(&view, &candidates);
         // Before constants are handed over to calls, as those of substitutes go the same way.
         search.substitute(&mut view, &kept);
+        search.spell_out(&mut view, &kept);
         match lift::lift(&view, &calls, partial, &mut planned)? {
             Ok(lifted) => {
                 view.check()?;
@@ -184,6 +185,31 @@ impl Search<'_> {
         for site in kept.iter().map(|stay| stay.site).filter(|site| may(*site)) {
             if let Ok(parameters) = substitute::substitute(view, site, form) {
                 view.draft.substitute(graph, site, form, &parameters);
+            }
+        }
+    }
+
+    /// Gives maps that stay one constant in place of the nodes that compute it for them alone, if the file changes anyway.
+    fn spell_out(&self, view: &mut View<'_>, kept: &[Stay]) {
+        let graph = view.graph;
+        let may = |site: &NodeId| {
+            let at = graph.root(graph.node(*site).scope);
+            self.choice.folds(*site) && !self.excluded.contains_key(site) && graph.scope(at).kind == ScopeKind::Main
+        };
+        if view.draft.folds.is_empty() {
+            return;
+        }
+        for site in kept.iter().map(|stay| stay.site).filter(may) {
+            let Ok(Law::Map(Map { host: Host::Factor { input, .. } | Host::Term { input, .. }, .. })) = view.law(site) else {
+                continue;
+            };
+            let known = view.draft.input(graph, site, input).and_then(|value| graph.constant(value).ok());
+            let Some((tensor, way)) = known.filter(|_| !view.draft.tensors.contains_key(&(site, input))) else { continue };
+            let alone = way.iter().all(|value| view.draft.uses(graph, *value).len() == 1);
+            let computed = graph.tensor(tensor).recipe().is_some_and(|recipe| !recipe.quantised);
+            let value = view.constants(site).array(input);
+            if let (true, Ok(value)) = (alone && computed, value) {
+                view.draft.tensors.insert((site, input), DraftTensor::Dense { value, donor: None });
             }
         }
     }
