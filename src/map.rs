@@ -89,6 +89,13 @@ impl Placed {
         Placed { axis: None, map: Affine::uniform(scale, shift) }
     }
 
+    /// Whether both have the same coefficients everywhere.
+    pub fn is_same(&self, other: &Placed) -> bool {
+        let count = self.map.len().max(other.map.len());
+        let one_axis = self.axis == other.axis || self.axis.is_none() || other.axis.is_none();
+        one_axis && self.map.expand(count).is_some_and(|map| other.map.expand(count) == Some(map))
+    }
+
     /// The map `self ∘ inner`, or `None` where the two run along different axes.
     pub fn after(&self, inner: &Placed) -> Option<Placed> {
         let axis = match (self.axis, inner.axis) {

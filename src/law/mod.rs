@@ -31,6 +31,15 @@ pub enum Law {
     Carry(Carry),
 }
 
+impl Law {
+    /// Whether maps at several inputs, or behind several outputs, may be one beyond the node.
+    pub fn joins(&self, at: Port) -> bool {
+        let Law::Carry(carry) = self else { return false };
+        let apart = carry.together == Together::Cut;
+        carry.wires.len() > 1 && carry.together != Together::Product && apart == matches!(at, Port::Output(_))
+    }
+}
+
 /// Where a map arrives at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
@@ -83,6 +92,8 @@ pub struct Step {
     pub parameters: Vec<Parameter>,
     /// Where the map goes on.
     pub moves: Vec<(Port, Placed)>,
+    /// What the node itself lacks, where something that belongs to it goes on and must be taken in by another.
+    pub lacks: Option<Reason>,
 }
 
 /// The constants of a node, as a law asks for them.

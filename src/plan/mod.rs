@@ -11,6 +11,7 @@ mod route;
 mod samples;
 mod substitute;
 mod view;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,14 +144,13 @@ impl Search<'_> {
         loop {
             let before = view.draft.folds.len();
             for site in first.iter().chain(&then).copied() {
-                if view.draft.is_removed(site) {
-                    continue;
-                }
-                let whole = |way| route::route(view, &self.choice, site, way).ok();
-                if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
-                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
-                }
-                view.check()?;
+                self.whole(view, site, false)?;
+            }
+            if view.draft.folds.len() > before {
+                continue;
+            }
+            for site in first.iter().copied() {
+                self.whole(view, site, true)?;
             }
             if view.draft.folds.len() > before {
                 continue;
@@ -165,6 +165,22 @@ impl Search<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Records the way of a whole map, if it has one. A BatchNormalization is divided among other maps only where those did not
+    /// go into it.
+    fn whole(&self, view: &mut View<'_>, site: NodeId, divided: bool) -> Result<()> {
+        if view.draft.is_removed(site) {
+            return Ok(());
+        }
+        let is_map = |node: &NodeId| matches!(view.law(*node), Ok(Law::Map(_)));
+        let normalises = view.graph.node(site).proto.op_type() == "BatchNormalization";
+        let divides = |route: &Route| normalises && route.into.len() > 1 && route.into.iter().all(is_map);
+        let way = |way| route::route(view, &self.choice, site, way).ok().filter(|route| divided || !divides(route));
+        if let Some(route) = way(Way::Back).or_else(|| way(Way::Ahead)) {
+            view.draft = std::mem::take(&mut view.draft).with(view.graph, route);
+        }
+        view.check()
     }
 
     /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
