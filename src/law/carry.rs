@@ -148,6 +148,20 @@ impl Carry {
         Carry::one((0..rank.unwrap_or(16)).map(Lane::same).collect(), passes)
     }
 
+    /// The axes of the one input along which the operator selects positions.
+    pub fn selected(&self) -> Vec<usize> {
+        let [wire] = &self.wires[..] else { return vec![] };
+        wire.lanes.iter().filter(|lane| matches!(lane.pairs, Pairs::List(..))).map(|lane| lane.input).collect()
+    }
+
+    /// A map of all that is selected along an axis, with the identity where nothing is.
+    pub fn narrowed(&self, map: &Placed, axis: usize) -> Option<Placed> {
+        let lane = self.wires.first()?.lanes.iter().find(|lane| lane.input == axis)?;
+        let Pairs::List(_, _, selected) = lane.pairs else { return None };
+        let Way::Pairs(pairs, count) = lane.pairs.backward() else { return None };
+        Some(Placed { axis: Some(axis), map: spread(&map.map.expand(selected)?, &pairs, count)? })
+    }
+
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
         if map.map.scale.iter().any(|s| *s <= 0.0) {
             self.passes.falling?;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::law::{Law, Port, Reason, Step, push};
+use crate::law::{Carry, Law, Port, Reason, Step, push};
 use crate::map::Placed;
 use crate::model::graph::asks_for_shape;
 use crate::model::{NodeId, Origin, Use, ValueId};
@@ -190,29 +190,66 @@ impl Walk<'_, '_> {
             Use::Node(reader, input) if *reader == first.from => Some((*reader, *input)),
             _ => None,
         });
-        let several = |reader| Kept { reason: Reason::SeveralReaders, node: reader };
-        let blamed = others.first().map_or(first.from, |(reader, _)| *reader);
-        let total = together(arrivals.iter().map(|a| &a.placed)).ok_or(several(blamed))?;
-        for (reader, input) in own.into_iter().chain(others.iter().copied()) {
-            let asked = arrivals.iter().find(|a| a.from == reader).map(|a| &a.placed);
-            let law = self.view.law(reader).map_err(|_| several(reader))?;
-            let becomes = |placed: &Placed| match &law {
-                Law::Carry(_) => push(&law, &self.view.constants(reader), Port::Input(input), placed).ok(),
-                _ => None,
-            };
-            let step = becomes(&total).filter(|step| step.parameters.is_empty()).ok_or(several(reader))?;
-            let fits = match asked {
-                Some(asked) => becomes(asked).is_some_and(|wanted| wanted == step),
-                None => step.moves.iter().all(|(_, placed)| placed.map.is_identity()) && !self.visited.contains(&reader),
-            };
-            if !fits {
-                return Err(several(reader));
-            }
-            if asked.is_none() {
-                self.visited.push(reader);
+        let readers: Vec<_> = own.into_iter().chain(others).collect();
+        let asked: Vec<(NodeId, &Placed)> = arrivals.iter().map(|a| (a.from, &a.placed)).collect();
+        let mut refused = Kept { reason: Reason::SeveralReaders, node: readers.last().map_or(first.from, |(reader, _)| *reader) };
+        for total in self.totals(&asked) {
+            match self.unseen(&readers, &asked, &total) {
+                Ok(unseen) => {
+                    self.visited.extend(unseen);
+                    return self.arrive(node, port, &total, lacks);
+                }
+                Err(reader) => refused.node = reader,
             }
         }
-        self.arrive(node, port, &total, lacks)
+        Err(refused)
+    }
+
+    /// What maps on the way back to one value may be as one. One number for all of a part is one for the positions of the part.
+    fn totals(&self, asked: &[(NodeId, &Placed)]) -> Vec<Placed> {
+        let mut found: Vec<Placed> = together(asked.iter().map(|(_, placed)| *placed)).into_iter().collect();
+        let carries =
+            asked.iter().map(|(reader, _)| if let Ok(Law::Carry(carry)) = self.view.law(*reader) { Some(carry) } else { None });
+        let Some(carries) = carries.collect::<Option<Vec<Carry>>>() else { return found };
+        for axis in carries.first().map(Carry::selected).unwrap_or_default() {
+            let narrow = |(placed, carry): (&Placed, &Carry)| match placed.axis {
+                None => carry.narrowed(placed, axis),
+                Some(_) => Some(placed.clone()),
+            };
+            let parts = asked.iter().map(|(_, placed)| *placed).zip(&carries).map(narrow);
+            found.extend(parts.collect::<Option<Vec<_>>>().and_then(|parts| together(parts.iter())));
+        }
+        found
+    }
+
+    /// The readers that a map of what they read leaves as they are, if each of the others gets what it asked for.
+    ///
+    /// # Errors
+    /// A reader to which it is something else.
+    fn unseen(&self, readers: &[(NodeId, usize)], asked: &[(NodeId, &Placed)], total: &Placed) -> Result<Vec<NodeId>, NodeId> {
+        let mut unseen = Vec::new();
+        for &(reader, input) in readers {
+            let Ok(law @ Law::Carry(_)) = self.view.law(reader) else { return Err(reader) };
+            let moves = |placed: &Placed| {
+                let step = push(&law, &self.view.constants(reader), Port::Input(input), placed).ok();
+                step.filter(|step| step.parameters.is_empty()).map(|step| step.moves)
+            };
+            let becomes = moves(total).ok_or(reader)?;
+            let fits = match asked.iter().find(|(from, _)| *from == reader) {
+                Some((_, asked)) => moves(asked).is_some_and(|wanted| {
+                    wanted.len() == becomes.len() && wanted.iter().zip(&becomes).all(|(a, b)| a.0 == b.0 && a.1.is_same(&b.1))
+                }),
+                None if self.visited.contains(&reader) => false,
+                None => {
+                    unseen.push(reader);
+                    becomes.iter().all(|(_, placed)| placed.map.is_identity())
+                }
+            };
+            if !fits {
+                return Err(reader);
+            }
+        }
+        Ok(unseen)
     }
 
     /// Maps at several inputs of a node that puts together, or behind several outputs of one that takes apart. One map beyond it
