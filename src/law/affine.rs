@@ -86,7 +86,7 @@ impl Map {
                     // `own·(a·x + b) = own·a·x + own·b`: what is added goes on.
                     let (Port::Input(_), shift) = (at, &total.map.shift) else { return Err(Reason::ShiftThroughScale) };
                     let term = Affine::new(vec![DoubleDouble::ONE], shift.clone());
-                    step.moves.push((Port::Output(0), Placed { axis: total.axis, map: term }));
+                    step.moves.push((Port::Output(0), Placed::of(total.axis, term)));
                     step.lacks = Some(Reason::ShiftThroughScale);
                 }
                 if map.map.has_no_scale() {
@@ -116,7 +116,7 @@ impl Map {
     /// the arriving map goes on. Behind: `a·(own·x + c) + b = own·(a·x) + (a·c + b)`.
     /// Before: `own·(a·x + b) + c = a·(own·x + (own·b + c)/a)`.
     fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<Split, Reason> {
-        let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![DoubleDouble::ZERO]) };
+        let scale = Placed::of(map.axis, Affine::new(map.map.scale.clone(), vec![DoubleDouble::ZERO]));
         if map.map.has_no_scale() {
             return Ok((total.map.shift.clone(), vec![]));
         }

@@ -127,7 +127,7 @@ impl Mix {
                     match (&self.bias, self.out_axis) {
                         // What a bias would have held goes on to a constant that is added behind.
                         (Bias::None, Ok(axis)) => {
-                            step.moves.push((Port::Output(0), Placed { axis: Some(axis), map: term }));
+                            step.moves.push((Port::Output(0), Placed::of(Some(axis), term)));
                             step.lacks = Some(Reason::NoBias);
                         }
                         _ => self.rebias(&mut step, constants, &term)?,
@@ -146,7 +146,7 @@ impl Mix {
         if !alone || !map.map.has_no_shift() {
             return Err(Reason::OtherAxis);
         }
-        Ok(Step { moves: vec![(port, Placed { axis: Some(axis), map: map.map.clone() })], ..Step::default() })
+        Ok(Step { moves: vec![(port, Placed::of(Some(axis), map.map.clone()))], ..Step::default() })
     }
 
     fn scale(&self, step: &mut Step, label: Role, map: &Affine) {

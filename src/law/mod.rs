@@ -5,6 +5,7 @@
 
 mod affine;
 mod carry;
+mod joint;
 mod mix;
 mod reason;
 mod tail;
@@ -118,6 +119,9 @@ pub trait Constants {
 pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
     if !map.map.is_finite() {
         return Err(Reason::NonFinite);
+    }
+    if !map.beside.is_empty() && !matches!(law, Law::Carry(_)) {
+        return Err(Reason::OtherAxis);
     }
     if matches!(at, Port::Output(1..)) && !matches!(law, Law::Carry(_)) {
         return Err(Reason::UnknownOperator);

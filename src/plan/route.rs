@@ -78,7 +78,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
         return Err(own(Reason::LeftOut));
     }
     let rest = remainder(view, site, &map.placed, way).map_err(own)?;
-    let scale = Placed { axis: map.placed.axis, map: Affine::new(map.placed.map.scale, vec![DoubleDouble::ZERO]) };
+    let scale = Placed::of(map.placed.axis, Affine::new(map.placed.map.scale, vec![DoubleDouble::ZERO]));
     let mut route = walk(view, choice, (site, map.data), way, scale)?;
     // A whole map takes the value beside it away; here it stays and is something else.
     route.changed.extend(match way {
