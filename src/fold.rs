@@ -89,7 +89,8 @@ impl Prepared<'_> {
     /// Whether the result is the input, byte for byte.
     pub fn is_unchanged(&self) -> bool {
         let copied = matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty();
-        copied && !self.plan.view.graph.model.is_inlined()
+        let model = self.plan.view.graph.model;
+        copied && !model.is_inlined() && !model.is_sorted()
     }
 
     /// The size of the new model file.

@@ -21,6 +21,8 @@ pub struct Placed {
     pub axis: Option<usize>,
     /// The coefficients.
     pub map: Affine,
+    /// Further axes behind the first, with their extents, where coefficients differ along several: row-major, axes in order.
+    pub beside: Vec<(usize, u64)>,
 }
 
 impl Affine {
@@ -84,18 +86,32 @@ impl Affine {
 }
 
 impl Placed {
+    /// A map along one axis, or the same for all elements.
+    pub fn of(axis: Option<usize>, map: Affine) -> Self {
+        Placed { axis, map, beside: vec![] }
+    }
+
     /// A map with the same pair for all elements.
     pub fn uniform(scale: impl Into<DoubleDouble>, shift: impl Into<DoubleDouble>) -> Self {
-        Placed { axis: None, map: Affine::uniform(scale, shift) }
+        Placed::of(None, Affine::uniform(scale, shift))
+    }
+
+    /// Whether both have the same coefficients everywhere.
+    pub fn is_same(&self, other: &Placed) -> bool {
+        let count = self.map.len().max(other.map.len());
+        let same = self.axis == other.axis && self.beside == other.beside;
+        let one_axis = same || self.axis.is_none() || other.axis.is_none();
+        one_axis && self.map.expand(count).is_some_and(|map| other.map.expand(count) == Some(map))
     }
 
     /// The map `self ∘ inner`, or `None` where the two run along different axes.
     pub fn after(&self, inner: &Placed) -> Option<Placed> {
         let axis = match (self.axis, inner.axis) {
-            (Some(a), Some(b)) if a != b || self.map.len() != inner.map.len() => return None,
+            (Some(a), Some(b)) if a != b || self.map.len() != inner.map.len() || self.beside != inner.beside => return None,
             (a, b) => a.or(b),
         };
-        Some(Placed { axis, map: self.map.after(&inner.map) })
+        let beside = if self.beside.is_empty() { &inner.beside } else { &self.beside };
+        Some(Placed { axis, map: self.map.after(&inner.map), beside: beside.clone() })
     }
 }
 
@@ -110,10 +126,10 @@ mod tests {
 
     #[test]
     fn composition_applies_the_inner_map_first() {
-        let outer = Placed { axis: Some(1), map: Affine::new(exactly(&[2.0, 3.0]), exactly(&[1.0, -1.0])) };
+        let outer = Placed::of(Some(1), Affine::new(exactly(&[2.0, 3.0]), exactly(&[1.0, -1.0])));
         let inner = Placed::uniform(4.0, 0.5);
         let both = outer.after(&inner).expect("axes agree");
-        assert_eq!(both, Placed { axis: Some(1), map: Affine::new(exactly(&[8.0, 12.0]), exactly(&[2.0, 0.5])) });
+        assert_eq!(both, Placed::of(Some(1), Affine::new(exactly(&[8.0, 12.0]), exactly(&[2.0, 0.5]))));
         let elsewhere = Placed { axis: Some(2), ..outer.clone() };
         assert_eq!(elsewhere.after(&outer), None);
     }

@@ -247,6 +247,7 @@ fn describe(input: &Input, target: &Target, prepared: &Prepared<'_>, after: Cens
         output,
         written: false,
         unchanged: prepared.is_unchanged(),
+        sorted: input.model.is_sorted(),
         before: input.census(),
         after,
         folded: Folded::of(&sites),

@@ -68,6 +68,16 @@ pub(super) fn div(call: &Call<'_>) -> Made {
     arithmetic(call, |x, y| x / y, i64::checked_div)
 }
 
+/// The rest has the sign of the divisor; with `fmod`, as floats need it, that of the dividend.
+pub(super) fn modulo(call: &Call<'_>) -> Made {
+    let rest = |x: i64, y: i64| x.checked_rem(y).map(|rest| if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest });
+    match super::int(call, "fmod", 0) {
+        0 if matches!(&*input(call, 0)?.numbers, Numbers::Floats(_)) => Err("floats need fmod = 1".into()),
+        0 => arithmetic(call, |x, _| x, rest),
+        _ => arithmetic(call, |x, y| x % y, i64::checked_rem),
+    }
+}
+
 /// The exponent may be an integer; the result has the type of the base.
 pub(super) fn pow(call: &Call<'_>) -> Made {
     let (base, exponent) = (input(call, 0)?, input(call, 1)?);

@@ -64,6 +64,7 @@ static OPERATORS: &[(&str, Operator)] = &[
     ("MatMul", reduce::mat_mul),
     ("Max", elementwise::max),
     ("Min", elementwise::min),
+    ("Mod", elementwise::modulo),
     ("Mul", elementwise::mul),
     ("Neg", elementwise::neg),
     ("Not", elementwise::not),

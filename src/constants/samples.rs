@@ -202,4 +202,29 @@ const COMPUTED: &[Sample] = &[
               y = Mul (c, l) }"#,
         expect: Expect::Kept("other-axis"),
     },
+    Sample {
+        name: "a map that stays has one constant where nodes computed it",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,2,4] x) => (float[2,2,3] y)
+            <float[4,3] w = dyadic(1), float[3] b = dyadic(2), float[3] m = dyadic(3), float[3] s = dyadic(4)>
+            { p = MatMul (x, w)
+              q = Mul (p, s)
+              k = Neg (m)
+              t = Mul (k, s)
+              c = Add (t, b)
+              y = Add (q, c) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Add"] },
+    },
+    Sample {
+        name: "a constant that others read as well is left to its nodes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,2,4] x) => (float[2,2,3] y, float[3] z)
+            <float[4,3] w = dyadic(1), float[3] m = dyadic(3), float[3] s = dyadic(4)>
+            { p = MatMul (x, w)
+              q = Mul (p, s)
+              k = Neg (m)
+              y = Add (q, k)
+              z = Relu (k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Neg", "Add", "Relu"] },
+    },
 ];

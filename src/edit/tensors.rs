@@ -170,7 +170,8 @@ impl Lowering<'_, '_> {
         self.constant(zeros.place, &zeros.name, zeros.data_type, &[zeros.of.count as u64], payload)
     }
 
-    /// A new constant of a graph; in a function it stands before a node.
+    /// A new constant of a graph: an initializer where it may have one. A function may not, and up to IR 3 neither may a body,
+    /// as an initializer must be an input there; they get a Constant before the node that reads it.
     fn constant(
         &mut self,
         (scope, before): (ScopeId, NodeId),
@@ -180,15 +181,20 @@ impl Lowering<'_, '_> {
         payload: Piece,
     ) -> Result<()> {
         let at = self.graph.scope(scope);
-        let piece = at.span.last_piece();
-        if let ScopeKind::Function(_) = at.kind {
+        let node_field = match at.kind {
+            ScopeKind::Function(_) => Some(7),
+            ScopeKind::Nested { .. } if self.graph.model.proto.ir_version() < 4 => Some(1),
+            _ => None,
+        };
+        if let Some(number) = node_field {
             let span = &self.graph.node(before).span.span;
             let tensor = message::tensor_field(5, "", data_type, dims, payload);
-            let with = message::constant_node(7, name, tensor);
+            let with = message::constant_node(number, name, tensor);
             let start = span.field.start;
-            self.out.edits.push(Edit { parent: piece, at: start..start, with });
+            self.out.edits.push(Edit { parent: at.span.piece_of(span), at: start..start, with });
             return Ok(());
         }
+        let piece = at.span.last_piece();
         let inside = |span: &TensorSpan| piece.start <= span.span.field.start && span.span.field.end <= piece.end;
         let last = at.span.initializers.iter().rev().find(|s| inside(s)).map_or(piece.end, |s| s.span.field.end);
         let with = message::tensor_field(5, name, data_type, dims, payload);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::CouldNotRun;
+use crate::model::order::in_order;
 use crate::model::{Model, external};
 use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -25,8 +26,8 @@ pub fn load(side: &Side) -> Result<ModelProto, CouldNotRun> {
     };
     let mut model = decoded(&bytes)?;
     drop(bytes);
-    if !model.functions.is_empty() {
-        model = decoded(&inlined(path, moved)?)?;
+    if !model.functions.is_empty() || !in_order(&model) {
+        model = decoded(&aligned(path, moved)?)?;
     }
     let folder = Folder { path: path.parent().unwrap_or(Path::new("")), moved };
     if let Some(graph) = model.graph.as_mut() {
@@ -38,8 +39,8 @@ pub fn load(side: &Side) -> Result<ModelProto, CouldNotRun> {
     Ok(model)
 }
 
-/// The bytes of a model with its functions inlined, as it is aligned and judged.
-fn inlined(path: &Path, moved: &[(String, PathBuf)]) -> Result<Vec<u8>, CouldNotRun> {
+/// The bytes of a model with its functions inlined and its nodes in order, as it is aligned and judged.
+fn aligned(path: &Path, moved: &[(String, PathBuf)]) -> Result<Vec<u8>, CouldNotRun> {
     let model = Model::open_moved(path, moved).and_then(Model::inlined).map_err(|e| CouldNotRun::Model(e.to_string()))?;
     let mut bytes = vec![0; usize::try_from(model.len()).map_err(|error| CouldNotRun::file(path, error))?];
     model.file(0).read_exact_at(&mut bytes, 0).map_err(|error| CouldNotRun::file(path, error))?;

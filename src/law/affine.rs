@@ -78,11 +78,19 @@ impl Map {
                     Parameter::Replace { input: *scale, value: Array { dims: dims.clone(), values: factors } },
                     Parameter::Replace { input: *bias, value: Array { dims, values: terms } },
                 ];
-                Ok(Step { parameters, moves: vec![] })
+                Ok(Step { parameters, ..Step::default() })
             }
             Host::Factor { input, dims, rank, divides } => {
+                let mut step = Step::default();
                 if !map.map.has_no_shift() {
-                    return Err(Reason::ShiftThroughScale);
+                    // `own·(a·x + b) = own·a·x + own·b`: what is added goes on.
+                    let (Port::Input(_), shift) = (at, &total.map.shift) else { return Err(Reason::ShiftThroughScale) };
+                    let term = Affine::new(vec![DoubleDouble::ONE], shift.clone());
+                    step.moves.push((Port::Output(0), Placed::of(total.axis, term)));
+                    step.lacks = Some(Reason::ShiftThroughScale);
+                }
+                if map.map.has_no_scale() {
+                    return Ok(step);
                 }
                 let mut values = total.map.scale.clone();
                 if *divides {
@@ -92,13 +100,14 @@ impl Map {
                     return Err(Reason::ZeroScale);
                 }
                 let value = Array { dims: shape(dims, *rank, &total)?, values };
-                Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves: vec![] })
+                step.parameters.push(Parameter::Replace { input: *input, value });
+                Ok(step)
             }
             Host::Term { input, dims, rank, sign } => {
                 let (terms, moves) = self.split(at, map, &total)?;
                 let terms = terms.iter().map(|t| *t * *sign).collect();
                 let value = Array { dims: shape(dims, *rank, &total)?, values: terms };
-                Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves })
+                Ok(Step { parameters: vec![Parameter::Replace { input: *input, value }], moves, ..Step::default() })
             }
         }
     }
@@ -107,7 +116,7 @@ impl Map {
     /// the arriving map goes on. Behind: `a·(own·x + c) + b = own·(a·x) + (a·c + b)`.
     /// Before: `own·(a·x + b) + c = a·(own·x + (own·b + c)/a)`.
     fn split(&self, at: Port, map: &Placed, total: &Placed) -> Result<Split, Reason> {
-        let scale = Placed { axis: map.axis, map: Affine::new(map.map.scale.clone(), vec![DoubleDouble::ZERO]) };
+        let scale = Placed::of(map.axis, Affine::new(map.map.scale.clone(), vec![DoubleDouble::ZERO]));
         if map.map.has_no_scale() {
             return Ok((total.map.shift.clone(), vec![]));
         }

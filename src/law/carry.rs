@@ -148,6 +148,20 @@ impl Carry {
         Carry::one((0..rank.unwrap_or(16)).map(Lane::same).collect(), passes)
     }
 
+    /// The axes of the one input along which the operator selects positions.
+    pub fn selected(&self) -> Vec<usize> {
+        let [wire] = &self.wires[..] else { return vec![] };
+        wire.lanes.iter().filter(|lane| matches!(lane.pairs, Pairs::List(..))).map(|lane| lane.input).collect()
+    }
+
+    /// A map of all that is selected along an axis, with the identity where nothing is.
+    pub fn narrowed(&self, map: &Placed, axis: usize) -> Option<Placed> {
+        let lane = self.wires.first()?.lanes.iter().find(|lane| lane.input == axis)?;
+        let Pairs::List(_, _, selected) = lane.pairs else { return None };
+        let Way::Pairs(pairs, count) = lane.pairs.backward() else { return None };
+        Some(Placed::of(Some(axis), spread(&map.map.expand(selected)?, &pairs, count)?))
+    }
+
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
         if map.map.scale.iter().any(|s| *s <= 0.0) {
             self.passes.falling?;
@@ -157,7 +171,14 @@ impl Carry {
             Err(_) if map.map.has_no_shift() => DoubleDouble::ONE,
             Err(reason) => return Err(reason),
         };
-        let mut step = self.moved(at, map, growth)?;
+        let alone = if map.beside.is_empty() { self.moved(at, map, growth) } else { Err(Reason::OtherAxis) };
+        let mut step = match alone {
+            Err(Reason::OtherAxis) => {
+                let growth = if matches!(at, Port::Input(_)) { growth } else { DoubleDouble::ONE / growth };
+                self.jointly(at, &grown(map, growth))?
+            }
+            alone => alone?,
+        };
         if let Some(fill) = &self.fill {
             step.parameters.extend(fill.follow(at, map)?);
         }
@@ -192,7 +213,7 @@ impl Carry {
                 Way::Pairs(pairs, count) => {
                     let own = map.map.expand(pairs.len()).ok_or(Reason::UnknownShape)?;
                     let map = spread(&own, &pairs, count).ok_or(Reason::OtherAxis)?;
-                    Placed { axis: Some(lane.input), map }
+                    Placed::of(Some(lane.input), map)
                 }
             },
         };
@@ -247,7 +268,7 @@ impl Carry {
             .iter()
             .find_map(|lane| if let Pairs::Part { count, .. } = lane.pairs { Some((lane.input, count)) } else { None });
         let map = match (map.axis, parts) {
-            (None, Some((axis, count))) => &Placed { axis: Some(axis), map: map.map.expand(count).ok_or(Reason::UnknownShape)? },
+            (None, Some((axis, count))) => &Placed::of(Some(axis), map.map.expand(count).ok_or(Reason::UnknownShape)?),
             (None, None) => return Ok(map.clone()),
             (Some(_), _) => map,
         };
@@ -281,7 +302,7 @@ impl Fill {
 
 fn grown(map: &Placed, growth: DoubleDouble) -> Placed {
     let shift = map.map.shift.iter().map(|t| *t * growth).collect();
-    Placed { axis: map.axis, map: Affine { scale: map.map.scale.clone(), shift } }
+    Placed { map: Affine { scale: map.map.scale.clone(), shift }, ..map.clone() }
 }
 
 /// The correspondence in the direction of travel: pairs of positions from and to, and the number of positions arrived at.
@@ -340,7 +361,7 @@ fn through<'l>(
             Way::Pairs(pairs, count) => spread(&map.map, &pairs, count),
         };
         if let Some(moved) = moved {
-            return Ok(Placed { axis: Some(axis), map: moved });
+            return Ok(Placed::of(Some(axis), moved));
         }
     }
     Err(Reason::OtherAxis)
@@ -370,7 +391,7 @@ mod tests {
     use crate::double_double::exactly;
 
     fn map(axis: usize, scale: &[f64]) -> Placed {
-        Placed { axis: Some(axis), map: Affine::new(exactly(scale), exactly(&vec![0.5; scale.len()])) }
+        Placed::of(Some(axis), Affine::new(exactly(scale), exactly(&vec![0.5; scale.len()])))
     }
 
     fn merged() -> Carry {
@@ -395,7 +416,7 @@ mod tests {
     fn what_does_not_pass_is_refused() {
         let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
         assert_eq!(relu.push(Port::Output(0), &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));
-        let scale = Placed { axis: Some(1), map: Affine::new(exactly(&[1.0, -2.0]), exactly(&[0.0])) };
+        let scale = Placed::of(Some(1), Affine::new(exactly(&[1.0, -2.0]), exactly(&[0.0])));
         assert_eq!(relu.push(Port::Output(0), &scale), Err(Reason::FallingScale));
     }
 }

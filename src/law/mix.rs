@@ -4,7 +4,7 @@
 //! the algebra is the same.
 //!
 //! A map behind: `s·y + t` has the weight `s[o]·W` and the bias `s·bias_gain·b + t`. A map before: `W·(s·x + t)` has the weight
-//! `W·s[i]` and the bias `bias_gain·b + gain·Σ W·t`.
+//! `W·s[i]` and the bias `bias_gain·b + gain·Σ W·t`; where there is no place for a bias, that term goes on behind the operator.
 
 use super::{Array, Constants, Lane, Parameter, Port, Reason, Step};
 use crate::double_double::DoubleDouble;
@@ -123,7 +123,15 @@ impl Mix {
                     self.shift_in?;
                     let sums = constants.contract(self.weight, &self.axes, &map.shift)?;
                     let term = sums.iter().map(|sum| DoubleDouble::new(self.gain) * *sum).collect();
-                    self.rebias(&mut step, constants, &Affine::new(vec![DoubleDouble::ONE], term))?;
+                    let term = Affine::new(vec![DoubleDouble::ONE], term);
+                    match (&self.bias, self.out_axis) {
+                        // What a bias would have held goes on to a constant that is added behind.
+                        (Bias::None, Ok(axis)) => {
+                            step.moves.push((Port::Output(0), Placed::of(Some(axis), term)));
+                            step.lacks = Some(Reason::NoBias);
+                        }
+                        _ => self.rebias(&mut step, constants, &term)?,
+                    }
                 }
                 self.scale(&mut step, Role::In, &map);
                 Ok(step)
@@ -138,7 +146,7 @@ impl Mix {
         if !alone || !map.map.has_no_shift() {
             return Err(Reason::OtherAxis);
         }
-        Ok(Step { moves: vec![(port, Placed { axis: Some(axis), map: map.map.clone() })], ..Step::default() })
+        Ok(Step { moves: vec![(port, Placed::of(Some(axis), map.map.clone()))], ..Step::default() })
     }
 
     fn scale(&self, step: &mut Step, label: Role, map: &Affine) {

@@ -5,6 +5,7 @@
 
 mod affine;
 mod carry;
+mod joint;
 mod mix;
 mod reason;
 mod tail;
@@ -29,6 +30,15 @@ pub enum Law {
     Tail(Tail),
     /// The node hands maps on between its inputs and its outputs.
     Carry(Carry),
+}
+
+impl Law {
+    /// Whether maps at several inputs, or behind several outputs, may be one beyond the node.
+    pub fn joins(&self, at: Port) -> bool {
+        let Law::Carry(carry) = self else { return false };
+        let apart = carry.together == Together::Cut;
+        carry.wires.len() > 1 && carry.together != Together::Product && apart == matches!(at, Port::Output(_))
+    }
 }
 
 /// Where a map arrives at a node.
@@ -83,6 +93,8 @@ pub struct Step {
     pub parameters: Vec<Parameter>,
     /// Where the map goes on.
     pub moves: Vec<(Port, Placed)>,
+    /// What the node itself lacks, where something that belongs to it goes on and must be taken in by another.
+    pub lacks: Option<Reason>,
 }
 
 /// The constants of a node, as a law asks for them.
@@ -107,6 +119,9 @@ pub trait Constants {
 pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
     if !map.map.is_finite() {
         return Err(Reason::NonFinite);
+    }
+    if !map.beside.is_empty() && !matches!(law, Law::Carry(_)) {
+        return Err(Reason::OtherAxis);
     }
     if matches!(at, Port::Output(1..)) && !matches!(law, Law::Carry(_)) {
         return Err(Reason::UnknownOperator);

@@ -70,7 +70,7 @@ impl Tail {
             }
             None => return Err(Reason::NoBias),
         }
-        Ok(Step { parameters, moves: vec![] })
+        Ok(Step { parameters, ..Step::default() })
     }
 
     /// The map applied to scale or bias, whose shape stays: runtimes do not broadcast them.

@@ -11,6 +11,7 @@ pub mod integers;
 pub mod node_view;
 pub mod number;
 mod open;
+pub mod order;
 pub mod quantised;
 pub mod scan;
 pub mod shape;

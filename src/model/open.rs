@@ -9,8 +9,10 @@ use prost::Message as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::external::{self, SideFile};
 use crate::model::inline;
+use crate::model::order;
 use crate::model::scan::{self, Scan};
 use crate::onnx::{ModelProto, TensorProto};
+use crate::wire::splice::Piece;
 use crate::wire::{FileSource, Source, Spliced, Window};
 
 /// A model as read: messages without the elements of tensors, and where everything is.
@@ -25,6 +27,8 @@ pub struct Model {
     source: Bytes,
     sides: Vec<SideFile>,
     side_index: BTreeMap<String, usize>,
+    inlined: bool,
+    sorted: bool,
 }
 
 enum Bytes {
@@ -103,8 +107,19 @@ impl Model {
 
     fn read(source: Bytes, path: Option<&Path>, moved: &[(String, PathBuf)]) -> Result<Model> {
         let mut model = Model::parse(source, path)?;
+        while let Some(pieces) = order::pieces(&model)? {
+            model = Model { sorted: true, ..model.respliced(pieces, "with its nodes in order it is too large")? };
+        }
         model.open_sides(moved)?;
         Ok(model)
+    }
+
+    /// The model that pieces of its file make.
+    fn respliced(self, pieces: Vec<Piece>, too_large: &str) -> Result<Model> {
+        let Model { path, source, sides, side_index, inlined, sorted, .. } = self;
+        let spliced = Spliced::new(source, pieces).ok_or_else(|| Error::new(ErrorKind::Graph, too_large))?;
+        let source = Bytes::Spliced(Box::new(spliced));
+        Ok(Model { sides, side_index, inlined, sorted, ..Model::parse(source, path.as_deref())? })
     }
 
     /// A model without its side files.
@@ -124,7 +139,8 @@ impl Model {
             foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}")))
         })?;
         drop(skeleton);
-        Ok(Model { proto, scan, path: path.map(Path::to_path_buf), source, sides: Vec::new(), side_index: BTreeMap::new() })
+        let (sides, side_index, inlined, sorted) = (Vec::new(), BTreeMap::new(), false, false);
+        Ok(Model { proto, scan, path: path.map(Path::to_path_buf), source, sides, side_index, inlined, sorted })
     }
 
     /// The model with calls of its functions replaced by their bodies: as if the file had been written that way. What cannot be
@@ -134,10 +150,7 @@ impl Model {
     /// Functions that call themselves, a file that cannot be read.
     pub fn inlined(self) -> Result<Model> {
         let Some(pieces) = inline::pieces(&self)? else { return Ok(self) };
-        let Model { path, source, sides, side_index, .. } = self;
-        let too_large = || Error::new(ErrorKind::Graph, "with its functions inlined it is too large");
-        let source = Bytes::Spliced(Box::new(Spliced::new(source, pieces).ok_or_else(too_large)?));
-        Ok(Model { sides, side_index, ..Model::parse(source, path.as_deref())? })
+        Ok(Model { inlined: true, ..self.respliced(pieces, "with its functions inlined it is too large")? })
     }
 
     /// By function: whether [`Model::inlined`] replaces its calls.
@@ -150,7 +163,12 @@ impl Model {
 
     /// Whether calls of functions were replaced, so that this is not what the file says.
     pub fn is_inlined(&self) -> bool {
-        matches!(self.source, Bytes::Spliced(_))
+        self.inlined
+    }
+
+    /// Whether nodes of the file stand out of order, which ONNX does not allow, and were put in order.
+    pub fn is_sorted(&self) -> bool {
+        self.sorted
     }
 
     /// Bytes of file `index`: 0 is the model itself, others are side files.

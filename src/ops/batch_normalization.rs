@@ -57,7 +57,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         return Err(Reason::NonFinite.into());
     }
     let host = Host::Statistics { scale: 1, bias: 2, mean, deviation };
-    Ok(Law::Map(Map { data: 0, placed: Placed { axis, map }, host }))
+    Ok(Law::Map(Map { data: 0, placed: Placed::of(axis, map), host }))
 }
 
 /// Each version says in its own way that the statistics are given and not computed from the batch.

@@ -28,7 +28,7 @@ pub(super) struct Operand {
 impl Operand {
     /// The map with these coefficients along the constant's axis.
     pub fn place(&self, scale: Vec<DoubleDouble>, shift: Vec<DoubleDouble>) -> Placed {
-        Placed { axis: self.axis, map: Affine::new(scale, shift) }
+        Placed::of(self.axis, Affine::new(scale, shift))
     }
 }
 

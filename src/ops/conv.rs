@@ -164,4 +164,18 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("attribute"),
     },
+    Sample {
+        name: "a new bias in a body of IR 3, where an initializer would have to be an input",
+        text: r#"<ir_version: 3, opset_import: ["" : 7]>
+            g (float[1,2,2,2] x, bool cond, float[3,2,1,1] w, float[3] s, float[3] m, float[3] v) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] m = dyadic(4), float[3] v = square(5)>
+            { b = Constant <value = float[3] {1, -2, 3}> ()
+              y = If (cond) <
+                then_branch = t () => (float[1,3,2,2] p)
+                { c = Conv (x, w)
+                  p = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) },
+                else_branch = e () => (float[1,3,2,2] q) { q = Conv (x, w) }
+              > }"#,
+        expect: Expect::Folded { left: &["If"] },
+    },
 ];

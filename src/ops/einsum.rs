@@ -58,6 +58,14 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         other.iter().enumerate().filter(|(_, letter)| !own.contains(letter)).filter_map(|(input, letter)| {
             Some(Lane { input, output: result.iter().position(|l| l == letter)?, pairs: Pairs::Same })
         });
+    // A shift adds up over what the weight sums, as often as the data has it: an extent of one may stand for more.
+    let summed = |input: usize, letter: &char| {
+        let size = own.iter().position(|l| l == letter).and_then(|at| dims.get(at)).copied();
+        let known = node.input(data).and_then(|fact| fact.shape.as_ref()).map(|shape| shape.dim(input).known());
+        result.contains(letter) && size.is_none() || size.is_some_and(|size| size > 1 || known == Some(Some(1)))
+    };
+    let even = !own.iter().any(|letter| role(letter) == Role::Free)
+        && other.iter().enumerate().all(|(input, letter)| summed(input, letter));
     Ok(Law::Mix(Mix {
         weight,
         data,
@@ -66,7 +74,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         in_axis: at(other, inward),
         gain: 1.0,
         bias: Bias::None,
-        shift_in: Err(Reason::NoBias),
+        shift_in: if even { Ok(()) } else { Err(Reason::NoBias) },
         behind: Ok(()),
         beside: beside.collect(),
     }))

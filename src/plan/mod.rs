@@ -11,6 +11,7 @@ mod route;
 mod samples;
 mod substitute;
 mod view;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +25,8 @@ pub use samples::SAMPLES;
 pub use view::View;
 
 use crate::error::Result;
-use crate::law::{Law, Reason};
-use crate::model::{Graph, NodeId, ScopeId};
+use crate::law::{Constants as _, Host, Law, Map, Reason};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -105,6 +106,7 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
         let kept = search.stays(&view, &candidates);
         // Before constants are handed over to calls, as those of substitutes go the same way.
         search.substitute(&mut view, &kept);
+        search.spell_out(&mut view, &kept);
         match lift::lift(&view, &calls, partial, &mut planned)? {
             Ok(lifted) => {
                 view.check()?;
@@ -142,14 +144,13 @@ impl Search<'_> {
         loop {
             let before = view.draft.folds.len();
             for site in first.iter().chain(&then).copied() {
-                if view.draft.is_removed(site) {
-                    continue;
-                }
-                let whole = |way| route::route(view, &self.choice, site, way).ok();
-                if let Some(route) = whole(Way::Back).or_else(|| whole(Way::Ahead)) {
-                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
-                }
-                view.check()?;
+                self.whole(view, site, false)?;
+            }
+            if view.draft.folds.len() > before {
+                continue;
+            }
+            for site in first.iter().copied() {
+                self.whole(view, site, true)?;
             }
             if view.draft.folds.len() > before {
                 continue;
@@ -164,6 +165,22 @@ impl Search<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Records the way of a whole map, if it has one. A BatchNormalization is divided among other maps only where those did not
+    /// go into it.
+    fn whole(&self, view: &mut View<'_>, site: NodeId, divided: bool) -> Result<()> {
+        if view.draft.is_removed(site) {
+            return Ok(());
+        }
+        let is_map = |node: &NodeId| matches!(view.law(*node), Ok(Law::Map(_)));
+        let normalises = view.graph.node(site).proto.op_type() == "BatchNormalization";
+        let divides = |route: &Route| normalises && route.into.len() > 1 && route.into.iter().all(is_map);
+        let way = |way| route::route(view, &self.choice, site, way).ok().filter(|route| divided || !divides(route));
+        if let Some(route) = way(Way::Back).or_else(|| way(Way::Ahead)) {
+            view.draft = std::mem::take(&mut view.draft).with(view.graph, route);
+        }
+        view.check()
     }
 
     /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
@@ -184,6 +201,31 @@ impl Search<'_> {
         for site in kept.iter().map(|stay| stay.site).filter(|site| may(*site)) {
             if let Ok(parameters) = substitute::substitute(view, site, form) {
                 view.draft.substitute(graph, site, form, &parameters);
+            }
+        }
+    }
+
+    /// Gives maps that stay one constant in place of the nodes that compute it for them alone, if the file changes anyway.
+    fn spell_out(&self, view: &mut View<'_>, kept: &[Stay]) {
+        let graph = view.graph;
+        let may = |site: &NodeId| {
+            let at = graph.root(graph.node(*site).scope);
+            self.choice.folds(*site) && !self.excluded.contains_key(site) && graph.scope(at).kind == ScopeKind::Main
+        };
+        if view.draft.folds.is_empty() {
+            return;
+        }
+        for site in kept.iter().map(|stay| stay.site).filter(may) {
+            let Ok(Law::Map(Map { host: Host::Factor { input, .. } | Host::Term { input, .. }, .. })) = view.law(site) else {
+                continue;
+            };
+            let known = view.draft.input(graph, site, input).and_then(|value| graph.constant(value).ok());
+            let Some((tensor, way)) = known.filter(|_| !view.draft.tensors.contains_key(&(site, input))) else { continue };
+            let alone = way.iter().all(|value| view.draft.uses(graph, *value).len() == 1);
+            let computed = graph.tensor(tensor).recipe().is_some_and(|recipe| !recipe.quantised);
+            let value = view.constants(site).array(input);
+            if let (true, Ok(value)) = (alone && computed, value) {
+                view.draft.tensors.insert((site, input), DraftTensor::Dense { value, donor: None });
             }
         }
     }

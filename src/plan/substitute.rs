@@ -37,7 +37,7 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
             parameters
         }
     };
-    check_types(view, site, &Step { parameters: parameters.clone(), moves: vec![] })?;
+    check_types(view, site, &Step { parameters: parameters.clone(), ..Step::default() })?;
     let operator = if form == Substitute::MulAdd { "Add" } else { "Conv" };
     parameters.push(Parameter::Become(operator));
     Ok(parameters)

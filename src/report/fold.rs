@@ -51,6 +51,9 @@ pub struct FoldReport {
     pub written: bool,
     /// Whether the result is the input, byte for byte.
     pub unchanged: bool,
+    /// Whether nodes stood out of order and were put in order.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub sorted: bool,
     /// The model before.
     pub before: Census,
     /// The model after.

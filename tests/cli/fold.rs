@@ -125,3 +125,14 @@ fn a_sweep_without_a_folder_leaves_nothing() {
     assert_eq!(answer.json()["models"][0]["report"]["folded"]["batch_normalizations"], 1);
     assert_eq!(std::fs::read_dir(folder.path("tmp")).unwrap().count(), 0);
 }
+
+#[test]
+fn nodes_out_of_order_are_sorted_before_anything_is_folded() {
+    let late = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+        <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+        { c = Conv (r, w) y = BatchNormalization (c, s, b, m, v) r = Abs (x) }"#;
+    let folder = Folder::new(&[("m.onnx", late)]);
+    let answer = folder.run(&["fold", "m.onnx", "-o", "out.onnx"]).expect(0);
+    assert!(answer.out.contains("they are sorted now") && answer.out.contains("bit-equal"), "{answer:?}");
+    assert_eq!(operators(&folder.path("out.onnx")), ["Abs", "Conv"]);
+}

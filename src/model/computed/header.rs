@@ -72,6 +72,7 @@ pub(super) static ROWS: &[Row] = &[
     row("Tanh", 6, same),
     row("Add", 1, arithmetic),
     row("Div", 1, arithmetic),
+    row("Mod", 10, arithmetic),
     row("Mul", 1, arithmetic),
     row("Sub", 1, arithmetic),
     row("Pow", 7, power),

@@ -178,7 +178,7 @@ impl<'m> Builder<'m> {
             let id = NodeId(self.graph.nodes.len());
             let mut inputs = Vec::with_capacity(proto.input.len());
             for (port, name) in proto.input.iter().enumerate() {
-                let value = if name.is_empty() { None } else { Some(self.resolve(name, scope, proto, protos)?) };
+                let value = if name.is_empty() { None } else { Some(self.resolve(name, scope, proto)?) };
                 if let Some(value) = value {
                     self.graph.values[value.0].uses.push(Use::Node(id, port));
                 }
@@ -238,15 +238,11 @@ impl<'m> Builder<'m> {
         Ok(())
     }
 
-    fn resolve(&self, name: &str, scope: ScopeId, node: &NodeProto, later: &[NodeProto]) -> Result<ValueId> {
+    fn resolve(&self, name: &str, scope: ScopeId, node: &NodeProto) -> Result<ValueId> {
         if let Some(value) = self.graph.lookup(scope, name) {
             return Ok(value);
         }
-        let what = if later.iter().any(|n| n.output.iter().any(|o| o == name)) {
-            format!("reads `{name}` before it is produced, so the nodes are out of order or form a cycle")
-        } else {
-            format!("reads `{name}`, which nobody produces")
-        };
+        let what = format!("reads `{name}`, which nobody produces");
         let first = node.output.iter().find(|o| !o.is_empty()).map_or("?", |o| o);
         let place = format!("node `{}` ({} -> {first}) in {}", node.name(), node.op_type(), self.place(scope));
         Err(Error::new(ErrorKind::Graph, what).at(place).remedy("the model is broken; export it again"))

@@ -15,6 +15,9 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
         let said = if report.before.batch_normalizations == 0 { "nothing to fold" } else { "nothing can be folded" };
         text.push_str(&row("result", format!("{said}; a copy, byte for byte")));
     }
+    if report.sorted {
+        text.push_str(&row("order", "nodes stood before what they read, which ONNX does not allow; they are sorted now"));
+    }
     let (before, after) = (report.before, report.after);
     text.push_str(&row("nodes", change(before.nodes, after.nodes)));
     let counts = report.folded;
