@@ -4,11 +4,11 @@
 //! Each node is translated in a graph of its own, in which what it reads are sources that know what is known of them. So no two
 //! constants are ever taken for one, either: the engine holds those equal that differ in the sign of a zero.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb;
-use tract_onnx::prelude::{InferenceFact, InferenceModel, InferenceModelExt, OutletId, TVec, TypedFact, TypedModel};
+use tract_onnx::prelude::{InferenceFact, InferenceModel, OutletId, TVec, TypedFact, TypedModel};
 use tract_onnx::tract_core::model::{Fact, Node};
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_hir::infer::{Factoid, InferenceNode};
@@ -39,7 +39,7 @@ fn wired(mut proto: pb::ModelProto) -> TractResult<(InferenceModel, Option<Strin
     let version = version.map_or(0, |import| import.version);
     let context = ParsingContext {
         onnx_operator_set_version: version,
-        framework: &framework,
+        framework,
         model: &proto,
         parent_graphs: vec![],
         model_dir: None,
@@ -83,14 +83,13 @@ fn wired(mut proto: pb::ModelProto) -> TractResult<(InferenceModel, Option<Strin
 /// The typed form of what some values of a graph need, all inputs of which have a size.
 pub(super) fn typed(mut model: InferenceModel, wanted: &[OutletId]) -> TractResult<TypedModel> {
     let inputs = std::mem::take(&mut model.inputs);
-    // The analysis visits all nodes; what it would look through once more for each of them is left out.
-    model.outputs.clear();
-    model.analyse(false)?;
+    let needed = order(model.nodes(), wanted, |_| true)?;
+    analyse(&mut model, &needed)?;
     let mut typed = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
     let mut outlets: HashMap<OutletId, OutletId> = HashMap::new();
     // Inputs stay, even those that nobody reads.
     let inputs_alone = inputs.iter().map(|input| input.node);
-    for at in order(model.nodes(), wanted, |_| true)?.into_iter().chain(inputs_alone) {
+    for at in needed.into_iter().chain(inputs_alone) {
         if outlets.contains_key(&OutletId::new(at, 0)) {
             continue;
         }
@@ -102,6 +101,46 @@ pub(super) fn typed(mut model: InferenceModel, wanted: &[OutletId]) -> TractResu
     typed.inputs = inputs.iter().map(find).collect::<TractResult<_>>()?;
     typed.outputs = wanted.iter().map(find).collect::<TractResult<_>>()?;
     Ok(typed)
+}
+
+/// Finds types and shapes of what these nodes read and make, until nothing new is found. What constants are is known.
+fn analyse(model: &mut InferenceModel, needed: &[usize]) -> TractResult<()> {
+    let mut open: BTreeSet<usize> = needed.iter().copied().filter(|at| !model.node(*at).op_is::<Const>()).collect();
+    let all = open.clone();
+    while let Some(at) = open.pop_first() {
+        let changed = inferred(model, at).with_context(|| format!("Failed analyse for node {}", model.node(at)))?;
+        for outlet in changed {
+            let made = model.node(outlet.node).outputs.get(outlet.slot);
+            let readers = made.into_iter().flat_map(|made| &made.successors).map(|reader| reader.node);
+            open.extend(readers.chain([outlet.node]).filter(|other| *other != at && all.contains(other)));
+        }
+    }
+    Ok(())
+}
+
+/// Lets a node say what follows from what is known of its inputs and outputs. Returns of which of them more is known now.
+fn inferred(model: &mut InferenceModel, at: usize) -> TractResult<Vec<OutletId>> {
+    let node = model.node_mut(at);
+    let made = (0..node.outputs.len()).map(|slot| OutletId::new(at, slot));
+    let outlets: Vec<OutletId> = node.inputs.iter().copied().chain(made).collect();
+    let (read, count) = (node.inputs.len(), node.op.nboutputs()?);
+    ensure!(count + read == outlets.len(), "Wrong number of outputs. Op says {count}, node says {}.", outlets.len() - read);
+    let known = outlets.iter().map(|outlet| model.outlet_fact(*outlet).cloned()).collect::<TractResult<Vec<_>>>()?;
+    let (inputs, outputs) = known.split_at(read);
+    let (inputs, outputs, _) = model.node_mut(at).op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!())?;
+    let mut changed = Vec::new();
+    for ((outlet, old), found) in outlets.into_iter().zip(&known).zip(inputs.iter().chain(&outputs)) {
+        // Of a constant all is known, and to compare it takes its whole length.
+        if model.node(outlet.node).op_is::<Const>() {
+            continue;
+        }
+        let unified = old.unify(found)?;
+        if unified != *old {
+            model.set_outlet_fact(outlet, unified)?;
+            changed.push(outlet);
+        }
+    }
+    Ok(changed)
 }
 
 /// A node as nodes of the typed graph: what it makes there.

@@ -9,7 +9,7 @@ use super::region::Site;
 use super::side::Side;
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, region, taps, vanished, wording};
+use super::{VerifyOptions, align, region, taps, threads, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -111,14 +111,13 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
     let (interface, mut unmatched) = (alignment.interface, alignment.differences);
     unmatched.append(&mut judged.differences);
-    let mut sites = Vec::with_capacity(judged.sites.len());
-    for site in judged.sites {
-        let certified = certify::certify(a, b, &site, options.tier)?;
-        sites.push((site, certified));
-    }
+    let certified = |site: &Site| certify::certify(a, b, site, options.tier);
+    let found = threads::each(&judged.sites, |_, site| certified(site)).into_iter().collect::<Result<Vec<_>>>()?;
+    let mut sites: Vec<(Site, Certified)> = judged.sites.into_iter().zip(found).collect();
     let mut otherwise = 0;
-    for (site, difference) in judged.otherwise {
-        match certify::certify(a, b, &site, options.tier)? {
+    let found = threads::each(&judged.otherwise, |_, (site, _)| certified(site));
+    for ((site, difference), certified) in judged.otherwise.into_iter().zip(found) {
+        match certified? {
             Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
                 sites.push((site, Certified::Certificate(certificate)));
                 otherwise += 1;
