@@ -25,11 +25,27 @@ pub(crate) fn fingerprint(value: &Array) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.dims.hash(&mut hasher);
     match &value.data {
-        Data::Float(all) => all.iter().for_each(|number| bits(*number).hash(&mut hasher)),
+        Data::Float(all) => mixed(all).hash(&mut hasher),
         Data::Int(all) => all.hash(&mut hasher),
         Data::Bool(all) => all.hash(&mut hasher),
     }
     hasher.finish()
+}
+
+/// Numbers are taken in side by side, as each step needs what the last one of its lane gave.
+const LANES: usize = 8;
+
+/// What stands for many numbers: each lane is multiplied to twice its width and folded. That is several times faster than a hash
+/// against people who choose what is hashed; what models compute of our numbers nobody chooses bit by bit.
+fn mixed(all: &[f64]) -> [u64; LANES] {
+    let mut lanes: [u64; LANES] = std::array::from_fn(|lane| 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * lane as u64 + 1));
+    for numbers in all.chunks(LANES) {
+        for (lane, number) in lanes.iter_mut().zip(numbers) {
+            let product = u128::from(*lane ^ bits(*number)) * u128::from(0xbf58_476d_1ce4_e5b9_u64);
+            *lane = (product as u64).rotate_left(23) ^ (product >> 64) as u64 ^ 0x94d0_49bb_1331_11eb;
+        }
+    }
+    lanes
 }
 
 /// The bits of a number, one NaN being like another. Zeros of either sign are one number: `x + 0`, which a fold may take out,

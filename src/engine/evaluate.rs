@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::{OutletId, TValue, TypedModel, TypedSimplePlan, TypedSimpleState};
 use tract_onnx::tract_core::ops::konst::Const;
-use tract_onnx::tract_hir::internal::{IntoTValue, SimplePlan, TractResult, format_err, tvec};
+use tract_onnx::tract_hir::internal::{IntoTValue, SimplePlan, TractResult, tvec};
 
 use super::CouldNotRun;
 use super::run::guarded;
+use super::typed::order;
 
 /// A graph and the order in which it is computed.
 pub(super) struct Steps {
@@ -33,7 +34,7 @@ impl Steps {
     pub fn new(mut typed: TypedModel) -> TractResult<Steps> {
         let symbolic = typed.nodes().iter().flat_map(|node| &node.outputs).any(|o| o.fact.shape.as_concrete().is_none());
         let outlets = typed.outputs.clone();
-        let order = order(&typed, &outlets)?;
+        let order = order(typed.nodes(), &outlets, |node| !node.op_is::<Const>())?;
         let mut last: HashMap<usize, usize> = HashMap::new();
         for (step, at) in order.iter().enumerate() {
             last.extend(typed.node(*at).inputs.iter().map(|input| (input.node, step)));
@@ -120,32 +121,4 @@ fn value(state: &TypedSimpleState, outlet: OutletId) -> Result<TValue, CouldNotR
     let values = state.turn_state.values.get(outlet.node).and_then(Option::as_ref);
     let value = values.and_then(|values| values.get(outlet.slot)).cloned();
     value.ok_or_else(|| CouldNotRun::Engine("a value is gone".to_owned()))
-}
-
-/// What some values need, each behind what it reads.
-fn order(typed: &TypedModel, outlets: &[OutletId]) -> TractResult<Vec<usize>> {
-    let mut order = Vec::new();
-    let mut seen = vec![false; typed.nodes().len()];
-    let mut seen_first = |at: usize| seen.get_mut(at).is_some_and(|seen| !std::mem::replace(seen, true));
-    for outlet in outlets {
-        // A node, and which of its inputs comes next.
-        let mut open = tvec![];
-        if seen_first(outlet.node) {
-            open.push((outlet.node, 0));
-        }
-        while let Some((at, next)) = open.pop() {
-            let node = typed.nodes().get(at).ok_or_else(|| format_err!("no node {at}"))?;
-            match node.inputs.get(next) {
-                Some(input) => {
-                    open.push((at, next + 1));
-                    if seen_first(input.node) {
-                        open.push((input.node, 0));
-                    }
-                }
-                None if node.op_is::<Const>() => {}
-                None => order.push(at),
-            }
-        }
-    }
-    Ok(order)
 }

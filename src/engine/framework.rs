@@ -1,5 +1,7 @@
 //! The engine's operators, and those that stand for what it lacks.
 
+use std::sync::LazyLock;
+
 use tract_onnx::Onnx;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -12,12 +14,15 @@ use super::{opaque, own_op};
 pub const ENGINE: &str = "tract 0.23.9";
 
 /// The engine as it is used here: declared shapes of inner values are not believed.
-pub(crate) fn framework() -> Onnx {
-    let mut framework = tract_onnx::onnx().with_ignore_value_info(true);
-    framework.op_register.insert("Upsample", upsample);
-    framework.op_register.insert(own_op::OPERATOR, own_op::build);
-    framework.op_register.insert(opaque::OPERATOR, opaque::at_random::build);
-    framework
+pub(crate) fn framework() -> &'static Onnx {
+    static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
+        let mut framework = tract_onnx::onnx().with_ignore_value_info(true);
+        framework.op_register.insert("Upsample", upsample);
+        framework.op_register.insert(own_op::OPERATOR, own_op::build);
+        framework.op_register.insert(opaque::OPERATOR, opaque::at_random::build);
+        framework
+    });
+    &FRAMEWORK
 }
 
 /// Upsample became Resize in opset 10, with the same inputs and meaning.

@@ -30,6 +30,7 @@ pub(crate) mod rewrite;
 pub(crate) mod run;
 #[cfg(test)]
 mod tests;
+mod typed;
 pub(crate) mod widen;
 
 pub use array::{Array, Data};

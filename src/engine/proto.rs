@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use crate::model::Element;
 pub(crate) use crate::model::graph::is_standard_domain as is_standard;
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
@@ -89,7 +90,9 @@ pub(crate) fn cast(input: &str, to: DataType, output: &str) -> NodeProto {
 }
 
 pub(crate) fn doubles(dims: &[i64], values: &[f64]) -> TensorProto {
-    raw(dims, DataType::Double, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    let mut bytes = Vec::new();
+    Element::F64.encode(values, &mut bytes);
+    raw(dims, DataType::Double, bytes)
 }
 
 pub(crate) fn longs(dims: &[i64], values: &[i64]) -> TensorProto {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tract_onnx::prelude::{Datum, DatumType, InferenceFact, InferenceModel, InferenceModelExt, Tensor};
+use tract_onnx::prelude::{Datum, DatumType, InferenceFact, InferenceModel, Tensor};
 use tract_onnx::tract_hir::internal::{OutletId, TractResult, bail};
 
 use super::array::{Array, Data, count};
@@ -17,7 +17,7 @@ use super::opaque::{self, Opaque};
 use super::prepare::Prepared;
 use super::proto::{Names, make};
 use super::widen::Floats;
-use super::{CouldNotRun, check, convert, framework};
+use super::{CouldNotRun, check, convert, typed};
 use crate::onnx::ModelProto;
 use crate::onnx::tensor_proto::DataType;
 
@@ -66,11 +66,7 @@ impl Loaded {
         let normalised = model.graph.as_ref().map(check::Normalised::of).unwrap_or_default();
         let reach = model.graph.as_ref().map_or(1, cost::reach);
         let proto = convert::model(model);
-        let parsed = guarded(|| framework::framework().parse(&proto, None))?;
-        if let Some(name) = parsed.unresolved_inputs.first() {
-            return Err(CouldNotRun::Model(format!("nothing makes the value `{name}`")));
-        }
-        let model = parsed.model;
+        let model = typed::parsed(proto)?;
         let outlets: HashMap<&str, OutletId> = model.outlet_labels.iter().map(|(at, label)| (label.as_str(), *at)).collect();
         let tap = |(name, label): (String, String)| match outlets.get(label.as_str()) {
             Some(outlet) => Ok(Tap { name, label, outlet: *outlet }),
@@ -125,10 +121,7 @@ impl Loaded {
         self.draw(&mut model, specs)?;
         let taps: Vec<&Tap> = self.taps.iter().filter(|tap| wanted(&tap.name)).collect();
         let outlets: Vec<OutletId> = taps.iter().map(|tap| tap.outlet).collect();
-        let steps = guarded(|| {
-            model.select_output_outlets(&outlets)?;
-            Steps::new(model.into_typed()?)
-        });
+        let steps = guarded(|| Steps::new(typed::typed(model, &outlets)?));
         if let Err(error) = &steps {
             self.opaque.iter().try_for_each(|opaque| opaque.unfit(&self.sizes, error))?;
         }

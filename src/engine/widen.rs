@@ -206,12 +206,14 @@ fn widened(element: Element, stored: &[u8]) -> Result<Payload, String> {
     if !stored.len().is_multiple_of(element.size()) {
         return Err(format!("{} bytes are no multiple of {}", stored.len(), element.size()));
     }
-    let mut wide = Vec::with_capacity((stored.len() / element.size()).saturating_mul(8));
+    let mut wide = vec![0; (stored.len() / element.size()).saturating_mul(8)];
+    let (places, _) = wide.as_chunks_mut::<8>();
+    let mut places = places.iter_mut();
     let mut values = Vec::with_capacity(BLOCK);
     for block in stored.chunks(BLOCK) {
         values.clear();
         element.decode(block, &mut values);
-        wide.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        values.iter().zip(places.by_ref()).for_each(|(value, place)| *place = value.to_le_bytes());
     }
     Ok((DataType::Double, 8, wide))
 }

@@ -36,12 +36,19 @@ pub(super) fn zip<A: Copy, B: Copy, R>(
 ) -> Result<(Vec<usize>, Vec<R>), ReferenceError> {
     let dims = broadcast_dims(a_dims, b_dims)?;
     let mut values = Vec::with_capacity(count(&dims)?);
-    each_position(&dims, |position| {
-        let left = at(a, broadcast_flat(position, a_dims))?;
-        let right = at(b, broadcast_flat(position, b_dims))?;
-        match function(left, right) {
-            Some(value) => values.push(value),
-            None => return invalid("an integer operation has no value"),
+    // Along the last axis each operand goes on by one, or stays.
+    let (length, rows) = dims.split_last().map_or((1, &dims[..]), |(length, rows)| (*length, rows));
+    let step = |dims: &[usize]| usize::from(dims.last().is_some_and(|last| *last != 1));
+    let (a_step, b_step) = (step(a_dims), step(b_dims));
+    let mut position = vec![0; dims.len()];
+    each_position(rows, |row| {
+        position.iter_mut().zip(row).for_each(|(place, row)| *place = *row);
+        let (first, second) = (broadcast_flat(&position, a_dims), broadcast_flat(&position, b_dims));
+        for along in 0..length {
+            match function(at(a, first + along * a_step)?, at(b, second + along * b_step)?) {
+                Some(value) => values.push(value),
+                None => return invalid("an integer operation has no value"),
+            }
         }
         Ok(())
     })?;

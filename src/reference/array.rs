@@ -2,6 +2,8 @@
 //!
 //! It must not know operators.
 
+use std::ops::Range;
+
 use super::{Array, Data, ReferenceError, invalid};
 
 /// The most elements that a value may have: half a gigabyte of f64.
@@ -157,6 +159,31 @@ pub(super) fn at<T: Copy>(values: &[T], index: usize) -> Result<T, ReferenceErro
     match values.get(index) {
         Some(value) => Ok(*value),
         None => invalid(format!("index {index} is outside of {} elements", values.len())),
+    }
+}
+
+/// A part of the elements.
+pub(super) fn part<T>(values: &[T], range: Range<usize>) -> Result<&[T], ReferenceError> {
+    match values.get(range) {
+        Some(part) => Ok(part),
+        None => invalid("a part beyond the elements"),
+    }
+}
+
+/// A part of the elements, to be changed.
+pub(super) fn part_mut<T>(values: &mut [T], range: Range<usize>) -> Result<&mut [T], ReferenceError> {
+    match values.get_mut(range) {
+        Some(part) => Ok(part),
+        None => invalid("a part beyond the elements"),
+    }
+}
+
+/// Adds products with one factor, each to its place: those of every so many places.
+pub(super) fn add_products((to, step): (&mut [f64], usize), (from, from_step): (&[f64], usize), factor: f64) {
+    if step == 1 && from_step == 1 {
+        to.iter_mut().zip(from).for_each(|(sum, value)| *sum += factor * value);
+    } else {
+        to.iter_mut().step_by(step).zip(from.iter().step_by(from_step)).for_each(|(sum, value)| *sum += factor * value);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Conv and ConvTranspose, in any number of spatial axes.
 
-use super::array::{at, count, each_position, flat, size};
+use super::array::{add_products, at, count, part, part_mut, size};
 use super::call::Call;
-use super::window::{Windows, per_axis, place, signed, windows};
+use super::window::{Windows, per_axis, signed, taps, windows};
 use super::{Array, ReferenceError, invalid};
 
 /// The dims of an input or a weight: two leading axes and the spatial ones.
@@ -57,35 +57,30 @@ pub(super) fn conv(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     }
     let bias = bias(call, outputs)?;
     let windows = windows(call, spatial, extents, false)?;
-    let (x, weight) = (x.floats()?, weight.floats()?);
-    let plane = count(spatial)?;
-    let taps = count(extents)?;
+    let taps = taps(&windows, extents)?;
+    let (x, weight, plane) = (x.floats()?, weight.floats()?, count(spatial)?);
     let out_group = outputs / group;
     let mut dims = vec![batch, outputs];
     dims.extend(windows.iter().map(|axis| axis.output));
-    let mut y = Vec::with_capacity(count(&dims)?);
-    each_position(&dims, |position| {
-        let [n, o, window @ ..] = position else {
-            return invalid("a position without channel");
-        };
-        let first = o / out_group * in_group;
-        let mut sum = 0.0;
-        each_position(extents, |tap| {
-            let Some(offset) = place(&windows, window, tap) else {
-                return Ok(());
-            };
+    let mut y = vec![0.0; count(&dims)?];
+    let size = count(dims.get(2..).unwrap_or(&[]))?;
+    for (at_plane, sums) in y.chunks_mut(size.max(1)).enumerate() {
+        let (n, o) = (at_plane / outputs, at_plane % outputs);
+        let first = n * channels + o / out_group * in_group;
+        for (tap, runs) in taps.iter().enumerate() {
             for i in 0..in_group {
-                let factor = at(weight, (o * in_group + i) * taps + flat(tap, extents))?;
-                sum += factor * at(x, (n * channels + first + i) * plane + offset)?;
+                let factor = at(weight, (o * in_group + i) * taps.len() + tap)?;
+                let values = part(x, (first + i) * plane..(first + i + 1) * plane)?;
+                for run in runs {
+                    add_products((part_mut(sums, run.windows())?, 1), (part(values, run.elements())?, run.step), factor);
+                }
             }
-            Ok(())
-        })?;
-        if let Some(bias) = bias {
-            sum += at(bias, *o)?;
         }
-        y.push(sum);
-        Ok(())
-    })?;
+        if let Some(bias) = bias {
+            let bias = at(bias, o)?;
+            sums.iter_mut().for_each(|sum| *sum += bias);
+        }
+    }
     Ok(vec![Array::float(dims, y)])
 }
 
@@ -103,32 +98,26 @@ pub(super) fn conv_transpose(call: &Call) -> Result<Vec<Array>, ReferenceError> 
     let in_group = channels / group;
     let bias = bias(call, outputs)?;
     let windows = transposed_windows(call, spatial, extents)?;
-    let (x, weight) = (x.floats()?, weight.floats()?);
+    let taps = taps(&windows, extents)?;
+    let (x, weight, size) = (x.floats()?, weight.floats()?, count(spatial)?);
     let mut dims = vec![batch, outputs];
     dims.extend(windows.iter().map(|axis| axis.input as usize));
     let plane = count(dims.get(2..).unwrap_or(&[]))?;
-    let taps = count(extents)?;
     let mut y = vec![0.0; count(&dims)?];
-    let x_dims = [&[batch, channels], spatial].concat();
-    each_position(&x_dims, |position| {
-        let [n, i, window @ ..] = position else {
-            return invalid("a position without channel");
-        };
-        let value = at(x, flat(position, &x_dims))?;
-        let first = i / in_group * out_group;
-        each_position(extents, |tap| {
-            let Some(offset) = place(&windows, window, tap) else {
-                return Ok(());
-            };
-            for j in 0..out_group {
-                let factor = at(weight, (i * out_group + j) * taps + flat(tap, extents))?;
-                if let Some(sum) = y.get_mut((n * outputs + first + j) * plane + offset) {
-                    *sum += factor * value;
+    for (at_plane, values) in x.chunks(size.max(1)).enumerate() {
+        let (n, i) = (at_plane / channels, at_plane % channels);
+        let first = n * outputs + i / in_group * out_group;
+        for j in 0..out_group {
+            let sums = part_mut(&mut y, (first + j) * plane..(first + j + 1) * plane)?;
+            // The last tap first: so each element gets what it sums up in the order of the input's positions.
+            for (tap, runs) in taps.iter().enumerate().rev() {
+                let factor = at(weight, (i * out_group + j) * taps.len() + tap)?;
+                for run in runs {
+                    add_products((part_mut(sums, run.elements())?, run.step), (part(values, run.windows())?, 1), factor);
                 }
             }
-            Ok(())
-        })
-    })?;
+        }
+    }
     if let Some(bias) = bias {
         for (index, sum) in y.iter_mut().enumerate() {
             *sum += at(bias, index / plane % outputs)?;

@@ -1,30 +1,20 @@
 //! Pooling: the greatest element, the mean or a norm of each window.
 
-use super::array::{at, count, each_position, size};
+use super::array::{add_products, at, count, each_position, part, part_mut, size};
 use super::call::Call;
-use super::window::{Windows, place, windows};
+use super::window::{Run, Windows, taps, windows};
 use super::{Array, Data, ReferenceError, invalid};
 
-/// Visits each window of each channel: the elements' offset and the position of the window.
-fn each_window(
-    x: &Array,
-    windows: &[Windows],
-    mut visit: impl FnMut(usize, &[usize]) -> Result<(), ReferenceError>,
-) -> Result<Vec<usize>, ReferenceError> {
+/// The dims of what is made, and how many elements each channel of it and of the input has.
+fn sizes(x: &Array, windows: &[Windows]) -> Result<(Vec<usize>, usize, usize), ReferenceError> {
     let [batch, channels, spatial @ ..] = x.dims.as_slice() else {
         return invalid("pooling needs a batch and channels");
     };
     let mut dims = vec![*batch, *channels];
     dims.extend(windows.iter().map(|axis| axis.output));
     count(&dims)?;
-    let plane = count(spatial)?;
-    each_position(&dims, |position| {
-        let [n, c, window @ ..] = position else {
-            return invalid("a position without channel");
-        };
-        visit((n * channels + c) * plane, window)
-    })?;
-    Ok(dims)
+    let made = count(dims.get(2..).unwrap_or(&[]))?;
+    Ok((dims, made, count(spatial)?))
 }
 
 fn pooling(call: &Call) -> Result<(Vec<Windows>, Vec<usize>), ReferenceError> {
@@ -54,26 +44,28 @@ pub(super) fn max_pool(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         Data::Int(values) => values.iter().map(|&value| value as f64).collect(),
         Data::Bool(_) => return invalid("pooling needs numbers"),
     };
-    let dims = each_window(x, &windows, |offset, window| {
-        let mut best: Option<(usize, f64)> = None;
-        each_position(&kernel, |tap| {
-            let Some(inside) = place(&windows, window, tap) else {
-                return Ok(());
-            };
-            let value = at(&values, offset + inside)?;
-            if best.is_none_or(|(_, best)| value > best || value.is_nan() && !best.is_nan()) {
-                best = Some((inside, value));
+    let taps = taps(&windows, &kernel)?;
+    let (dims, made, plane) = sizes(x, &windows)?;
+    for channel in 0..count(dims.get(..2).unwrap_or(&[]))? {
+        let values = part(&values, channel * plane..(channel + 1) * plane)?;
+        let mut best: Vec<Option<(usize, f64)>> = vec![None; made];
+        for (window, inside) in taps.iter().flatten().flat_map(Run::pairs) {
+            let value = at(values, inside)?;
+            if let Some(best) = best.get_mut(window)
+                && best.is_none_or(|(_, best)| value > best || value.is_nan() && !best.is_nan())
+            {
+                *best = Some((inside, value));
             }
-            Ok(())
-        })?;
-        let Some((inside, _)) = best else {
-            return invalid("a window has nothing but padding");
-        };
-        sources.push(offset + inside);
-        let index = if is_column_major { transposed(inside, spatial) } else { inside };
-        indices.push((offset + index) as i64);
-        Ok(())
-    })?;
+        }
+        for best in best {
+            let Some((inside, _)) = best else {
+                return invalid("a window has nothing but padding");
+            };
+            sources.push(channel * plane + inside);
+            let index = if is_column_major { transposed(inside, spatial) } else { inside };
+            indices.push((channel * plane + index) as i64);
+        }
+    }
     let mut sources = sources.into_iter();
     let y = x.pick(&dims, |_| sources.next().unwrap_or(usize::MAX))?;
     Ok(vec![y, Array::int(dims, indices)])
@@ -96,25 +88,36 @@ pub(super) fn average_pool(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let x = call.input(0)?;
     let (windows, kernel) = pooling(call)?;
     let counts_padding = call.int_or("count_include_pad", 0)? != 0;
-    let values = x.floats()?;
-    let mut y = Vec::new();
-    let dims = each_window(x, &windows, |offset, window| {
-        let (mut sum, mut counted) = (0.0, 0_u64);
-        each_position(&kernel, |tap| {
-            if let Some(inside) = place(&windows, window, tap) {
-                sum += at(values, offset + inside)?;
-                counted += 1;
-            } else if counts_padding && is_padded(&windows, window, tap) {
-                counted += 1;
-            }
+    let taps = taps(&windows, &kernel)?;
+    let (dims, made, plane) = sizes(x, &windows)?;
+    let mut counted = vec![0.0; made];
+    for (window, _) in taps.iter().flatten().flat_map(Run::pairs) {
+        counted.get_mut(window).into_iter().for_each(|count| *count += 1.0);
+    }
+    if counts_padding {
+        let mut counts = counted.iter_mut();
+        each_position(dims.get(2..).unwrap_or(&[]), |window| {
+            let mut padded = 0.0;
+            each_position(&kernel, |tap| {
+                padded += f64::from(u8::from(is_padded(&windows, window, tap)));
+                Ok(())
+            })?;
+            counts.next().into_iter().for_each(|count| *count = padded);
             Ok(())
         })?;
-        y.push(sum / counted as f64);
-        Ok(())
-    })?;
+    }
+    let mut y = vec![0.0; count(&dims)?];
+    for (channel, sums) in y.chunks_mut(made.max(1)).enumerate() {
+        let values = part(x.floats()?, channel * plane..(channel + 1) * plane)?;
+        for run in taps.iter().flatten() {
+            add_products((part_mut(sums, run.windows())?, 1), (part(values, run.elements())?, run.step), 1.0);
+        }
+        sums.iter_mut().zip(&counted).for_each(|(sum, counted)| *sum /= counted);
+    }
     Ok(vec![Array::float(dims, y)])
 }
 
+/// Whether a tap of a window stands on the input or its padding.
 fn is_padded(windows: &[Windows], window: &[usize], tap: &[usize]) -> bool {
     windows
         .iter()
@@ -128,19 +131,17 @@ pub(super) fn lp_pool(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let x = call.input(0)?;
     let (windows, kernel) = pooling(call)?;
     let power = call.int_or("p", 2)? as f64;
-    let values = x.floats()?;
-    let mut y = Vec::new();
-    let dims = each_window(x, &windows, |offset, window| {
-        let mut sum = 0.0;
-        each_position(&kernel, |tap| {
-            if let Some(inside) = place(&windows, window, tap) {
-                sum += at(values, offset + inside)?.abs().powf(power);
-            }
-            Ok(())
-        })?;
-        y.push(sum.powf(1.0 / power));
-        Ok(())
-    })?;
+    let taps = taps(&windows, &kernel)?;
+    let (dims, made, plane) = sizes(x, &windows)?;
+    let mut y = vec![0.0; count(&dims)?];
+    for (channel, sums) in y.chunks_mut(made.max(1)).enumerate() {
+        let values = part(x.floats()?, channel * plane..(channel + 1) * plane)?;
+        for (window, inside) in taps.iter().flatten().flat_map(Run::pairs) {
+            let power = at(values, inside)?.abs().powf(power);
+            sums.get_mut(window).into_iter().for_each(|sum| *sum += power);
+        }
+        sums.iter_mut().for_each(|sum| *sum = sum.powf(1.0 / power));
+    }
     Ok(vec![Array::float(dims, y)])
 }
 

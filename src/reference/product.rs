@@ -1,6 +1,6 @@
 //! Gemm and MatMul.
 
-use super::array::{at, broadcast_dims, broadcast_flat, count, each_position};
+use super::array::{add_products, at, broadcast_dims, broadcast_flat, count, each_position, part, part_mut};
 use super::call::Call;
 use super::{Array, ReferenceError, invalid};
 
@@ -26,24 +26,32 @@ pub(super) fn gemm(call: &Call) -> Result<Vec<Array>, ReferenceError> {
             return invalid(format!("C of dims {:?} does not broadcast to {dims:?}", c.dims));
         }
     }
-    let (a, b) = (a.floats()?, b.floats()?);
-    let mut y = Vec::with_capacity(count(&dims)?);
-    for row in 0..rows {
-        for column in 0..columns {
-            let mut sum = 0.0;
-            for k in 0..inner {
-                let left = at(a, if transposed_a { k * rows + row } else { row * inner + k })?;
-                let right = if transposed_b { column * inner + k } else { k * columns + column };
-                sum += left * at(b, right)?;
-            }
-            let mut value = alpha * sum;
-            if let Some(c) = c {
-                value += beta * at(c.floats()?, broadcast_flat(&[row, column], &c.dims))?;
-            }
-            y.push(value);
-        }
+    let a = if transposed_a { transposed(a.floats()?, inner, rows)? } else { a.floats()?.to_vec() };
+    let b = if transposed_b { transposed(b.floats()?, columns, inner)? } else { b.floats()?.to_vec() };
+    let mut y = vec![0.0; count(&dims)?];
+    add_product(&mut y, (&a, &b), [rows, inner, columns])?;
+    y.iter_mut().for_each(|value| *value *= alpha);
+    if let Some(c) = c {
+        let c = c.broadcast(&dims)?;
+        y.iter_mut().zip(c.floats()?).for_each(|(value, c)| *value += beta * c);
     }
     Ok(vec![Array::float(dims, y)])
+}
+
+/// A matrix of so many rows and columns, with them exchanged.
+fn transposed(matrix: &[f64], rows: usize, columns: usize) -> Result<Vec<f64>, ReferenceError> {
+    (0..rows * columns).map(|index| at(matrix, index % rows * columns + index / rows)).collect()
+}
+
+/// Adds the product of two matrices, row by row.
+fn add_product(y: &mut [f64], (a, b): (&[f64], &[f64]), [rows, inner, columns]: [usize; 3]) -> Result<(), ReferenceError> {
+    for row in 0..rows {
+        let sums = part_mut(y, row * columns..(row + 1) * columns)?;
+        for k in 0..inner {
+            add_products((&mut *sums, 1), (part(b, k * columns..(k + 1) * columns)?, 1), at(a, row * inner + k)?);
+        }
+    }
+    Ok(())
 }
 
 /// The product of the last two axes, the others broadcast; a vector counts as a row on the left
@@ -60,21 +68,15 @@ pub(super) fn mat_mul(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     }
     let batch = broadcast_dims(a_batch, b_batch)?;
     let mut dims = [batch.as_slice(), &[*rows, *columns]].concat();
-    let mut y = Vec::with_capacity(count(&dims)?);
+    let mut y = vec![0.0; count(&dims)?];
     let (a_values, b_values) = (a.floats()?, b.floats()?);
-    each_position(&dims, |position| {
-        let [batch @ .., row, column] = position else {
-            return invalid("a position without row and column");
-        };
-        let a_matrix = broadcast_flat(batch, a_batch) * rows * inner;
-        let b_matrix = broadcast_flat(batch, b_batch) * inner * columns;
-        let mut sum = 0.0;
-        for k in 0..*inner {
-            let left = at(a_values, a_matrix + row * inner + k)?;
-            sum += left * at(b_values, b_matrix + k * columns + column)?;
-        }
-        y.push(sum);
-        Ok(())
+    let sizes = [*rows, *inner, *columns];
+    let mut matrices = y.chunks_mut((rows * columns).max(1));
+    each_position(&batch, |batch| {
+        let (a_at, b_at) = (broadcast_flat(batch, a_batch), broadcast_flat(batch, b_batch));
+        let left = part(a_values, a_at * rows * inner..(a_at + 1) * rows * inner)?;
+        let right = part(b_values, b_at * inner * columns..(b_at + 1) * inner * columns)?;
+        matrices.next().map_or(Ok(()), |y| add_product(y, (left, right), sizes))
     })?;
     if b.dims.len() == 1 {
         dims.pop();

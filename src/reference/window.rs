@@ -2,7 +2,9 @@
 //!
 //! It must not know what is computed in a window.
 
-use super::array::size;
+use std::ops::Range;
+
+use super::array::{each_position, flat, size};
 use super::call::Call;
 use super::{ReferenceError, invalid};
 
@@ -46,7 +48,7 @@ impl Windows {
 }
 
 /// The index of the element that a window's taps read, or none in the padding.
-pub(super) fn place(windows: &[Windows], window: &[usize], tap: &[usize]) -> Option<usize> {
+fn place(windows: &[Windows], window: &[usize], tap: &[usize]) -> Option<usize> {
     let mut index = 0;
     for ((axis, &window), &tap) in windows.iter().zip(window).zip(tap) {
         let place = axis.place(window, tap);
@@ -56,6 +58,69 @@ pub(super) fn place(windows: &[Windows], window: &[usize], tap: &[usize]) -> Opt
         index = index * axis.input as usize + place as usize;
     }
     Some(index)
+}
+
+/// Windows side by side along the last axis, and what the same tap reads in each.
+pub(super) struct Run {
+    /// The first window.
+    window: usize,
+    /// The element that the tap reads there.
+    element: usize,
+    length: usize,
+    /// How far the next element is.
+    pub(super) step: usize,
+}
+
+impl Run {
+    /// Each window with the element that the tap reads, by their index.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.length).map(|at| (self.window + at, self.element + at * self.step))
+    }
+
+    /// The windows.
+    pub(super) fn windows(&self) -> Range<usize> {
+        self.window..self.window + self.length
+    }
+
+    /// The elements from the first to the last that is read.
+    pub(super) fn elements(&self) -> Range<usize> {
+        self.element..self.element + self.length.saturating_sub(1) * self.step + 1
+    }
+}
+
+/// What each tap of a kernel reads, tap by tap, padding left out. Windows count as the results of one channel do.
+pub(super) fn taps(windows: &[Windows], kernel: &[usize]) -> Result<Vec<Vec<Run>>, ReferenceError> {
+    let Some((last, outer)) = windows.split_last() else { return invalid("windows without an axis") };
+    let rows: Vec<usize> = outer.iter().map(|axis| axis.output).collect();
+    let mut all = Vec::new();
+    each_position(kernel, |tap| {
+        let Some((last_tap, tap)) = tap.split_last() else { return invalid("a kernel without an axis") };
+        let is_inside = |window: &usize| (0..last.input).contains(&last.place(*window, *last_tap));
+        let inside = || (0..last.output).filter(is_inside);
+        let (first, length) = (inside().next().unwrap_or(0), inside().count());
+        if length == 0 {
+            all.push(vec![]);
+            return Ok(());
+        }
+        let mut runs: Vec<Run> = Vec::new();
+        each_position(&rows, |row| {
+            let Some(place) = place(outer, row, tap) else { return Ok(()) };
+            let window = flat(row, &rows) * last.output + first;
+            let element = place * last.input as usize + last.place(first, *last_tap) as usize;
+            let step = last.stride as usize;
+            match runs.last_mut() {
+                // Whole rows lie one behind the other.
+                Some(run) if step == 1 && window == run.window + run.length && element == run.element + run.length => {
+                    run.length += length;
+                }
+                _ => runs.push(Run { window, element, length, step }),
+            }
+            Ok(())
+        })?;
+        all.push(runs);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 /// A list attribute with one number for each spatial axis.

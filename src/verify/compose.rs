@@ -177,10 +177,14 @@ pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run {
+    use std::collections::BTreeSet;
+
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
     use super::{alone, own, request};
     use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
     use crate::verify::certify::certify;
+    use crate::verify::region::{Settings, Shapes};
+    use crate::verify::threads;
     use crate::verify::{Difference, Runner, Tap};
     use crate::verify::{Done, Guard, Job, Limits, Relay, RelayReport, SiteReport, TapReport, VERB, in_child};
 
@@ -226,8 +230,9 @@ mod run {
             once &= alone::enter(&mut site, &legal.1, &alone, (found.plan, false));
             verdict.sites.push(site);
         }
+        let met: BTreeSet<usize> = report.sites.iter().map(|found| found.plan).collect();
         for (index, legal) in sites.iter().enumerate() {
-            if report.sites.iter().all(|found| found.plan != index) {
+            if !met.contains(&index) {
                 let why = "no run came by it";
                 let mut site = super::not_executed(graphs, legal, why);
                 once &= alone::enter(&mut site, &legal.1, &alone, (index, true));
@@ -261,31 +266,54 @@ mod run {
         options: &VerifyOptions,
     ) -> crate::Result<()> {
         for found in &report.sites {
-            let (Some(plan), Some((site, certified))) = (relay.sites.get_mut(found.plan), sites.get_mut(found.plan)) else {
-                continue;
-            };
+            let (Some(plan), Some((site, _))) = (relay.sites.get_mut(found.plan), sites.get_mut(found.plan)) else { continue };
             plan.shapes.clone_from(&found.shapes);
             plan.settings.clone_from(&found.settings);
             site.shapes.clone_from(&found.shapes);
             site.settings.clone_from(&found.settings);
-            if matches!(certified, Certified::OtherForm(_)) {
-                *certified = certify(graphs.0, graphs.1, site, options.tier)?;
-            }
-            // What was tested at one size is tested at the others, too.
-            for (shapes, settings) in &found.others {
-                if !matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && !c.is_one_by_one()) {
-                    continue;
-                }
-                // The runs at these sizes have shown it already; the slow reference says it once more where that costs little.
-                let (shapes, settings, products) = (shapes.clone(), settings.clone(), site.products >> 6);
-                let other = Legal { shapes, settings, products, ..site.clone() };
-                let again = certify(graphs.0, graphs.1, &other, options.tier)?;
-                if again.is_wrong() {
-                    *certified = again;
-                }
+        }
+        let again = threads::each(&report.sites, |_, found| match sites.get(found.plan) {
+            Some((site, certified)) => again(graphs, (site, certified), found, options),
+            None => Ok(None),
+        });
+        for (found, again) in report.sites.iter().zip(again) {
+            if let (Some(again), Some((_, certified))) = (again?, sites.get_mut(found.plan))
+                && (again.is_wrong() || matches!(certified, Certified::OtherForm(_)))
+            {
+                *certified = again;
             }
         }
         Ok(())
+    }
+
+    /// What the constants of a site say with what a run has found; nothing where that is what they said before.
+    fn again(
+        graphs: (&Graph<'_>, &Graph<'_>),
+        (site, certified): (&Legal, &Certified),
+        found: &SiteReport,
+        options: &VerifyOptions,
+    ) -> crate::Result<Option<Certified>> {
+        let at = |shapes: &Shapes, settings: &Settings, products| {
+            let site = Legal { shapes: shapes.clone(), settings: settings.clone(), products, ..site.clone() };
+            certify(graphs.0, graphs.1, &site, options.tier)
+        };
+        let mut new = None;
+        if matches!(certified, Certified::OtherForm(_)) {
+            new = Some(at(&found.shapes, &found.settings, site.products)?);
+        }
+        // What was tested at one size is tested at the others, too.
+        for (shapes, settings) in &found.others {
+            let now = new.as_ref().unwrap_or(certified);
+            if !matches!(now, Certified::Certificate(c) if c.worst <= 1.0 && !c.is_one_by_one()) {
+                break;
+            }
+            // The runs at these sizes have shown it already; the slow reference says it once more where that costs little.
+            let again = at(shapes, settings, site.products >> 6)?;
+            if again.is_wrong() {
+                new = Some(again);
+            }
+        }
+        Ok(new)
     }
 
     pub(super) fn sizes(options: &VerifyOptions) -> engine::Sizes {

@@ -10,7 +10,7 @@ use super::side::Side;
 use super::together::{self, Part};
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, region, taps, vanished, wording};
+use super::{VerifyOptions, align, region, taps, threads, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -112,11 +112,12 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     let mut judged = region::judge_measured(read.0, read.1, &alignment)?;
     let (interface, mut unmatched) = (alignment.interface, alignment.differences);
     unmatched.append(&mut judged.differences);
-    let mut parts = Vec::with_capacity(judged.sites.len() + judged.otherwise.len());
     let otherwise = judged.otherwise.into_iter().map(|(site, difference)| (site, Some(difference)));
-    for (site, difference) in judged.sites.into_iter().map(|site| (site, None)).chain(otherwise) {
-        let certified = certify::certify(a, b, &site, options.tier)?;
-        parts.push(Part { site, certified, difference });
+    let all: Vec<_> = judged.sites.into_iter().map(|site| (site, None)).chain(otherwise).collect();
+    let found = threads::each(&all, |_, (site, _)| certify::certify(a, b, site, options.tier));
+    let mut parts = Vec::with_capacity(all.len());
+    for ((site, difference), certified) in all.into_iter().zip(found) {
+        parts.push(Part { site, certified: certified?, difference });
     }
     together::joined(read, &mut parts, options.tier)?;
     let otherwise = parts.iter().filter(|part| part.difference.is_some() && part.is_proved()).count();

@@ -145,8 +145,10 @@ fn understood(answer: &[u8], status: ExitStatus, limits: Limits) -> Result<Outco
 /// the exit status.
 ///
 /// It limits the whole process; call it from nowhere else.
-pub fn child_main(input: impl Read, output: impl Write) -> u8 {
-    let Ok(request) = serde_json::from_reader::<_, Request>(input) else {
+pub fn child_main(mut input: impl Read, output: impl Write) -> u8 {
+    let mut asked = Vec::new();
+    let read = input.read_to_end(&mut asked);
+    let Some(request) = read.ok().and_then(|_| serde_json::from_slice::<Request>(&asked).ok()) else {
         return 2;
     };
     let answer = limit(request.limits).and_then(|()| performed(&request.job));

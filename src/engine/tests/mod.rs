@@ -193,3 +193,13 @@ fn a_batch_normalization_of_constants_or_without_use_is_no_obstacle() {
           unused = BatchNormalization (x, s, b, m, v) }"#;
     gives(text, &[("x", floats(&[1, 2], &[1.0, 1.0]))], "y", &floats(&[1, 2], &[2.5, 21.0]));
 }
+
+#[test]
+fn constants_that_differ_in_the_sign_of_a_zero_stay_apart() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        zeros (float[2] x) => (float[2] y, float[2] z) <float[2] a = {0, 0}, float[2] b = {-0.0, -0.0}>
+        { y = Div (x, a)  z = Div (x, b) }"#;
+    let made = run(text, &[("x", floats(&[2], &[1.0, -1.0]))]);
+    assert_eq!(made.get("y"), Some(&floats(&[2], &[f64::INFINITY, f64::NEG_INFINITY])));
+    assert_eq!(made.get("z"), Some(&floats(&[2], &[f64::NEG_INFINITY, f64::INFINITY])));
+}

@@ -64,7 +64,8 @@ pub(super) fn enter(site: &mut Site, certified: &Certified, reports: &Reports, (
             site.alone = Some(Alone { skipped: Some(why.to_string()), ..Alone::default() });
             return true;
         }
-        Some(Ok(all)) => all.iter().find(|report| report.plan == index),
+        // There is one for each site, in order.
+        Some(Ok(all)) => all.get(index).filter(|report| report.plan == index),
     };
     let Some(found) = found else { return true };
     site.alone = Some(Alone {
