@@ -43,8 +43,8 @@ pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names:
     let mut options = options.clone();
     loop {
         let prepared = prepare(graph, &options, side_names)?;
-        let mut hurt = Vec::new();
         let lowered = &prepared.lowered;
+        let mut hurt = lowered.hurt.clone();
         for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
             if let Some(reason) = loss::loss(graph, factored, None)? {
                 hurt.push((factored.reader.0, reason));
@@ -112,7 +112,7 @@ impl Prepared<'_> {
 
     /// The kernel only tells that something may be wrong; then the weight is looked at once more, exactly.
     fn hurt(&self, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
-        let mut hurt = Vec::new();
+        let mut hurt = self.lowered.hurt.clone();
         let written = self.lowered.scaled.iter().zip(lazies).map(|(scaled, lazy)| (&scaled.factored, Some(lazy.damage())));
         let damaged = written.filter(|(_, damage)| damage.is_some_and(Damage::any));
         for (factored, seen) in damaged.chain(self.lowered.held.iter().map(|held| (held, None))) {

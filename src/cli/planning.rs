@@ -26,6 +26,9 @@ pub struct Planning {
     /// Where only a scale can move: leave an Add; `auto` does where no weight is stored twice for it
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Choice")]
     pub partial: Partial,
+    /// Leave branches of one value apart that could be one operator
+    #[arg(long, help_heading = "Choice")]
+    pub no_branches: bool,
     /// Leave a node as it is, by its name or an output's
     #[arg(long, value_name = "NODE", help_heading = "Choice")]
     pub skip: Vec<String>,
@@ -93,6 +96,7 @@ impl Planning {
             (self.freeze_initializers, "--freeze-initializers"),
             (self.positive_scales, "--positive-scales"),
             (self.inline, "--inline"),
+            (self.no_branches, "--no-branches"),
         ];
         let mut words: Vec<String> = switches.iter().filter(|(given, _)| *given).map(|(_, word)| (*word).to_owned()).collect();
         let mut choice = |option: &str, value: Option<clap::builder::PossibleValue>| {
@@ -134,6 +138,7 @@ impl Planning {
                 Direction::Both => None,
             },
             rules: self.rules.clone(),
+            keep_branches: self.no_branches,
             substitute: self.lower.map(|lower| match lower {
                 Lower::MulAdd => plan::Substitute::MulAdd,
                 Lower::DepthwiseConv => plan::Substitute::DepthwiseConv,
@@ -166,8 +171,8 @@ mod tests {
             given.quoted().collect::<Vec<_>>().join(" "),
             "--partial=never --direction=forward --skip='a b' --skip=-c --only='*'"
         );
-        let lists = planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference"]);
-        assert_eq!(lists.words(), ["--assume-inference", "--lower=mul-add", "--rules=Conv", "--rules=Relu"]);
+        let lists = planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference", "--no-branches"]);
+        assert_eq!(lists.words(), ["--assume-inference", "--no-branches", "--lower=mul-add", "--rules=Conv", "--rules=Relu"]);
         assert!(planning(&[]).words().is_empty());
     }
 }

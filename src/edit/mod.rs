@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::double_double::DoubleDouble;
 use crate::error::Result;
+use crate::law::Reason;
 use crate::model::{Graph, NodeId, TensorId};
 use crate::plan::{Channels, Plan};
 use crate::wire::splice::{Edit, Piece};
@@ -70,6 +71,8 @@ pub struct Lowered {
     pub scaled: Vec<Scaled>,
     /// Weights in forms that are not copied, which were multiplied when the edits were made and perhaps did not survive it.
     pub held: Vec<Factored>,
+    /// Nodes with weights that were summed up when the edits were made and did not survive it, with the reason.
+    pub hurt: Vec<(NodeId, Reason)>,
     /// Tensors whose elements moved from a side file into the model file, by their message.
     inlined: Vec<Range<u64>>,
 }

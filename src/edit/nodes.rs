@@ -82,8 +82,7 @@ impl Lowering<'_, '_> {
         for (node, change) in changes.iter().filter(|(node, _)| !draft.is_removed(**node)) {
             self.change_node(*node, change)?;
         }
-        let mut removed: BTreeSet<NodeId> =
-            draft.folds.iter().map(|fold| fold.site).filter(|site| draft.is_removed(*site)).collect();
+        let mut removed: BTreeSet<NodeId> = draft.removed().collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
         removed.extend(&settlement.replaced);
         for node in removed {

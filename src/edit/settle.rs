@@ -214,6 +214,7 @@ impl<'p> Settler<'p, '_> {
             let same_shape = match &*content {
                 DraftTensor::Factored { .. } => true,
                 DraftTensor::Dense { value, .. } => value.dims == stored.dims,
+                DraftTensor::Sum(merged) => merged.layout.dims == stored.dims,
             };
             if let (true, Some(element)) = (same_shape, stored.element()) {
                 let dims = stored.dims.clone();
@@ -277,6 +278,7 @@ impl<'p> Settler<'p, '_> {
         let Some(element) = element else { return };
         let dims = match &*content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
+            DraftTensor::Sum(merged) => merged.layout.dims.clone(),
             DraftTensor::Factored { .. } => base.map(|b| graph.tensor(b).dims.clone()).unwrap_or_default(),
         };
         let donor = match &*content {

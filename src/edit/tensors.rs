@@ -33,6 +33,15 @@ impl Lowering<'_, '_> {
                 store.element.encode(&nearest(&value.values), &mut bytes);
                 Ok(Piece::Bytes(bytes))
             }
+            DraftTensor::Sum(merged) => {
+                let values = merged.elements(self.graph)?;
+                if let Err(reason) = merged.survives(&values, store.element) {
+                    self.out.hurt.push((store.reader.0, reason));
+                }
+                let mut bytes = Vec::with_capacity(values.len() * store.element.size());
+                store.element.encode(&nearest(&values), &mut bytes);
+                Ok(Piece::Bytes(bytes))
+            }
             DraftTensor::Factored { .. } => {
                 let factored = self.factored(store)?;
                 let tensor = self.graph.tensor(factored.tensor);
@@ -87,7 +96,7 @@ impl Lowering<'_, '_> {
         }
         let shift = match self.plan.lifted.tensors.get(&(node, BIAS)) {
             Some(DraftTensor::Dense { value, .. }) => nearest(&value.values),
-            Some(DraftTensor::Factored { .. }) => vec![],
+            Some(DraftTensor::Factored { .. } | DraftTensor::Sum(_)) => vec![],
             None => {
                 let value = self.plan.view.draft.input(self.graph, node, BIAS);
                 let tensor = value.and_then(|value| self.graph.constant(value).ok()).map(|(tensor, _)| self.graph.tensor(tensor));

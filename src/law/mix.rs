@@ -220,7 +220,10 @@ fn column(values: &[DoubleDouble], rank: usize, axis: usize) -> Array {
 }
 
 /// `map` applied to a bias that broadcasts on the right to a value of rank `rank`; its channel axis is spelt out.
-pub(super) fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Array, Reason> {
+///
+/// # Errors
+/// The bias does not broadcast to it.
+pub fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Array, Reason> {
     let mut dims = old.dims.clone();
     while dims.len() < rank - axis {
         dims.insert(0, 1);

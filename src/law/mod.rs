@@ -12,7 +12,7 @@ mod tail;
 
 pub use affine::{Host, Map};
 pub use carry::{Carry, Fill, Lane, Pairs, Passes, Together, Wire};
-pub use mix::{Bias, Mix, Role};
+pub use mix::{Bias, Mix, Role, apply};
 pub use reason::Reason;
 pub use tail::{Sees, Tail};
 

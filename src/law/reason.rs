@@ -71,6 +71,8 @@ reasons! {
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
     PartOfOperator = "part-of-operator", "the constant belongs to a GELU or a LayerNormalization, which runtimes know by all their operators and compute as one", "nothing";
+    NotProfitable = "not-profitable", "branches of one value as one operator would need more parameters or products than apart", "nothing";
+    TooLarge = "too-large", "branches of one value would be one weight of more than 16 Mi elements", "nothing";
     Unverified = "unverified", "the folded model was not shown to be right with this fold, so it was left out", "--allow-unverified folds what could not be judged; please report what failed";
     LeftOut = "left-out", "the options leave it out", "change --skip, --only, --direction or --rules";
     ZeroScale = "zero-scale", "a channel is multiplied by zero, so nothing can be moved through it", "nothing";

@@ -27,6 +27,8 @@ pub struct Options {
     pub way: Option<Way>,
     /// The operators that take maps in or hand them on; empty means all.
     pub rules: Vec<String>,
+    /// Whether branches of one value stay apart that could become one operator.
+    pub keep_branches: bool,
     /// What becomes of BatchNormalizations that stay.
     pub substitute: Option<Substitute>,
 }

@@ -2,12 +2,17 @@
 //!
 //! [`Draft::with`] is the one place where a choice is recorded. Numbers keep twice the digits of a double through any number of folds.
 
+mod merge;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use merge::{Merge, Place};
 
 use crate::double_double::DoubleDouble;
 use crate::law::{Array, Parameter, Role};
 use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::plan::choice::Substitute;
+use crate::plan::merged::Merged;
 use crate::plan::route::{Route, Way};
 
 /// A constant input as the draft has it.
@@ -29,6 +34,19 @@ pub enum DraftTensor {
         /// A constant that the fold leaves without readers and whose place the numbers may take.
         donor: Option<ValueId>,
     },
+    /// A sum of stored tensors.
+    Sum(Merged),
+}
+
+impl DraftTensor {
+    /// How many elements it has.
+    pub fn elements(&self) -> u64 {
+        match self {
+            DraftTensor::Factored { axes, .. } => axes.iter().map(|(_, size)| *size).product(),
+            DraftTensor::Dense { value, .. } => value.values.len() as u64,
+            DraftTensor::Sum(merged) => merged.layout.elements(),
+        }
+    }
 }
 
 /// One recorded fold.
@@ -90,6 +108,11 @@ impl Draft {
             Some(changed) => *changed,
             None => graph.node(node).inputs.get(input).copied().flatten(),
         }
+    }
+
+    /// Whether an input has been taken out.
+    pub fn is_unconnected(&self, node: NodeId, input: usize) -> bool {
+        self.inputs.get(&(node, input)) == Some(&None)
     }
 
     /// The node that produces a value, and at which output.
@@ -236,8 +259,10 @@ impl Draft {
             Parameter::Scale { input, axes, label, factor } => {
                 let fresh = || DraftTensor::Factored { axes: axes.clone(), out: vec![], input: vec![] };
                 let tensor = self.tensors.entry((node, *input)).or_insert_with(fresh);
-                if let DraftTensor::Factored { out, input, .. } = tensor {
-                    multiply(if *label == Role::Out { out } else { input }, factor);
+                match tensor {
+                    DraftTensor::Factored { out, input, .. } => multiply(if *label == Role::Out { out } else { input }, factor),
+                    DraftTensor::Sum(merged) => merged.parts.iter_mut().for_each(|part| part.scale(*label, factor)),
+                    DraftTensor::Dense { .. } => {}
                 }
             }
         }

@@ -136,6 +136,7 @@ struct Part {
     operators: Vec<(NodeId, &'static str)>,
     dropped: Vec<(NodeId, Vec<&'static str>)>,
     changed: Vec<ValueId>,
+    removed: Vec<NodeId>,
     /// With the groups of a convolution, which stand in the body.
     substituted: Vec<(NodeId, Substitute, Option<u64>)>,
 }
@@ -186,6 +187,7 @@ fn part(graph: &Graph<'_>, draft: &Draft, function: ScopeId) -> Part {
         operators: draft.operators.iter().filter(|(node, _)| is(**node)).map(|(node, name)| (*node, *name)).collect(),
         dropped: draft.dropped.iter().filter(|(node, _)| is(**node)).map(|(node, d)| (*node, d.clone())).collect(),
         changed: draft.changed.iter().filter(|v| graph.root(graph.value(**v).scope) == function).copied().collect(),
+        removed: draft.removed().filter(|node| is(*node)).collect(),
         substituted: substituted.map(|(node, form)| (*node, *form, draft.groups(*node))).collect(),
     }
 }

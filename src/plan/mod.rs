@@ -1,11 +1,13 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
+mod branches;
 mod calls;
 mod channels;
 mod choice;
 mod draft;
 mod fused;
 mod lift;
+mod merged;
 mod quantised;
 mod route;
 mod samples;
@@ -19,6 +21,7 @@ pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute, is_meant};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use lift::{Lifted, Signature};
+pub use merged::{MOST_ELEMENTS, Merged};
 pub use quantised::{Factors, Requantised, Zeros, requantised};
 pub use route::{Kept, Route, Way};
 pub use samples::SAMPLES;
@@ -87,9 +90,10 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     // The end of a LayerNormalization stays one, whatever it takes in.
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
-    let Options { partial, substitute, .. } = *options;
+    let Options { partial, substitute, keep_branches, .. } = *options;
     let choice = Choice::of(graph, options, fused)?;
-    let mut search = Search { choice, calls: &calls, partial, substitute, excluded, as_they_are: BTreeSet::new() };
+    let as_they_are = BTreeSet::new();
+    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, excluded, as_they_are };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
@@ -127,6 +131,8 @@ struct Search<'c> {
     calls: &'c Calls,
     partial: Partial,
     substitute: Option<Substitute>,
+    /// Whether branches of one value become one.
+    branches: bool,
     /// Nodes that stay, with the reason.
     excluded: BTreeMap<NodeId, Reason>,
     /// BatchNormalizations that no other operator takes the place of.
@@ -162,6 +168,9 @@ impl Search<'_> {
                 view.check()?;
             }
             if view.draft.folds.len() == before {
+                self.merge(view)?;
+            }
+            if view.draft.folds.len() == before {
                 return Ok(());
             }
         }
@@ -181,6 +190,29 @@ impl Search<'_> {
             view.draft = std::mem::take(&mut view.draft).with(view.graph, route);
         }
         view.check()
+    }
+
+    /// Makes one operator of branches of one value.
+    fn merge(&self, view: &mut View<'_>) -> Result<()> {
+        if !self.branches {
+            return Ok(());
+        }
+        let graph = view.graph;
+        for top in branches::tops(view).into_iter().filter(|top| self.choice.folds(*top)) {
+            while let Ok(Some(merge)) = branches::merge(view, top, &|node| self.may_merge(graph, node)) {
+                view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
+                if view.draft.is_removed(top) {
+                    break;
+                }
+            }
+            view.check()?;
+        }
+        Ok(())
+    }
+
+    /// Whether a node may be a part of branches that become one.
+    fn may_merge(&self, graph: &Graph<'_>, node: NodeId) -> bool {
+        self.choice.refuses(graph, node).is_none() && !self.excluded.contains_key(&node)
     }
 
     /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no

@@ -163,6 +163,10 @@ impl<'a> View<'a> {
         if let Some((&(_, last), _)) = self.draft.tensors.range((id, 0)..=(id, usize::MAX)).next_back() {
             connected = connected.max(last + 1);
         }
+        // Nor do inputs count that are taken out behind the others.
+        while connected > 0 && self.draft.is_unconnected(id, connected - 1) {
+            connected -= 1;
+        }
         Some(NodeView {
             op_type: self.draft.operators.get(&id).copied().unwrap_or_else(|| node.proto.op_type()),
             opset: self.graph.scope(node.scope).opset?,
@@ -179,11 +183,16 @@ impl<'a> View<'a> {
 
     fn input_fact(&self, node: NodeId, input: usize) -> Option<InputFact> {
         let value = self.draft.input(self.graph, node, input);
-        if let Some(DraftTensor::Dense { value: array, .. }) = self.draft.tensors.get(&(node, input)) {
+        let changed = match self.draft.tensors.get(&(node, input)) {
+            Some(DraftTensor::Dense { value, .. }) => Some(&value.dims),
+            Some(DraftTensor::Sum(merged)) => Some(&merged.layout.dims),
+            Some(DraftTensor::Factored { .. }) | None => None,
+        };
+        if let Some(dims) = changed {
             let element = value.and_then(|v| self.stored(v).ok()).map_or_else(|| self.weight_element(node), |fact| fact.element);
             let data_type = element.map_or(0, tensor::data_type);
-            let constant = Ok(ConstantFact { dims: array.dims.clone(), element, data_type });
-            return Some(InputFact { shape: Some(Shape::known(&array.dims)), element, constant, extents: None });
+            let constant = Ok(ConstantFact { dims: dims.clone(), element, data_type });
+            return Some(InputFact { shape: Some(Shape::known(dims)), element, constant, extents: None });
         }
         let value = value?;
         let (shape, element) = (self.shape(value).cloned(), self.value_element(value));
@@ -217,20 +226,47 @@ impl<'a> View<'a> {
     /// # Errors
     /// Why it has none.
     pub fn law(&self, id: NodeId) -> std::result::Result<Law, Reason> {
+        self.look(id, |view| {
+            let operator = ops::find(view.op_type).ok_or_else(|| ops::refusal(view.op_type))?;
+            if !operator.opsets.contains(&view.opset) {
+                return Err(Reason::Opset.into());
+            }
+            (operator.read)(view)
+        })
+    }
+
+    /// What a reader of a node of ONNX's own operator set makes of it.
+    ///
+    /// # Errors
+    /// Why nothing.
+    pub(super) fn look<R>(
+        &self,
+        id: NodeId,
+        read: impl FnOnce(&NodeView<'_>) -> std::result::Result<R, Stop>,
+    ) -> std::result::Result<R, Reason> {
         let elements = NodeElements { view: self, node: id };
-        let node = self.graph.node(id);
-        if !node.standard {
+        if !self.graph.node(id).standard {
             return Err(Reason::UnknownOperator);
         }
-        let view = self.node_view(id, &elements).ok_or(Reason::Opset)?;
-        let operator = ops::find(view.op_type).ok_or_else(|| ops::refusal(view.op_type))?;
-        if !operator.opsets.contains(&view.opset) {
-            return Err(Reason::Opset);
-        }
-        (operator.read)(&view).map_err(|stop| match stop {
+        read(&self.node_view(id, &elements).ok_or(Reason::Opset)?).map_err(|stop| match stop {
             Stop::Reason(reason) => reason,
             Stop::Failed(error) => self.fail(error),
         })
+    }
+
+    /// The stored constant at an input.
+    pub(super) fn stored_at(&self, node: NodeId, input: usize) -> Option<TensorId> {
+        self.constant(self.draft.input(self.graph, node, input)?).ok()
+    }
+
+    /// A constant that is small enough to hold.
+    pub(super) fn constants_of(&self, node: NodeId, input: usize) -> std::result::Result<Array, Reason> {
+        self.constants(node).array(input)
+    }
+
+    /// What reading a file gave; a failure ends the run.
+    pub(super) fn checked<T>(&self, read: Result<T>) -> std::result::Result<T, Reason> {
+        read.map_err(|error| self.fail(error))
     }
 
     /// Whether a constant that is computed has a value.
@@ -309,8 +345,10 @@ fn fault(tensor: &crate::model::Tensor, input: usize, error: Error) -> Fault {
 
 impl Elements for NodeElements<'_, '_> {
     fn floats(&self, input: usize) -> std::result::Result<Vec<DoubleDouble>, Fault> {
-        if let Some(DraftTensor::Dense { value, .. }) = self.view.draft.tensors.get(&(self.node, input)) {
-            return Ok(value.values.clone());
+        match self.view.draft.tensors.get(&(self.node, input)) {
+            Some(DraftTensor::Dense { value, .. }) => return Ok(value.values.clone()),
+            Some(DraftTensor::Sum(merged)) => return merged.elements(self.view.graph).map_err(Fault::Failed),
+            Some(DraftTensor::Factored { .. }) | None => {}
         }
         let tensor = self.tensor(input)?;
         if tensor.element().is_none() {
@@ -346,6 +384,7 @@ impl Constants for NodeElements<'_, '_> {
         let (out, inward) = match self.view.draft.tensors.get(&(self.node, input)) {
             Some(DraftTensor::Factored { out, input, .. }) => (&out[..], &input[..]),
             Some(DraftTensor::Dense { .. }) => return Err(Reason::ConstantForm),
+            Some(DraftTensor::Sum(merged)) => return self.view.checked(merged.contract(self.view.graph, shift)),
             None => (&[][..], &[][..]),
         };
         let factor = |factors: &[DoubleDouble], at: usize| factors.get(at).copied().unwrap_or(DoubleDouble::ONE);

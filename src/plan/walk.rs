@@ -292,7 +292,7 @@ fn together<'p>(mut maps: impl Iterator<Item = &'p Placed> + Clone) -> Option<Pl
 }
 
 /// Whether a use asks for nothing but the shape of a value, which no map changes.
-fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
+pub(super) fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
     let Use::Node(node, _) = user else { return false };
     let node = view.graph.node(node);
     node.standard && asks_for_shape(node.proto)

@@ -1,0 +1,240 @@
+//! What a host becomes that takes other terms in, and whether that pays.
+
+use std::collections::BTreeSet;
+
+use super::{Core, Sum, Term};
+use crate::double_double::DoubleDouble;
+use crate::law::{Array, Bias, Law, Map, Parameter, Port, Reason, Role, Step, push};
+use crate::map::{Affine, Placed};
+use crate::model::{NodeId, ValueId};
+use crate::plan::branches::term::Weight;
+use crate::plan::draft::Merge;
+use crate::plan::merged::{MOST_ELEMENTS, Merged, Part};
+use crate::plan::route::check_types;
+
+/// A term that may be taken in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member<'t> {
+    /// The number of the term.
+    pub leaf: usize,
+    /// As a map of the common value.
+    pub term: &'t Term,
+}
+
+/// A merge that is right and pays.
+pub(super) struct Built {
+    pub merge: Merge,
+}
+
+/// What a host becomes.
+struct Change {
+    weight: Option<(usize, Merged)>,
+    parameters: Vec<Parameter>,
+}
+
+impl Sum<'_, '_> {
+    /// What becomes of a host that takes in as many terms as it can.
+    pub(super) fn build(&self, members: &[Member<'_>], host: NodeId) -> Result<Built, Reason> {
+        let own = members.iter().find(|member| member.term.reader() == Some(host)).ok_or(Reason::NotAffine)?;
+        let weight = if let Core::Weight(weight) = &own.term.core { Some(&**weight) } else { None };
+        let fits = |member: &&Member<'_>| match (weight, &member.term.core) {
+            (Some(weight), _) => member.term.parts(weight).is_ok(),
+            (None, core) => matches!(core, Core::Point),
+        };
+        let members: Vec<Member<'_>> = members.iter().filter(fits).copied().collect();
+        if members.len() < 2 {
+            return Err(Reason::NotProfitable);
+        }
+        let unread = self.unread(&members, host);
+        self.is_own(host, &members, &unread)?;
+        let place = self.place(&members, host)?;
+        let negative = |leaf: usize| self.tree.leaves.get(leaf).is_some_and(|leaf| leaf.negative);
+        let signed: Vec<(Member<'_>, bool)> =
+            members.iter().map(|member| (*member, negative(member.leaf) != negative(place))).collect();
+        let change = match weight {
+            Some(weight) => self.weighted(host, weight, &signed)?,
+            None => self.mapped(host, &signed)?,
+        };
+        self.pays(host, &change, &unread)?;
+        let at = |leaf: usize| self.tree.leaves.get(leaf).map(|leaf| leaf.at);
+        let terms: Vec<usize> = members.iter().map(|member| member.leaf).collect();
+        let merge = Merge {
+            sums: self.tree.sums.clone(),
+            host,
+            weight: change.weight,
+            parameters: change.parameters,
+            place: at(place).ok_or(Reason::NotAffine)?,
+            maps: unread.iter().filter(|node| matches!(self.view.law(**node), Ok(Law::Map(_)))).copied().collect(),
+            unread: unread.into_iter().collect(),
+            touched: self.tree.above(&terms),
+            terms: terms.into_iter().filter_map(at).collect(),
+        };
+        Ok(Built { merge })
+    }
+
+    /// The term in whose place the host is read: behind the host, and so that nothing is taken away from nothing.
+    fn place(&self, members: &[Member<'_>], host: NodeId) -> Result<usize, Reason> {
+        let (own, others): (Vec<&Member<'_>>, Vec<_>) = members.iter().partition(|member| member.term.chain.contains(&host));
+        let mut all = own.into_iter().chain(others).map(|member| member.leaf);
+        let lost = |place: usize| move |leaf: usize| leaf != place && members.iter().any(|member| member.leaf == leaf);
+        let stands = |leaf: &usize| {
+            let behind = self.tree.leaves.get(*leaf).is_some_and(|leaf| leaf.at.0 > host);
+            behind && self.tree.may_lose(self.view, &lost(*leaf))
+        };
+        all.find(stands).ok_or(Reason::PartOfValue)
+    }
+
+    /// A host with a weight.
+    fn weighted(&self, host: NodeId, weight: &Weight, terms: &[(Member<'_>, bool)]) -> Result<Change, Reason> {
+        let mix = &weight.mix;
+        let (out, _) = weight.merged.layout.channels;
+        let mut parts: Vec<Part> = Vec::new();
+        for (member, negative) in terms {
+            let mut more = member.term.parts(weight)?;
+            if *negative {
+                more.iter_mut().for_each(|part| part.scale(Role::Out, &vec![-DoubleDouble::ONE; out]));
+            }
+            parts.extend(more);
+        }
+        let merged = Merged { layout: weight.merged.layout.clone(), parts };
+        if merged.layout.elements() > MOST_ELEMENTS {
+            return Err(Reason::TooLarge);
+        }
+        let element = self.view.input_element(host, mix.weight).ok_or(Reason::NotFloat)?;
+        let values = self.view.checked(merged.elements(self.view.graph))?;
+        merged.survives(&values, element)?;
+        let mut parameters = Vec::new();
+        if mix.gain != 1.0 {
+            parameters.push(Parameter::Drop("alpha"));
+        }
+        parameters.extend(self.biased(host, weight, terms)?);
+        Ok(Change { weight: Some((mix.weight, merged)), parameters })
+    }
+
+    /// The bias of a host with a weight.
+    fn biased(&self, host: NodeId, weight: &Weight, terms: &[(Member<'_>, bool)]) -> Result<Vec<Parameter>, Reason> {
+        let (input, place, gain, present, operator) = match &weight.mix.bias {
+            Bias::Input { input, present, gain, rank, axis } => (*input, (*rank, *axis), *gain, *present, None),
+            Bias::Becoming { operator, input, axis } => (*input, (2, *axis), (1.0, None), false, Some(*operator)),
+            // Nowhere: then there must be none.
+            Bias::None | Bias::Rows { .. } => (usize::MAX, (weight.axes.0 + 1, weight.axes.0), (1.0, None), false, None),
+        };
+        let mut total: Option<Array> = None;
+        for (member, negative) in terms {
+            let Some(mut more) = member.term.bias(weight, place)? else { continue };
+            if *negative {
+                more.values.iter_mut().for_each(|value| *value = -*value);
+            }
+            total = Some(match total {
+                Some(total) => sum(&total, &more)?,
+                None => more,
+            });
+        }
+        let Some(value) = total.filter(|total| present || total.values.iter().any(|value| *value != 0.0)) else {
+            return Ok(vec![]);
+        };
+        if input == usize::MAX {
+            return Err(Reason::NoBias);
+        }
+        let mut parameters = vec![Parameter::Replace { input, value }];
+        check_types(self.view, host, &Step { parameters: parameters.clone(), ..Step::default() })?;
+        parameters.extend(operator.map(Parameter::Become));
+        parameters.extend(gain.1.filter(|_| gain.0 != 1.0).map(Parameter::Drop));
+        Ok(parameters)
+    }
+
+    /// A host that is a map of each channel, as all its terms are.
+    fn mapped(&self, host: NodeId, terms: &[(Member<'_>, bool)]) -> Result<Change, Reason> {
+        let Law::Map(map) = self.view.law(host)? else { return Err(Reason::NotAffine) };
+        let axis = terms.iter().find_map(|(member, _)| member.term.map.axis);
+        let count = terms.iter().map(|(member, _)| member.term.map.map.len()).max().unwrap_or(1);
+        let mut total = Affine::uniform(0.0, 0.0);
+        for (member, negative) in terms {
+            let placed = &member.term.map;
+            if placed.axis.is_some_and(|own| Some(own) != axis) {
+                return Err(Reason::OtherAxis);
+            }
+            let (own, all) = (placed.map.expand(count), total.expand(count));
+            let (Some(own), Some(all)) = (own, all) else { return Err(Reason::OtherAxis) };
+            let sign = if *negative { -DoubleDouble::ONE } else { DoubleDouble::ONE };
+            let add = |all: &[DoubleDouble], own: &[DoubleDouble]| all.iter().zip(own).map(|(a, b)| *a + sign * *b).collect();
+            total = Affine::new(add(&all.scale, &own.scale), add(&all.shift, &own.shift));
+        }
+        let empty = Law::Map(Map { placed: Placed::uniform(1.0, 0.0), ..map });
+        let step = push(&empty, &self.view.constants(host), Port::Output(0), &Placed::of(axis, total))?;
+        if !step.moves.is_empty() {
+            return Err(Reason::ShiftThroughScale);
+        }
+        check_types(self.view, host, &step)?;
+        Ok(Change { weight: None, parameters: step.parameters })
+    }
+
+    /// Whether there are no more parameters than before. Operators and products are fewer, as the host computes no more than it
+    /// did.
+    fn pays(&self, host: NodeId, change: &Change, unread: &BTreeSet<NodeId>) -> Result<(), Reason> {
+        let (graph, draft) = (self.view.graph, &self.view.draft);
+        let elements = |value: ValueId| graph.constant(value).map_or(0, |(tensor, _)| graph.tensor(tensor).elements());
+        let alone = |value: ValueId| {
+            let goes = |user: &crate::model::Use| match user {
+                crate::model::Use::Node(reader, _) => *reader == host || unread.contains(reader),
+                _ => false,
+            };
+            draft.uses(graph, value).iter().all(goes)
+        };
+        let saved: BTreeSet<ValueId> = unread
+            .iter()
+            .flat_map(|node| (0..graph.node(*node).inputs.len()).filter_map(|input| draft.input(graph, *node, input)))
+            .filter(|value| alone(*value))
+            .collect();
+        let added_before = unread.iter().flat_map(|node| draft.tensors.range((*node, 0)..=(*node, usize::MAX)));
+        let fresh = added_before.filter(|((node, input), _)| draft.input(graph, *node, *input).is_none());
+        let mut before: u64 = saved.iter().map(|value| elements(*value)).sum();
+        before += fresh.map(|(_, tensor)| tensor.elements()).sum::<u64>();
+        let mut after = 0;
+        let replaced = change.parameters.iter().filter_map(|parameter| match parameter {
+            Parameter::Replace { input, value } => Some((*input, value.values.len() as u64)),
+            _ => None,
+        });
+        for (input, count) in replaced.chain(change.weight.iter().map(|(input, merged)| (*input, merged.layout.elements()))) {
+            after += count;
+            before += match (draft.input(graph, host, input), draft.tensors.get(&(host, input))) {
+                (Some(value), _) if alone(value) && !saved.contains(&value) => elements(value),
+                (None, Some(tensor)) => tensor.elements(),
+                _ => 0,
+            };
+        }
+        if after <= before { Ok(()) } else { Err(Reason::NotProfitable) }
+    }
+}
+
+/// The sum of two constants that align at the last axis.
+fn sum(one: &Array, other: &Array) -> Result<Array, Reason> {
+    let rank = one.dims.len().max(other.dims.len());
+    let padded = |array: &Array| {
+        let mut dims = vec![1; rank - array.dims.len()];
+        dims.extend(&array.dims);
+        dims
+    };
+    let (a, b) = (padded(one), padded(other));
+    let mut dims = Vec::new();
+    for (a, b) in a.iter().zip(&b) {
+        dims.push(match (a, b) {
+            (1, size) | (size, 1) => *size,
+            (a, b) if a == b => *a,
+            _ => return Err(Reason::UnknownShape),
+        });
+    }
+    let at = |own: &[u64], mut index: u64| {
+        let (mut place, mut step) = (0, 1);
+        for (size, own) in dims.iter().zip(own).rev() {
+            place += (index % size) % own * step;
+            index /= size;
+            step *= own;
+        }
+        place as usize
+    };
+    let count: u64 = dims.iter().product();
+    let value = |array: &Array, own: &[u64], index| array.values.get(at(own, index)).copied().unwrap_or(DoubleDouble::ZERO);
+    let values = (0..count).map(|index| value(one, &a, index) + value(other, &b, index)).collect();
+    Ok(Array { dims, values })
+}

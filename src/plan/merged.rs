@@ -1,0 +1,247 @@
+//! Weights that are sums of others: each stored weight keeps its place in the file and is embedded, times its factors, when the sum
+//! is asked for. Where an element goes is said in channels and taps, which mean the same in whatever weight it is embedded.
+
+use crate::double_double::DoubleDouble;
+use crate::error::Result;
+use crate::law::{Reason, Role};
+use crate::model::{Element, Graph, TensorId};
+use crate::plan::channels::Channels;
+use crate::plan::draft::multiply;
+
+/// The sum of one weight is held in memory while it is computed, so that larger ones are not made: 256 MiB of sums.
+pub const MOST_ELEMENTS: u64 = 1 << 24;
+
+/// A weight that is a sum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// Where its elements lie.
+    pub layout: Layout,
+    /// What it is the sum of.
+    pub parts: Vec<Part>,
+}
+
+/// Where the element of an output channel, an input channel and a tap lies in a weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The shape of the weight.
+    pub dims: Vec<u64>,
+    /// How many groups there are.
+    pub groups: usize,
+    /// Output and input channels, groups counted through.
+    pub channels: (usize, usize),
+    /// From one output channel of a group to the next.
+    out: usize,
+    /// From one input channel of a group to the next.
+    input: usize,
+    /// From one tap to the next, along each axis.
+    taps: Vec<usize>,
+}
+
+/// A stored weight, or ones, embedded in a sum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The stored weight; without one every element is one.
+    pub source: Option<TensorId>,
+    /// Its axes, outermost first.
+    pub lanes: Vec<Lane>,
+    /// The tap at which its first one lies, along each axis.
+    pub start: Vec<usize>,
+    /// One factor per output channel; empty means none.
+    pub out: Vec<DoubleDouble>,
+    /// One factor per input channel; empty means none.
+    pub input: Vec<DoubleDouble>,
+}
+
+/// An axis of a part: how far one step along it leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// How many positions it has.
+    pub size: u64,
+    /// In output channels.
+    pub out: usize,
+    /// In input channels.
+    pub input: usize,
+    /// In taps, along one axis.
+    pub tap: Option<(usize, usize)>,
+}
+
+impl Layout {
+    /// The layout of a weight with these axes, whose taps have these extents.
+    pub fn new(axes: &[(Role, u64)], kernel: &[u64], dims: &[u64]) -> Layout {
+        let of = |role: Role| axes.iter().filter(|(label, _)| *label == role).map(|(_, size)| *size as usize).product::<usize>();
+        let (groups, out, input) = (of(Role::Group), of(Role::Out), of(Role::In));
+        let behind = |role: Role| {
+            let at = axes.iter().position(|(label, _)| *label == role).map_or(axes.len(), |at| at + 1);
+            axes.iter().skip(at).map(|(_, size)| *size as usize).product::<usize>()
+        };
+        let taps = (0..kernel.len()).map(|axis| kernel.iter().skip(axis + 1).map(|k| *k as usize).product()).collect();
+        let channels = (groups * out, groups * input);
+        Layout { dims: dims.to_vec(), groups, channels, out: behind(Role::Out), input: behind(Role::In), taps }
+    }
+
+    /// How many elements there are.
+    pub fn elements(&self) -> u64 {
+        self.dims.iter().fold(1, |all, dim| all.saturating_mul(*dim))
+    }
+
+    /// The number of an element, whose channels are in one group.
+    fn place(&self, at: &At) -> Option<usize> {
+        let per_group = (self.channels.0 / self.groups.max(1), self.channels.1 / self.groups.max(1));
+        let group = at.out / per_group.0.max(1);
+        let input = at.input.checked_sub(group * per_group.1).filter(|input| *input < per_group.1)?;
+        // A group is a run of output channels, and there are several only where these are outermost.
+        let taps: usize = at.taps.iter().zip(&self.taps).map(|(tap, step)| tap * step).sum();
+        Some(at.out * self.out + input * self.input + taps)
+    }
+}
+
+/// Where an element of a part is.
+struct At {
+    out: usize,
+    input: usize,
+    taps: Vec<usize>,
+}
+
+impl Part {
+    /// A weight with these axes, whose taps have these extents and lie at `start`, each `step` from the one before.
+    pub fn stored(source: TensorId, axes: &[(Role, u64)], kernel: &[u64]) -> Part {
+        let mut lanes = Vec::new();
+        for ((role, _), (size, out, input)) in axes.iter().zip(Channels::new(axes).steps()) {
+            match role {
+                Role::Sum => lanes.extend(kernel.iter().enumerate().map(|(axis, size)| Lane::tap(*size, axis))),
+                _ => lanes.push(Lane { size: *size, out: *out, input: *input, tap: None }),
+            }
+        }
+        Part { source: Some(source), lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
+    }
+
+    /// Ones from each channel to itself, at every tap of a kernel.
+    pub fn ones(channels: usize, kernel: &[u64]) -> Part {
+        let mut lanes = vec![Lane { size: channels as u64, out: 1, input: 1, tap: None }];
+        lanes.extend(kernel.iter().enumerate().map(|(axis, size)| Lane::tap(*size, axis)));
+        Part { source: None, lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
+    }
+
+    /// The part with its taps moved: along each axis, where the first one lies and how far apart they are.
+    #[must_use]
+    pub fn moved(mut self, taps: &[(usize, usize)]) -> Part {
+        for (axis, step) in self.lanes.iter_mut().filter_map(|lane| lane.tap.as_mut()) {
+            *step *= taps.get(*axis).map_or(1, |(_, step)| *step);
+        }
+        for (start, (first, step)) in self.start.iter_mut().zip(taps) {
+            *start = first + *start * step;
+        }
+        self
+    }
+
+    /// The part times a factor for each channel with `label`.
+    pub fn scale(&mut self, label: Role, factor: &[DoubleDouble]) {
+        multiply(if label == Role::Out { &mut self.out } else { &mut self.input }, factor);
+    }
+
+    /// Hands every element on, with its place and its number.
+    fn each(&self, graph: &Graph<'_>, take: &mut dyn FnMut(&At, DoubleDouble)) -> Result<()> {
+        let mut position = vec![0u64; self.lanes.len()];
+        let mut at = At { out: 0, input: 0, taps: self.start.clone() };
+        let of = |factors: &[DoubleDouble], channel: usize| factors.get(channel).copied().unwrap_or(DoubleDouble::ONE);
+        let mut one = |weight: f64| {
+            take(&at, DoubleDouble::new(weight) * of(&self.out, at.out) * of(&self.input, at.input));
+            for (position, lane) in position.iter_mut().zip(&self.lanes).rev() {
+                *position += 1;
+                let ends = *position == lane.size;
+                lane.step(&mut at, if ends { lane.size as usize - 1 } else { 1 }, ends);
+                if !ends {
+                    break;
+                }
+                *position = 0;
+            }
+        };
+        match self.source {
+            Some(source) => graph.tensor(source).blocks(graph.model, &mut |_, block| block.iter().for_each(|w| one(*w))),
+            None => {
+                (0..self.lanes.iter().map(|lane| lane.size).product::<u64>()).for_each(|_| one(1.0));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn tap(size: u64, axis: usize) -> Lane {
+        Lane { size, out: 0, input: 0, tap: Some((axis, 1)) }
+    }
+
+    /// Moves a place by some steps, ahead or back.
+    fn step(&self, at: &mut At, count: usize, back: bool) {
+        let move_by = |from: &mut usize, step: usize| {
+            *from = if back { from.saturating_sub(count * step) } else { *from + count * step };
+        };
+        move_by(&mut at.out, self.out);
+        move_by(&mut at.input, self.input);
+        if let Some((axis, step)) = self.tap
+            && let Some(tap) = at.taps.get_mut(axis)
+        {
+            move_by(tap, step);
+        }
+    }
+}
+
+impl Merged {
+    /// The elements, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn elements(&self, graph: &Graph<'_>) -> Result<Vec<DoubleDouble>> {
+        let mut values = vec![DoubleDouble::ZERO; self.layout.elements() as usize];
+        for part in &self.parts {
+            part.each(graph, &mut |at, value| {
+                if let Some(sum) = self.layout.place(at).and_then(|place| values.get_mut(place)) {
+                    *sum += value;
+                }
+            })?;
+        }
+        Ok(values)
+    }
+
+    /// `Σ W·shift` for each output channel.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn contract(&self, graph: &Graph<'_>, shift: &[DoubleDouble]) -> Result<Vec<DoubleDouble>> {
+        let mut sums = vec![DoubleDouble::ZERO; self.layout.channels.0];
+        for part in &self.parts {
+            part.each(graph, &mut |at, value| {
+                if let (Some(sum), Some(term)) = (sums.get_mut(at.out), shift.get(at.input)) {
+                    *sum += value * *term;
+                }
+            })?;
+        }
+        Ok(sums)
+    }
+
+    /// Whether the elements are numbers of a type, and no output channel loses digits among the smallest of them. What a channel may
+    /// lose is four units of roundoff of its weights.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn survives(&self, values: &[DoubleDouble], element: Element) -> std::result::Result<(), Reason> {
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Reason::NonFinite);
+        }
+        if values.iter().any(|value| !element.round(value.nearest()).is_finite()) {
+            return Err(Reason::Overflow);
+        }
+        let lost = |value: f64| value.abs() < element.smallest_normal() && element.round(value) != value;
+        let channel = |at: usize| at / self.layout.out.max(1) % self.layout.channels.0.max(1);
+        let mut sums = vec![(0.0f64, 0.0f64); self.layout.channels.0];
+        for (at, value) in values.iter().map(|value| value.nearest()).enumerate() {
+            if let Some((small, square)) = sums.get_mut(channel(at)) {
+                *small += f64::from(u8::from(lost(value)));
+                *square += value * value;
+            }
+        }
+        let (unit, step) = (element.unit_roundoff(), element.smallest_subnormal() / 2.0);
+        let lossy = |(small, square): &(f64, f64)| *small > 0.0 && small.sqrt() > 4.0 * unit * (square.sqrt() / step);
+        if sums.iter().any(lossy) { Err(Reason::Underflow) } else { Ok(()) }
+    }
+}
