@@ -20,6 +20,7 @@ mod nets;
 mod table;
 
 use std::cell::Cell;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -57,6 +58,13 @@ struct Pair {
 
 fn number(name: &str) -> Option<usize> {
     std::env::var(name).ok().and_then(|n| n.parse().ok())
+}
+
+/// Adds a line to the list of what was not judged.
+fn note(folder: &Path, line: &str) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("not_judged.txt")).unwrap();
+    writeln!(file, "{}", line.replace('\n', " ")).unwrap();
 }
 
 /// Folds a model; the model again where it does not fold.
@@ -201,7 +209,14 @@ impl Worker<'_> {
         let [before, after] = self.files(&pair.before, &pair.after);
         let found = self.judge(&before, &after, &modes()[0].1);
         self.table.lock().unwrap().right(&pair.name, &found);
-        found.is_ok_and(|(outcome, _)| outcome != Outcome::Differs)
+        let refused = !found.is_ok_and(|(outcome, _)| outcome != Outcome::Differs);
+        if let (Some(folder), true) = (&self.saved, refused) {
+            std::fs::create_dir_all(folder).unwrap();
+            for (file, name) in [(before, "refused.before.onnx"), (after, "refused.after.onnx")] {
+                std::fs::copy(file, folder.join(name)).unwrap();
+            }
+        }
+        !refused
     }
 
     fn damage(&self, oracle: &Oracle, (kept, turned): (&[u8], bool), damage: &Damage, place: &str) {
@@ -227,6 +242,9 @@ impl Worker<'_> {
         }
         let seconds = start.elapsed().as_secs_f64();
         let wrong = self.table.lock().unwrap().enter(damage, &effect, &found, place, seconds);
+        if let (Some(folder), true, Some((_, Ok((Outcome::NotJudged, why))))) = (&self.saved, changed, found.first()) {
+            note(folder, &format!("{} | {place} | {} | {why}", damage.kind, damage.place));
+        }
         if let (Some(folder), Some(sort)) = (&self.saved, wrong) {
             self.save(
                 &folder.join(sort),

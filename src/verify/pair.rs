@@ -6,6 +6,7 @@
 
 mod compare;
 mod dither;
+mod numbers;
 mod sizes;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::engine::prepare::prepare_edited;
 use crate::engine::run::Loaded;
 use crate::engine::{CouldNotRun, beside, computed};
 use compare::{Answer, Tolerance};
+use numbers::{OTHERS, Sort};
 
 /// How many runs with different sizes, or different values where no size is open.
 const RUNS: usize = 2;
@@ -59,6 +61,8 @@ pub struct PairReport {
 pub struct PairRun {
     /// The seed of the values; absent if all are the user's.
     pub seed: Option<u64>,
+    /// What sort of numbers was drawn; empty for ordinary ones.
+    pub numbers: String,
     /// The inputs with their sizes.
     pub inputs: Vec<InputSpec>,
     /// Outputs that agree within the tolerance.
@@ -104,16 +108,18 @@ impl Pair {
         let unit = one.unit.max(two.unit);
         let runner = Runner { pair: self, branch, one: &one, two: &two, unit, given: &given };
         let (mut ran, mut proper) = (0_usize, 0_usize);
-        let (mut neither, mut second) = (None, None);
+        let (mut neither, mut second, mut sized) = (None, None, None);
         for (index, choice) in choices.all.iter().enumerate() {
             if ran == RUNS {
                 break;
             }
             // Where nothing is open, another set of values is drawn for each run.
-            match runner.run(choice, self.seed.wrapping_add(if choices.open { 0 } else { index as u64 }))? {
+            let seed = self.seed.wrapping_add(if choices.open { 0 } else { index as u64 });
+            match runner.run(choice, seed, Sort::Ordinary)? {
                 Found::Run(run) => {
                     (ran, proper) = (ran + 1, proper + usize::from(index < choices.proper));
                     let drawn = run.seed.is_some();
+                    sized = sized.or(drawn.then_some(choice));
                     report.runs.push(run);
                     if !drawn {
                         break;
@@ -131,6 +137,14 @@ impl Pair {
         }
         if ran == 0 {
             return Err(neither.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())));
+        }
+        // What ordinary numbers leave closed is looked at only where they say nothing.
+        if let Some(choice) = sized.filter(|_| report.runs.iter().all(|run| run.apart.is_empty())) {
+            for sort in OTHERS {
+                if let Found::Run(run) = runner.run(choice, self.seed, sort)? {
+                    report.runs.push(run);
+                }
+            }
         }
         if choices.open && proper < RUNS {
             let what =
@@ -183,11 +197,12 @@ struct Runner<'x> {
 type Values = BTreeMap<String, Array>;
 
 impl Runner<'_> {
-    fn run(&self, sizes: &Sizes, seed: u64) -> Result<Found, CouldNotRun> {
+    fn run(&self, sizes: &Sizes, seed: u64, sort: Sort) -> Result<Found, CouldNotRun> {
         // No extent is left open here, so that there is one choice.
         let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;
         let specs = all.into_iter().next().ok_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()))?;
-        let values = seeded_inputs(&specs, seed, self.given)?;
+        let mut values = seeded_inputs(&specs, seed, self.given)?;
+        sort.apply(&mut values, self.given);
         let expected = match made(&self.one.loaded, &specs, &values) {
             Ok(expected) => expected,
             Err(error) => return Ok(Found::Neither(error)),
@@ -197,7 +212,8 @@ impl Runner<'_> {
             Err(error) => return Ok(Found::First(specs, error)),
         };
         let drawn = specs.iter().any(|spec| !self.given.contains_key(&spec.name));
-        let mut run = PairRun { seed: drawn.then_some(seed), inputs: specs, ..PairRun::default() };
+        let mut run =
+            PairRun { seed: drawn.then_some(seed), numbers: sort.words().to_owned(), inputs: specs, ..PairRun::default() };
         let mut tolerance = Tolerance::of(self.unit, self.one.jumps || self.two.jumps, &values);
         if expected.iter().any(|(name, expected)| found.get(name).is_none_or(|found| tolerance.is_beyond(found, expected))) {
             // What rounding can do to the first model's outputs is asked only where it matters.

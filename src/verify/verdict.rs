@@ -297,6 +297,8 @@ pub enum Execution {
 pub struct WholeRun {
     /// The seed of synthetic inputs; absent if the user gave them.
     pub seed: Option<u64>,
+    /// What sort of numbers was drawn; empty for ordinary ones.
+    pub numbers: String,
     /// Inputs with the shapes that were used.
     pub inputs: Vec<String>,
     /// Outputs that agree within what rounding may do.

@@ -149,7 +149,11 @@ impl Oracle {
             }
             let scales: Vec<f64> = outputs.iter().zip(&ordinary).map(|(output, scale)| largest(output).max(*scale)).collect();
             let rounding: Vec<f64> = outputs.iter().zip(&others).zip(&scales).map(|((a, b), s)| distance(a, b, *s)).collect();
-            if rounding.iter().any(|r| !r.is_finite() || *r > self.clear) {
+            let apart = rounding.iter().any(|r| !r.is_finite() || *r > self.clear);
+            if apart && family == 0 && self.wanted == 1 {
+                return Err("the models do not compute the same".to_owned());
+            }
+            if apart {
                 // Both cannot be held against one another here: what is ill conditioned, or jumps.
                 continue;
             }

@@ -73,6 +73,9 @@ fn in_nodes(nodes: &[NodeProto], mut made: BTreeSet<String>) -> Option<String> {
         if twice(node.attribute.iter().map(|a| a.name())).is_some() {
             return Some("an attribute twice".into());
         }
+        if node.domain().is_empty() && node.input.len() > most_inputs(node.op_type()) {
+            return Some(format!("a {} with {} inputs", node.op_type(), node.input.len()));
+        }
         let why = node
             .attribute
             .iter()
@@ -87,6 +90,40 @@ fn in_nodes(nodes: &[NodeProto], mut made: BTreeSet<String>) -> Option<String> {
         }
     }
     None
+}
+
+/// How many inputs an operator has at most, in any operator set.
+fn most_inputs(operator: &str) -> usize {
+    match operator {
+        "Abs" | "Acos" | "Acosh" | "ArgMax" | "ArgMin" | "Asin" | "Asinh" | "Atan" | "Atanh" | "AveragePool" | "Cast"
+        | "Ceil" | "Celu" | "ConstantOfShape" | "Cos" | "Cosh" | "DepthToSpace" | "Elu" | "Erf" | "Exp" | "Flatten" | "Floor"
+        | "Gelu" | "GlobalAveragePool" | "GlobalMaxPool" | "HardSigmoid" | "HardSwish" | "Identity" | "If" | "IsInf"
+        | "IsNaN" | "LeakyRelu" | "Log" | "LogSoftmax" | "LpPool" | "MaxPool" | "Mish" | "Neg" | "Not" | "Reciprocal"
+        | "Relu" | "Round" | "Selu" | "Shape" | "Sigmoid" | "Sign" | "Sin" | "Sinh" | "Size" | "Softmax" | "Softplus"
+        | "Softsign" | "SpaceToDepth" | "Sqrt" | "Swish" | "Tan" | "Tanh" | "ThresholdedRelu" | "Transpose" => 1,
+        "Add" | "And" | "CastLike" | "Div" | "Equal" | "Expand" | "Gather" | "Greater" | "GreaterOrEqual" | "GridSample"
+        | "Less" | "LessOrEqual" | "MatMul" | "Mod" | "Mul" | "Or" | "PRelu" | "Pow" | "RMSNormalization" | "ReduceL1"
+        | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceProd"
+        | "ReduceSum" | "ReduceSumSquare" | "Reshape" | "Split" | "Squeeze" | "Sub" | "Unsqueeze" | "Upsample" | "Xor" => 2,
+        "Clip"
+        | "Conv"
+        | "ConvTranspose"
+        | "DequantizeLinear"
+        | "Dropout"
+        | "Gemm"
+        | "GroupNormalization"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "QuantizeLinear"
+        | "Range"
+        | "Tile"
+        | "Where" => 3,
+        "Pad" | "Resize" => 4,
+        "BatchNormalization" | "DeformConv" | "Slice" => 5,
+        "GRU" | "RNN" => 6,
+        "LSTM" => 8,
+        _ => usize::MAX,
+    }
 }
 
 /// An attribute holds what its type says, and nothing else.

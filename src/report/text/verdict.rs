@@ -222,6 +222,7 @@ fn runs(execution: &Execution) -> String {
 
 fn side_by_side(run: &WholeRun) -> String {
     let from = run.seed.map_or_else(|| "inputs as given".to_owned(), |seed| format!("seed {seed}"));
+    let from = if run.numbers.is_empty() { from } else { format!("{from}, {}", run.numbers) };
     let counts = [(run.agree.len(), "agree"), (run.apart.len(), "differ"), (run.unclear.len(), "cannot be told")];
     let said = counts.iter().filter(|(count, _)| *count > 0);
     let said = said.map(|(count, what)| format!("{} {what}", counted(*count as u64, "output"))).collect::<Vec<_>>();

@@ -51,6 +51,7 @@ pub(in crate::verify) fn side_by_side(
 
 fn differences(run: &PairRun) -> impl Iterator<Item = Difference> {
     let seed = run.seed.map_or_else(|| "the inputs that are given".to_owned(), |seed| format!("seed {seed}"));
+    let seed = if run.numbers.is_empty() { seed } else { format!("{seed}, {}", run.numbers) };
     let on = format!("both models run whole on {seed}, {}", super::super::pair::told(&run.inputs));
     run.apart
         .iter()
@@ -60,6 +61,7 @@ fn differences(run: &PairRun) -> impl Iterator<Item = Difference> {
 fn told(run: PairRun) -> WholeRun {
     WholeRun {
         seed: run.seed,
+        numbers: run.numbers,
         inputs: run.inputs.iter().map(super::run::input).collect(),
         agree: run.agree,
         apart: run.apart.into_iter().map(|(output, place)| format!("{output}: {place}")).collect(),
