@@ -5,9 +5,9 @@
 //! done only where there are afterwards no more operators, parameters and products than before.
 
 mod build;
-mod tree;
 mod samples;
 mod term;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,9 +118,8 @@ impl Sum<'_, '_> {
     fn is_left(&self, value: ValueId, members: &[Member<'_>], unread: &BTreeSet<NodeId>) -> Option<Use> {
         let goes = |user: &Use| match user {
             Use::Node(reader, input) => {
-                let term = |member: &Member<'_>| {
-                    self.tree.leaves.get(member.leaf).is_some_and(|leaf| leaf.at == (*reader, *input))
-                };
+                let term =
+                    |member: &Member<'_>| self.tree.leaves.get(member.leaf).is_some_and(|leaf| leaf.at == (*reader, *input));
                 unread.contains(reader) || members.iter().any(term)
             }
             _ => false,

@@ -239,7 +239,11 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Why nothing.
-    pub(super) fn look<R>(&self, id: NodeId, read: impl FnOnce(&NodeView<'_>) -> std::result::Result<R, Stop>) -> std::result::Result<R, Reason> {
+    pub(super) fn look<R>(
+        &self,
+        id: NodeId,
+        read: impl FnOnce(&NodeView<'_>) -> std::result::Result<R, Stop>,
+    ) -> std::result::Result<R, Reason> {
         let elements = NodeElements { view: self, node: id };
         if !self.graph.node(id).standard {
             return Err(Reason::UnknownOperator);

@@ -117,8 +117,19 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
         sites.push((site, certified));
     }
     let mut otherwise = 0;
-    for (site, difference) in judged.otherwise {
-        match certify::certify(a, b, &site, options.tier)? {
+    let mut assumed = None;
+    for (mut site, difference) in judged.otherwise {
+        let mut certified = certify::certify(a, b, &site, options.tier)?;
+        if matches!(certified, Certified::OtherForm(_)) {
+            // Sizes that the file does not declare follow from those of the inputs, which may be any that are open.
+            let all = match &assumed {
+                Some(all) => all,
+                None => assumed.insert(Measures::of(a)?.assumed(a)),
+            };
+            site.shapes = all.clone();
+            certified = certify::certify(a, b, &site, options.tier)?;
+        }
+        match certified {
             Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
                 sites.push((site, Certified::Certificate(certificate)));
                 otherwise += 1;

@@ -74,8 +74,7 @@ impl Sum<'_, '_> {
 
     /// The term in whose place the host is read: behind the host, and so that nothing is taken away from nothing.
     fn place(&self, members: &[Member<'_>], host: NodeId) -> Result<usize, Reason> {
-        let (own, others): (Vec<&Member<'_>>, Vec<_>) =
-            members.iter().partition(|member| member.term.chain.contains(&host));
+        let (own, others): (Vec<&Member<'_>>, Vec<_>) = members.iter().partition(|member| member.term.chain.contains(&host));
         let mut all = own.into_iter().chain(others).map(|member| member.leaf);
         let lost = |place: usize| move |leaf: usize| leaf != place && members.iter().any(|member| member.leaf == leaf);
         let stands = |leaf: &usize| {

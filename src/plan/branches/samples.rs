@@ -3,5 +3,4 @@
 use crate::sample::{Expect, Sample};
 
 /// Samples of parallel branches.
-pub const SAMPLES: &[Sample] = &[
-];
+pub const SAMPLES: &[Sample] = &[];
