@@ -45,7 +45,10 @@ impl Sum<'_, '_> {
         if members.len() < 2 {
             return Err(Reason::NotProfitable);
         }
-        let unread = self.unread(&members, host);
+        let (members, unread) = self.alone(members, host);
+        if members.len() < 2 {
+            return Err(Reason::SeveralReaders);
+        }
         self.is_own(host, &members, &unread)?;
         let place = self.place(&members, host)?;
         let negative = |leaf: usize| self.tree.leaves.get(leaf).is_some_and(|leaf| leaf.negative);
@@ -56,6 +59,13 @@ impl Sum<'_, '_> {
             None => self.mapped(host, &signed)?,
         };
         self.pays(host, &change, &unread)?;
+        if let Some((input, merged)) = &change.weight {
+            if merged.layout.elements() > MOST_ELEMENTS {
+                return Err(Reason::TooLarge);
+            }
+            let element = self.view.input_element(host, *input).ok_or(Reason::NotFloat)?;
+            merged.survives(&self.view.checked(merged.elements(self.view.graph))?, element)?;
+        }
         let at = |leaf: usize| self.tree.leaves.get(leaf).map(|leaf| leaf.at);
         let terms: Vec<usize> = members.iter().map(|member| member.leaf).collect();
         let merge = Merge {
@@ -70,6 +80,18 @@ impl Sum<'_, '_> {
             terms: terms.into_iter().filter_map(at).collect(),
         };
         Ok(Built { merge })
+    }
+
+    /// The terms that nobody else reads, and the nodes that go with them. One that is read elsewhere, too, would be computed twice.
+    fn alone<'t>(&self, mut members: Vec<Member<'t>>, host: NodeId) -> (Vec<Member<'t>>, BTreeSet<NodeId>) {
+        loop {
+            let unread = self.unread(&members, host);
+            let before = members.len();
+            members.retain(|member| member.term.chain.iter().all(|node| *node == host || unread.contains(node)));
+            if members.len() == before {
+                return (members, unread);
+            }
+        }
     }
 
     /// The term in whose place the host is read: behind the host, and so that nothing is taken away from nothing.
@@ -97,12 +119,6 @@ impl Sum<'_, '_> {
             parts.extend(more);
         }
         let merged = Merged { layout: weight.merged.layout.clone(), parts };
-        if merged.layout.elements() > MOST_ELEMENTS {
-            return Err(Reason::TooLarge);
-        }
-        let element = self.view.input_element(host, mix.weight).ok_or(Reason::NotFloat)?;
-        let values = self.view.checked(merged.elements(self.view.graph))?;
-        merged.survives(&values, element)?;
         let mut parameters = Vec::new();
         if mix.gain != 1.0 {
             parameters.push(Parameter::Drop("alpha"));

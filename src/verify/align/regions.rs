@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Aligner, Region};
-use crate::model::{Graph, NodeId, Origin, ScopeId, Use, ValueId};
+use crate::model::{Graph, NodeId, ScopeId, Use, ValueId};
 
 impl Aligner<'_, '_> {
     pub(super) fn regions(&mut self, scopes: (ScopeId, ScopeId), only_a: &[NodeId], only_b: &[NodeId]) {
@@ -60,11 +60,6 @@ impl Aligner<'_, '_> {
             let side = if before.is_empty() { "second" } else { "first" };
             return self.differs(place, format!("stands in the {side} model only"));
         }
-        if (&inputs, &outputs) != (&theirs.0, &theirs.1)
-            && let Some(region) = self.with_makers(scopes, (before.clone(), after.clone()), survives)
-        {
-            return self.out.regions.push(region);
-        }
         if (&inputs, &outputs) != (&theirs.0, &theirs.1) {
             let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
             let what = format!(
@@ -79,39 +74,6 @@ impl Aligner<'_, '_> {
         let (inputs, outputs): (_, Vec<String>) = (inputs.into_iter().collect(), outputs.into_iter().collect());
         let outputs_after = outputs.clone();
         self.out.regions.push(Region { scopes, before, after, inputs, outputs, outputs_after });
-    }
-
-    /// The region together with what makes values that only one side reads, which stands in both files; `None` if that does not
-    /// make both sides read the same. What was a term of a sum may be read elsewhere, too, and be a part of another term now.
-    fn with_makers(
-        &self,
-        scopes: (ScopeId, ScopeId),
-        (mut before, mut after): (Vec<NodeId>, Vec<NodeId>),
-        survives: &dyn Fn(&str) -> bool,
-    ) -> Option<Region> {
-        const MOST: usize = 16;
-        let maker = |g: &Graph<'_>, scope: ScopeId, name: &str| match g.value(g.lookup(scope, name)?).origin {
-            Origin::Node(node, _) if g.node(node).scope == scope => Some(node),
-            _ => None,
-        };
-        for _ in 0..MOST {
-            let (ours, theirs) = (ends(self.a, &before, survives), ends(self.b, &after, survives));
-            let Some(name) = ours.0.symmetric_difference(&theirs.0).next() else {
-                let (inputs, outputs): (_, Vec<String>) = (ours.0.into_iter().collect(), ours.1.into_iter().collect());
-                let alike = outputs.iter().eq(&theirs.1);
-                let outputs_after = outputs.clone();
-                return alike.then_some(Region { scopes, before, after, inputs, outputs, outputs_after });
-            };
-            let pair = (maker(self.a, scopes.0, name)?, maker(self.b, scopes.1, name)?);
-            if before.contains(&pair.0) || after.contains(&pair.1) || !self.same_node(pair.0, pair.1).ok()? {
-                return None;
-            }
-            before.push(pair.0);
-            after.push(pair.1);
-            before.sort_unstable();
-            after.sort_unstable();
-        }
-        None
     }
 }
 
