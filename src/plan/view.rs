@@ -122,7 +122,7 @@ impl<'a> View<'a> {
     }
 
     /// The constant behind a value, with the call's arguments in the place of parameters.
-    fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
+    pub(super) fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
         let found = match (self.graph.constant(value), self.binding.argument(value)) {
             (Err(NotConstant::Argument), Some(argument)) => self.graph.constant(argument),
             (found, _) => found,

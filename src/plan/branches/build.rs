@@ -45,6 +45,20 @@ impl Sum<'_, '_> {
         if members.len() < 2 {
             return Err(Reason::NotProfitable);
         }
+        match self.joined(members.clone(), host, weight) {
+            // A term that others are taken away from may have to stay.
+            Err(Reason::PartOfValue) => {
+                let others = members.iter().filter(|member| !member.term.chain.contains(&host));
+                let without = |one: &Member<'_>| members.iter().filter(|m| m.leaf != one.leaf).copied().collect();
+                let mut fewer = others.map(|one| self.joined(without(one), host, weight));
+                fewer.find_map(Result::ok).ok_or(Reason::PartOfValue)
+            }
+            found => found,
+        }
+    }
+
+    /// What becomes of a host that takes these terms in.
+    fn joined(&self, members: Vec<Member<'_>>, host: NodeId, weight: Option<&Weight>) -> Result<Built, Reason> {
         let (members, unread) = self.alone(members, host);
         if members.len() < 2 {
             return Err(Reason::SeveralReaders);
@@ -189,7 +203,7 @@ impl Sum<'_, '_> {
     /// did.
     fn pays(&self, host: NodeId, change: &Change, unread: &BTreeSet<NodeId>) -> Result<(), Reason> {
         let (graph, draft) = (self.view.graph, &self.view.draft);
-        let elements = |value: ValueId| graph.constant(value).map_or(0, |(tensor, _)| graph.tensor(tensor).elements());
+        let elements = |value: ValueId| self.view.constant(value).map_or(0, |tensor| graph.tensor(tensor).elements());
         let alone = |value: ValueId| {
             let goes = |user: &crate::model::Use| match user {
                 crate::model::Use::Node(reader, _) => *reader == host || unread.contains(reader),

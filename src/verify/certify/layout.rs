@@ -86,6 +86,18 @@ fn is_resizing(operator: &str) -> bool {
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
+/// What a convolution says of the shape of what it reads: how many axes there are, and how many channels.
+fn read_by_convolution(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> Option<Vec<Option<usize>>> {
+    let reads = |form: &&Form| form.operator == "Conv" && graph.node(form.node).inputs.first() == Some(&Some(value));
+    let form = forms.iter().find(reads)?;
+    let dims = &graph.tensor(form.constants.first()?.1).dims;
+    let group = graph.node(form.node).proto.attribute.iter().find(|a| a.name() == "group").map_or(1, |a| a.i());
+    let channels = usize::try_from(dims.get(1)?.checked_mul(u64::try_from(group).ok()?)?).ok()?;
+    let mut shape = vec![None; dims.len()];
+    *shape.get_mut(1)? = Some(channels);
+    Some(shape)
+}
+
 /// The widest window of these nodes: a smaller extent would leave taps with nothing but padding to see.
 fn widest(graph: &Graph<'_>, forms: &[Form]) -> usize {
     let reach = |form: &Form| {
@@ -126,7 +138,8 @@ fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMa
             shape.0.iter().map(size).collect::<Vec<Option<usize>>>()
         };
         let found = known.shapes.get(name).map(|dims| dims.iter().copied().map(Some).collect());
-        let shape: Option<Vec<Option<usize>>> = found.or_else(|| graph.declared_shape(*value).map(declared));
+        let told = || graph.declared_shape(*value).map(declared).or_else(|| read_by_convolution(graph, forms, *value));
+        let shape: Option<Vec<Option<usize>>> = found.or_else(told);
         let shape = shape.ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
         let rank = shape.len();
         let mut dims = Vec::new();
