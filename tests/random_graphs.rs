@@ -60,6 +60,22 @@ fn most_graphs_have_something_to_fold() {
     assert!(folded > 120, "{folded} of 200");
 }
 
+/// Sums of branches of one value, as the nodes of a file count them.
+#[test]
+fn branches_of_one_value_become_one() {
+    let sums = |bytes: &[u8]| {
+        let nodes = model_of(bytes).graph.unwrap().node;
+        nodes.iter().filter(|node| matches!(node.op_type(), "Add" | "Sub" | "Sum") && node.input.len() > 1).count()
+    };
+    let merged = |seed: &u64| {
+        let bytes = bnfold::sample::encode(&graph(*seed)).unwrap();
+        let apart = bnfold::plan::Options { keep_branches: true, ..Default::default() };
+        sums(&fold(&bytes)) < sums(&support::fold_with(&bytes, &apart))
+    };
+    let found = (0..400).filter(merged).count();
+    assert!(found > 20, "{found} of 400");
+}
+
 /// Graphs that were folded further by a second fold.
 #[test]
 fn what_was_folded_further_once_is_not_again() {

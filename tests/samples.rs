@@ -83,6 +83,10 @@ fn every_sample_does_what_it_says() {
         check("the walker", sample);
         count += 1;
     }
+    for sample in bnfold::plan::BRANCHES {
+        check("branches", sample);
+        count += 1;
+    }
     for sample in bnfold::constants::SAMPLES {
         check("constants", sample);
         count += 1;
@@ -93,7 +97,12 @@ fn every_sample_does_what_it_says() {
 
 #[test]
 fn every_reason_has_a_sample_that_names_it() {
-    let samples = OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES).chain(bnfold::constants::SAMPLES);
+    let samples = OPERATORS
+        .iter()
+        .flat_map(|o| o.samples)
+        .chain(bnfold::plan::SAMPLES)
+        .chain(bnfold::plan::BRANCHES)
+        .chain(bnfold::constants::SAMPLES);
     let mut named: BTreeSet<&str> = samples
         .filter_map(|s| if let Expect::Kept(code) | Expect::Partly { reason: code, .. } = s.expect { Some(code) } else { None })
         .collect();
@@ -101,6 +110,8 @@ fn every_reason_has_a_sample_that_names_it() {
     assert!(named.insert("annotated"));
     // No fold of ours fails; `tests/drop_failing.rs` has a judge that refuses one.
     assert!(named.insert("unverified"));
+    // What raises this one is a weight of more than 16 Mi elements.
+    assert!(named.insert("too-large"));
     // These are raised by options: tests/choice.rs and tests/quantised.rs.
     assert!(named.insert("left-out"));
     assert!(named.insert("negative-scale"));
@@ -121,7 +132,13 @@ fn a_value_that_a_quantization_annotation_names_stays() {
 
 #[test]
 fn folding_twice_is_folding_once() {
-    for sample in OPERATORS.iter().flat_map(|o| o.samples).chain(bnfold::plan::SAMPLES).chain(bnfold::constants::SAMPLES) {
+    for sample in OPERATORS
+        .iter()
+        .flat_map(|o| o.samples)
+        .chain(bnfold::plan::SAMPLES)
+        .chain(bnfold::plan::BRANCHES)
+        .chain(bnfold::constants::SAMPLES)
+    {
         let once = fold(&bnfold::sample::encode(sample.text).unwrap());
         assert_eq!(fold(&once), once, "{}", sample.name);
     }

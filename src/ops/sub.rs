@@ -34,10 +34,10 @@ const SAMPLES: &[Sample] = &[
     Sample {
         name: "of values, backward",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,2,4,4] x) => (float[] y)
+            g (float[1,2,4,4] x, float[1,2,4,4] z) => (float[] y)
             <float[3,2,1,1] w = dyadic(1), float[3,2,1,1] u = dyadic(8), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
             { c = Conv (x, w)
-              d = Conv (x, u)
+              d = Conv (z, u)
               p = Sub (c, d)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Folded { left: &["Conv", "Conv", "Sub"] },

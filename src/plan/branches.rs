@@ -11,7 +11,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use samples::SAMPLES;
+pub use samples::SAMPLES;
 
 use crate::law::Reason;
 use crate::model::{NodeId, Use, ValueId};
@@ -24,18 +24,24 @@ use tree::Tree;
 
 /// The sums of a graph that are not a part of another sum, each before those that its terms are made of.
 pub(super) fn tops(view: &View<'_>) -> Vec<NodeId> {
-    let mut tops = Vec::new();
-    for node in (0..view.graph.nodes.len()).rev().map(NodeId).filter(|node| tree::is_sum(view, *node, false)) {
-        let made = view.draft.output(view.graph, node, 0);
-        let inner = made.is_some_and(|value| match view.draft.uses(view.graph, value) {
-            [Use::Node(reader, _)] => {
-                view.graph.node(*reader).scope == view.graph.node(node).scope && tree::is_sum(view, *reader, false)
-            }
-            _ => false,
-        });
-        tops.extend((!inner).then_some(node));
+    let sums = (0..view.graph.nodes.len()).rev().map(NodeId).filter(|node| tree::is_sum(view, *node, false));
+    sums.filter(|node| top(view, *node) == *node).collect()
+}
+
+/// The sum that a sum is a part of.
+pub(super) fn top(view: &View<'_>, mut sum: NodeId) -> NodeId {
+    loop {
+        let made = view.draft.output(view.graph, sum, 0);
+        match made.map(|value| view.draft.uses(view.graph, value)) {
+            Some([Use::Node(reader, _)]) if is_part(view, sum, *reader) => sum = *reader,
+            _ => return sum,
+        }
     }
-    tops
+}
+
+/// Whether what reads a sum is a sum in the same graph.
+fn is_part(view: &View<'_>, sum: NodeId, reader: NodeId) -> bool {
+    view.graph.node(reader).scope == view.graph.node(sum).scope && tree::is_sum(view, reader, false)
 }
 
 /// How terms of a sum become one; nothing if no two are maps of one value. `may` says which nodes may change.

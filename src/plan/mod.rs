@@ -17,6 +17,7 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute, is_meant};
 pub use draft::{Draft, DraftTensor, Fold};
@@ -268,6 +269,18 @@ impl Search<'_> {
         left.filter_map(|site| self.stay(view, *site)).collect()
     }
 
+    /// A map that is kept at a sum could become one with the other terms, or it is told why not.
+    fn apart(&self, view: &View<'_>, kept: Kept) -> Kept {
+        let graph = view.graph;
+        if kept.reason != Reason::PartOfValue || !self.branches {
+            return kept;
+        }
+        match branches::merge(view, branches::top(view, kept.node), &|node| self.may_merge(graph, node)) {
+            Err(reason) => Kept { reason, ..kept },
+            Ok(_) => kept,
+        }
+    }
+
     /// Why a node with a map stays; `None` if it has none.
     fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
         let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
@@ -282,7 +295,7 @@ impl Search<'_> {
             return both(Reason::LeftOut);
         }
         match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
-            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead }),
+            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
             _ => None,
         }
     }

@@ -122,7 +122,7 @@ impl<'a> View<'a> {
     }
 
     /// The constant behind a value, with the call's arguments in the place of parameters.
-    fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
+    pub(super) fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
         let found = match (self.graph.constant(value), self.binding.argument(value)) {
             (Err(NotConstant::Argument), Some(argument)) => self.graph.constant(argument),
             (found, _) => found,
@@ -163,7 +163,6 @@ impl<'a> View<'a> {
         if let Some((&(_, last), _)) = self.draft.tensors.range((id, 0)..=(id, usize::MAX)).next_back() {
             connected = connected.max(last + 1);
         }
-        // Nor do inputs count that are taken out behind the others.
         while connected > 0 && self.draft.is_unconnected(id, connected - 1) {
             connected -= 1;
         }
@@ -257,11 +256,6 @@ impl<'a> View<'a> {
     /// The stored constant at an input.
     pub(super) fn stored_at(&self, node: NodeId, input: usize) -> Option<TensorId> {
         self.constant(self.draft.input(self.graph, node, input)?).ok()
-    }
-
-    /// A constant that is small enough to hold.
-    pub(super) fn constants_of(&self, node: NodeId, input: usize) -> std::result::Result<Array, Reason> {
-        self.constants(node).array(input)
     }
 
     /// What reading a file gave; a failure ends the run.

@@ -119,6 +119,16 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     for ((site, difference), certified) in all.into_iter().zip(found) {
         parts.push(Part { site, certified: certified?, difference });
     }
+    let mut assumed = None;
+    for part in parts.iter_mut().filter(|p| p.difference.is_some() && matches!(p.certified, Certified::OtherForm(_))) {
+        // Sizes that the file does not declare follow from those of the inputs, which may be any that are open.
+        let all = match &assumed {
+            Some(all) => all,
+            None => assumed.insert(Measures::of(a)?.assumed(a)),
+        };
+        part.site.shapes = all.clone();
+        part.certified = certify::certify(a, b, &part.site, options.tier)?;
+    }
     together::joined(read, &mut parts, options.tier)?;
     let otherwise = parts.iter().filter(|part| part.difference.is_some() && part.is_proved()).count();
     let mut sites = Vec::with_capacity(parts.len());

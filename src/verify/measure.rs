@@ -104,6 +104,29 @@ impl Measures {
         self.shapes.get(&value)?.get(axis)?.as_ref()
     }
 
+    /// The shapes of values by name, for some sizes of what is open: larger than most windows, and alike along the same axis of all inputs alone.
+    pub(crate) fn assumed(&self, graph: &Graph<'_>) -> BTreeMap<String, Vec<usize>> {
+        const SMALLEST: usize = 33;
+        let mut inputs = BTreeMap::new();
+        for input in &graph.scope(ScopeId(0)).inputs {
+            let value = graph.value(*input);
+            let Some(shape) = value.declared.and_then(Shape::declared) else { continue };
+            let size = |(axis, dim): (usize, &Dim)| match (axis, dim.known().and_then(|size| usize::try_from(size).ok())) {
+                (_, Some(size)) => Some(size),
+                // Along the first axis samples are stacked, most often.
+                (0, None) => Some(2),
+                (axis, None) => Some(SMALLEST + 2 * axis),
+            };
+            let dims: Option<Vec<usize>> = shape.0.iter().enumerate().map(size).collect();
+            inputs.extend(dims.map(|dims| (value.name.to_owned(), dims)));
+        }
+        let of = |value: &ValueId| {
+            let sizes = self.extents(*value)?.into_iter().map(|extent| usize::try_from(extent.value(&inputs)?).ok());
+            Some((graph.value(*value).name.to_owned(), sizes.collect::<Option<Vec<usize>>>().filter(|dims| !dims.contains(&0))?))
+        };
+        self.shapes.keys().filter_map(of).collect()
+    }
+
     /// The integers of a value that is no constant, if all of them are known.
     pub fn integers(&self, value: ValueId) -> Option<&Integers> {
         self.integers.get(&value).filter(|found| found.is_known())

@@ -3,6 +3,7 @@
 mod absorb;
 mod carry;
 mod measure;
+mod parallel;
 
 use std::fmt::Write as _;
 
@@ -151,7 +152,8 @@ impl Maker {
             6 if self.outputs.len() < 2 => self.outputs.push(x),
             10 if !self.spatial.is_empty() => self.pool(&x),
             11 => self.regroup(&x),
-            12 | 13 => self.branches(&x),
+            12 => self.branches(&x),
+            13 => self.parallel(&x),
             14..=18 => self.carried(&x),
             19 => self.normalised(&x),
             20 => self.cut(&x),

@@ -45,7 +45,24 @@ impl Sum<'_, '_> {
         if members.len() < 2 {
             return Err(Reason::NotProfitable);
         }
-        let unread = self.unread(&members, host);
+        match self.joined(members.clone(), host, weight) {
+            // A term that others are taken away from may have to stay.
+            Err(Reason::PartOfValue) => {
+                let others = members.iter().filter(|member| !member.term.chain.contains(&host));
+                let without = |one: &Member<'_>| members.iter().filter(|m| m.leaf != one.leaf).copied().collect();
+                let mut fewer = others.map(|one| self.joined(without(one), host, weight));
+                fewer.find_map(Result::ok).ok_or(Reason::PartOfValue)
+            }
+            found => found,
+        }
+    }
+
+    /// What becomes of a host that takes these terms in.
+    fn joined(&self, members: Vec<Member<'_>>, host: NodeId, weight: Option<&Weight>) -> Result<Built, Reason> {
+        let (members, unread) = self.alone(members, host);
+        if members.len() < 2 {
+            return Err(Reason::SeveralReaders);
+        }
         self.is_own(host, &members, &unread)?;
         let place = self.place(&members, host)?;
         let negative = |leaf: usize| self.tree.leaves.get(leaf).is_some_and(|leaf| leaf.negative);
@@ -56,6 +73,13 @@ impl Sum<'_, '_> {
             None => self.mapped(host, &signed)?,
         };
         self.pays(host, &change, &unread)?;
+        if let Some((input, merged)) = &change.weight {
+            if merged.layout.elements() > MOST_ELEMENTS {
+                return Err(Reason::TooLarge);
+            }
+            let element = self.view.input_element(host, *input).ok_or(Reason::NotFloat)?;
+            merged.survives(&self.view.checked(merged.elements(self.view.graph))?, element)?;
+        }
         let at = |leaf: usize| self.tree.leaves.get(leaf).map(|leaf| leaf.at);
         let terms: Vec<usize> = members.iter().map(|member| member.leaf).collect();
         let merge = Merge {
@@ -70,6 +94,18 @@ impl Sum<'_, '_> {
             terms: terms.into_iter().filter_map(at).collect(),
         };
         Ok(Built { merge })
+    }
+
+    /// The terms that nobody else reads, and the nodes that go with them. One that is read elsewhere, too, would be computed twice.
+    fn alone<'t>(&self, mut members: Vec<Member<'t>>, host: NodeId) -> (Vec<Member<'t>>, BTreeSet<NodeId>) {
+        loop {
+            let unread = self.unread(&members, host);
+            let before = members.len();
+            members.retain(|member| member.term.chain.iter().all(|node| *node == host || unread.contains(node)));
+            if members.len() == before {
+                return (members, unread);
+            }
+        }
     }
 
     /// The term in whose place the host is read: behind the host, and so that nothing is taken away from nothing.
@@ -97,12 +133,6 @@ impl Sum<'_, '_> {
             parts.extend(more);
         }
         let merged = Merged { layout: weight.merged.layout.clone(), parts };
-        if merged.layout.elements() > MOST_ELEMENTS {
-            return Err(Reason::TooLarge);
-        }
-        let element = self.view.input_element(host, mix.weight).ok_or(Reason::NotFloat)?;
-        let values = self.view.checked(merged.elements(self.view.graph))?;
-        merged.survives(&values, element)?;
         let mut parameters = Vec::new();
         if mix.gain != 1.0 {
             parameters.push(Parameter::Drop("alpha"));
@@ -173,7 +203,7 @@ impl Sum<'_, '_> {
     /// did.
     fn pays(&self, host: NodeId, change: &Change, unread: &BTreeSet<NodeId>) -> Result<(), Reason> {
         let (graph, draft) = (self.view.graph, &self.view.draft);
-        let elements = |value: ValueId| graph.constant(value).map_or(0, |(tensor, _)| graph.tensor(tensor).elements());
+        let elements = |value: ValueId| self.view.constant(value).map_or(0, |tensor| graph.tensor(tensor).elements());
         let alone = |value: ValueId| {
             let goes = |user: &crate::model::Use| match user {
                 crate::model::Use::Node(reader, _) => *reader == host || unread.contains(reader),

@@ -3,4 +3,152 @@
 use crate::sample::{Expect, Sample};
 
 /// Samples of parallel branches.
-pub const SAMPLES: &[Sample] = &[];
+pub const SAMPLES: &[Sample] = &[
+    Sample {
+        name: "a kernel, one tap, and a normalised identity",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,2,4,5] x) => (float[2,2,4,5] y)
+            <float[2,2,3,3] w = dyadic(1), float[2,2,1,1] u = dyadic(2), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { c = Conv <pads = [1,1,1,1]> (x, w)
+              d = Conv (x, u)
+              i = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Add (c, d)
+              q = Add (p, i)
+              y = Relu (q) }"#,
+        expect: Expect::Folded { left: &["Conv", "Relu"] },
+    },
+    Sample {
+        name: "one after the other, behind one another",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,6] x) => (float[1,2,6] y)
+            <float[2,1,3] w = dyadic(1), float[2,1,3] u = dyadic(2), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { c = Conv <pads = [1,1], group = 2> (x, w)
+              i = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Add (i, c)
+              r = Relu (p)
+              d = Conv <auto_pad = "SAME_UPPER", group = 2> (r, u)
+              y = Add (d, r) }"#,
+        expect: Expect::Folded { left: &["Conv", "Relu", "Conv"] },
+    },
+    Sample {
+        name: "strides, even kernels, groups in groups, a difference",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,N,9] x) => (float[] y)
+            <float[4,2,4,3] w = dyadic(1), float[4,1,2,1] u = dyadic(2), float[4] a = dyadic(3), float[4,2,1,1] t = dyadic(4)>
+            { c = Conv <group = 2, strides = [2,2], pads = [1,1,2,1]> (x, w)
+              d = Conv <group = 4, strides = [2,2], pads = [0,0,1,0]> (x, u, a)
+              e = Conv <group = 2, strides = [2,2]> (x, t)
+              p = Sub (d, c)
+              y = Sub (e, p) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "three axes, dilation, the mean of windows with counted padding, numbers times the value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,5,4,3] x) => (float[] y)
+            <float[2,2,5,1,3] w = dyadic(1), float[2,2,2,1,1] u = dyadic(2), float[] k = {-0.5}>
+            { c = Conv <pads = [2,0,1,2,0,1]> (x, w)
+              d = Conv <pads = [2,0,0,2,0,0], dilations = [4,1,1]> (x, u)
+              p = AveragePool <kernel_shape = [4,1,2], pads = [1,0,0,2,0,1], count_include_pad = 1> (x)
+              n = Mul (x, k)
+              y = Sum (c, n, d, x, p) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "products of matrices, with and without a place for a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[3,4] x) => (float[] y)
+            <float[4,4] w = dyadic(1), float[4,4] u = dyadic(2), float[4,4] t = dyadic(3), float[3,1] a = dyadic(4), float[4] k = dyadic(5)>
+            { c = MatMul (x, w)
+              d = Gemm <alpha = 0.5, beta = 2.0, transB = 1> (x, u, a)
+              e = Gemm (x, t)
+              i = Add (x, k)
+              p = Add (c, d)
+              q = Sub (p, e)
+              y = Add (i, q) }"#,
+        expect: Expect::Folded { left: &["Gemm"] },
+    },
+    Sample {
+        name: "products without a place for a shift, whose constants stay",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[] y)
+            <float[4,5] w = dyadic(1), float[4,5] u = dyadic(2), float[5] k = dyadic(3)>
+            { c = MatMul (x, w)
+              d = MatMul (x, u)
+              e = Add (d, k)
+              y = Add (c, e) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Add"] },
+    },
+    Sample {
+        name: "maps of each channel",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x, float[1,3,2,2] z) => (float[] y)
+            <float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,1,1] k = dyadic(6)>
+            { r = Relu (x)
+              n = BatchNormalization <epsilon = 0.0> (r, s, b, m, v)
+              l = Mul (r, k)
+              p = Add (n, l)
+              q = Add (p, z)
+              y = Sub (q, r) }"#,
+        expect: Expect::Folded { left: &["Relu", "BatchNormalization", "Add"] },
+    },
+    Sample {
+        name: "what is a map of another value stays beside",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x, float[1,2,4,4] z) => (float[] y)
+            <float[2,2,3,3] w = dyadic(1), float[2,2,1,1] u = dyadic(2), float[2,2,1,1] t = dyadic(3)>
+            { c = Conv (z, t)
+              e = Conv (x, u)
+              d = Conv <pads = [1,1,1,1]> (x, w)
+              p = Sub (c, d)
+              y = Add (e, p) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Sub"] },
+    },
+    Sample {
+        name: "an odd extent makes the windows lie otherwise",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,N,4] x) => (float[] y)
+            <float[2,2,3,3] w = dyadic(1), float[2,2,1,1] u = dyadic(2), float[2,1,1] s = dyadic(3), float[2,1,1] b = dyadic(4)>
+            { n = Add (x, b)
+              c = Conv <auto_pad = "SAME_UPPER", strides = [2,2]> (n, w)
+              d = Conv <auto_pad = "SAME_UPPER", strides = [2,2]> (n, u)
+              y = Add (c, d) }"#,
+        expect: Expect::Kept("padding"),
+    },
+    Sample {
+        name: "a kernel would have to grow",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,3,3] u = dyadic(2), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { c = Conv <strides = [1,1], pads = [1,1,1,1]> (x, w)
+              n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              d = Conv <pads = [2,2,2,2], group = 2> (x, u)
+              p = Add (c, d)
+              y = MatMul (p, p)
+              q = AveragePool <kernel_shape = [2,2], pads = [0,0,1,1], count_include_pad = 1> (x)
+              z = Add (q, n) }"#,
+        expect: Expect::Kept("not-profitable"),
+    },
+    Sample {
+        name: "a weight that others read, too",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y, float[] z)
+            <float[2,2,3,3] w = dyadic(1), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { c = Conv <pads = [1,1,1,1]> (x, w)
+              n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Add (c, n)
+              r = Relu (x)
+              z = Conv (r, w) }"#,
+        expect: Expect::Kept("not-profitable"),
+    },
+    Sample {
+        name: "a term that is an output",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y, float[1,2,4,4] c)
+            <float[2,2,3,3] w = dyadic(1), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { c = Conv <pads = [1,1,1,1]> (x, w)
+              n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = Add (c, n) }"#,
+        expect: Expect::Kept("graph-output"),
+    },
+];

@@ -1,7 +1,7 @@
 //! A term of a sum as a linear map of a value further up: a kernel, and a map of each channel behind it.
 
 use crate::double_double::DoubleDouble;
-use crate::law::{Array, Bias, Law, Mix, Reason, Role, apply};
+use crate::law::{Array, Bias, Constants as _, Law, Mix, Reason, Role, apply};
 use crate::map::{Affine, Placed};
 use crate::model::{NodeId, NodeView, ValueId};
 use crate::ops::Stop;
@@ -183,7 +183,7 @@ impl Weight {
         }
         let bias = match &mix.bias {
             Bias::Input { input, present: true, gain, .. } => {
-                let mut array = view.constants_of(node, *input)?;
+                let mut array = view.constants(node).array(*input)?;
                 array.values.iter_mut().for_each(|value| *value *= DoubleDouble::new(gain.0));
                 Some(array)
             }

@@ -39,7 +39,7 @@ pub(super) fn is_sum(view: &View<'_>, node: NodeId, constants: bool) -> bool {
     // Before opset 7 operands align by attributes.
     let aligns = || view.graph.scope(at.scope).opset.is_some_and(|opset| opset >= 7);
     let operands = || (0..at.inputs.len()).filter_map(|input| view.draft.input(view.graph, node, input));
-    adds && aligns() && operands().count() > 1 && (constants || !operands().any(|value| view.graph.constant(value).is_ok()))
+    adds && aligns() && operands().count() > 1 && (constants || !operands().any(|value| view.constant(value).is_ok()))
 }
 
 impl Tree {

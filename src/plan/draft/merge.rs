@@ -100,6 +100,13 @@ impl Draft {
         }
     }
 
+    /// A changed constant goes with the value.
+    fn hand_on(&mut self, from: Place, to: Place) {
+        if let Some(tensor) = self.tensors.remove(&from) {
+            self.tensors.insert(to, tensor);
+        }
+    }
+
     /// Moves the operands of a sum together. What has one operand is that operand; what has none is gone, and with it the operand
     /// of who read it.
     fn shorten(&mut self, graph: &Graph<'_>, sum: NodeId, is_top: bool) {
@@ -117,11 +124,18 @@ impl Draft {
             }
             // The value behind the whole sum keeps its name, which others may know.
             [(data, _)] if is_top => self.remove(graph, (sum, data), Way::Back),
-            [(data, _)] => self.remove(graph, (sum, data), Way::Ahead),
+            [(data, _)] => {
+                let reader = self.output(graph, sum, 0).and_then(|value| self.uses(graph, value).first().copied());
+                self.remove(graph, (sum, data), Way::Ahead);
+                if let Some(Use::Node(reader, input)) = reader {
+                    self.hand_on((sum, data), (reader, input));
+                }
+            }
             _ => {
                 for (at, (old, value)) in left.into_iter().enumerate().filter(|(at, (old, _))| at != old) {
                     self.read(graph, (sum, old), None);
                     self.read(graph, (sum, at), Some(value));
+                    self.hand_on((sum, old), (sum, at));
                 }
             }
         }

@@ -86,10 +86,36 @@ fn is_resizing(operator: &str) -> bool {
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
+/// What a convolution says of the shape of what it reads: how many axes there are, and how many channels.
+fn read_by_convolution(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> Option<Vec<Option<usize>>> {
+    let reads = |form: &&Form| form.operator == "Conv" && graph.node(form.node).inputs.first() == Some(&Some(value));
+    let form = forms.iter().find(reads)?;
+    let dims = &graph.tensor(form.constants.first()?.1).dims;
+    let group = graph.node(form.node).proto.attribute.iter().find(|a| a.name() == "group").map_or(1, |a| a.i());
+    let channels = usize::try_from(dims.get(1)?.checked_mul(u64::try_from(group).ok()?)?).ok()?;
+    let mut shape = vec![None; dims.len()];
+    *shape.get_mut(1)? = Some(channels);
+    Some(shape)
+}
+
+/// The widest window of these nodes: a smaller extent would leave taps with nothing but padding to see.
+fn widest(graph: &Graph<'_>, forms: &[Form]) -> usize {
+    let reach = |form: &Form| {
+        let node = graph.node(form.node).proto;
+        let largest = |name: &str| node.attribute.iter().filter(|a| a.name() == name).flat_map(|a| &a.ints).max().copied();
+        let weight = form.constants.first().filter(|_| form.operator == "Conv").map(|(_, tensor)| &graph.tensor(*tensor).dims);
+        let taps = weight.into_iter().flatten().skip(2).max().and_then(|taps| i64::try_from(*taps).ok());
+        let taps = taps.max(largest("kernel_shape")).unwrap_or(1);
+        (taps - 1).saturating_mul(largest("dilations").unwrap_or(1)).saturating_add(1)
+    };
+    forms.iter().map(reach).max().and_then(|reach| usize::try_from(reach).ok()).unwrap_or(0)
+}
+
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMap<String, Layout>> {
     let shaped = |form: &Form| table::row(&form.operator).shaped;
     let keeps = known.whole || !known.settings.is_empty() || forms.iter().any(shaped);
+    let spatial = SPATIAL.max(widest(graph, forms));
     let made: Vec<ValueId> = forms.iter().flat_map(|form| graph.node(form.node).outputs.iter().flatten().copied()).collect();
     let mut layouts = BTreeMap::new();
     if let Some(form) = forms.iter().find(|form| chooses(graph, forms, form, known.settings)) {
@@ -112,15 +138,16 @@ fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMa
             shape.0.iter().map(size).collect::<Vec<Option<usize>>>()
         };
         let found = known.shapes.get(name).map(|dims| dims.iter().copied().map(Some).collect());
-        let shape: Option<Vec<Option<usize>>> = found.or_else(|| graph.declared_shape(*value).map(declared));
+        let told = || graph.declared_shape(*value).map(declared).or_else(|| read_by_convolution(graph, forms, *value));
+        let shape: Option<Vec<Option<usize>>> = found.or_else(told);
         let shape = shape.ok_or_else(|| format!("the shape of `{name}` is not declared"))?;
         let rank = shape.len();
         let mut dims = Vec::new();
         for (axis, size) in shape.into_iter().enumerate() {
             dims.push(match (axis, size) {
                 (0, None) => 1,
-                (2.., None) if !keeps => SPATIAL,
-                (2.., Some(size)) if !keeps && rank > 2 => size.min(SPATIAL),
+                (2.., None) if !keeps => spatial,
+                (2.., Some(size)) if !keeps && rank > 2 => size.min(spatial),
                 (_, Some(size)) => size,
                 (_, None) => return Err(format!("the shape of `{name}` is not declared")),
             });
