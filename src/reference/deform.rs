@@ -1,6 +1,6 @@
 //! DeformConv, with two spatial axes.
 
-use super::array::{at, count, each_position, size};
+use super::array::{add_products, at, count, each_position, part, part_mut, size};
 use super::call::Call;
 use super::window::per_axis;
 use super::{Array, ReferenceError, invalid};
@@ -47,32 +47,37 @@ pub(super) fn deform_conv(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (values, factors, offsets) = (x.floats()?, weight.floats()?, offset.floats()?);
     let masks = mask.map(Array::floats).transpose()?;
     let dims = vec![*batch, *outputs, own[0], own[1]];
-    let mut y = Vec::with_capacity(count(&dims)?);
-    each_position(&dims, |position| {
-        let [n, o, p, q] = position else { return invalid("a position without channel") };
-        let mut sum = 0.0;
-        for i in 0..*in_group {
-            let channel = o / (outputs / group) * in_group + i;
-            let part = channel / (channels / offset_group);
-            let plane = values.get((n * channels + channel) * height * width..).unwrap_or(&[]);
-            for tap in 0..taps {
-                let spot = |maps: usize, map: usize| ((n * maps + map) * own[0] + p) * own[1] + q;
-                let moved = |axis: usize| at(offsets, spot(offset_group * taps * 2, (part * taps + tap) * 2 + axis));
-                let steps = [(*p, tap / columns, 0), (*q, tap % columns, 1)];
-                let [down, right] = steps.map(|(out, tap, axis)| {
-                    let part = |values: &[i64], index: usize| values.get(index).copied().unwrap_or(0) as f64;
-                    out as f64 * part(&strides, axis) + tap as f64 * part(&dilations, axis) - part(&pads, axis)
-                });
-                let read = between(plane, [*height, *width], [down + moved(0)?, right + moved(1)?]);
-                let mask = match masks {
-                    Some(masks) => at(masks, spot(offset_group * taps, part * taps + tap))?,
-                    None => 1.0,
-                };
-                sum += at(factors, (o * in_group + i) * taps + tap)? * mask * read;
-            }
+    let mut y = vec![0.0; count(&dims)?];
+    let length = count(&own)?;
+    for (n, channel, tap) in (0..*batch).flat_map(|n| (0..*channels).flat_map(move |c| (0..taps).map(move |tap| (n, c, tap)))) {
+        // What all outputs of its group read through this tap, position by position.
+        let part_of = channel / (channels / offset_group);
+        let plane = part(values, (n * channels + channel) * height * width..(n * channels + channel + 1) * height * width)?;
+        let mut read = Vec::with_capacity(length);
+        each_position(&own, |place| {
+            let [p, q] = place else { return invalid("a place without two axes") };
+            let spot = |maps: usize, map: usize| ((n * maps + map) * own[0] + p) * own[1] + q;
+            let moved = |axis: usize| at(offsets, spot(offset_group * taps * 2, (part_of * taps + tap) * 2 + axis));
+            let steps = [(*p, tap / columns, 0), (*q, tap % columns, 1)];
+            let [down, right] = steps.map(|(out, tap, axis)| {
+                let part = |values: &[i64], index: usize| values.get(index).copied().unwrap_or(0) as f64;
+                out as f64 * part(&strides, axis) + tap as f64 * part(&dilations, axis) - part(&pads, axis)
+            });
+            let mask = match masks {
+                Some(masks) => at(masks, spot(offset_group * taps, part_of * taps + tap))?,
+                None => 1.0,
+            };
+            read.push(mask * between(plane, [*height, *width], [down + moved(0)?, right + moved(1)?]));
+            Ok(())
+        })?;
+        let (first, i) = (channel / in_group * (outputs / group), channel % in_group);
+        for o in first..first + outputs / group {
+            let sums = part_mut(&mut y, (n * outputs + o) * length..(n * outputs + o + 1) * length)?;
+            add_products((sums, 1), (&read, 1), at(factors, (o * in_group + i) * taps + tap)?);
         }
-        y.push(sum + bias.map_or(Ok(0.0), |bias| at(bias, *o))?);
-        Ok(())
-    })?;
+    }
+    for (index, sum) in y.iter_mut().enumerate() {
+        *sum += bias.map_or(Ok(0.0), |bias| at(bias, index / length % outputs))?;
+    }
     Ok(vec![Array::float(dims, y)])
 }

@@ -1,6 +1,6 @@
 //! Einsum: sums over all letters that the result has not, of the products of the operands' elements.
 
-use super::array::{at, count, each_position, flat};
+use super::array::{at, count, each_position};
 use super::call::Call;
 use super::{Array, ReferenceError, invalid, unsupported};
 
@@ -49,22 +49,31 @@ pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         return invalid("an operand has another rank than its term");
     }
     let values: Vec<&[f64]> = inputs.iter().map(|input| input.floats()).collect::<Result<_, _>>()?;
-    let places: Vec<Vec<usize>> = operands
-        .iter()
-        .map(|term| term.iter().filter_map(|letter| extents.iter().position(|(known, _)| known == letter)).collect())
-        .collect();
+    // How far a step along each letter goes in each operand, and in the result, which stands last.
+    let made: Vec<usize> = extents.iter().take(result.len()).map(|(_, extent)| *extent).collect();
+    let steps = |term: &[char], dims: &[usize]| {
+        let step = |(axis, _): (usize, &char)| dims.iter().skip(axis + 1).product::<usize>();
+        let of = |letter: char| term.iter().enumerate().filter(|(_, own)| **own == letter).map(step).sum();
+        extents.iter().map(|(letter, _)| of(*letter)).collect::<Vec<usize>>()
+    };
+    let mut all: Vec<Vec<usize>> = operands.iter().zip(&inputs).map(|(term, input)| steps(term, &input.dims)).collect();
+    all.push(steps(&result, &made));
     let dims: Vec<usize> = extents.iter().map(|(_, extent)| *extent).collect();
-    let made = dims.get(..result.len()).unwrap_or(&[]).to_vec();
+    let (length, rows) = dims.split_last().map_or((1, &dims[..]), |(length, rows)| (*length, rows));
+    let along: Vec<usize> = all.iter().map(|steps| steps.last().copied().unwrap_or(0)).collect();
     let mut y = vec![0.0; count(&made)?];
-    each_position(&dims, |position| {
-        let mut product = 1.0;
-        for ((values, places), input) in values.iter().zip(&places).zip(&inputs) {
-            let own = places.iter().map(|place| at(position, *place)).collect::<Result<Vec<_>, _>>()?;
-            product *= at(values, flat(&own, &input.dims))?;
-        }
-        let index = flat(position.get(..made.len()).unwrap_or(&[]), &made);
-        if let Some(sum) = y.get_mut(index) {
-            *sum += product;
+    each_position(rows, |position| {
+        let first = |steps: &Vec<usize>| position.iter().zip(steps).map(|(place, step)| place * step).sum::<usize>();
+        let mut places: Vec<usize> = all.iter().map(first).collect();
+        for _ in 0..length {
+            let mut product = 1.0;
+            for (values, place) in values.iter().zip(&places) {
+                product *= at(values, *place)?;
+            }
+            if let Some(sum) = places.last().and_then(|place| y.get_mut(*place)) {
+                *sum += product;
+            }
+            places.iter_mut().zip(&along).for_each(|(place, step)| *place += step);
         }
         Ok(())
     })?;

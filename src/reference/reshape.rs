@@ -105,13 +105,8 @@ pub(super) fn transpose(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     if order.len() != rank || !(0..rank).all(|axis| order.contains(&axis)) {
         return invalid(format!("{order:?} is not an order of {rank} axes"));
     }
-    let y = x.pick(&dims?, |position| {
-        let mut source = vec![0; rank];
-        for (&place, &axis) in position.iter().zip(&order) {
-            source = replaced(&source, axis, place);
-        }
-        flat(&source, &x.dims)
-    })?;
+    let steps: Vec<usize> = order.iter().map(|axis| x.dims.iter().skip(axis + 1).product()).collect();
+    let y = x.pick(&dims?, |position| position.iter().zip(&steps).map(|(place, step)| place * step).sum())?;
     Ok(vec![y])
 }
 

@@ -28,3 +28,14 @@ pub(super) fn each<T: Sync, R: Send>(items: &[T], each: impl Fn(usize, &T) -> R 
     found.sort_unstable_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, made)| made).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_made_stands_in_order_and_once() {
+        let items: Vec<usize> = (0..1000).collect();
+        let made = super::each(&items, |index, item| (index, item * 2));
+        assert_eq!(made, items.iter().map(|item| (*item, item * 2)).collect::<Vec<_>>());
+        assert_eq!(super::each(&[] as &[u8], |index, _| index), [0_usize; 0]);
+    }
+}
