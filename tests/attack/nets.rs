@@ -315,7 +315,12 @@ pub fn forwarded(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut model = decode(bytes);
     let nodes = model.graph.as_ref()?.node.clone();
     let product = nodes.iter().position(|n| n.op_type() == "Mul" && stored(&model, &n.input[1]).is_some())?;
-    let linear = nodes.iter().skip(product).find(|n| matches!(n.op_type(), "Conv" | "MatMul" | "Gemm"))?;
+    let behind = || nodes.iter().skip(product);
+    let linear = behind().find(|n| matches!(n.op_type(), "Conv" | "MatMul" | "Gemm"))?;
+    // A bound would have to go with the factor.
+    if behind().take_while(|n| n.output != linear.output).any(|n| matches!(n.op_type(), "Clip" | "Min" | "Max")) {
+        return None;
+    }
     let (scale, weight) = (stored(&model, &nodes[product].input[1])?, stored(&model, &linear.input[1])?);
     let (factors, mut values) = (numbers(&scale), numbers(&weight));
     let axis = usize::from(linear.op_type() == "Conv");

@@ -15,6 +15,11 @@ pub(in crate::faults) fn unsound(model: &ModelProto) -> Option<String> {
     if let Some(import) = model.opset_import.iter().find(|import| !(1..=28).contains(&import.version())) {
         return Some(format!("no operator set {}", import.version()));
     }
+    let standard = |node: &NodeProto| node.domain().is_empty() || node.domain() == "ai.onnx";
+    let imported = model.opset_import.iter().any(|import| matches!(import.domain(), "" | "ai.onnx"));
+    if !imported && model.graph.iter().flat_map(|graph| &graph.node).any(standard) {
+        return Some("no operator set of the standard domain".into());
+    }
     if !(3..=14).contains(&model.ir_version()) {
         return Some("no such version of the format".into());
     }
