@@ -161,4 +161,26 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "before, a shift into the constant that is added behind three axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,2] y)
+            <float[4,2] w = dyadic(1), float[2] c = dyadic(6), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { t = Transpose <perm = [0,2,1]> (x)
+              n = BatchNormalization <epsilon = 0.0> (t, s, b, m, v)
+              u = Transpose <perm = [0,2,1]> (n)
+              p = MatMul (u, w)
+              y = Add (p, c) }"#,
+        expect: Expect::Folded { left: &["Transpose", "Transpose", "MatMul", "Add"] },
+    },
+    Sample {
+        name: "before, a shift that nothing behind takes in",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,2] y)
+            <float[4,2] w = dyadic(1), float[4] k = dyadic(2)>
+            { a = Add (x, k)
+              p = MatMul (a, w)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("no-bias"),
+    },
 ];

@@ -134,4 +134,17 @@ const SAMPLES: &[Sample] = &[
               y = Conv (p, w) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "behind one of two that select other parts of a value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,5,8] x) => (float[N,5,4] y, float[N,5,4] z)
+            <float[8,8] w = dyadic(1), float f = {0.25}, int64[1] at = {2}, int64[1] a = {0}, int64[1] b = {4}, int64[1] c = {8}>
+            { p = MatMul (x, w)
+              q = Slice (p, a, b, at)
+              k = Slice (p, b, c, at)
+              m = Mul (q, f)
+              y = Erf (m)
+              z = Erf (k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Slice", "Slice", "Erf", "Erf"] },
+    },
 ];

@@ -54,4 +54,28 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("other-axis"),
     },
+    Sample {
+        name: "channels in two axes that change places, between two Reshapes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,6,2,2] x) => (float[N,2,2,2] y)
+            <float[2,6,1,1] w = dyadic(1), float[6] s = dyadic(2), float[6] b = dyadic(3), float[6] m = dyadic(4), float[6] v = square(5), int64[5] apart = {0, 2, 3, 2, 2}, int64[4] joined = {0, 6, 2, 2}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              a = Reshape (n, apart)
+              t = Transpose <perm = [0,2,1,3,4]> (a)
+              k = Reshape (t, joined)
+              y = Conv (k, w) }"#,
+        expect: Expect::Folded { left: &["Reshape", "Transpose", "Reshape", "Conv"] },
+    },
+    Sample {
+        name: "a part of the channels that becomes another axis's",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3,2,2] x) => (float[N,6,2,2] y)
+            <float[6,3,1,1] w = dyadic(1), float[6] s = square(2), float[6] b = dyadic(3), float[6] m = dyadic(4), float[6] v = square(5), int64[5] apart = {0, 2, 3, 2, 2}, int64[4] joined = {0, 6, 2, 2}>
+            { c = Conv (x, w)
+              a = Reshape (c, apart)
+              t = Transpose <perm = [0,1,3,2,4]> (a)
+              k = Reshape (t, joined)
+              y = BatchNormalization <epsilon = 0.0> (k, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
 ];
