@@ -5,6 +5,7 @@
 
 mod affine;
 mod carry;
+mod cut;
 mod mix;
 mod reason;
 mod tail;
@@ -117,4 +118,12 @@ pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Res
         Law::Tail(tail) => tail.push(constants, at, map),
         Law::Carry(carry) => carry.push(at, map),
     }
+}
+
+/// Pushes maps behind several outputs of a node that cuts a value at once, by output.
+///
+/// # Errors
+/// Why the node cannot take them there together.
+pub fn join(carry: &Carry, maps: &[(usize, Placed)]) -> Result<Step, Reason> {
+    if maps.iter().any(|(_, map)| !map.map.is_finite()) { Err(Reason::NonFinite) } else { carry.join(maps) }
 }

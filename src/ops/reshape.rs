@@ -1,7 +1,7 @@
 //! Reshape, opset 5 to 25: the same elements in the same order under other extents.
 
-use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
-use crate::law::{Carry, Law, Passes, Reason};
+use super::{NEWEST_OPSET, Operator, Stop, rank, regroup, shapes};
+use crate::law::Law;
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -9,24 +9,18 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Reshape",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "where shapes are known: hands maps on",
+    summary: "where shapes are known: hands maps on; one number always",
     read,
     shape: shapes::reshaped,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let input = node.shape(0)?;
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
     // A zero in the wanted shape takes the extent over.
     let copies = node.int("allowzero", 0)? == 0 && node.opset >= 5;
     let wanted = if copies { node.elements.integers(1).unwrap_or_default() } else { vec![] };
-    let copied = wanted.iter().take(input.rank()).take_while(|extent| **extent == 0).count();
-    let lanes = regroup::lanes(input, output, copied);
-    if lanes.is_empty() && output.0.iter().any(|extent| extent.known().is_none()) {
-        return Err(Reason::UnknownShape.into());
-    }
-    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
+    let rank = rank(node, 0).unwrap_or_default();
+    Ok(regroup::law(node, wanted.iter().take(rank).take_while(|extent| **extent == 0).count()))
 }
 
 const SAMPLES: &[Sample] = &[
@@ -96,7 +90,7 @@ const SAMPLES: &[Sample] = &[
               l = Reshape (f, flat)
               p = Reshape (n, l)
               y = Relu (p) }"#,
-        expect: Expect::Kept("unknown-shape"),
+        expect: Expect::Kept("other-axis"),
     },
     Sample {
         name: "another value's extent may be another",

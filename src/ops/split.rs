@@ -18,21 +18,32 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let shape = node.shape(0)?;
     let axis = shapes::normal(node.int("axis", 0)?, shape.rank()).ok_or(Reason::Attribute)?;
-    let sizes = sizes(node, shape.dim(axis)).ok_or(Reason::UnknownShape)?;
-    let total = sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size)).ok_or(Reason::Attribute)?;
-    if shape.dim(axis).known() != Some(total as u64) {
-        return Err(Reason::UnknownShape.into());
+    if node.outputs.len() == 1 {
+        // One piece is all there is.
+        return Ok(Law::Carry(Carry::unary(Some(shape.rank()), Passes::ALL)));
     }
+    let whole = |sizes: &Vec<usize>| {
+        let total = sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size));
+        total.is_some_and(|total| shape.dim(axis).known() == Some(total as u64))
+    };
+    let sizes = sizes(node, shape.dim(axis)).filter(whole);
     let (mut wires, mut start) = (Vec::new(), 0);
-    for (port, count) in sizes.iter().enumerate() {
+    for port in 0..node.outputs.len() {
         let mut lanes: Vec<Lane> = (0..shape.rank()).map(Lane::same).collect();
-        lanes[axis].pairs = Pairs::List((0..*count).map(|i| (start + i, i)).collect(), total, *count);
+        lanes[axis].pairs = match sizes.as_ref().and_then(|sizes| sizes.get(port).zip(shape.dim(axis).known())) {
+            Some((count, total)) => {
+                let pairs = (0..*count).map(|i| (start + i, i)).collect();
+                start += count;
+                Pairs::List(pairs, total as usize, *count)
+            }
+            None => Pairs::Unknown,
+        };
         if node.outputs.get(port) == Some(&true) {
             wires.push(Wire::new(port, lanes));
         }
-        start += count;
     }
-    Ok(Law::Carry(Carry::of(wires, Passes::ALL, Together::Cut)))
+    let carry = Carry::of(wires, Passes::ALL, Together::Cut);
+    Ok(Law::Carry(if sizes.is_some() { carry } else { carry.with_unknown_axes() }))
 }
 
 /// The extents of the pieces: given by attribute or input, or equal but for the last.
@@ -60,6 +71,9 @@ fn sizes(node: &NodeView<'_>, extent: Dim) -> Option<Vec<usize>> {
 /// The shape of an output.
 pub(super) fn piece(node: &NodeView<'_>, output: usize) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
+    if node.outputs.len() == 1 {
+        return Some(shape);
+    }
     let axis = shapes::normal(node.int("axis", 0).ok()?, shape.rank())?;
     let size = sizes(node, shape.dim(axis)).and_then(|sizes| sizes.get(output).copied());
     shape.0[axis] = size.map_or(Dim::Unknown, |size| Dim::Known(size as u64));

@@ -1,6 +1,6 @@
 //! Transpose, opset 1 to 25: axes in another order.
 
-use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use super::{NEWEST_OPSET, Operator, Stop, rank, shapes};
 use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
@@ -16,7 +16,7 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let rank = node.shape(0)?.rank();
+    let Some(rank) = rank(node, 0) else { return Ok(Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes())) };
     let order = shapes::order(node, rank).ok_or(Reason::Attribute)?;
     let lanes = order.iter().enumerate().map(|(output, input)| Lane { input: *input, output, pairs: Pairs::Same }).collect();
     Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
