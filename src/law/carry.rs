@@ -319,11 +319,7 @@ fn digits(from: &(Vec<u64>, usize), to: &(Vec<u64>, usize)) -> Way {
 }
 
 /// The map after the first lane that lets it pass.
-fn through<'l>(
-    lanes: impl Iterator<Item = &'l Lane>,
-    map: &Placed,
-    direction: impl Fn(&Lane) -> (usize, Way),
-) -> Option<Placed> {
+fn through<'l>(lanes: impl Iterator<Item = &'l Lane>, map: &Placed, direction: impl Fn(&Lane) -> (usize, Way)) -> Option<Placed> {
     for lane in lanes {
         let (axis, way) = direction(lane);
         let moved = match way {

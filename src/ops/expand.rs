@@ -70,4 +70,15 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("other-axis"),
     },
+    Sample {
+        name: "backward, one number, to extents that are not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,1] x, float[A,B,C,D] z) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[] k = {-1.5}>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Expand (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Expand"] },
+    },
 ];

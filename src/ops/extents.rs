@@ -46,17 +46,19 @@ const INT64: i64 = 7;
 /// known but its extents, as many unknown numbers.
 pub(super) fn given(node: &NodeView<'_>, input: usize) -> Option<Extents> {
     let fact = node.input(input)?;
-    if let Some(known) = &fact.extents {
-        return Some(known.clone());
+    if let Ok(constant) = &fact.constant {
+        let listed = matches!(i64::from(constant.data_type), INT32 | INT64) && constant.dims.len() <= 2;
+        let count = constant.dims.iter().try_fold(1, |n: u64, d| n.checked_mul(*d));
+        let short = count.is_some_and(|count| count <= LONGEST as u64);
+        let numbers = (listed && short).then(|| node.elements.integers(input).ok())??;
+        return Some(numbers.into_iter().map(Extent::Number).collect());
     }
-    let Ok(constant) = &fact.constant else {
+    let unknown = || {
         let shape = fact.shape.as_ref().filter(|shape| shape.rank() <= 2)?;
         let count = usize::try_from(product(shape)?).ok().filter(|count| *count <= LONGEST)?;
-        return Some(vec![Extent::Unknown; count]);
+        Some(vec![Extent::Unknown; count])
     };
-    let listed = matches!(i64::from(constant.data_type), INT32 | INT64) && constant.dims.len() <= 2;
-    let short = constant.dims.iter().try_fold(1, |n: u64, d| n.checked_mul(*d)).is_some_and(|count| count <= LONGEST as u64);
-    (listed && short).then(|| node.elements.integers(input).ok())?.map(|list| list.into_iter().map(Extent::Number).collect())
+    fact.extents.clone().or_else(unknown)
 }
 
 /// The extents of an input that is a table.
@@ -108,7 +110,8 @@ fn place(at: i64, length: usize) -> Option<usize> {
 }
 
 fn gathered(node: &NodeView<'_>) -> Option<Extents> {
-    let list = given(node, 0).filter(|_| matches!(node.int("axis", 0), Ok(0 | -1)) && table(node, 0).is_some_and(|t| t.len() == 1))?;
+    let list =
+        given(node, 0).filter(|_| matches!(node.int("axis", 0), Ok(0 | -1)) && table(node, 0).is_some_and(|t| t.len() == 1))?;
     let chosen = given(node, 1)?.into_iter().map(|at| match at {
         Extent::Number(at) => list.get(place(at, list.len())?).copied(),
         _ => None,
@@ -156,25 +159,24 @@ fn concatenated(node: &NodeView<'_>, rank: usize) -> Option<Extents> {
 fn transposed(node: &NodeView<'_>) -> Option<Extents> {
     let (list, dims) = (given(node, 0)?, table(node, 0)?);
     match (&dims[..], &shapes::order(node, dims.len())?[..]) {
-        (&[rows, columns], [1, 0]) => {
-            (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column)).map(|at| list.get(at).copied()).collect()
-        }
+        (&[rows, columns], [1, 0]) => (0..columns)
+            .flat_map(|column| (0..rows).map(move |row| row * columns + column))
+            .map(|at| list.get(at).copied())
+            .collect(),
         _ => Some(list),
     }
 }
 
 /// One number again and again; a list of unknown length is none.
 fn filled(node: &NodeView<'_>) -> Option<Extents> {
-    let extents: Vec<i64> = given(node, 0)?.iter().map(|e| if let Extent::Number(n) = e { Some(*n) } else { None }).collect::<Option<_>>()?;
-    let count = extents.iter().try_fold(1usize, |n, e| n.checked_mul(usize::try_from(*e).ok()?)).filter(|count| *count <= LONGEST)?;
-    let tensor = node.proto.attribute.iter().find(|a| a.name() == "value").and_then(|a| a.t.as_ref());
-    let number = tensor.and_then(|t| match (t.data_type(), t.raw_data()) {
-        (7, &[]) => t.int64_data.first().copied(),
-        (7, raw) => raw.try_into().ok().map(i64::from_le_bytes),
-        (6, &[]) => t.int32_data.first().copied().map(i64::from),
-        (6, raw) => raw.try_into().ok().map(i32::from_le_bytes).map(i64::from),
+    let extents: Vec<i64> =
+        given(node, 0)?.iter().map(|e| if let Extent::Number(n) = e { Some(*n) } else { None }).collect::<Option<_>>()?;
+    let count =
+        extents.iter().try_fold(1usize, |n, e| n.checked_mul(usize::try_from(*e).ok()?)).filter(|count| *count <= LONGEST)?;
+    let number = match node.elements.attribute()?[..] {
+        [number] => Some(number),
         _ => None,
-    });
+    };
     Some(vec![number.map_or(Extent::Unknown, Extent::Number); count])
 }
 

@@ -183,4 +183,56 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "of values, one number goes into the weight of the first",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[] y)
+            <float[4,4] w = dyadic(1), float[4,4] u = dyadic(3), float[] k = {0.375}>
+            { a = MatMul (x, w)
+              c = MatMul (x, u)
+              t = Transpose <perm = [0,2,1]> (c)
+              p = MatMul (a, t)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul", "Transpose", "MatMul"] },
+    },
+    Sample {
+        name: "of values, a scale of the columns goes into the second, one that the first does not take",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[2] k = dyadic(3)>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
+    Sample {
+        name: "of values, one number, the first is an input",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[] k = {-3}>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
+    Sample {
+        name: "of values, a scale of what is summed up",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[3,1] k = dyadic(3), float[2,4,2] u = dyadic(5)>
+            { c = Mul (x, k)
+              p = MatMul (z, c)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "of values, a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[2] k = dyadic(3)>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Add (p, k) }"#,
+        expect: Expect::Kept("shift-through-scale"),
+    },
 ];

@@ -30,7 +30,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         let place = if node.opset >= 11 && node.is_constant(2) { Some(2) } else { None };
         carry.fill = Some(Fill { value: value(node)?, place });
     }
-    let grows = |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != NONE || pads[at + axes.len()] != NONE);
+    let grows =
+        |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != NONE || pads[at + axes.len()] != NONE);
     carry.wires[0].lanes.retain(|lane| !grows(lane.input));
     let known = pads.iter().all(|pad| matches!(pad, Extent::Number(_)));
     Ok(Law::Carry(if known { carry } else { carry.with_unknown_axes() }))
@@ -153,5 +154,54 @@ const SAMPLES: &[Sample] = &[
               p = Pad (n, pads)
               y = Conv (p, w) }"#,
         expect: Expect::Partly { reason: "counted-padding", left: &["Add", "Pad", "Conv"] },
+    },
+    Sample {
+        name: "backward, a scale; amounts are computed in pairs as rows, from the last axis on",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,H,W] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}, int64[1] four = {4}, int64[1] back = {-1}, int64[1] far = {-9223372036854775807}, int64[2] pairs = {-1, 2}, int64[1] rest = {4}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              h = Gather (e, two)
+              d = Sub (four, h)
+              l = Concat <axis = 0> (zero, d, zero, d)
+              f = ConstantOfShape <value = int64[1] {0}> (rest)
+              a = Concat <axis = 0> (l, f)
+              r = Reshape (a, pairs)
+              u = Slice (r, back, far, zero, back)
+              t = Transpose <perm = [1,0]> (u)
+              g = Reshape (t, back)
+              p = Pad (c, g)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded {
+            left: &[
+                "Conv",
+                "Shape",
+                "Gather",
+                "Sub",
+                "Concat",
+                "ConstantOfShape",
+                "Concat",
+                "Reshape",
+                "Slice",
+                "Transpose",
+                "Reshape",
+                "Pad",
+            ],
+        },
+    },
+    Sample {
+        name: "a shift; amounts are computed",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,H,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4}, int64[7] none = {0,0,0,0,0,0,0}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              h = Gather (e, two)
+              d = Sub (four, h)
+              a = Concat <axis = 0> (none, d)
+              p = Pad (c, a)
+              y = Add (p, k) }"#,
+        expect: Expect::Kept("counted-padding"),
     },
 ];

@@ -12,8 +12,8 @@ pub(super) fn law(node: &NodeView<'_>, copied: usize) -> Law {
     let Some((input, output)) = shapes else { return Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes()) };
     let lanes = lanes(input, output, copied);
     let open = |(axis, dim): (usize, &Dim), on: fn(&Lane) -> usize| dim.known().is_none() && lanes.iter().all(|l| on(l) != axis);
-    let unknown =
-        input.0.iter().enumerate().any(|dim| open(dim, |l| l.input)) || output.0.iter().enumerate().any(|dim| open(dim, |l| l.output));
+    let unknown = input.0.iter().enumerate().any(|dim| open(dim, |l| l.input))
+        || output.0.iter().enumerate().any(|dim| open(dim, |l| l.output));
     let carry = Carry::one(lanes, Passes::ALL);
     Law::Carry(if unknown { carry.with_unknown_axes() } else { carry })
 }

@@ -126,4 +126,63 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "backward, rows as many as a product says",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[A,B,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}>
+            { c = MatMul (x, w)
+              e = Shape (c)
+              f = Slice (e, zero, two)
+              n = ReduceProd <axes = [0]> (f)
+              l = Slice (e, two, three)
+              to = Concat <axis = 0> (n, l)
+              p = Reshape (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Shape", "Slice", "ReduceProd", "Slice", "Concat", "Reshape"] },
+    },
+    Sample {
+        name: "backward, one number, to extents that are not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, float[A,B,C] z) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[] k = {-1.5}>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Reshape (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Reshape"] },
+    },
+    Sample {
+        name: "forward, extents behind a pool, transposed and multiplied",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3,4,6] x) => (float[] y)
+            <float[6,2] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] three = {3}>
+            { n = Mul (x, k)
+              p = AveragePool <kernel_shape = [2,2], strides = [2,2]> (n)
+              e = Shape (p)
+              a = Gather (e, zero)
+              c = Gather (e, one)
+              h = Gather (e, two)
+              l = Gather (e, three)
+              q = Mul (c, h)
+              to = Concat <axis = 0> (l, a, q)
+              t = Transpose <perm = [3,0,1,2]> (p)
+              r = Reshape (t, to)
+              y = MatMul (r, w) }"#,
+        expect: Expect::Folded {
+            left: &[
+                "AveragePool",
+                "Shape",
+                "Gather",
+                "Gather",
+                "Gather",
+                "Gather",
+                "Mul",
+                "Concat",
+                "Transpose",
+                "Reshape",
+                "MatMul",
+            ],
+        },
+    },
 ];

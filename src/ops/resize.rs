@@ -28,7 +28,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         _ => return Err(Reason::Attribute.into()),
     };
     let resized = resized(node)?;
-    let lanes = resized.iter().enumerate().filter(|(_, axis)| axis.stays == Some(true)).map(|(axis, _)| Lane::same(axis)).collect();
+    let lanes =
+        resized.iter().enumerate().filter(|(_, axis)| axis.stays == Some(true)).map(|(axis, _)| Lane::same(axis)).collect();
     let carry = Carry::one(lanes, Passes { falling: Ok(()), shift });
     let unknown = resized.iter().any(|axis| axis.stays.is_none());
     Ok(Law::Carry(if unknown { carry.with_unknown_axes() } else { carry }))
@@ -150,5 +151,31 @@ const SAMPLES: &[Sample] = &[
               p = Resize (n, "", by)
               y = Conv (p, w) }"#,
         expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "backward, to extents that are read from another value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x, float[1,1,H,W] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4}>
+            { c = Conv <strides = [2,2]> (x, w)
+              e = Shape (c)
+              f = Slice (e, zero, two)
+              k = Shape (z)
+              h = Slice (k, two, four)
+              to = Concat <axis = 0> (f, h)
+              p = Resize <mode = "nearest"> (c, "", "", to)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Slice", "Shape", "Slice", "Concat", "Resize"] },
+    },
+    Sample {
+        name: "to extents of which nothing is known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x, float[A,B,H,W] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Resize <mode = "nearest"> (c, "", "", to)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-shape"),
     },
 ];

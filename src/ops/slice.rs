@@ -154,4 +154,59 @@ const SAMPLES: &[Sample] = &[
               y = Conv (p, w) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "backward, to an extent of the batch that is read from another value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x, float[M,1] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0}>
+            { c = Conv (x, w)
+              k = Shape (z)
+              to = Gather (k, zero)
+              p = Slice (c, zero, to, zero)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Gather", "Slice"] },
+    },
+    Sample {
+        name: "backward, bounds of both halves are computed from the channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[4,2,1,1] w = dyadic(1), float[4,1,1] k = positive(2), int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              n = Gather (e, one)
+              a = Add (n, one)
+              h = Div (a, two)
+              l = Mul (h, two)
+              p = Slice (c, zero, h, one)
+              q = Slice (c, h, l, one)
+              r = Relu (q)
+              t = Concat <axis = 1> (p, r)
+              y = Mul (t, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Gather", "Add", "Div", "Mul", "Slice", "Slice", "Relu", "Concat"] },
+    },
+    Sample {
+        name: "the whole batch, by its own extent",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,1,1] k = dyadic(6), int64[1] zero = {0}>
+            { c = Conv (x, w)
+              k0 = Shape (c)
+              to = Gather (k0, zero)
+              p = Slice (c, zero, to, zero)
+              q = Add (p, c)
+              y = BatchNormalization <epsilon = 0.0> (q, s, b, m, v) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
+        name: "channels cut at a place that is not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(6), int64[1] zero = {0}, int64[1] one = {1}>
+            { c = Conv (x, w)
+              e = Shape (x)
+              to = Gather (e, zero)
+              p = Slice (c, zero, to, one)
+              y = Mul (p, k) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
 ];

@@ -135,4 +135,50 @@ const SAMPLES: &[Sample] = &[
               z = Sigmoid (q) }"#,
         expect: Expect::Kept("unknown-operator"),
     },
+    Sample {
+        name: "one piece",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[N,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Gemm (x, w)
+              p = Split <axis = 0, num_outputs = 1> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Gemm", "Split"] },
+    },
+    Sample {
+        name: "of a batch whose extent is not known, the same map behind each piece",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[N,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Gemm (x, w)
+              p, q = Split <axis = 0, num_outputs = 2> (c)
+              a = BatchNormalization <epsilon = 0.0> (p, s, b, m, v)
+              e = BatchNormalization <epsilon = 0.0> (q, s, b, m, v)
+              y = Concat <axis = 0> (a, e) }"#,
+        expect: Expect::Folded { left: &["Gemm", "Split", "Concat"] },
+    },
+    Sample {
+        name: "of a batch, another map behind one of the pieces",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[4,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3] t = dyadic(7)>
+            { c = Gemm (x, w)
+              p, q = Split <axis = 0, num_outputs = 2> (c)
+              a = BatchNormalization <epsilon = 0.0> (p, s, b, m, v)
+              e = BatchNormalization <epsilon = 0.0> (q, s, t, m, v)
+              y = Concat <axis = 0> (a, e) }"#,
+        expect: Expect::Kept("part-of-value"),
+    },
+    Sample {
+        name: "of channels, a map of both pieces, an activation behind one",
+        text: r#"<ir_version: 8, opset_import: ["" : 12]>
+            g (float[1,2,3,3] x) => (float[] y)
+            <float[4,2,1,1] w = dyadic(1), float[4,1,1] k = positive(2)>
+            { c = Conv (x, w)
+              p, q = Split <axis = 1> (c)
+              r = Relu (q)
+              t = Concat <axis = 1> (p, r)
+              y = Mul (t, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Split", "Relu", "Concat"] },
+    },
 ];

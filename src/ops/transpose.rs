@@ -54,4 +54,19 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("other-axis"),
     },
+    Sample {
+        name: "beside one of which only the shape is read, before a recurrence",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,5] x) => (float[] y)
+            <float[1,8,3] w = dyadic(1), float[1,8,2] r = dyadic(6), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              t = Transpose <perm = [0,2,1]> (n)
+              e = Shape (t)
+              a = Gather (e, zero)
+              k = Concat <axis = 0> (one, a, two)
+              h = ConstantOfShape (k)
+              u = Transpose <perm = [2,0,1]> (n)
+              y = LSTM <hidden_size = 2> (u, w, r, "", "", h, h) }"#,
+        expect: Expect::Folded { left: &["Transpose", "Shape", "Gather", "Concat", "ConstantOfShape", "Transpose", "LSTM"] },
+    },
 ];

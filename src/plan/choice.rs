@@ -69,7 +69,12 @@ impl Choice {
     ///
     /// # Errors
     /// A name that the graph has not, or an operator that takes no part in folds; with the nearest one.
-    pub(super) fn of(graph: &Graph<'_>, options: &Options, fused: BTreeSet<NodeId>, excluded: BTreeMap<NodeId, Reason>) -> Result<Choice> {
+    pub(super) fn of(
+        graph: &Graph<'_>,
+        options: &Options,
+        fused: BTreeSet<NodeId>,
+        excluded: BTreeMap<NodeId, Reason>,
+    ) -> Result<Choice> {
         let mut skipped = BTreeSet::new();
         for wanted in &options.skip {
             let found = matching(graph, |name| name == wanted);

@@ -314,7 +314,7 @@ pub(super) fn producer(
                 if own == 0 && is_free(view, *user, changed) {
                     continue;
                 }
-                if own > 1 || !alone {
+                if own != 1 || !alone {
                     return keep(Reason::SeveralReaders, *reader);
                 }
             }
