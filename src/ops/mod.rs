@@ -65,6 +65,7 @@ mod transpose;
 mod unsqueeze;
 mod upsample;
 mod value_operands;
+mod windows;
 
 /// The newest version of the standard operator set that was looked at.
 pub const NEWEST_OPSET: i64 = 28;

@@ -7,13 +7,14 @@ mod draft;
 mod fused;
 mod lift;
 mod quantised;
+mod readers;
 mod route;
 mod samples;
 mod substitute;
 mod view;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute, is_meant};
@@ -88,8 +89,8 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
     let Options { partial, substitute, .. } = *options;
-    let choice = Choice::of(graph, options, fused)?;
-    let mut search = Search { choice, calls: &calls, partial, substitute, excluded, as_they_are: BTreeSet::new() };
+    let choice = Choice::of(graph, options, fused, excluded)?;
+    let mut search = Search { choice, calls: &calls, partial, substitute, as_they_are: BTreeSet::new() };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
@@ -114,7 +115,7 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
             }
             // Each time there are more of them, so this ends.
             Err(refused) => {
-                search.excluded.extend(refused.folds.into_iter().map(|site| (site, Reason::FunctionParameter)));
+                search.choice.excluded.extend(refused.folds.into_iter().map(|site| (site, Reason::FunctionParameter)));
                 search.as_they_are.extend(refused.substitutes);
             }
         }
@@ -127,8 +128,6 @@ struct Search<'c> {
     calls: &'c Calls,
     partial: Partial,
     substitute: Option<Substitute>,
-    /// Nodes that stay, with the reason.
-    excluded: BTreeMap<NodeId, Reason>,
     /// BatchNormalizations that no other operator takes the place of.
     as_they_are: BTreeSet<NodeId>,
 }
@@ -139,7 +138,7 @@ impl Search<'_> {
         let graph = view.graph;
         // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
         let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
-        let movable = candidates.iter().copied().filter(|site| !self.excluded.contains_key(site) && self.choice.folds(*site));
+        let movable = candidates.iter().copied().filter(|site| self.choice.moves(*site));
         let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
         loop {
             let before = view.draft.folds.len();
@@ -210,7 +209,7 @@ impl Search<'_> {
         let graph = view.graph;
         let may = |site: &NodeId| {
             let at = graph.root(graph.node(*site).scope);
-            self.choice.folds(*site) && !self.excluded.contains_key(site) && graph.scope(at).kind == ScopeKind::Main
+            self.choice.moves(*site) && graph.scope(at).kind == ScopeKind::Main
         };
         if view.draft.folds.is_empty() {
             return;
@@ -239,7 +238,7 @@ impl Search<'_> {
     /// Why a node with a map stays; `None` if it has none.
     fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
         let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
-        if let Some(reason) = self.excluded.get(&site) {
+        if let Some(reason) = self.choice.excluded.get(&site) {
             return both(*reason);
         }
         let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);

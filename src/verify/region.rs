@@ -401,7 +401,12 @@ fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
     let mut depth: BTreeMap<ValueId, usize> = BTreeMap::new();
     for form in forms {
         let node = graph.node(form.node);
-        let read = node.inputs.iter().flatten().filter_map(|v| depth.get(v)).max().copied().unwrap_or(0);
+        let before = node.inputs.iter().flatten().filter_map(|v| depth.get(v));
+        // What is wrong with one factor is wrong with the product beside what is wrong with the other.
+        let read = match (form.constants.is_empty(), form.operator.as_str()) {
+            (true, "MatMul" | "Mul") => before.sum(),
+            _ => before.max().copied().unwrap_or(0),
+        };
         let here = match (form.constants.is_empty(), form.operator.as_str()) {
             (true, _) => read,
             (false, "Add" | "Sub") => read.max(1),
