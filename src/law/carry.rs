@@ -375,14 +375,23 @@ mod tests {
     }
 
     #[test]
-    fn flattening_repeats_and_unflattening_needs_repeats() {
+    fn flattening_repeats_and_unflattening_merges_repeats() {
         let out = merged().push(Port::Input(0), &map(1, &[2.0, 3.0])).unwrap().moves;
         assert_eq!(out, [(Port::Output(0), map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0]))]);
         let back = merged().push(Port::Output(0), &map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0])).unwrap().moves;
         assert_eq!(back, [(Port::Input(0), map(1, &[2.0, 3.0]))]);
         let inner = merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0])).unwrap().moves;
         assert_eq!(inner, [(Port::Input(0), map(2, &[1.0, 2.0, 3.0]))]);
-        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), Err(Reason::OtherAxis));
+    }
+
+    #[test]
+    fn unflattening_without_repeats_runs_along_both_axes() {
+        let whole = map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let both = Placed { beside: vec![(2, 3)], ..whole.clone() };
+        assert_eq!(merged().push(Port::Output(0), &whole).unwrap().moves, [(Port::Input(0), both.clone())]);
+        assert_eq!(merged().push(Port::Input(0), &both).unwrap().moves, [(Port::Output(0), whole.clone())]);
+        // Seven positions are none of these.
+        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])), Err(Reason::OtherAxis));
     }
 
     #[test]
