@@ -19,6 +19,8 @@ pub struct Carry {
     pub together: Together,
     /// A number that the operator puts beside the positions of its input.
     pub fill: Option<Fill>,
+    /// Why a map stays that runs along an axis without a lane: it is another axis, or nobody knows where it goes.
+    pub elsewhere: Reason,
 }
 
 /// A number beside the positions of the input: padding.
@@ -89,6 +91,8 @@ pub enum Pairs {
     },
     /// The pairs, and how many positions there are on the input's and on the output's side.
     List(Vec<(usize, usize)>, usize, usize),
+    /// Nobody knows.
+    Unknown,
 }
 
 /// Which maps an operator hands on.
@@ -129,12 +133,17 @@ impl Passes {
 impl Carry {
     /// An operator with several inputs or outputs.
     pub fn of(wires: Vec<Wire>, passes: Passes, together: Together) -> Carry {
-        Carry { wires, passes, together, fill: None }
+        Carry { wires, passes, together, fill: None, elsewhere: Reason::OtherAxis }
     }
 
     /// An operator with one input, and which of its axes correspond.
     pub fn one(lanes: Vec<Lane>, passes: Passes) -> Carry {
         Carry::of(vec![Wire::new(0, lanes)], passes, Together::Parts)
+    }
+
+    /// The same operator, of which not all is known that decides where axes go.
+    pub fn with_unknown_axes(self) -> Carry {
+        Carry { elsewhere: Reason::UnknownShape, ..self }
     }
 
     /// An operator with one input that keeps batch and channels and nothing else.
@@ -148,20 +157,6 @@ impl Carry {
         Carry::one((0..rank.unwrap_or(16)).map(Lane::same).collect(), passes)
     }
 
-    /// The axes of the one input along which the operator selects positions.
-    pub fn selected(&self) -> Vec<usize> {
-        let [wire] = &self.wires[..] else { return vec![] };
-        wire.lanes.iter().filter(|lane| matches!(lane.pairs, Pairs::List(..))).map(|lane| lane.input).collect()
-    }
-
-    /// A map of all that is selected along an axis, with the identity where nothing is.
-    pub fn narrowed(&self, map: &Placed, axis: usize) -> Option<Placed> {
-        let lane = self.wires.first()?.lanes.iter().find(|lane| lane.input == axis)?;
-        let Pairs::List(_, _, selected) = lane.pairs else { return None };
-        let Way::Pairs(pairs, count) = lane.pairs.backward() else { return None };
-        Some(Placed::of(Some(axis), spread(&map.map.expand(selected)?, &pairs, count)?))
-    }
-
     pub(super) fn push(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
         if map.map.scale.iter().any(|s| *s <= 0.0) {
             self.passes.falling?;
@@ -171,11 +166,11 @@ impl Carry {
             Err(_) if map.map.has_no_shift() => DoubleDouble::ONE,
             Err(reason) => return Err(reason),
         };
-        let alone = if map.beside.is_empty() { self.moved(at, map, growth) } else { Err(Reason::OtherAxis) };
+        let alone = if map.beside.is_empty() { self.moved(at, map, growth) } else { Err(self.elsewhere) };
         let mut step = match alone {
-            Err(Reason::OtherAxis) => {
+            Err(reason) if reason == self.elsewhere => {
                 let growth = if matches!(at, Port::Input(_)) { growth } else { DoubleDouble::ONE / growth };
-                self.jointly(at, &grown(map, growth))?
+                self.jointly(at, &grown(map, growth)).ok_or(reason)?
             }
             alone => alone?,
         };
@@ -196,41 +191,18 @@ impl Carry {
         }
     }
 
-    /// The pieces of a map before a cut.
-    fn cut(&self, map: &Placed) -> Result<Step, Reason> {
-        let piece = |wire: &Wire| Ok((Port::Output(wire.port), self.along(wire, map)?));
-        Ok(Step { moves: self.wires.iter().map(piece).collect::<Result<_, Reason>>()?, ..Step::default() })
-    }
-
-    /// A map behind one piece of a cut: the identity on the others.
-    fn uncut(&self, wire: &Wire, map: &Placed) -> Result<Step, Reason> {
-        let cut = wire.lanes.iter().find(|lane| lane.pairs != Pairs::Same);
-        let placed = match (map.axis, cut) {
-            (_, None) => map.clone(),
-            (Some(axis), Some(lane)) if axis != lane.output => return Err(Reason::PartOfValue),
-            (_, Some(lane)) => match lane.pairs.backward() {
-                Way::Same => return Err(Reason::UnknownShape),
-                Way::Pairs(pairs, count) => {
-                    let own = map.map.expand(pairs.len()).ok_or(Reason::UnknownShape)?;
-                    let map = spread(&own, &pairs, count).ok_or(Reason::OtherAxis)?;
-                    Placed::of(Some(lane.input), map)
-                }
-            },
-        };
-        Ok(Step { moves: vec![(Port::Input(0), placed)], ..Step::default() })
-    }
-
     fn backward(&self, map: &Placed) -> Result<Step, Reason> {
         let part = |wire: &Wire| match map.axis {
             None => Ok(map.clone()),
             Some(axis) => {
-                through(wire.lanes.iter().filter(|l| l.output == axis), map, |lane| (lane.input, lane.pairs.backward()))
+                let lanes = wire.lanes.iter().filter(|l| l.output == axis);
+                through(lanes, map, |lane| (lane.input, lane.pairs.backward())).ok_or(self.elsewhere)
             }
         };
         let mut step = Step::default();
         if self.together == Together::Product {
             let found = self.wires.iter().find_map(|wire| Some((Port::Input(wire.port), part(wire).ok()?)));
-            step.moves.push(found.ok_or(Reason::OtherAxis)?);
+            step.moves.push(found.ok_or(self.elsewhere)?);
             return Ok(step);
         }
         for (number, wire) in self.wires.iter().enumerate() {
@@ -262,7 +234,7 @@ impl Carry {
         self.out(placed)
     }
 
-    fn along(&self, wire: &Wire, map: &Placed) -> Result<Placed, Reason> {
+    pub(super) fn along(&self, wire: &Wire, map: &Placed) -> Result<Placed, Reason> {
         let parts = wire
             .lanes
             .iter()
@@ -272,7 +244,8 @@ impl Carry {
             (None, None) => return Ok(map.clone()),
             (Some(_), _) => map,
         };
-        through(wire.lanes.iter().filter(|l| Some(l.input) == map.axis), map, |lane| (lane.output, lane.pairs.forward()))
+        let lanes = wire.lanes.iter().filter(|l| Some(l.input) == map.axis);
+        through(lanes, map, |lane| (lane.output, lane.pairs.forward())).ok_or(self.elsewhere)
     }
 
     fn out(&self, placed: Placed) -> Result<Step, Reason> {
@@ -305,9 +278,11 @@ fn grown(map: &Placed, growth: DoubleDouble) -> Placed {
     Placed { map: Affine { scale: map.map.scale.clone(), shift }, ..map.clone() }
 }
 
-/// The correspondence in the direction of travel: pairs of positions from and to, and the number of positions arrived at.
-enum Way {
+/// The correspondence in the direction of travel.
+pub(super) enum Way {
+    /// The same positions.
     Same,
+    /// Pairs of positions from and to, and the number of positions arrived at.
     Pairs(Vec<(usize, usize)>, usize),
 }
 
@@ -315,15 +290,17 @@ impl Pairs {
     fn forward(&self) -> Way {
         match self {
             Pairs::Same => Way::Same,
+            Pairs::Unknown => Way::Pairs(vec![], usize::MAX),
             Pairs::Part { start, count, total } => Way::Pairs((0..*count).map(|i| (i, start + i)).collect(), *total),
             Pairs::Digits { input, output } => digits(input, output),
             Pairs::List(pairs, _, to) => Way::Pairs(pairs.clone(), *to),
         }
     }
 
-    fn backward(&self) -> Way {
+    pub(super) fn backward(&self) -> Way {
         match self {
             Pairs::Same => Way::Same,
+            Pairs::Unknown => Way::Pairs(vec![], usize::MAX),
             Pairs::Part { start, count, .. } => Way::Pairs((0..*count).map(|i| (start + i, i)).collect(), *count),
             Pairs::Digits { input, output } => digits(output, input),
             Pairs::List(pairs, from, _) => Way::Pairs(pairs.iter().map(|(i, o)| (*o, *i)).collect(), *from),
@@ -349,11 +326,7 @@ fn digits(from: &(Vec<u64>, usize), to: &(Vec<u64>, usize)) -> Way {
 }
 
 /// The map after the first lane that lets it pass.
-fn through<'l>(
-    lanes: impl Iterator<Item = &'l Lane>,
-    map: &Placed,
-    direction: impl Fn(&Lane) -> (usize, Way),
-) -> Result<Placed, Reason> {
+fn through<'l>(lanes: impl Iterator<Item = &'l Lane>, map: &Placed, direction: impl Fn(&Lane) -> (usize, Way)) -> Option<Placed> {
     for lane in lanes {
         let (axis, way) = direction(lane);
         let moved = match way {
@@ -361,14 +334,14 @@ fn through<'l>(
             Way::Pairs(pairs, count) => spread(&map.map, &pairs, count),
         };
         if let Some(moved) = moved {
-            return Ok(Placed::of(Some(axis), moved));
+            return Some(Placed::of(Some(axis), moved));
         }
     }
-    Err(Reason::OtherAxis)
+    None
 }
 
 /// Coefficients for `count` positions from those of their partners; `None` where partners disagree.
-fn spread(map: &Affine, pairs: &[(usize, usize)], count: usize) -> Option<Affine> {
+pub(super) fn spread(map: &Affine, pairs: &[(usize, usize)], count: usize) -> Option<Affine> {
     if count == usize::MAX {
         return None;
     }
@@ -402,14 +375,23 @@ mod tests {
     }
 
     #[test]
-    fn flattening_repeats_and_unflattening_needs_repeats() {
+    fn flattening_repeats_and_unflattening_merges_repeats() {
         let out = merged().push(Port::Input(0), &map(1, &[2.0, 3.0])).unwrap().moves;
         assert_eq!(out, [(Port::Output(0), map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0]))]);
         let back = merged().push(Port::Output(0), &map(1, &[2.0, 2.0, 2.0, 3.0, 3.0, 3.0])).unwrap().moves;
         assert_eq!(back, [(Port::Input(0), map(1, &[2.0, 3.0]))]);
         let inner = merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0])).unwrap().moves;
         assert_eq!(inner, [(Port::Input(0), map(2, &[1.0, 2.0, 3.0]))]);
-        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), Err(Reason::OtherAxis));
+    }
+
+    #[test]
+    fn unflattening_without_repeats_runs_along_both_axes() {
+        let whole = map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let both = Placed { beside: vec![(2, 3)], ..whole.clone() };
+        assert_eq!(merged().push(Port::Output(0), &whole).unwrap().moves, [(Port::Input(0), both.clone())]);
+        assert_eq!(merged().push(Port::Input(0), &both).unwrap().moves, [(Port::Output(0), whole.clone())]);
+        // Seven positions are none of these.
+        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])), Err(Reason::OtherAxis));
     }
 
     #[test]

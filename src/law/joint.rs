@@ -3,7 +3,7 @@
 //! Between the two, axes may change places, as in a channel shuffle, so the parts come together in another order. Coefficients
 //! are row-major over the axes of the map, which stand in the order of the value's axes.
 
-use super::{Carry, Lane, Pairs, Port, Reason, Step, Together};
+use super::{Carry, Lane, Pairs, Port, Step, Together};
 use crate::map::{Affine, Placed};
 
 /// An axis of a value and its extent.
@@ -43,36 +43,35 @@ impl Placed {
 
 impl Carry {
     /// As one axis passes, for the axes of a map together; each must go on whole.
-    pub(super) fn jointly(&self, at: Port, map: &Placed) -> Result<Step, Reason> {
+    pub(super) fn jointly(&self, at: Port, map: &Placed) -> Option<Step> {
         let ([wire], Together::Parts, Some(axes)) = (&self.wires[..], self.together, map.axes()) else {
-            return Err(Reason::OtherAxis);
+            return None;
         };
         let backward = matches!(at, Port::Output(_));
         let mut arrived: Vec<Axis> = Vec::new();
         let mut next = 0;
         while let Some((axis, extent)) = axes.get(next).copied() {
             let here = |lane: &&Lane| if backward { lane.output == axis } else { lane.input == axis };
-            let lane = wire.lanes.iter().find(here).ok_or(Reason::OtherAxis)?;
+            let lane = wire.lanes.iter().find(here)?;
             let (to, (from_run, to_run)) = match (&lane.pairs, backward) {
                 (Pairs::Same, true) => (lane.input, ((vec![extent], 0), (vec![extent], 0))),
                 (Pairs::Same, false) => (lane.output, ((vec![extent], 0), (vec![extent], 0))),
                 (Pairs::Digits { input, output }, true) => (lane.input, (output.clone(), input.clone())),
                 (Pairs::Digits { input, output }, false) => (lane.output, (input.clone(), output.clone())),
-                _ => return Err(Reason::OtherAxis),
+                _ => return None,
             };
             // The run must begin with this axis of the map and have no others but those that follow it.
-            let (first, start) =
-                (axis.checked_sub(from_run.1).ok_or(Reason::OtherAxis)?, to.checked_sub(to_run.1).ok_or(Reason::OtherAxis)?);
+            let (first, start) = (axis.checked_sub(from_run.1)?, to.checked_sub(to_run.1)?);
             let run: Vec<Axis> = from_run.0.iter().enumerate().map(|(i, e)| (first + i, *e)).filter(|(_, e)| *e != 1).collect();
             if run.is_empty() || axes.get(next..next + run.len()) != Some(&run[..]) {
-                return Err(Reason::OtherAxis);
+                return None;
             }
             next += run.len();
             arrived.extend(to_run.0.iter().enumerate().map(|(i, e)| (start + i, *e)).filter(|(_, e)| *e != 1));
         }
-        let placed = Placed::along(&arrived, &map.map).ok_or(Reason::OtherAxis)?;
+        let placed = Placed::along(&arrived, &map.map)?;
         let port = if backward { Port::Input(wire.port) } else { Port::Output(0) };
-        Ok(Step { moves: vec![(port, placed)], ..Step::default() })
+        Some(Step { moves: vec![(port, placed)], ..Step::default() })
     }
 }
 
@@ -119,6 +118,6 @@ mod tests {
         let digits = |at: usize| Pairs::Digits { input: (vec![6, 2], at), output: (vec![12], 0) };
         let joined = carry(vec![Lane { input: 0, output: 0, pairs: digits(0) }, Lane { input: 1, output: 0, pairs: digits(1) }]);
         let map = Placed::of(Some(0), Affine::new(exactly(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), exactly(&[0.0; 6])));
-        assert_eq!(joined.jointly(Port::Input(0), &map), Err(Reason::OtherAxis));
+        assert_eq!(joined.jointly(Port::Input(0), &map), None);
     }
 }

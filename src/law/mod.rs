@@ -5,6 +5,7 @@
 
 mod affine;
 mod carry;
+mod cut;
 mod joint;
 mod mix;
 mod reason;

@@ -90,6 +90,8 @@ pub trait Elements {
     /// # Errors
     /// It is not a readable boolean constant, or reading failed.
     fn booleans(&self, input: usize) -> Result<Vec<bool>, Fault>;
+    /// All elements of the integer tensor in the attribute `value`; `None` if there is none that can be read.
+    fn attribute(&self) -> Option<Vec<i64>>;
 }
 
 /// A node as an operator sees it.

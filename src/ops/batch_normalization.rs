@@ -185,4 +185,27 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("opset"),
     },
+    Sample {
+        name: "between two maps, takes both in",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,4] x) => (float[2,4] y)
+            <float[4] d = {2, 4, 0.5, 1}, float[4] a = dyadic(7), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { e = Abs (x)
+              p = Div (e, d)
+              q = Add (p, a)
+              n = BatchNormalization <epsilon = 0.0> (q, s, b, m, v)
+              y = Abs (n) }"#,
+        expect: Expect::Folded { left: &["Abs", "BatchNormalization", "Abs"] },
+    },
+    Sample {
+        name: "statistics repeated for each image of a batch whose size is fixed",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,2,2] x) => (float[2,4,2,2] y)
+            <float[4,3,1,1] w = dyadic(1), float[8] s = {1,2,3,4,1,2,3,4}, float[8] b = {1,0,2,0,1,0,2,0}, float[8] m = {0,1,0,2,0,1,0,2}, float[8] v = {1,4,1,4,1,4,1,4}, int64[4] one = {1, 8, 2, 2}, int64[4] two = {2, 4, 2, 2}>
+            { c = Conv (x, w)
+              r = Reshape (c, one)
+              n = BatchNormalization <epsilon = 0.0> (r, s, b, m, v)
+              y = Reshape (n, two) }"#,
+        expect: Expect::Folded { left: &["Conv", "Reshape", "Reshape"] },
+    },
 ];

@@ -69,4 +69,29 @@ const SAMPLES: &[Sample] = &[
               y = Conv (p, w) }"#,
         expect: Expect::Kept("part-of-value"),
     },
+    Sample {
+        name: "behind halves of one value, one of them behind an activation",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,4,2,2] y)
+            <float[4,3,1,1] w = dyadic(1), float[4] s = square(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { c = Conv (x, w)
+              p, q = Split <axis = 1> (c)
+              r = Relu (q)
+              k = Concat <axis = 1> (p, r)
+              n = BatchNormalization <epsilon = 0.0> (k, s, b, m, v)
+              y = Relu (n) }"#,
+        expect: Expect::Partly { reason: "shift-through-activation", left: &["Conv", "Split", "Relu", "Concat", "Add", "Relu"] },
+    },
+    Sample {
+        name: "before, halves that come together again",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,2,2] x) => (float[1,2,2,2] y)
+            <float[2,4,1,1] w = dyadic(1), float[4,1,1] f = square(2)>
+            { m = Mul (x, f)
+              p, q = Split <axis = 1> (m)
+              r = Relu (q)
+              k = Concat <axis = 1> (p, r)
+              y = Conv (k, w) }"#,
+        expect: Expect::Folded { left: &["Split", "Relu", "Concat", "Conv"] },
+    },
 ];

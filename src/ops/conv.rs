@@ -1,6 +1,6 @@
 //! Conv, opset 1 to 22, of any number of spatial axes: weight `[O, I/group, k…]`.
 
-use super::{NEWEST_OPSET, Operator, Stop, positive};
+use super::{NEWEST_OPSET, Operator, Stop, positive, windows};
 use crate::law::{Bias, Law, Mix, Reason, Role};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
@@ -49,26 +49,14 @@ fn is_padded(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
     })
 }
 
-/// `[N, O, …]`; spatial extents where padding is explicit.
+/// `[N, O, …]`.
 pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let weight = node.input(1)?.shape.as_ref()?;
     let x = node.input(0)?.shape.as_ref();
     let mut dims = vec![x.map_or(Dim::Unknown, |x| x.dim(0)), weight.dim(0)];
-    let of = |name: &str, index: usize, default: i64| node.ints(name).ok()?.get(index).copied().or(Some(default));
     let spatial = weight.rank().checked_sub(2)?;
-    let explicit = matches!(node.string("auto_pad").ok()?.as_str(), "" | "NOTSET");
-    for axis in 0..spatial {
-        let extent = || {
-            let size = i64::try_from(x?.dim(axis + 2).known()?).ok()?;
-            let kernel = i64::try_from(weight.dim(axis + 2).known()?).ok()?;
-            let reach = (kernel - 1).checked_mul(of("dilations", axis, 1)?)?.checked_add(1)?;
-            let padded = size.checked_add(of("pads", axis, 0)?)?.checked_add(of("pads", axis + spatial, 0)?)?;
-            let last = padded.checked_sub(reach)?;
-            let stride = of("strides", axis, 1)?;
-            (explicit && last >= 0 && stride > 0).then(|| (last / stride + 1) as u64)
-        };
-        dims.push(extent().map_or(Dim::Unknown, Dim::Known));
-    }
+    let extent = |axis: usize| x.map_or(Dim::Unknown, |x| x.dim(axis + 2));
+    dims.extend((0..spatial).map(|axis| windows::behind(node, extent(axis), weight.dim(axis + 2), (axis, spatial))));
     Some(Shape(dims))
 }
 

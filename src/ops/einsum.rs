@@ -139,4 +139,24 @@ const SAMPLES: &[Sample] = &[
               y = Einsum <equation = "nit,ii->nt"> (n, w) }"#,
         expect: Expect::Kept("unknown-operator"),
     },
+    Sample {
+        name: "before, a shift into the constant that is added behind",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,5,4] y)
+            <float[5,3] w = dyadic(1), float[3,1] k = dyadic(2), float[5,1] c = dyadic(3)>
+            { a = Add (x, k)
+              p = Einsum <equation = "nit,oi->not"> (a, w)
+              y = Add (p, c) }"#,
+        expect: Expect::Folded { left: &["Einsum", "Add"] },
+    },
+    Sample {
+        name: "a shift along a letter that is summed over the data, too",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,5] y)
+            <float[5,3] w = dyadic(1), float[3,1] k = dyadic(2), float[5] c = dyadic(3)>
+            { a = Add (x, k)
+              p = Einsum <equation = "nit,oi->no"> (a, w)
+              y = Add (p, c) }"#,
+        expect: Expect::Kept("no-bias"),
+    },
 ];

@@ -2,35 +2,35 @@
 
 use super::{NEWEST_OPSET, Operator, Stop, extents};
 use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
-use crate::model::{NodeView, Shape};
+use crate::model::{Dim, Extent, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
     name: "Expand",
     opsets: 8..=NEWEST_OPSET,
     always_listed: false,
-    summary: "along axes that keep their extent: hands maps on",
+    summary: "along axes that keep their extent: hands maps on; one number always",
     read,
     shape,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let input = node.shape(0)?;
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
-    let wanted = node.elements.integers(1).unwrap_or_default();
+    let shapes = node.input(0).and_then(|x| x.shape.as_ref()).zip(node.output_shape.as_ref());
+    let Some((input, output)) = shapes else { return Ok(Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes())) };
+    let wanted = extents::given(node, 1).unwrap_or_default();
     let new = output.rank().checked_sub(input.rank()).ok_or(Reason::Attribute)?;
-    let lane = |axis: usize| {
+    let stays = |axis: usize| {
         let out = axis + new;
         // A one in the wanted shape keeps what is there.
-        let one = (out + wanted.len()).checked_sub(output.rank()).is_some_and(|at| wanted.get(at) == Some(&1));
-        match (input.dim(axis).known(), output.dim(out).known()) {
-            (Some(a), Some(b)) if a == b => Some(Lane { input: axis, output: out, pairs: Pairs::Same }),
-            _ if one => Some(Lane { input: axis, output: out, pairs: Pairs::Same }),
-            _ => None,
-        }
+        let one = (out + wanted.len()).checked_sub(output.rank()).is_some_and(|at| wanted.get(at) == Some(&Extent::Number(1)));
+        one || input.dim(axis) == output.dim(out) && input.dim(axis) != Dim::Unknown
     };
-    Ok(Law::Carry(Carry::one((0..input.rank()).filter_map(lane).collect(), Passes::ALL)))
+    let grows = |axis: usize| input.dim(axis) == Dim::Known(1) && output.dim(axis + new).known().is_some_and(|extent| extent > 1);
+    let lane = |axis: usize| Lane { input: axis, output: axis + new, pairs: Pairs::Same };
+    let carry = Carry::one((0..input.rank()).filter(|axis| stays(*axis)).map(lane).collect(), Passes::ALL);
+    let known = (0..input.rank()).all(|axis| stays(axis) || grows(axis));
+    Ok(Law::Carry(if known { carry } else { carry.with_unknown_axes() }))
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
@@ -69,5 +69,16 @@ const SAMPLES: &[Sample] = &[
               p = Expand (c, shape)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "backward, one number, to extents that are not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,1] x, float[A,B,C,D] z) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[] k = {-1.5}>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Expand (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Expand"] },
     },
 ];

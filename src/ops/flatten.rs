@@ -1,7 +1,7 @@
 //! Flatten, opset 1 to 25: two axes, the product of the leading extents and that of the others.
 
 use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
-use crate::law::{Carry, Law, Passes, Reason};
+use crate::law::Law;
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -16,11 +16,8 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let input = node.shape(0)?;
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
     // Behind the first axis, the batch stays what it is even where its extent is not known.
-    let lanes = regroup::lanes(input, output, usize::from(node.int("axis", 1)? == 1));
-    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
+    Ok(regroup::law(node, usize::from(node.int("axis", 1)? == 1)))
 }
 
 const SAMPLES: &[Sample] = &[

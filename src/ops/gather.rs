@@ -82,4 +82,17 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Partly { reason: "other-axis", left: &["Conv", "Gather", "Add"] },
     },
+    Sample {
+        name: "behind one of two that select a position both",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,2,2] x) => (float[1,2,2,2] y, float[1,2,2,2] z)
+            <float[4,3,1,1] w = dyadic(1), float[2,1,1] f = dyadic(2), int64[2] one = {0, 2}, int64[2] two = {2, 3}>
+            { c = Conv (x, w)
+              a = Gather <axis = 1> (c, one)
+              b = Gather <axis = 1> (c, two)
+              m = Mul (a, f)
+              y = Erf (m)
+              z = Erf (b) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
 ];

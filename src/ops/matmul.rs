@@ -1,7 +1,8 @@
 //! MatMul, opset 1 to 13, with a constant on either side. It has no bias: of two matrices it becomes a Gemm when it needs one.
+//! Of two values it is linear in each: a scale goes to either.
 
 use super::{NEWEST_OPSET, Operator, Stop};
-use crate::law::{Bias, Lane, Law, Mix, Reason, Role};
+use crate::law::{Bias, Carry, Lane, Law, Mix, Pairs, Passes, Reason, Role, Together, Wire};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -16,6 +17,9 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if !node.is_constant(0) && !node.is_constant(1) {
+        return Ok(Law::Carry(of_values(node)));
+    }
     let left = node.is_constant(0) && !node.is_constant(1);
     let (weight, data) = if left { (0, 1) } else { (1, 0) };
     let &[ref batch @ .., rows, columns] = node.constant(weight)?.0 else { return Err(Reason::Attribute.into()) };
@@ -52,6 +56,24 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
             _ => vec![],
         },
     }))
+}
+
+/// `y[…, i, j] = Σ a[…, i, k]·b[…, k, j]`: the rows of the first and the columns of the second are those of the product.
+fn of_values(node: &NodeView<'_>) -> Carry {
+    let shape = |input: usize| node.input(input).and_then(|fact| fact.shape.as_ref()).filter(|shape| shape.rank() >= 2);
+    let (Some(a), Some(b), Some(y)) = (shape(0), shape(1), node.output_shape.as_ref()) else {
+        let wires = vec![Wire::new(0, vec![]), Wire::new(1, vec![])];
+        return Carry::of(wires, Passes::SCALE, Together::Product).with_unknown_axes();
+    };
+    let wire = |port: usize, shape: &Shape, own: usize| {
+        let new = y.rank().saturating_sub(shape.rank());
+        // An axis in front may be repeated, unless it is known to be as long as that of the product.
+        let as_long = |axis: &usize| shape.dim(*axis).same(y.dim(axis + new));
+        let axes = (0..shape.rank() - 2).filter(as_long).chain([own]);
+        Wire::new(port, axes.map(|axis| Lane { input: axis, output: axis + new, pairs: Pairs::Same }).collect())
+    };
+    let wires = vec![wire(0, a, a.rank() - 2), wire(1, b, b.rank() - 1)];
+    Carry::of(wires, Passes::SCALE, Together::Product)
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
@@ -160,5 +182,79 @@ const SAMPLES: &[Sample] = &[
               c = MatMul (r, w)
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
+    },
+    Sample {
+        name: "before, a shift into the constant that is added behind three axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,2] y)
+            <float[4,2] w = dyadic(1), float[2] c = dyadic(6), float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5)>
+            { t = Transpose <perm = [0,2,1]> (x)
+              n = BatchNormalization <epsilon = 0.0> (t, s, b, m, v)
+              u = Transpose <perm = [0,2,1]> (n)
+              p = MatMul (u, w)
+              y = Add (p, c) }"#,
+        expect: Expect::Folded { left: &["Transpose", "Transpose", "MatMul", "Add"] },
+    },
+    Sample {
+        name: "before, a shift that nothing behind takes in",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[2,3,2] y)
+            <float[4,2] w = dyadic(1), float[4] k = dyadic(2)>
+            { a = Add (x, k)
+              p = MatMul (a, w)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("no-bias"),
+    },
+    Sample {
+        name: "of values, one number goes into the weight of the first",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[] y)
+            <float[4,4] w = dyadic(1), float[4,4] u = dyadic(3), float[] k = {0.375}>
+            { a = MatMul (x, w)
+              c = MatMul (x, u)
+              t = Transpose <perm = [0,2,1]> (c)
+              p = MatMul (a, t)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul", "Transpose", "MatMul"] },
+    },
+    Sample {
+        name: "of values, a scale of the columns goes into the second, one that the first does not take",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[2] k = dyadic(3)>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
+    Sample {
+        name: "of values, one number, the first is an input",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[] k = {-3}>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul"] },
+    },
+    Sample {
+        name: "of values, a scale of what is summed up",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[3,1] k = dyadic(3), float[2,4,2] u = dyadic(5)>
+            { c = Mul (x, k)
+              p = MatMul (z, c)
+              y = Relu (p) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "of values, a shift",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x, float[2,5,3] z) => (float[] y)
+            <float[4,2] w = dyadic(1), float[2] k = dyadic(3)>
+            { c = MatMul (x, w)
+              p = MatMul (z, c)
+              y = Add (p, k) }"#,
+        expect: Expect::Kept("shift-through-scale"),
     },
 ];

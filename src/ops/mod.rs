@@ -66,6 +66,7 @@ mod unsqueeze;
 mod upsample;
 mod value_operands;
 pub mod window;
+mod windows;
 
 /// The newest version of the standard operator set that was looked at.
 pub const NEWEST_OPSET: i64 = 28;

@@ -122,4 +122,16 @@ const SAMPLES: &[Sample] = &[
               y = Mul (a, k) }"#,
         expect: Expect::Folded { left: &["BatchNormalization"] },
     },
+    Sample {
+        name: "a shift before goes on into the constant that is added behind",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3] x) => (float[2,3] y)
+            <float[3] a = dyadic(1), float[3] k = dyadic(2), float[3] c = dyadic(3)>
+            { e = Abs (x)
+              p = Sub (e, a)
+              q = Mul (p, k)
+              r = Add (q, c)
+              y = Abs (r) }"#,
+        expect: Expect::Folded { left: &["Abs", "Mul", "Add", "Abs"] },
+    },
 ];

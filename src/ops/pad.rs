@@ -1,19 +1,19 @@
 //! Pad, opset 1 to 25. Edge, reflect and wrap repeat what is there, and what is cut off is nothing: every map passes. With a
 //! constant `v`, `s·pad(x, v) + t = pad(s·x + t, s·v + t)`: the number must follow, and be one for all channels.
 
-use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use super::{NEWEST_OPSET, Operator, Stop, extents, shapes};
 use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Fill, Law, Passes, Reason};
-use crate::model::NodeView;
+use crate::model::{Dim, Extent, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
     name: "Pad",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "not along the channels: hands maps on, with a constant where it can follow",
+    summary: "not along the channels: hands maps on, with a constant where it can follow; amounts may be computed from shapes",
     read,
-    shape: shapes::padded,
+    shape,
     samples: SAMPLES,
 };
 
@@ -26,21 +26,27 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         _ => return Err(Reason::Attribute.into()),
     };
     let mut carry = Carry::unary(Some(rank), Passes::ALL);
-    if constant && pads.iter().any(|pad| *pad > 0) {
+    if constant && pads.iter().any(|pad| !matches!(pad, Extent::Number(..=0))) {
         let place = if node.opset >= 11 && node.is_constant(2) { Some(2) } else { None };
         carry.fill = Some(Fill { value: value(node)?, place });
     }
-    let grows = |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != 0 || pads[at + axes.len()] != 0);
+    let grows =
+        |axis: usize| axes.iter().position(|a| *a == axis).is_some_and(|at| pads[at] != NONE || pads[at + axes.len()] != NONE);
     carry.wires[0].lanes.retain(|lane| !grows(lane.input));
-    Ok(Law::Carry(carry))
+    let known = pads.iter().all(|pad| matches!(pad, Extent::Number(_)));
+    Ok(Law::Carry(if known { carry } else { carry.with_unknown_axes() }))
 }
 
-/// How much is put before and behind each of these axes.
-fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<i64>, Vec<usize>), Stop> {
-    let pads = match node.opset {
-        1 => node.ints("paddings")?.to_vec(),
-        2..=10 => node.ints("pads")?.to_vec(),
-        _ => node.elements.integers(1)?,
+/// Nothing is put there.
+const NONE: Extent = Extent::Number(0);
+
+/// How much is put before and behind each of these axes, as far as that is known.
+fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<Extent>, Vec<usize>), Stop> {
+    let numbers = |list: &[i64]| list.iter().map(|number| Extent::Number(*number)).collect();
+    let pads: Vec<Extent> = match node.opset {
+        1 => numbers(node.ints("paddings")?),
+        2..=10 => numbers(node.ints("pads")?),
+        _ => extents::given(node, 1).ok_or(Reason::UnknownShape)?,
     };
     let axes = match node.input(3) {
         Some(_) if node.opset >= 18 => node.elements.integers(3)?,
@@ -51,6 +57,22 @@ fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<i64>, Vec<usize>), S
         return Err(Reason::Attribute.into());
     }
     Ok((pads, axes))
+}
+
+/// Axes that are padded have another extent.
+fn shape(node: &NodeView<'_>) -> Option<Shape> {
+    let mut shape = node.input(0)?.shape.clone()?;
+    let Ok((pads, axes)) = amounts(node, shape.rank()) else { return Some(Shape::of_rank(shape.rank())) };
+    for (at, axis) in axes.iter().enumerate() {
+        let more = match (pads[at], pads[at + axes.len()]) {
+            (NONE, NONE) => continue,
+            (Extent::Number(before), Extent::Number(behind)) => before.checked_add(behind),
+            _ => None,
+        };
+        let padded = shape.dim(*axis).known().zip(more).and_then(|(extent, more)| extent.checked_add_signed(more));
+        shape.0[*axis] = padded.map_or(Dim::Unknown, Dim::Known);
+    }
+    Some(shape)
 }
 
 fn value(node: &NodeView<'_>) -> Result<DoubleDouble, Stop> {
@@ -132,5 +154,54 @@ const SAMPLES: &[Sample] = &[
               p = Pad (n, pads)
               y = Conv (p, w) }"#,
         expect: Expect::Partly { reason: "counted-padding", left: &["Add", "Pad", "Conv"] },
+    },
+    Sample {
+        name: "backward, a scale; amounts are computed in pairs as rows, from the last axis on",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,H,W] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}, int64[1] four = {4}, int64[1] back = {-1}, int64[1] far = {-9223372036854775807}, int64[2] pairs = {-1, 2}, int64[1] rest = {4}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              h = Gather (e, two)
+              d = Sub (four, h)
+              l = Concat <axis = 0> (zero, d, zero, d)
+              f = ConstantOfShape <value = int64[1] {0}> (rest)
+              a = Concat <axis = 0> (l, f)
+              r = Reshape (a, pairs)
+              u = Slice (r, back, far, zero, back)
+              t = Transpose <perm = [1,0]> (u)
+              g = Reshape (t, back)
+              p = Pad (c, g)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded {
+            left: &[
+                "Conv",
+                "Shape",
+                "Gather",
+                "Sub",
+                "Concat",
+                "ConstantOfShape",
+                "Concat",
+                "Reshape",
+                "Slice",
+                "Transpose",
+                "Reshape",
+                "Pad",
+            ],
+        },
+    },
+    Sample {
+        name: "a shift; amounts are computed",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,H,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4}, int64[7] none = {0,0,0,0,0,0,0}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              h = Gather (e, two)
+              d = Sub (four, h)
+              a = Concat <axis = 0> (none, d)
+              p = Pad (c, a)
+              y = Add (p, k) }"#,
+        expect: Expect::Kept("counted-padding"),
     },
 ];

@@ -3,8 +3,20 @@
 //! Axes are matched in runs whose products agree, from the left. An extent that is not known is matched only where nothing
 //! else is possible; there the matching stops.
 
-use crate::law::{Lane, Pairs};
-use crate::model::{Dim, Shape};
+use crate::law::{Carry, Lane, Law, Pairs, Passes};
+use crate::model::{Dim, NodeView, Shape};
+
+/// The law of a node that regroups its first input. One number for all elements needs no shape.
+pub(super) fn law(node: &NodeView<'_>, copied: usize) -> Law {
+    let shapes = node.input(0).and_then(|x| x.shape.as_ref()).zip(node.output_shape.as_ref());
+    let Some((input, output)) = shapes else { return Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes()) };
+    let lanes = lanes(input, output, copied);
+    let open = |(axis, dim): (usize, &Dim), on: fn(&Lane) -> usize| dim.known().is_none() && lanes.iter().all(|l| on(l) != axis);
+    let unknown = input.0.iter().enumerate().any(|dim| open(dim, |l| l.input))
+        || output.0.iter().enumerate().any(|dim| open(dim, |l| l.output));
+    let carry = Carry::one(lanes, Passes::ALL);
+    Law::Carry(if unknown { carry.with_unknown_axes() } else { carry })
+}
 
 /// Which axes of the input correspond to which axes of the output. `copied` leading axes are known to be the same.
 pub(super) fn lanes(input: &Shape, output: &Shape, copied: usize) -> Vec<Lane> {

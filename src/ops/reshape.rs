@@ -1,7 +1,7 @@
 //! Reshape, opset 5 to 25: the same elements in the same order under other extents.
 
-use super::{NEWEST_OPSET, Operator, Stop, regroup, shapes};
-use crate::law::{Carry, Law, Passes, Reason};
+use super::{NEWEST_OPSET, Operator, Stop, rank, regroup, shapes};
+use crate::law::Law;
 use crate::model::NodeView;
 use crate::sample::{Expect, Sample};
 
@@ -9,24 +9,18 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Reshape",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "where shapes are known: hands maps on",
+    summary: "where shapes are known: hands maps on; one number always",
     read,
     shape: shapes::reshaped,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let input = node.shape(0)?;
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
     // A zero in the wanted shape takes the extent over.
     let copies = node.int("allowzero", 0)? == 0 && node.opset >= 5;
     let wanted = if copies { node.elements.integers(1).unwrap_or_default() } else { vec![] };
-    let copied = wanted.iter().take(input.rank()).take_while(|extent| **extent == 0).count();
-    let lanes = regroup::lanes(input, output, copied);
-    if lanes.is_empty() && output.0.iter().any(|extent| extent.known().is_none()) {
-        return Err(Reason::UnknownShape.into());
-    }
-    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
+    let rank = rank(node, 0).unwrap_or_default();
+    Ok(regroup::law(node, wanted.iter().take(rank).take_while(|extent| **extent == 0).count()))
 }
 
 const SAMPLES: &[Sample] = &[
@@ -96,7 +90,7 @@ const SAMPLES: &[Sample] = &[
               l = Reshape (f, flat)
               p = Reshape (n, l)
               y = Relu (p) }"#,
-        expect: Expect::Kept("unknown-shape"),
+        expect: Expect::Kept("other-axis"),
     },
     Sample {
         name: "another value's extent may be another",
@@ -131,5 +125,64 @@ const SAMPLES: &[Sample] = &[
               p = Reshape (c, shape)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
+    },
+    Sample {
+        name: "backward, rows as many as a product says",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[A,B,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] k = dyadic(2), int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}>
+            { c = MatMul (x, w)
+              e = Shape (c)
+              f = Slice (e, zero, two)
+              n = ReduceProd <axes = [0]> (f)
+              l = Slice (e, two, three)
+              to = Concat <axis = 0> (n, l)
+              p = Reshape (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Shape", "Slice", "ReduceProd", "Slice", "Concat", "Reshape"] },
+    },
+    Sample {
+        name: "backward, one number, to extents that are not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, float[A,B,C] z) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[] k = {-1.5}>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Reshape (c, to)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Reshape"] },
+    },
+    Sample {
+        name: "forward, extents behind a pool, transposed and multiplied",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3,4,6] x) => (float[] y)
+            <float[6,2] w = dyadic(1), float[3,1,1] k = dyadic(2), int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] three = {3}>
+            { n = Mul (x, k)
+              p = AveragePool <kernel_shape = [2,2], strides = [2,2]> (n)
+              e = Shape (p)
+              a = Gather (e, zero)
+              c = Gather (e, one)
+              h = Gather (e, two)
+              l = Gather (e, three)
+              q = Mul (c, h)
+              to = Concat <axis = 0> (l, a, q)
+              t = Transpose <perm = [3,0,1,2]> (p)
+              r = Reshape (t, to)
+              y = MatMul (r, w) }"#,
+        expect: Expect::Folded {
+            left: &[
+                "AveragePool",
+                "Shape",
+                "Gather",
+                "Gather",
+                "Gather",
+                "Gather",
+                "Mul",
+                "Concat",
+                "Transpose",
+                "Reshape",
+                "MatMul",
+            ],
+        },
     },
 ];

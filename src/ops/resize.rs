@@ -1,6 +1,7 @@
 //! Resize, opset 10 to 19: other extents, by interpolation. A scale passes any of them; a shift where weights sum to one.
 
-use super::{NEWEST_OPSET, Operator, Stop, shapes};
+use super::{NEWEST_OPSET, Operator, Stop, extents, shapes};
+use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Lane, Law, Passes, Reason};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
@@ -9,7 +10,7 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Resize",
     opsets: 10..=NEWEST_OPSET,
     always_listed: false,
-    summary: "not along the channels: hands scales on; nearest and linear also shifts",
+    summary: "not along the channels: hands scales on; nearest and linear also shifts; sizes may be read from shapes",
     read,
     shape,
     samples: SAMPLES,
@@ -26,37 +27,67 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         "linear" | "cubic" => Err(Reason::Interpolation),
         _ => return Err(Reason::Attribute.into()),
     };
-    let kept = kept_axes(node)?;
-    let lanes = kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(axis, _)| Lane::same(axis)).collect();
-    Ok(Law::Carry(Carry::one(lanes, Passes { falling: Ok(()), shift })))
+    let resized = resized(node)?;
+    let lanes =
+        resized.iter().enumerate().filter(|(_, axis)| axis.stays == Some(true)).map(|(axis, _)| Lane::same(axis)).collect();
+    let carry = Carry::one(lanes, Passes { falling: Ok(()), shift });
+    let unknown = resized.iter().any(|axis| axis.stays.is_none());
+    Ok(Law::Carry(if unknown { carry.with_unknown_axes() } else { carry }))
 }
 
-/// Which axes stay as they are: their factor is one, or their extent is what it was.
-fn kept_axes(node: &NodeView<'_>) -> Result<Vec<bool>, Stop> {
+/// What becomes of an axis.
+struct Axis {
+    /// Whether it is what it was: its factor is one, or its extent stays; `None` if that is not known.
+    stays: Option<bool>,
+    extent: Dim,
+}
+
+fn resized(node: &NodeView<'_>) -> Result<Vec<Axis>, Stop> {
     let shape = node.shape(0)?;
     let axes: Vec<i64> = match node.ints("axes")? {
         [] => (0..shape.rank() as i64).collect(),
         axes => axes.to_vec(),
     };
     let axes = axes.iter().map(|a| shapes::normal(*a, shape.rank())).collect::<Option<Vec<usize>>>().ok_or(Reason::Attribute)?;
-    let mut kept = vec![true; shape.rank()];
+    let mut all: Vec<Axis> = shape.0.iter().map(|dim| Axis { stays: Some(true), extent: *dim }).collect();
     let by_extent = node.input(3).is_some_and(|sizes| !is_empty(sizes.shape.as_ref()));
-    if by_extent {
-        let policy = node.string("keep_aspect_ratio_policy")?;
-        let sizes = node.elements.integers(3)?;
-        if sizes.len() != axes.len() {
-            return Err(Reason::Attribute.into());
-        }
-        let stays = |axis: usize, size: i64| shape.dim(axis).known().is_some_and(|d| u64::try_from(size) == Ok(d));
-        axes.iter().zip(sizes).for_each(|(a, size)| kept[*a] = matches!(policy.as_str(), "" | "stretch") && stays(*a, size));
+    let changed: Vec<Axis> = if by_extent {
+        let stretches = matches!(node.string("keep_aspect_ratio_policy")?.as_str(), "" | "stretch");
+        let sizes = extents::described(&extents::given(node, 3).ok_or(Reason::UnknownShape)?);
+        let stays = |axis: usize, size: Dim| match (shape.dim(axis), size) {
+            (from, to) if from.same(to) => Some(true),
+            (Dim::Known(_), Dim::Known(_)) => Some(false),
+            _ => None,
+        };
+        let one = |(axis, size): (&usize, &Dim)| match stretches {
+            true => Axis { stays: stays(*axis, *size), extent: *size },
+            false => Axis { stays: Some(false), extent: Dim::Unknown },
+        };
+        axes.iter().zip(&sizes.0).filter(|_| sizes.rank() == axes.len()).map(one).collect()
     } else {
         let factors = node.elements.floats(if node.opset < 11 { 1 } else { 2 })?;
-        if factors.len() != axes.len() {
-            return Err(Reason::Attribute.into());
-        }
-        axes.iter().zip(factors).for_each(|(a, factor)| kept[*a] = factor == 1.0);
+        let one = |(axis, factor): (&usize, &DoubleDouble)| match factor.is_one() {
+            true => Axis { stays: Some(true), extent: shape.dim(*axis) },
+            false => Axis { stays: Some(false), extent: times(shape.dim(*axis), factor.nearest()) },
+        };
+        axes.iter().zip(&factors).filter(|_| factors.len() == axes.len()).map(one).collect()
+    };
+    if changed.len() != axes.len() {
+        return Err(Reason::Attribute.into());
     }
-    Ok(kept)
+    for (axis, changed) in axes.iter().zip(changed) {
+        all[*axis] = changed;
+    }
+    Ok(all)
+}
+
+/// The whole part of an extent times a factor, where single precision and exact numbers agree about it.
+pub(super) fn times(extent: Dim, factor: f64) -> Dim {
+    let whole = |size: u64| {
+        let (exact, single) = ((size as f64 * factor).floor(), (size as f32 * factor as f32).floor());
+        (size < 1 << 24 && exact == f64::from(single) && (0.0..1e9).contains(&exact)).then_some(exact as u64)
+    };
+    extent.known().and_then(whole).map_or(Dim::Unknown, Dim::Known)
 }
 
 fn is_empty(shape: Option<&Shape>) -> bool {
@@ -64,11 +95,10 @@ fn is_empty(shape: Option<&Shape>) -> bool {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let rank = node.input(0)?.shape.as_ref()?.rank();
     let cropped = node.string("coordinate_transformation_mode").ok()? == "tf_crop_and_resize";
-    let kept = kept_axes(node).ok().filter(|_| !cropped).unwrap_or_else(|| vec![false; shape.rank()]);
-    shape.0.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(dim, _)| *dim = Dim::Unknown);
-    Some(shape)
+    let resized = resized(node).ok().filter(|_| !cropped);
+    Some(resized.map_or_else(|| Shape::of_rank(rank), |all| Shape(all.iter().map(|axis| axis.extent).collect())))
 }
 
 const SAMPLES: &[Sample] = &[
@@ -121,5 +151,31 @@ const SAMPLES: &[Sample] = &[
               p = Resize (n, "", by)
               y = Conv (p, w) }"#,
         expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "backward, to extents that are read from another value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x, float[1,1,H,W] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4}>
+            { c = Conv <strides = [2,2]> (x, w)
+              e = Shape (c)
+              f = Slice (e, zero, two)
+              k = Shape (z)
+              h = Slice (k, two, four)
+              to = Concat <axis = 0> (f, h)
+              p = Resize <mode = "nearest"> (c, "", "", to)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Slice", "Shape", "Slice", "Concat", "Resize"] },
+    },
+    Sample {
+        name: "to extents of which nothing is known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x, float[A,B,H,W] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              to = Shape (z)
+              p = Resize <mode = "nearest"> (c, "", "", to)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("unknown-shape"),
     },
 ];

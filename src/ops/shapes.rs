@@ -2,7 +2,7 @@
 //!
 //! What is not certain is unknown.
 
-use super::{Stop, extents, find, split};
+use super::{Stop, extents, find, split, windows};
 use crate::law::{Carry, Passes, Reason};
 use crate::model::{Dim, Element, Extent, NodeView, Shape, tensor};
 
@@ -26,6 +26,7 @@ pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
         | "ReduceSumSquare" => reduced(node),
         "Shape" => Some(Shape(vec![extents::length(node).map_or(Dim::Unknown, Dim::Known)])),
         "Size" => Some(Shape(vec![])),
+        "ConstantOfShape" => Some(extents::described(&extents::given(node, 0)?)),
         "LpPool" => pooled(node),
         "GlobalLpPool" => global(node),
         _ => None,
@@ -161,23 +162,6 @@ pub(super) fn terms(node: &NodeView<'_>) -> Option<u64> {
     gone.iter().try_fold(1u64, |n, axis| n.checked_mul(shape.dim(*axis).known()?)).filter(|n| *n > 0)
 }
 
-/// Axes that are padded have another extent.
-pub(super) fn padded(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
-    let pads = match node.opset {
-        1 => node.ints("paddings").ok()?.to_vec(),
-        2..=10 => node.ints("pads").ok()?.to_vec(),
-        _ if node.input(3).is_some() => return Some(Shape::of_rank(shape.rank())),
-        _ => node.elements.integers(1).ok()?,
-    };
-    let rank = shape.rank();
-    for (axis, dim) in shape.0.iter_mut().enumerate() {
-        let more = pads.get(axis)?.checked_add(*pads.get(axis + rank)?)?;
-        *dim = dim.known().and_then(|d| d.checked_add_signed(more)).map_or(Dim::Unknown, Dim::Known);
-    }
-    Some(shape)
-}
-
 pub(super) fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     for input in 1..node.inputs.len() {
@@ -189,7 +173,11 @@ pub(super) fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
 /// Spatial extents change, batch and channels stay.
 pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
-    shape.0.iter_mut().skip(2).for_each(|d| *d = Dim::Unknown);
+    let kernel = node.ints("kernel_shape").ok()?;
+    for (axis, dim) in shape.0.iter_mut().skip(2).enumerate() {
+        let taps = kernel.get(axis).and_then(|taps| u64::try_from(*taps).ok()).map_or(Dim::Unknown, Dim::Known);
+        *dim = windows::behind(node, *dim, taps, (axis, kernel.len()));
+    }
     Some(shape)
 }
 

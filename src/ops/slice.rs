@@ -1,54 +1,61 @@
 //! Slice, opset 1 to 13: a range of positions along some axes. Positions that are left out have no map.
 
-use super::{NEWEST_OPSET, Operator, Stop, shapes};
-use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
-use crate::model::{Dim, NodeView, Shape};
+use super::{NEWEST_OPSET, Operator, Stop, extents, shapes};
+use crate::law::{Carry, Lane, Law, Pairs, Passes};
+use crate::model::{Dim, Extent, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
     name: "Slice",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "by constants: selects from maps before it; completes maps behind it",
+    summary: "where bounds are known: selects from maps before it, completes maps behind it; along other axes hands them on",
     read,
     shape,
     samples: SAMPLES,
 };
 
-/// A range along one axis, as the file gives it.
-struct Range {
-    axis: usize,
-    start: i64,
-    end: i64,
-    step: i64,
+/// A range along one axis, as far as the file determines it.
+pub(super) struct Range {
+    pub(super) axis: usize,
+    start: Extent,
+    end: Extent,
+    step: Option<i64>,
 }
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let shape = node.shape(0)?;
-    let ranges = ranges(node, shape.rank()).ok_or(Reason::UnknownShape)?;
-    let mut lanes = Vec::new();
+    let whole = |lanes, known: bool| {
+        let carry = Carry::one(lanes, Passes::ALL);
+        Ok(Law::Carry(if known { carry } else { carry.with_unknown_axes() }))
+    };
+    let Some(shape) = node.input(0).and_then(|x| x.shape.as_ref()) else { return whole(vec![], false) };
+    let Some(ranges) = ranges(node, shape.rank()) else { return whole(vec![], false) };
+    let (mut lanes, mut known) = (Vec::new(), true);
     for axis in 0..shape.rank() {
         let Some(range) = ranges.iter().find(|range| range.axis == axis) else {
             lanes.push(Lane::same(axis));
             continue;
         };
-        if let Some((positions, extent)) = positions(range, shape.dim(axis)) {
+        if is_whole(range, shape.dim(axis)) {
+            lanes.push(Lane::same(axis));
+        } else if let Some((positions, extent)) = positions(range, shape.dim(axis)) {
             let pairs = positions.iter().enumerate().map(|(to, from)| (*from, to)).collect();
             lanes.push(Lane { input: axis, output: axis, pairs: Pairs::List(pairs, extent, positions.len()) });
-        } else if range.start == 0 && range.step == 1 && range.end >= i64::from(i32::MAX) {
-            lanes.push(Lane::same(axis));
+        } else {
+            known = false;
         }
     }
-    Ok(Law::Carry(Carry::one(lanes, Passes::ALL)))
+    whole(lanes, known)
 }
 
-/// The ranges: attributes before opset 10, constants from there on. An axis that is named twice is an error.
-fn ranges(node: &NodeView<'_>, rank: usize) -> Option<Vec<Range>> {
+/// The ranges: attributes before opset 10, from there on inputs, whose axes must be known. An axis that is named twice is an error.
+pub(super) fn ranges(node: &NodeView<'_>, rank: usize) -> Option<Vec<Range>> {
     let list = |input: usize, name: &str| match node.opset {
-        ..=9 => node.ints(name).ok().map(<[i64]>::to_vec),
+        ..=9 => node.ints(name).ok().map(|list| list.iter().map(|n| Extent::Number(*n)).collect()),
         _ if node.input(input).is_none() => Some(vec![]),
-        _ => node.elements.integers(input).ok(),
+        _ => extents::given(node, input),
     };
+    let number = |extent: &Extent| if let Extent::Number(number) = extent { Some(*number) } else { None };
     let (starts, ends, axes, steps) = (list(1, "starts")?, list(2, "ends")?, list(3, "axes")?, list(4, "")?);
     let fits = |count: usize| count == starts.len() || count == 0;
     if starts.len() != ends.len() || !fits(axes.len()) || !fits(steps.len()) {
@@ -56,22 +63,34 @@ fn ranges(node: &NodeView<'_>, rank: usize) -> Option<Vec<Range>> {
     }
     let mut found: Vec<Range> = Vec::new();
     for (at, start) in starts.iter().enumerate() {
-        let axis = shapes::normal(axes.get(at).copied().unwrap_or(at as i64), rank)?;
+        let axis = axes.get(at).map_or(Some(at as i64), number)?;
+        let axis = shapes::normal(axis, rank)?;
         if found.iter().any(|range| range.axis == axis) {
             return None;
         }
-        found.push(Range { axis, start: *start, end: ends[at], step: steps.get(at).copied().unwrap_or(1) });
+        found.push(Range { axis, start: *start, end: ends[at], step: steps.get(at).map_or(Some(1), number) });
     }
     Some(found)
 }
 
+/// Whether a range is all of its axis.
+fn is_whole(range: &Range, extent: Dim) -> bool {
+    let to_the_end = match (range.end, extent) {
+        (Extent::Number(end), _) if end >= i64::from(i32::MAX) => true,
+        (Extent::Symbol(end), Dim::Symbol(symbol)) => end == symbol,
+        _ => false,
+    };
+    range.start == Extent::Number(0) && range.step == Some(1) && to_the_end
+}
+
 /// The positions that a range selects, and the extent of its axis.
-fn positions(range: &Range, extent: Dim) -> Option<(Vec<usize>, usize)> {
+pub(super) fn positions(range: &Range, extent: Dim) -> Option<(Vec<usize>, usize)> {
+    let (Extent::Number(start), Extent::Number(end), Some(step)) = (range.start, range.end, range.step) else { return None };
     let extent = usize::try_from(extent.known()?).ok().filter(|extent| (1..=1 << 24).contains(extent))?;
     let size = extent as i64;
     let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-    let (start, end) = (counted(range.start), counted(range.end));
-    let positions: Vec<i64> = match range.step {
+    let (start, end) = (counted(start), counted(end));
+    let positions: Vec<i64> = match step {
         0 => return None,
         step @ 1.. => (start.clamp(0, size)..end.clamp(0, size)).step_by(usize::try_from(step).ok()?).collect(),
         step => {
@@ -87,8 +106,9 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     let Some(ranges) = ranges(node, shape.rank()) else { return Some(Shape::of_rank(shape.rank())) };
     for range in &ranges {
-        let found = positions(range, shape.dim(range.axis));
-        shape.0[range.axis] = found.map_or(Dim::Unknown, |(positions, _)| Dim::Known(positions.len() as u64));
+        let extent = shape.dim(range.axis);
+        let part = || positions(range, extent).map_or(Dim::Unknown, |(positions, _)| Dim::Known(positions.len() as u64));
+        shape.0[range.axis] = if is_whole(range, extent) { extent } else { part() };
     }
     Some(shape)
 }
@@ -132,6 +152,74 @@ const SAMPLES: &[Sample] = &[
             { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
               p = Slice (n, from, to, axes)
               y = Conv (p, w) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
+    Sample {
+        name: "behind one of two that select other parts of a value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,5,8] x) => (float[N,5,4] y, float[N,5,4] z)
+            <float[8,8] w = dyadic(1), float f = {0.25}, int64[1] at = {2}, int64[1] a = {0}, int64[1] b = {4}, int64[1] c = {8}>
+            { p = MatMul (x, w)
+              q = Slice (p, a, b, at)
+              k = Slice (p, b, c, at)
+              m = Mul (q, f)
+              y = Erf (m)
+              z = Erf (k) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Slice", "Slice", "Erf", "Erf"] },
+    },
+    Sample {
+        name: "backward, to an extent of the batch that is read from another value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x, float[M,1] z) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[1] zero = {0}>
+            { c = Conv (x, w)
+              k = Shape (z)
+              to = Gather (k, zero)
+              p = Slice (c, zero, to, zero)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Gather", "Slice"] },
+    },
+    Sample {
+        name: "backward, bounds of both halves are computed from the channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[4,2,1,1] w = dyadic(1), float[4,1,1] k = positive(2), int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}>
+            { c = Conv (x, w)
+              e = Shape (c)
+              n = Gather (e, one)
+              a = Add (n, one)
+              h = Div (a, two)
+              l = Mul (h, two)
+              p = Slice (c, zero, h, one)
+              q = Slice (c, h, l, one)
+              r = Relu (q)
+              t = Concat <axis = 1> (p, r)
+              y = Mul (t, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Gather", "Add", "Div", "Mul", "Slice", "Slice", "Relu", "Concat"] },
+    },
+    Sample {
+        name: "the whole batch, by its own extent",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3,1,1] k = dyadic(6), int64[1] zero = {0}>
+            { c = Conv (x, w)
+              k0 = Shape (c)
+              to = Gather (k0, zero)
+              p = Slice (c, zero, to, zero)
+              q = Add (p, c)
+              y = BatchNormalization <epsilon = 0.0> (q, s, b, m, v) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
+        name: "channels cut at a place that is not known",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(6), int64[1] zero = {0}, int64[1] one = {1}>
+            { c = Conv (x, w)
+              e = Shape (x)
+              to = Gather (e, zero)
+              p = Slice (c, zero, to, one)
+              y = Mul (p, k) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
 ];

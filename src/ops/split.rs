@@ -18,21 +18,32 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let shape = node.shape(0)?;
     let axis = shapes::normal(node.int("axis", 0)?, shape.rank()).ok_or(Reason::Attribute)?;
-    let sizes = sizes(node, shape.dim(axis)).ok_or(Reason::UnknownShape)?;
-    let total = sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size)).ok_or(Reason::Attribute)?;
-    if shape.dim(axis).known() != Some(total as u64) {
-        return Err(Reason::UnknownShape.into());
+    if node.outputs.len() == 1 {
+        // One piece is all there is.
+        return Ok(Law::Carry(Carry::unary(Some(shape.rank()), Passes::ALL)));
     }
+    let whole = |sizes: &Vec<usize>| {
+        let total = sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size));
+        total.is_some_and(|total| shape.dim(axis).known() == Some(total as u64))
+    };
+    let sizes = sizes(node, shape.dim(axis)).filter(whole);
     let (mut wires, mut start) = (Vec::new(), 0);
-    for (port, count) in sizes.iter().enumerate() {
+    for port in 0..node.outputs.len() {
         let mut lanes: Vec<Lane> = (0..shape.rank()).map(Lane::same).collect();
-        lanes[axis].pairs = Pairs::List((0..*count).map(|i| (start + i, i)).collect(), total, *count);
+        lanes[axis].pairs = match sizes.as_ref().and_then(|sizes| sizes.get(port).zip(shape.dim(axis).known())) {
+            Some((count, total)) => {
+                let pairs = (0..*count).map(|i| (start + i, i)).collect();
+                start += count;
+                Pairs::List(pairs, total as usize, *count)
+            }
+            None => Pairs::Unknown,
+        };
         if node.outputs.get(port) == Some(&true) {
             wires.push(Wire::new(port, lanes));
         }
-        start += count;
     }
-    Ok(Law::Carry(Carry::of(wires, Passes::ALL, Together::Cut)))
+    let carry = Carry::of(wires, Passes::ALL, Together::Cut);
+    Ok(Law::Carry(if sizes.is_some() { carry } else { carry.with_unknown_axes() }))
 }
 
 /// The extents of the pieces: given by attribute or input, or equal but for the last.
@@ -60,6 +71,9 @@ fn sizes(node: &NodeView<'_>, extent: Dim) -> Option<Vec<usize>> {
 /// The shape of an output.
 pub(super) fn piece(node: &NodeView<'_>, output: usize) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
+    if node.outputs.len() == 1 {
+        return Some(shape);
+    }
     let axis = shapes::normal(node.int("axis", 0).ok()?, shape.rank())?;
     let size = sizes(node, shape.dim(axis)).and_then(|sizes| sizes.get(output).copied());
     shape.0[axis] = size.map_or(Dim::Unknown, |size| Dim::Known(size as u64));
@@ -120,5 +134,51 @@ const SAMPLES: &[Sample] = &[
               y = Conv (p, w)
               z = Sigmoid (q) }"#,
         expect: Expect::Kept("unknown-operator"),
+    },
+    Sample {
+        name: "one piece",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[N,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Gemm (x, w)
+              p = Split <axis = 0, num_outputs = 1> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Gemm", "Split"] },
+    },
+    Sample {
+        name: "of a batch whose extent is not known, the same map behind each piece",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[N,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Gemm (x, w)
+              p, q = Split <axis = 0, num_outputs = 2> (c)
+              a = BatchNormalization <epsilon = 0.0> (p, s, b, m, v)
+              e = BatchNormalization <epsilon = 0.0> (q, s, b, m, v)
+              y = Concat <axis = 0> (a, e) }"#,
+        expect: Expect::Folded { left: &["Gemm", "Split", "Concat"] },
+    },
+    Sample {
+        name: "of a batch, another map behind one of the pieces",
+        text: r#"<ir_version: 10, opset_import: ["" : 18]>
+            g (float[4,4] x) => (float[] y)
+            <float[4,3] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[3] t = dyadic(7)>
+            { c = Gemm (x, w)
+              p, q = Split <axis = 0, num_outputs = 2> (c)
+              a = BatchNormalization <epsilon = 0.0> (p, s, b, m, v)
+              e = BatchNormalization <epsilon = 0.0> (q, s, t, m, v)
+              y = Concat <axis = 0> (a, e) }"#,
+        expect: Expect::Kept("part-of-value"),
+    },
+    Sample {
+        name: "of channels, a map of both pieces, an activation behind one",
+        text: r#"<ir_version: 8, opset_import: ["" : 12]>
+            g (float[1,2,3,3] x) => (float[] y)
+            <float[4,2,1,1] w = dyadic(1), float[4,1,1] k = positive(2)>
+            { c = Conv (x, w)
+              p, q = Split <axis = 1> (c)
+              r = Relu (q)
+              t = Concat <axis = 1> (p, r)
+              y = Mul (t, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Split", "Relu", "Concat"] },
     },
 ];

@@ -1,9 +1,9 @@
 //! Upsample, opset 7 to 9, which Resize took the place of: positions repeated, or interpolated with weights that sum to one.
 
-use super::{NEWEST_OPSET, Operator, Stop};
+use super::{NEWEST_OPSET, Operator, Stop, resize};
 use crate::double_double::nearest;
 use crate::law::{Carry, Lane, Law, Passes, Reason};
-use crate::model::{Dim, NodeView, Shape};
+use crate::model::{NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -39,7 +39,7 @@ fn factors(node: &NodeView<'_>) -> Result<Vec<f64>, Stop> {
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let mut shape = node.input(0)?.shape.clone()?;
     let factors = factors(node).unwrap_or_else(|_| vec![0.0; shape.rank()]);
-    shape.0.iter_mut().zip(factors).filter(|(_, f)| *f != 1.0).for_each(|(dim, _)| *dim = Dim::Unknown);
+    shape.0.iter_mut().zip(factors).filter(|(_, f)| *f != 1.0).for_each(|(dim, f)| *dim = resize::times(*dim, f));
     Some(shape)
 }
 

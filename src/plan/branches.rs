@@ -16,8 +16,8 @@ pub use samples::SAMPLES;
 use crate::law::Reason;
 use crate::model::{NodeId, Use, ValueId};
 use crate::plan::draft::Merge;
+use crate::plan::readers::looks_at_shape;
 use crate::plan::view::View;
-use crate::plan::walk::looks_at_shape;
 use build::{Built, Member};
 use term::{Core, Term};
 use tree::Tree;
@@ -140,7 +140,7 @@ impl Sum<'_, '_> {
             Use::Node(reader, input) => {
                 unread.contains(reader)
                     || members.iter().any(|m| self.tree.leaves.get(m.leaf).is_some_and(|leaf| leaf.at == (*reader, *input)))
-                    || looks_at_shape(self.view, *user)
+                    || looks_at_shape(self.view, *user, 0, &mut vec![])
             }
             _ => false,
         };

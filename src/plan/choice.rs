@@ -1,6 +1,6 @@
 //! What the user may choose, and which nodes of a graph that concerns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::Reason;
@@ -57,6 +57,8 @@ pub enum Substitute {
 /// The options of a graph, by number.
 pub(super) struct Choice {
     skipped: BTreeSet<NodeId>,
+    /// Nodes whose map stays, with the reason.
+    pub(super) excluded: BTreeMap<NodeId, Reason>,
     /// Nodes whose constants belong to a larger operator and are what they are.
     fused: BTreeSet<NodeId>,
     only: Option<BTreeSet<NodeId>>,
@@ -69,7 +71,12 @@ impl Choice {
     ///
     /// # Errors
     /// A name that the graph has not, or an operator that takes no part in folds; with the nearest one.
-    pub(super) fn of(graph: &Graph<'_>, options: &Options, fused: BTreeSet<NodeId>) -> Result<Choice> {
+    pub(super) fn of(
+        graph: &Graph<'_>,
+        options: &Options,
+        fused: BTreeSet<NodeId>,
+        excluded: BTreeMap<NodeId, Reason>,
+    ) -> Result<Choice> {
         let mut skipped = BTreeSet::new();
         for wanted in &options.skip {
             let found = matching(graph, |name| name == wanted);
@@ -95,10 +102,15 @@ impl Choice {
         }
         let chosen = |given: bool, set| given.then_some(set);
         let only = chosen(!options.only.is_empty(), only);
-        Ok(Choice { skipped, fused, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
+        Ok(Choice { skipped, excluded, fused, only, rules: (!options.rules.is_empty()).then_some(rules), way: options.way })
     }
 
-    /// Whether the map of a node may move.
+    /// Whether the map of a node may move, for all that is known of it.
+    pub(super) fn moves(&self, site: NodeId) -> bool {
+        self.folds(site) && !self.excluded.contains_key(&site)
+    }
+
+    /// Whether the user lets the map of a node move.
     pub(super) fn folds(&self, site: NodeId) -> bool {
         !self.skipped.contains(&site) && self.only.as_ref().is_none_or(|only| only.contains(&site))
     }

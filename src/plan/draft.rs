@@ -163,7 +163,12 @@ impl Draft {
             Some(rest) => self.remain(graph, (route.site, 2), &rest, donor),
             None => self.remove(graph, (route.site, route.data), route.way),
         }
-        self.folds.push(Fold { site: route.site, way: route.way, into: route.into, through: route.through, partial });
+        let fold = Fold { site: route.site, way: route.way, into: route.into, through: route.through, partial };
+        for (site, data) in route.alike {
+            self.remove(graph, (site, data), route.way);
+            self.folds.push(Fold { site, ..fold.clone() });
+        }
+        self.folds.push(fold);
         self
     }
 

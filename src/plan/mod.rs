@@ -9,13 +9,14 @@ mod fused;
 mod lift;
 mod merged;
 mod quantised;
+mod readers;
 mod route;
 mod samples;
 mod substitute;
 mod view;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
@@ -92,9 +93,9 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
     let Options { partial, substitute, keep_branches, .. } = *options;
-    let choice = Choice::of(graph, options, fused)?;
+    let choice = Choice::of(graph, options, fused, excluded)?;
     let as_they_are = BTreeSet::new();
-    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, excluded, as_they_are };
+    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, as_they_are };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
@@ -119,7 +120,7 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
             }
             // Each time there are more of them, so this ends.
             Err(refused) => {
-                search.excluded.extend(refused.folds.into_iter().map(|site| (site, Reason::FunctionParameter)));
+                search.choice.excluded.extend(refused.folds.into_iter().map(|site| (site, Reason::FunctionParameter)));
                 search.as_they_are.extend(refused.substitutes);
             }
         }
@@ -134,8 +135,6 @@ struct Search<'c> {
     substitute: Option<Substitute>,
     /// Whether branches of one value become one.
     branches: bool,
-    /// Nodes that stay, with the reason.
-    excluded: BTreeMap<NodeId, Reason>,
     /// BatchNormalizations that no other operator takes the place of.
     as_they_are: BTreeSet<NodeId>,
 }
@@ -146,7 +145,7 @@ impl Search<'_> {
         let graph = view.graph;
         // BatchNormalizations first: a constant Add before one must not move into it while it could itself be taken in.
         let normalises = |site: &NodeId| graph.node(*site).proto.op_type() == "BatchNormalization";
-        let movable = candidates.iter().copied().filter(|site| !self.excluded.contains_key(site) && self.choice.folds(*site));
+        let movable = candidates.iter().copied().filter(|site| self.choice.moves(*site));
         let (first, then): (Vec<_>, Vec<_>) = movable.partition(normalises);
         loop {
             let before = view.draft.folds.len();
@@ -213,7 +212,7 @@ impl Search<'_> {
 
     /// Whether a node may be a part of branches that become one.
     fn may_merge(&self, graph: &Graph<'_>, node: NodeId) -> bool {
-        self.choice.refuses(graph, node).is_none() && !self.excluded.contains_key(&node)
+        self.choice.refuses(graph, node).is_none() && !self.choice.excluded.contains_key(&node)
     }
 
     /// The way of a BatchNormalization's scale without its shift, if it pays: an Add in its place computes less, but no
@@ -243,7 +242,7 @@ impl Search<'_> {
         let graph = view.graph;
         let may = |site: &NodeId| {
             let at = graph.root(graph.node(*site).scope);
-            self.choice.folds(*site) && !self.excluded.contains_key(site) && graph.scope(at).kind == ScopeKind::Main
+            self.choice.moves(*site) && graph.scope(at).kind == ScopeKind::Main
         };
         if view.draft.folds.is_empty() {
             return;
@@ -284,7 +283,7 @@ impl Search<'_> {
     /// Why a node with a map stays; `None` if it has none.
     fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
         let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
-        if let Some(reason) = self.excluded.get(&site) {
+        if let Some(reason) = self.choice.excluded.get(&site) {
             return both(*reason);
         }
         let listed = ops::find(view.graph.node(site).proto.op_type()).is_some_and(|o| o.always_listed);

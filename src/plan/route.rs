@@ -3,11 +3,11 @@
 use crate::double_double::DoubleDouble;
 use crate::law::{Array, Host, Law, Parameter, Reason, Step};
 use crate::map::{Affine, Placed};
-
 use crate::model::{Element, NodeId, ValueId};
 use crate::plan::choice::Choice;
+use crate::plan::readers::{alone, readers};
 use crate::plan::view::View;
-use crate::plan::walk::{alone, readers, walk};
+use crate::plan::walk::walk;
 
 /// The direction in which a map leaves its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Route {
     pub through: Vec<NodeId>,
     /// Values on the way that are something else afterwards.
     pub changed: Vec<ValueId>,
+    /// Nodes beside the site that are the same map and go with it, and the input that each maps.
+    pub alike: Vec<(NodeId, usize)>,
     /// What the site becomes, where only its scale moves; `None`: nothing of it stays.
     pub rest: Option<Vec<Parameter>>,
 }
@@ -48,6 +50,13 @@ pub struct Kept {
     pub node: NodeId,
 }
 
+impl Route {
+    /// A way that has not begun.
+    pub(super) fn at(site: NodeId, data: usize, way: Way) -> Route {
+        Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], alike: vec![], rest: None }
+    }
+}
+
 /// The way of the map of `site`, or who refused.
 ///
 /// # Errors
@@ -58,7 +67,7 @@ pub(super) fn route(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) ->
         Law::Map(_) if !choice.goes(way) => Err(own(Reason::LeftOut)),
         // What changes nothing is taken in by nobody: it goes.
         Law::Map(map) if map.placed.map.is_identity() => vanish(view, (site, map.data), way),
-        Law::Map(map) => walk(view, choice, (site, map.data), way, map.placed),
+        Law::Map(map) => walk(view, choice, (site, map.data), way, &map.placed),
         _ => Err(own(Reason::NotAffine)),
     }
 }
@@ -79,7 +88,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
     }
     let rest = remainder(view, site, &map.placed, way).map_err(own)?;
     let scale = Placed::of(map.placed.axis, Affine::new(map.placed.map.scale, vec![DoubleDouble::ZERO]));
-    let mut route = walk(view, choice, (site, map.data), way, scale)?;
+    let mut route = walk(view, choice, (site, map.data), way, &scale)?;
     // A whole map takes the value beside it away; here it stays and is something else.
     route.changed.extend(match way {
         Way::Back => view.draft.input(view.graph, site, map.data),
@@ -115,15 +124,16 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
 /// What happens to a map that is the identity: what it reads and what it makes become one value, which has one of both names.
 fn vanish(view: &View<'_>, (site, data): (NodeId, usize), way: Way) -> Result<Route, Kept> {
     let nobody = || Kept { reason: Reason::NoReader, node: site };
+    let mut changed = vec![];
     match way {
         Way::Back => {
-            alone(view, view.draft.input(view.graph, site, data).ok_or_else(nobody)?, site)?;
+            alone(view, view.draft.input(view.graph, site, data).ok_or_else(nobody)?, site, &mut changed)?;
         }
         Way::Ahead => {
-            readers(view, view.draft.output(view.graph, site, 0).ok_or_else(nobody)?, site)?;
+            readers(view, view.draft.output(view.graph, site, 0).ok_or_else(nobody)?, site, &mut changed)?;
         }
     }
-    Ok(Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], rest: None })
+    Ok(Route::at(site, data, way))
 }
 
 /// Numbers that a step puts into constants must be numbers of the constants' type.

@@ -358,6 +358,10 @@ impl Elements for NodeElements<'_, '_> {
     fn booleans(&self, input: usize) -> std::result::Result<Vec<bool>, Fault> {
         self.tensor(input)?.booleans(self.view.graph.model).map_err(|_| Fault::Unreadable(Unreadable::NotFloat(input)))
     }
+
+    fn attribute(&self) -> Option<Vec<i64>> {
+        self.view.graph.attribute_tensor(self.node)?.integers(self.view.graph.model).ok()
+    }
 }
 
 impl Constants for NodeElements<'_, '_> {

@@ -6,13 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::law::{Carry, Law, Port, Reason, Step, push};
+use crate::law::{Carry, Law, Port, Reason, Step, Together, push};
 use crate::map::Placed;
-use crate::model::graph::asks_for_shape;
-use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::model::{NodeId, Use, ValueId};
 use crate::plan::choice::Choice;
+use crate::plan::readers::{producer, readers};
 use crate::plan::route::{Kept, Route, Way, check_types};
 use crate::plan::view::View;
+
+/// At how many products of values the other factor is tried, too.
+const MOST_PICKS: u32 = 2;
 
 /// A map on its way, at the port of a node or value that it is about to enter.
 enum Travel {
@@ -24,9 +27,6 @@ enum Travel {
 
 /// A map on its way, and what is said if it cannot go on: what a node before lacks, which is why it is on its way at all.
 type Journey = (Travel, Option<Kept>);
-
-/// A node and port that make a value, and inputs that read it.
-type Produced = ((NodeId, Port), Vec<(NodeId, usize)>);
 
 /// Where maps meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,28 +53,16 @@ pub(super) fn walk(
     choice: &Choice,
     (site, data): (NodeId, usize),
     way: Way,
-    placed: Placed,
+    placed: &Placed,
 ) -> Result<Route, Kept> {
-    let own = |reason| Kept { reason, node: site };
-    let first = match way {
-        Way::Back => view.draft.input(view.graph, site, data).map(|v| Travel::Back(v, placed, site)),
-        Way::Ahead => view.draft.output(view.graph, site, 0).map(|v| Travel::Ahead(v, placed, site)),
+    let attempt = |picks| {
+        let (route, visited, meetings) = (Route::at(site, data, way), vec![site], BTreeMap::new());
+        let mut walk = Walk { view, choice, route, work: vec![], visited, meetings, picks, products: 0 };
+        let ended = walk.run(placed.clone());
+        (ended.map(|()| walk.route), walk.products)
     };
-    let first = first.ok_or_else(|| own(Reason::NoReader))?;
-    let route = Route { site, data, way, changes: vec![], into: vec![], through: vec![], changed: vec![], rest: None };
-    let mut walk = Walk { view, choice, route, work: vec![(first, None)], visited: vec![site], meetings: BTreeMap::new() };
-    loop {
-        if let Some((travel, lacks)) = walk.work.pop() {
-            // What a node before lacks says more than who else did not take it in.
-            walk.go(travel, lacks).map_err(|kept| lacks.unwrap_or(kept))?;
-        } else if let Some(at) = walk.next_meeting() {
-            let meeting = walk.meetings.remove(&at).unwrap_or_default();
-            let lacks = meeting.iter().find_map(|arrival| arrival.lacks);
-            walk.meet(at, &meeting).map_err(|kept| lacks.unwrap_or(kept))?;
-        } else {
-            return Ok(walk.route);
-        }
-    }
+    let (first, products) = attempt(0);
+    first.or_else(|kept| (1..1 << products.min(MOST_PICKS)).find_map(|picks| attempt(picks).0.ok()).ok_or(kept))
 }
 
 /// Work in progress: all or nothing.
@@ -86,20 +74,44 @@ struct Walk<'w, 'a> {
     visited: Vec<NodeId>,
     /// Where several maps may arrive, and those that have.
     meetings: BTreeMap<Place, Vec<Arrival>>,
+    /// For each product of values that is met, whether the map goes to the last factor that takes it rather than to the first.
+    picks: u32,
+    products: u32,
 }
 
 impl Walk<'_, '_> {
+    fn run(&mut self, placed: Placed) -> Result<(), Kept> {
+        let (site, data, view) = (self.route.site, self.route.data, self.view);
+        let first = match self.route.way {
+            Way::Back => view.draft.input(view.graph, site, data).map(|v| Travel::Back(v, placed, site)),
+            Way::Ahead => view.draft.output(view.graph, site, 0).map(|v| Travel::Ahead(v, placed, site)),
+        };
+        self.work.push((first.ok_or(Kept { reason: Reason::NoReader, node: site })?, None));
+        loop {
+            // What a node before lacks says more than who else did not take it in.
+            if let Some((travel, lacks)) = self.work.pop() {
+                self.go(travel, lacks).map_err(|kept| lacks.unwrap_or(kept))?;
+            } else if let Some(at) = self.next_meeting() {
+                let meeting = self.meetings.remove(&at).unwrap_or_default();
+                let lacks = meeting.iter().find_map(|arrival| arrival.lacks);
+                self.meet(at, &meeting, lacks).map_err(|kept| lacks.unwrap_or(kept))?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
     fn go(&mut self, travel: Travel, lacks: Option<Kept>) -> Result<(), Kept> {
         let view = self.view;
         let (arrivals, placed) = match travel {
-            Travel::Back(value, placed, from) => match producer(view, value, from)? {
+            Travel::Back(value, placed, from) => match producer(view, value, from, &mut self.route.changed)? {
                 (arrival, others) if others.is_empty() => (vec![arrival], placed),
                 _ => {
                     self.meetings.entry(Place::Value(value)).or_default().push(Arrival { from, port: None, placed, lacks });
                     return Ok(());
                 }
             },
-            Travel::Ahead(value, placed, from) => (readers(view, value, from)?, placed),
+            Travel::Ahead(value, placed, from) => (readers(view, value, from, &mut self.route.changed)?, placed),
         };
         for (arrived, port) in arrivals {
             self.arrive(arrived, port, &placed, lacks)?;
@@ -116,7 +128,7 @@ impl Walk<'_, '_> {
         if let Some(reason) = self.choice.refuses(self.view.graph, arrived) {
             return Err(refused(reason));
         }
-        let law = self.view.law(arrived).map_err(refused)?;
+        let law = self.law(arrived, port).map_err(refused)?;
         if law.joins(port) {
             let arrival = Arrival { from: arrived, port: Some(port), placed: placed.clone(), lacks };
             self.meetings.entry(Place::Node(arrived)).or_default().push(arrival);
@@ -124,6 +136,18 @@ impl Walk<'_, '_> {
         }
         let step = push(&law, &self.view.constants(arrived), port, placed).map_err(refused)?;
         self.take(arrived, step, lacks)
+    }
+
+    /// The law of a node, the factors of a product in the order in which they are tried.
+    fn law(&mut self, node: NodeId, port: Port) -> Result<Law, Reason> {
+        let mut law = self.view.law(node)?;
+        if let (Law::Carry(Carry { together: Together::Product, wires, .. }), Port::Output(_)) = (&mut law, port) {
+            if self.picks >> self.products.min(31) & 1 == 1 {
+                wires.reverse();
+            }
+            self.products += 1;
+        }
+        Ok(law)
     }
 
     /// Records what a node takes in and sends on what it does not.
@@ -142,16 +166,12 @@ impl Walk<'_, '_> {
             };
             let value = value.ok_or_else(|| refused(Reason::NoReader))?;
             self.route.changed.push(value);
-            let ahead = matches!(port, Port::Output(_));
-            if several && ahead && view.draft.uses(view.graph, value).iter().all(|user| looks_at_shape(view, *user)) {
-                // A piece of which nobody reads the elements.
-                continue;
+            match port {
+                Port::Input(_) => self.work.push((Travel::Back(value, placed, arrived), lacks)),
+                // A piece that nobody reads.
+                Port::Output(_) if several && view.draft.uses(view.graph, value).is_empty() => {}
+                Port::Output(_) => self.work.push((Travel::Ahead(value, placed, arrived), lacks)),
             }
-            let travel = match port {
-                Port::Input(_) => Travel::Back(value, placed, arrived),
-                Port::Output(_) => Travel::Ahead(value, placed, arrived),
-            };
-            self.work.push((travel, lacks));
         }
         if !step.parameters.is_empty() {
             self.route.changes.push((arrived, step.parameters));
@@ -173,8 +193,7 @@ impl Walk<'_, '_> {
             .map(|(place, _)| *place)
     }
 
-    fn meet(&mut self, place: Place, arrivals: &[Arrival]) -> Result<(), Kept> {
-        let lacks = arrivals.iter().find_map(|arrival| arrival.lacks);
+    fn meet(&mut self, place: Place, arrivals: &[Arrival], lacks: Option<Kept>) -> Result<(), Kept> {
         match place {
             Place::Value(value) => self.meet_behind(value, arrivals, lacks),
             Place::Node(node) => self.meet_at(node, arrivals, lacks),
@@ -185,7 +204,7 @@ impl Walk<'_, '_> {
     /// for; where it asked for nothing, what it makes must stay the same, as where it reads another part.
     fn meet_behind(&mut self, value: ValueId, arrivals: &[Arrival], lacks: Option<Kept>) -> Result<(), Kept> {
         let Some(first) = arrivals.first() else { return Ok(()) };
-        let ((node, port), others) = producer(self.view, value, first.from)?;
+        let ((node, port), others) = producer(self.view, value, first.from, &mut self.route.changed)?;
         let own = self.view.draft.uses(self.view.graph, value).iter().find_map(|user| match user {
             Use::Node(reader, input) if *reader == first.from => Some((*reader, *input)),
             _ => None,
@@ -253,33 +272,70 @@ impl Walk<'_, '_> {
     }
 
     /// Maps at several inputs of a node that puts together, or behind several outputs of one that takes apart. One map beyond it
-    /// is right if it is, on this side, what each of them is.
+    /// is right if it is, on this side, what each of them is; where none has come, it may be that of a node that goes with them.
     fn meet_at(&mut self, node: NodeId, arrivals: &[Arrival], lacks: Option<Kept>) -> Result<(), Kept> {
-        let refused = |reason| Kept { reason, node };
+        let (view, refused) = (self.view, |reason| Kept { reason, node });
         let Some(Arrival { port: Some(port), placed, .. }) = arrivals.first() else { return Ok(()) };
-        let (law, constants) = (self.view.law(node).map_err(refused)?, self.view.constants(node));
-        let single = || push(&law, &constants, *port, placed).map_err(refused);
-        if arrivals.len() == 1 {
-            return self.take(node, single()?, lacks);
+        let (law, constants) = (view.law(node).map_err(refused)?, view.constants(node));
+        let single = push(&law, &constants, *port, placed);
+        if let ([_], Ok(step)) = (arrivals, &single) {
+            return self.take(node, step.clone(), lacks);
         }
         let beyond = if matches!(port, Port::Input(_)) { Port::Output(0) } else { Port::Input(0) };
         let each = arrivals.iter().map(|a| Some((a.port?, push(&law, &constants, a.port?, &a.placed).ok()?.moves.pop()?.1)));
         let sum = each.collect::<Option<Vec<_>>>().and_then(|all| together(all.iter().map(|(_, placed)| placed)));
         for total in sum.into_iter().chain([placed.clone()]) {
             let Ok(back) = push(&law, &constants, beyond, &total) else { continue };
-            let fits = back.parameters.is_empty()
-                && arrivals.iter().all(|a| back.moves.iter().any(|(port, _)| Some(*port) == a.port))
-                && back.moves.iter().all(|(port, made)| {
-                    let mut here = arrivals.iter().filter(|a| a.port == Some(*port)).map(|a| &a.placed);
-                    let first = here.next();
-                    here.next().is_none() && first.map_or(made.map.is_identity(), |asked| made.is_same(asked))
-                });
-            if fits {
+            let known = arrivals.iter().all(|a| back.moves.iter().any(|(port, _)| Some(*port) == a.port));
+            let mut alike = Alike::default();
+            let mut fits = |(port, made): &(Port, Placed)| {
+                let mut here = arrivals.iter().filter(|a| a.port == Some(*port)).map(|a| &a.placed);
+                match (here.next(), here.next()) {
+                    (Some(asked), None) => made.is_same(asked),
+                    (None, _) => made.map.is_identity() || self.goes_along((node, *port), made, &mut alike),
+                    _ => false,
+                }
+            };
+            if known && back.parameters.is_empty() && back.moves.iter().all(&mut fits) {
+                self.visited.extend(alike.sites.iter().map(|(site, _)| *site));
+                self.route.alike.extend(alike.sites);
+                self.route.changed.extend(alike.changed);
                 return self.take(node, Step { moves: vec![(beyond, total)], ..Step::default() }, lacks);
             }
         }
-        Err(single().err().unwrap_or(refused(Reason::PartOfValue)))
+        Err(refused(single.err().unwrap_or(Reason::PartOfValue)))
     }
+
+    /// Whether a piece may have a map for which nothing has asked: nobody reads its elements, or its one reader is that map
+    /// itself, which goes with the others.
+    fn goes_along(&self, (node, port): (NodeId, Port), made: &Placed, alike: &mut Alike) -> bool {
+        let (view, Port::Output(output)) = (self.view, port) else { return false };
+        let Some(value) = view.draft.output(view.graph, node, output) else { return false };
+        let mut changed = vec![];
+        match readers(view, value, node, &mut changed).as_deref() {
+            Ok([]) => changed.push(value),
+            Err(Kept { reason: Reason::NoReader, .. }) => {}
+            Ok(&[(site, Port::Input(data))]) => {
+                let same = matches!(view.law(site), Ok(Law::Map(own)) if own.data == data && own.placed.is_same(made));
+                let free = self.choice.moves(site) && self.choice.refuses(view.graph, site).is_none();
+                let known = self.visited.contains(&site) || alike.sites.contains(&(site, data));
+                if !same || !free || known {
+                    return false;
+                }
+                alike.sites.push((site, data));
+            }
+            _ => return false,
+        }
+        alike.changed.extend(changed);
+        true
+    }
+}
+
+/// Nodes that are the same map as others and go with them, the input that each maps, and what else becomes something else.
+#[derive(Default)]
+struct Alike {
+    sites: Vec<(NodeId, usize)>,
+    changed: Vec<ValueId>,
 }
 
 /// One map in the place of several: theirs if they are all the same, else one after the other.
@@ -289,74 +345,4 @@ fn together<'p>(mut maps: impl Iterator<Item = &'p Placed> + Clone) -> Option<Pl
         return Some(first.clone());
     }
     maps.try_fold(first.clone(), |total, map| map.after(&total))
-}
-
-/// Whether a use asks for nothing but the shape of a value, which no map changes.
-pub(super) fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
-    let Use::Node(node, _) = user else { return false };
-    let node = view.graph.node(node);
-    node.standard && asks_for_shape(node.proto)
-}
-
-/// The producer of a value that `from` reads, and who else of the same graph reads its elements.
-fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Produced, Kept> {
-    let keep = |reason, node| Err(Kept { reason, node });
-    let Some((node, output)) = view.draft.producer(view.graph, value) else {
-        let reason = match view.graph.value(value).origin {
-            Origin::Input { .. } => Reason::GraphInput,
-            _ => Reason::NotAffine,
-        };
-        return keep(reason, from);
-    };
-    let scope = view.graph.node(node).scope;
-    if scope != view.graph.node(from).scope {
-        return keep(Reason::CrossesScope, node);
-    }
-    let (mut readings, mut others) = (0, Vec::new());
-    for user in view.draft.uses(view.graph, value) {
-        match user {
-            Use::Node(reader, _) if *reader == from => readings += 1,
-            Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
-            Use::Node(..) if looks_at_shape(view, *user) => {}
-            Use::Node(reader, input) => others.push((*reader, *input)),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
-            Use::Output(..) => return keep(Reason::CrossesScope, node),
-            Use::Annotation(_) => return keep(Reason::Annotated, node),
-        }
-    }
-    if readings != 1 {
-        return keep(Reason::SeveralReaders, from);
-    }
-    // Who takes no map cannot be left as it is; which of them is told first.
-    match others.iter().find(|(reader, _)| !matches!(view.law(*reader), Ok(Law::Carry(_)))) {
-        Some((reader, _)) => keep(Reason::SeveralReaders, *reader),
-        None => Ok(((node, Port::Output(output)), others)),
-    }
-}
-
-/// The producer of a value, if nobody but `from` reads it.
-pub(super) fn alone(view: &View<'_>, value: ValueId, from: NodeId) -> Result<(NodeId, Port), Kept> {
-    let (made, others) = producer(view, value, from)?;
-    others.first().map_or(Ok(made), |(reader, _)| Err(Kept { reason: Reason::SeveralReaders, node: *reader }))
-}
-
-/// All readers of a value's elements, if they are nodes of the same graph.
-pub(super) fn readers(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Vec<(NodeId, Port)>, Kept> {
-    let keep = |reason, node| Err(Kept { reason, node });
-    let scope = view.graph.node(from).scope;
-    let mut found = Vec::new();
-    for user in view.draft.uses(view.graph, value) {
-        match user {
-            Use::Node(reader, input) if view.graph.node(*reader).scope == scope => {
-                if !looks_at_shape(view, *user) {
-                    found.push((*reader, Port::Input(*input)));
-                }
-            }
-            Use::Node(reader, _) => return keep(Reason::CrossesScope, *reader),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, from),
-            Use::Output(..) => return keep(Reason::CrossesScope, from),
-            Use::Annotation(_) => return keep(Reason::Annotated, from),
-        }
-    }
-    if found.is_empty() { keep(Reason::NoReader, from) } else { Ok(found) }
 }

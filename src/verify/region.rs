@@ -191,16 +191,24 @@ impl Judge<'_, '_> {
     }
 
     fn region(&self, region: &Region) -> Result<Found> {
-        let place = place(self.a, &region.before);
-        let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
         if let Some(difference) = self.other_constants(region)? {
             return Ok(Found::Half(difference));
         }
-        if let Some(core) = peel::peeled(self.read.0, self.read.1, region)?
-            && let Found::Site(site) = self.region(&core)?
-        {
-            return Ok(Found::Site(site));
+        if let Some((core, between)) = peel::peeled(self.read.0, self.read.1, region)? {
+            if between && let Found::Site(site) = self.fold(region)? {
+                return Ok(Found::Site(site));
+            }
+            if let Found::Site(site) = self.region(&core)? {
+                return Ok(Found::Site(site));
+            }
         }
+        self.fold(region)
+    }
+
+    /// A region as it is.
+    fn fold(&self, region: &Region) -> Result<Found> {
+        let place = place(self.a, &region.before);
+        let differs = |what: String| Ok(Found::Differs(Difference { place: place.clone(), what }));
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
             (Err(why), _) | (_, Err(why)) => {
@@ -391,7 +399,12 @@ fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
     let mut depth: BTreeMap<ValueId, usize> = BTreeMap::new();
     for form in forms {
         let node = graph.node(form.node);
-        let read = node.inputs.iter().flatten().filter_map(|v| depth.get(v)).max().copied().unwrap_or(0);
+        let before = node.inputs.iter().flatten().filter_map(|v| depth.get(v));
+        // What is wrong with one factor is wrong with the product beside what is wrong with the other.
+        let read = match (form.constants.is_empty(), form.operator.as_str()) {
+            (true, "MatMul" | "Mul") => before.sum(),
+            _ => before.max().copied().unwrap_or(0),
+        };
         let here = match (form.constants.is_empty(), form.operator.as_str()) {
             (true, _) => read,
             (false, "Add" | "Sub") => read.max(1),

@@ -57,7 +57,7 @@ pub(crate) fn layouts(
     other: (&Graph<'_>, &[Form]),
 ) -> Result<Read<(BTreeMap<String, Layout>, bool)>> {
     let linear = |form: &Form| match form.operator.as_str() {
-        "Add" | "Sub" | "Mul" => !form.constants.is_empty(),
+        "Add" | "Sub" | "Mul" | "MatMul" => !form.constants.is_empty(),
         operator => table::row(operator).linear,
     };
     let simple = |form: &Form| linear(form) || table::row(&form.operator).elementwise;

@@ -8,12 +8,12 @@ use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::align::{self, Read, Region};
 
-/// The region without the nodes that are the same but for the names of what they read from it; `None` if there are none, or if
-/// the names do not pair.
+/// The region without the nodes that are the same but for the names of what they read from it, and whether others of the region
+/// read such a value, too, so that it may be one in between; `None` if there are none, or if the names do not pair.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn peeled(first: Read<'_, '_>, second: Read<'_, '_>, region: &Region) -> Result<Option<Region>> {
+pub(super) fn peeled(first: Read<'_, '_>, second: Read<'_, '_>, region: &Region) -> Result<Option<(Region, bool)>> {
     let (a, b) = (first.graph, second.graph);
     let made = |graph: &Graph<'_>, nodes: &[NodeId]| {
         nodes.iter().flat_map(|n| graph.node(*n).outputs.iter().flatten().copied()).collect::<BTreeSet<ValueId>>()
@@ -50,7 +50,11 @@ pub(super) fn peeled(first: Read<'_, '_>, second: Read<'_, '_>, region: &Region)
     let left =
         |nodes: &[NodeId], gone: &BTreeSet<NodeId>| nodes.iter().filter(|n| !gone.contains(n)).copied().collect::<Vec<_>>();
     let (before, after) = (left(&region.before, &gone.0), left(&region.after, &gone.1));
-    Ok(paired(a, b, region, (before, after), &renamed))
+    let reads = |graph: &Graph<'_>, nodes: &[NodeId], value: &ValueId| {
+        nodes.iter().any(|node| graph.node(*node).inputs.contains(&Some(*value)))
+    };
+    let between = renamed.iter().any(|(x, y)| reads(a, &before, x) || reads(b, &after, y));
+    Ok(paired(a, b, region, (before, after), &renamed).map(|core| (core, between)))
 }
 
 /// The region of the nodes that are left, if both sides read the same and make values that pair one to one.

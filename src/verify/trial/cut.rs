@@ -5,6 +5,7 @@
 //! pass); its thresholds must be the first one's times the same factors. Then what leaves it is the same times those factors,
 //! whatever the piece, and behind it numbers of our own go on in both files. A normalisation must be given the same.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::Read;
@@ -93,27 +94,38 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
     if totals.iter().any(|all| all.len() != count) || least.len() != count {
         return Err(format!("`{}` has another shape in the absolute model", gate.name()));
     }
-    let (groups, free) = (groups(gate, dims), Free::of(gate));
-    let maps: Vec<Maps> = match gate.kind {
-        // Statistics are taken of each draw by itself.
-        Kind::Normalised => (0..ours.len())
-            .map(|draw| {
-                let one = draw..draw + 1;
-                let part = |all: &[Vec<f64>]| all.get(one.clone()).unwrap_or_default().to_vec();
-                free.fitted([&part(&ours), &part(&theirs), &part(&totals)], &groups, limits.roundoff())
-            })
-            .collect(),
-        _ => vec![free.fitted([&ours, &theirs, &totals], &groups, limits.roundoff()); ours.len()],
-    };
-    let mut tally = Tally::new(limits.tier);
-    for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(&maps).enumerate() {
-        let maps = factor.iter().zip(shift);
-        for (at, ((((one, two), total), least), (k, t))) in ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate() {
-            let limit =
-                |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest(draw);
-            tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
+    let free = Free::of(gate);
+    let fitted = |groups: &[usize]| -> Vec<Maps> {
+        let fit = |draws: Range<usize>| {
+            let part = |all: &[Vec<f64>]| all.get(draws.clone()).unwrap_or_default().to_vec();
+            free.fitted([&part(&ours), &part(&theirs), &part(&totals)], groups, limits.roundoff())
+        };
+        match gate.kind {
+            // Statistics are taken of each draw by itself.
+            Kind::Normalised => (0..ours.len()).map(|draw| fit(draw..draw + 1)).collect(),
+            _ => vec![fit(0..ours.len()); ours.len()],
         }
-    }
+    };
+    let held = |maps: &[Maps]| {
+        let mut tally = Tally::new(limits.tier);
+        for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(maps).enumerate() {
+            let maps = factor.iter().zip(shift);
+            let all = ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate();
+            for (at, ((((one, two), total), least), (k, t))) in all {
+                let limit =
+                    |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest(draw);
+                tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
+            }
+        }
+        tally
+    };
+    // What a channel shares is measured by all its elements: one of them alone may be what is left of large numbers.
+    let coarse = shared(gate, dims).map(|groups| fitted(&groups)).map(|maps| (held(&maps), maps));
+    let fine = || {
+        let maps = fitted(&groups(gate, dims));
+        (held(&maps), maps)
+    };
+    let (tally, maps) = coarse.into_iter().find(|(tally, _)| tally.worst() <= 1.0).unwrap_or_else(fine);
     if maps.iter().flat_map(|(factor, _)| factor).any(|k| *k <= 0.0 || !k.is_finite()) {
         return Err(format!("a factor that is not positive goes through {} `{}`", gate.node.op_type(), gate.name()));
     }
@@ -142,6 +154,16 @@ fn groups(gate: &Gate, dims: &[usize]) -> Vec<usize> {
         _ => behind(2),
     };
     (0..count).map(|at| at / together.max(1)).collect()
+}
+
+/// Elements that may share a factor although each could have its own: those at a position of an axis.
+fn shared<'d>(gate: &Gate, dims: &'d [usize]) -> impl Iterator<Item = Vec<usize>> + 'd {
+    let free = matches!(gate.kind, Kind::Homogeneous | Kind::Bounded);
+    let axes = (0..if free { dims.len() } else { 0 }).filter(|axis| dims[*axis] > 1);
+    axes.map(|axis| {
+        let inner: usize = dims.iter().skip(axis + 1).product();
+        (0..dims.iter().product()).map(|at| at / inner.max(1) % dims[axis]).collect()
+    })
 }
 
 /// What of a map passes a gate.
