@@ -1,5 +1,6 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
+mod blind;
 mod calls;
 mod channels;
 mod choice;
@@ -226,6 +227,7 @@ impl Search<'_> {
             let value = view.constants(site).array(input);
             if let (true, Ok(value)) = (alone && computed, value) {
                 view.draft.tensors.insert((site, input), DraftTensor::Dense { value, donor: None });
+                view.draft.spelled.insert(site);
             }
         }
     }

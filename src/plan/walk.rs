@@ -117,6 +117,11 @@ impl Walk<'_, '_> {
             return Err(refused(reason));
         }
         let law = self.view.law(arrived).map_err(refused)?;
+        if (0..self.view.graph.node(arrived).inputs.len())
+            .any(|i| self.view.is_blind(self.view.draft.input(self.view.graph, arrived, i)))
+        {
+            return Err(refused(Reason::WindowOfPadding));
+        }
         if law.joins(port) {
             let arrival = Arrival { from: arrived, port: Some(port), placed: placed.clone(), lacks };
             self.meetings.entry(Place::Node(arrived)).or_default().push(arrival);
