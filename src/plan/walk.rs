@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::law::{Carry, Law, Port, Reason, Step, push};
 use crate::map::Placed;
 use crate::model::graph::asks_for_shape;
-use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::model::{NodeId, Origin, ScopeKind, Use, ValueId};
 use crate::plan::choice::Choice;
 use crate::plan::route::{Kept, Route, Way, check_types};
 use crate::plan::view::View;
@@ -303,12 +303,20 @@ fn looks_at_shape(view: &View<'_>, user: Use) -> bool {
     node.standard && asks_for_shape(node.proto)
 }
 
+/// Why a value that enters or leaves the graph of a node is what it is.
+fn border(view: &View<'_>, node: NodeId, of_graph: Reason) -> Reason {
+    match view.graph.scope(view.graph.node(node).scope).kind {
+        ScopeKind::Function(_) => Reason::FunctionBorder,
+        _ => of_graph,
+    }
+}
+
 /// The producer of a value that `from` reads, and who else of the same graph reads its elements.
 fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Produced, Kept> {
     let keep = |reason, node| Err(Kept { reason, node });
     let Some((node, output)) = view.draft.producer(view.graph, value) else {
         let reason = match view.graph.value(value).origin {
-            Origin::Input { .. } => Reason::GraphInput,
+            Origin::Input { .. } => border(view, from, Reason::GraphInput),
             _ => Reason::NotAffine,
         };
         return keep(reason, from);
@@ -324,7 +332,7 @@ fn producer(view: &View<'_>, value: ValueId, from: NodeId) -> Result<Produced, K
             Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
             Use::Node(..) if looks_at_shape(view, *user) => {}
             Use::Node(reader, input) => others.push((*reader, *input)),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
+            Use::Output(at, _) if *at == scope => return keep(border(view, node, Reason::GraphOutput), node),
             Use::Output(..) => return keep(Reason::CrossesScope, node),
             Use::Annotation(_) => return keep(Reason::Annotated, node),
         }
@@ -358,7 +366,7 @@ pub(super) fn readers(view: &View<'_>, value: ValueId, from: NodeId) -> Result<V
                 }
             }
             Use::Node(reader, _) => return keep(Reason::CrossesScope, *reader),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, from),
+            Use::Output(at, _) if *at == scope => return keep(border(view, from, Reason::GraphOutput), from),
             Use::Output(..) => return keep(Reason::CrossesScope, from),
             Use::Annotation(_) => return keep(Reason::Annotated, from),
         }
