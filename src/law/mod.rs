@@ -5,13 +5,15 @@
 
 mod affine;
 mod carry;
+mod fill;
 mod joint;
 mod mix;
 mod reason;
 mod tail;
 
 pub use affine::{Host, Map};
-pub use carry::{Carry, Fill, Lane, Pairs, Passes, Together, Wire};
+pub use carry::{Carry, Lane, Pairs, Passes, Together, Wire};
+pub use fill::Fill;
 pub use mix::{Bias, Mix, Role};
 pub use reason::Reason;
 pub use tail::{Sees, Tail};

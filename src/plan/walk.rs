@@ -169,7 +169,6 @@ impl Walk<'_, '_> {
         let made = |value: &ValueId| self.view.draft.producer(self.view.graph, *value).map_or(0, |(node, _)| 2 * node.0 + 1);
         self.meetings
             .iter()
-            .map(|(place, arrivals)| (place, arrivals))
             .max_by_key(|(place, arrivals)| match place {
                 Place::Value(value) => (1, made(value)),
                 Place::Node(node) if arrivals.iter().any(|a| matches!(a.port, Some(Port::Output(_)))) => (1, 2 * node.0),
