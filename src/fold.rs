@@ -212,7 +212,7 @@ pub fn stage_judged<'a>(
     loop {
         let (prepared, staged) = stage(graph, &options, target, progress)?;
         let refused = judge(&prepared, &staged)?;
-        let folds = prepared.plan.folds().iter().map(|fold| fold.site);
+        let folds = prepared.plan.folds().iter().map(|fold| fold.site).chain(prepared.plan.view.draft.spelled.iter().copied());
         let folds: Vec<NodeId> = folds.filter(|site| refused.contains(&site.0)).collect();
         if folds.is_empty() {
             return Ok((prepared, staged, dropped));

@@ -146,3 +146,20 @@ fn a_scale_moves_alone_when_the_user_wants_it() {
     let (one, two) = (evaluate(&before, &inputs), evaluate(&after, &inputs));
     assert!(one["y"] == two["y"] && one["z"] == two["z"]);
 }
+
+#[test]
+fn what_small_numbers_lose_is_not_seen_beside_what_is_added_to_the_channel() {
+    // One channel is scaled into the smallest numbers; with a shift that is not, nobody sees what it loses.
+    let model = |operator: &str, shift: &str| {
+        let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2,4] x) => (float[2,2] y)
+            <float[4,2] w = dyadic(1), float[2] c = {0, 0}, float[2] s = {1, 1e-41}, float[2] b = {1, SHIFT}, float[2] m = {0, 0},
+             float[2] v = {1, 1}>
+            { p = OPERATOR n = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) y = Relu (n) }"#;
+        bytes(&text.replace("OPERATOR", operator).replace("SHIFT", shift))
+    };
+    for operator in ["Gemm (x, w, c)", "Gemm <beta = 0.5> (x, w, c)", "MatMul (x, w)"] {
+        let fold = |shift: &str| operators(&fold_with(&model(operator, shift), &Options::default()));
+        assert_eq!(fold("0.5"), ["Gemm", "Relu"], "{operator}");
+        assert_eq!(fold("0")[1], "BatchNormalization", "{operator}");
+    }
+}

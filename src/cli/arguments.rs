@@ -94,8 +94,8 @@ pub struct Fold {
     /// Write the result also if it could not be verified; never if it differs
     #[arg(long)]
     pub allow_unverified: bool,
-    /// Leave out folds that fail the verdict, say so, and end with 1
-    #[arg(long, conflicts_with = "no_verify")]
+    /// Leave out folds that fail the verdict, which is always done
+    #[arg(long, hide = true, conflicts_with = "no_verify")]
     pub drop_failing: bool,
     /// Save the first fold that is wrong into this folder, as a small pair of models with an input
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_verify")]

@@ -1,5 +1,6 @@
 //! `bnfold check`: the step of a pipeline that fails while something is left to fold. Nothing is written.
 
+use bnfold::law::Reason;
 use bnfold::model::Graph;
 use bnfold::report::{self, CheckReport, CheckedFile, SiteReport, text};
 use bnfold::verify::foreseen;
@@ -66,6 +67,10 @@ fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &mut Na
     bnfold::verify::asked(&graph, &runs.options(bnfold::verify::Tier::Own)).map_err(of_file)?;
     let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
     let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(of_file)?;
+    let waits = |site: &&SiteReport| {
+        site.is_batch_normalization() && site.refusal().is_some_and(|refusal| refusal.reason == Reason::Overridable.code())
+    };
+    file.overridable = report::sites(&prepared.plan).iter().filter(waits).count() as u64;
     let mut findings = changes(&prepared);
     // What is known not to run is tried at once: `fold` may leave all of it or a part.
     if !findings.is_empty() && (arguments.prove || foreseen(&graph).is_some()) {
@@ -124,6 +129,10 @@ fn summary(report: &CheckReport) -> String {
     match left {
         0 => text.push_str(", nothing left to fold"),
         left => text.push_str(&format!(", {left} left to fold in {concerned}")),
+    }
+    match report.files.iter().map(|f| f.overridable).sum::<u64>() {
+        0 => {}
+        count => text.push_str(&format!(", {count} BatchNormalization kept as overridable (--freeze-initializers)")),
     }
     if unread > 0 {
         text.push_str(&format!(", {unread} not checked"));

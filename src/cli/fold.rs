@@ -1,5 +1,6 @@
 //! `bnfold fold`: fold a model, verify the result under its temporary name, and only then put it in its place.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use bnfold::fold::{self, Prepared, Staged};
 use bnfold::model::{Graph, Model, NodeId, ScopeId};
 use bnfold::report::certificate::Certificate;
-use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, text};
+use bnfold::report::{self, Census, FoldReport, Folded, KeptGroup, LeftOut, text};
 use bnfold::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind, Result};
 
@@ -47,11 +48,13 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
     };
     let before = input.file(&mut scratch)?;
     let tried = tried(arguments, (&input, &graph), (&before, &place), console).map_err(named)?;
-    let Tried { prepared, staged, dropped, verdict, saved } = tried;
+    let Tried { prepared, staged, dropped, left_out, verdict, saved } = tried;
     let refusal = verdict.as_ref().and_then(|v| refusal(v, arguments.allow_unverified)).map(named);
     let after = if prepared.is_unchanged() { input.census() } else { input::census(&staged.model, side_bytes(&staged))? };
     let mut report = describe(&input, &target, &prepared, after);
     report.dropped = dropped.iter().map(|node| graph.describe(*node)).collect();
+    let failed = left_out.iter().any(|left| left.wrong) && prepared.plan.folds().is_empty();
+    report.left_out = left_out;
     report.verdict = verdict;
     report.saved = saved;
     report.written = refusal.is_none();
@@ -73,8 +76,9 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
         console.error(&error);
         return Ok(Status::Finding);
     }
-    // What could not be judged stays, as what cannot be folded does; what failed is a finding even if the rest is right.
-    Ok(if dropped.is_empty() || !arguments.drop_failing { Status::Well } else { Status::Finding })
+    // What could not be judged or is not right stays, as what cannot be folded does; where nothing else was to be folded, that is
+    // the finding.
+    Ok(if failed { Status::Finding } else { Status::Well })
 }
 
 /// A fold that was staged and judged, and not published.
@@ -85,6 +89,8 @@ pub struct Tried<'a> {
     staged: Staged,
     /// What was folded and left out again.
     dropped: Vec<NodeId>,
+    /// The same, with what was found.
+    left_out: Vec<LeftOut>,
     /// What is said of the result, if anything was judged.
     verdict: Option<Verdict>,
     /// Where a failure was saved.
@@ -120,7 +126,7 @@ pub fn tried<'a>(
     console: &Console,
 ) -> Result<Tried<'a>> {
     bnfold::verify::asked(graph, &arguments.runs.options(Tier::Own))?;
-    let (mut verdict, mut saved) = (None, None);
+    let (mut verdict, mut saved, mut found) = (None, None, BTreeMap::new());
     let mut shown = Activity::begin(console, "writing", Some(input.census().bytes));
     let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
         // Without a change there is nothing to judge, unless somebody wants it in writing.
@@ -131,11 +137,19 @@ pub fn tried<'a>(
         {
             saved = Some(failure::save(folder, (before, &staged.model), verdict, &options(arguments, staged))?);
         }
-        Ok(verdict.as_ref().map(|verdict| failing(graph, verdict, arguments)).unwrap_or_default())
+        let failing = verdict.as_ref().map(|verdict| failing(prepared, verdict, arguments)).unwrap_or_default();
+        let nodes = failing.keys().copied().collect();
+        found.extend(failing);
+        Ok(nodes)
     };
     let (prepared, staged, dropped) =
         fold::stage_judged(graph, &arguments.planning.options(), place, &mut |done| shown.reached(done), &mut judge)?;
-    Ok(Tried { prepared, staged, dropped, verdict, saved })
+    let left_out = dropped.iter().filter_map(|node| {
+        let (wrong, why) = found.get(&node.0).cloned()?;
+        Some(LeftOut { node: graph.describe(*node), wrong, why })
+    });
+    let left_out = left_out.collect();
+    Ok(Tried { prepared, staged, dropped, left_out, verdict, saved })
 }
 
 /// Where the result goes; what is certainly a mistake is refused before anything is read.
@@ -171,24 +185,42 @@ fn judged(arguments: &Fold, before: &Path, staged: &Staged, console: &Console) -
     bnfold::verify::verify(before, &staged.model, &options(arguments, staged))
 }
 
-/// The nodes of places to leave out, by number: those that could not be judged, unless that is allowed, and on request those
-/// that fail.
-fn failing(graph: &Graph<'_>, verdict: &Verdict, arguments: &Fold) -> Vec<usize> {
-    let goes = |outcome| match outcome {
-        Outcome::Differs => arguments.drop_failing,
-        Outcome::NotJudged => !arguments.allow_unverified,
-        _ => false,
+/// The nodes of places to leave out, by number, each with whether it is wrong and what was found: those that fail, and those that
+/// could not be judged, unless that is allowed.
+fn failing(prepared: &Prepared<'_>, verdict: &Verdict, arguments: &Fold) -> BTreeMap<usize, (bool, String)> {
+    let graph = prepared.plan.view.graph;
+    let wrong = |outcome| match outcome {
+        Outcome::Differs => Some(true),
+        Outcome::NotJudged => (!arguments.allow_unverified).then_some(false),
+        _ => None,
     };
-    let sites = verdict.sites.iter().filter(|site| goes(site.outcome));
-    let nodes: Vec<&SiteNode> = sites.flat_map(|site| &site.before).collect();
-    if graph.model.is_inlined() || graph.model.proto.functions.is_empty() {
-        return nodes.iter().map(|node| node.index).collect();
-    }
+    let mut found = BTreeMap::new();
     // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
+    let numbered = graph.model.is_inlined() || graph.model.proto.functions.is_empty();
     let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
-    (0..graph.nodes.len())
-        .filter(|at| made(*at).is_some_and(|name| nodes.iter().any(|n| n.outputs.first() == Some(name))))
-        .collect()
+    for (site, wrong) in verdict.sites.iter().filter_map(|site| Some((site, wrong(site.outcome)?))) {
+        let is = |at: &usize| {
+            let same = |node: &SiteNode| node.outputs.first() == made(*at);
+            if numbered {
+                site.before.iter().any(|n| n.index == *at)
+            } else {
+                made(*at).is_some() && site.before.iter().any(same)
+            }
+        };
+        found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, text::at(site)))));
+    }
+    // Where the files do not match: the folds at the value that is named.
+    for difference in &verdict.differences {
+        let here = |node: &NodeId| {
+            let outputs = &graph.node(*node).proto.output;
+            difference.place == graph.describe(*node) || outputs.iter().any(|o| difference.place.contains(&format!("`{o}`")))
+        };
+        let folds = prepared.plan.folds().iter();
+        let blamed = folds.filter(|f| std::iter::once(&f.site).chain(&f.into).chain(&f.through).any(here));
+        let why = format!("{}: {}", difference.place, difference.what);
+        found.extend(blamed.map(|fold| (fold.site.0, (true, why.clone()))));
+    }
+    found
 }
 
 /// What is written about the result, if that is asked for: bound to the files as they are before they get their names.
@@ -253,6 +285,7 @@ fn describe(input: &Input, target: &Target, prepared: &Prepared<'_>, after: Cens
         folded: Folded::of(&sites),
         kept: KeptGroup::of(&sites),
         dropped: vec![],
+        left_out: vec![],
         sites,
         verdict: None,
         saved: None,

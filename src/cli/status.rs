@@ -31,8 +31,8 @@ Interrupted by a signal, the program removes its temporary files and ends with 1
 /// The exit status of `fold`.
 pub const FOLD: &str = "\
 Exit status:
-  0  the result was written (a BatchNormalization that cannot be folded or judged stays, which is no error)
-  1  the result could not be verified, or differs; nothing was written, unless --drop-failing left that out
+  0  the result was written (what cannot be folded, cannot be judged or fails the verdict stays, which is no error)
+  1  the result could not be verified, or differs and no fold is to blame, so nothing was written; or all folds fail
   2  could not: bad input, bad usage, the system refused; nothing was written";
 
 /// The exit status of `verify`.

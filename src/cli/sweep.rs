@@ -151,6 +151,9 @@ fn judge(model: &mut SweptModel, answer: &Output) {
 }
 
 fn outcome(report: &FoldReport) -> SweepOutcome {
+    if report.left_out.iter().any(|left| left.wrong) {
+        return SweepOutcome::Differs;
+    }
     match &report.verdict {
         None => {
             if report.unchanged {

@@ -84,29 +84,39 @@ impl Lowering<'_, '_> {
         let channels = Channels::new(axes);
         let axes = channels.steps().iter().copied().map(steps).collect();
         let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
-        let shift = self.shift(store.reader.0, channels.outputs())?;
+        let shift = self.shift(store.reader, channels.outputs())?;
         Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), shift, reader: store.reader })
     }
 
-    /// What a convolution will add to each of its channels.
-    fn shift(&self, node: NodeId, channels: usize) -> Result<Vec<f64>> {
+    /// What a convolution or a Gemm will add to each of its channels; empty if that is not known.
+    fn shift(&self, (node, weight): (NodeId, usize), channels: usize) -> Result<Vec<f64>> {
         const BIAS: usize = 2;
-        if !matches!(self.graph.node(node).proto.op_type(), "Conv" | "ConvTranspose") {
-            return Ok(vec![]);
-        }
-        let shift = match self.plan.lifted.tensors.get(&(node, BIAS)) {
-            Some(DraftTensor::Dense { value, .. }) => nearest(&value.values),
-            Some(DraftTensor::Factored { .. } | DraftTensor::Sum(_)) => vec![],
+        let (at, draft) = (self.graph.node(node), &self.plan.view.draft);
+        let scaled = at.proto.attribute.iter().any(|a| a.name() == "beta")
+            && !draft.dropped.get(&node).is_some_and(|dropped| dropped.contains(&"beta"));
+        let is_gemm = match draft.operators.get(&node).copied().unwrap_or_else(|| at.proto.op_type()) {
+            "Conv" | "ConvTranspose" => false,
+            "Gemm" if !scaled => true,
+            _ => return Ok(vec![]),
+        };
+        let (dims, shift) = match self.plan.lifted.tensors.get(&(node, BIAS)) {
+            Some(DraftTensor::Dense { value, .. }) => (&value.dims, nearest(&value.values)),
+            Some(DraftTensor::Factored { .. } | DraftTensor::Sum(_)) => return Ok(vec![]),
             None => {
-                let value = self.plan.view.draft.input(self.graph, node, BIAS);
+                let value = draft.input(self.graph, node, BIAS);
                 let tensor = value.and_then(|value| self.graph.constant(value).ok()).map(|(tensor, _)| self.graph.tensor(tensor));
-                match tensor.filter(|tensor| tensor.element().is_some()) {
-                    Some(tensor) => tensor.floats(self.graph.model)?,
-                    None => vec![],
-                }
+                let Some(tensor) = tensor.filter(|tensor| tensor.element().is_some()) else { return Ok(vec![]) };
+                (&tensor.dims, tensor.floats(self.graph.model)?)
             }
         };
-        Ok(if shift.len() == channels { shift } else { vec![] })
+        // The channels of a Gemm are the columns of what it makes, or its rows if the weight stands on the left.
+        let along = match (is_gemm, weight, &dims[..]) {
+            (true, 0, [rows, 1]) => *rows,
+            (true, 0, _) => 0,
+            (true, _, [.., columns]) => *columns,
+            (..) => shift.len() as u64,
+        };
+        Ok(if shift.len() == channels && along == channels as u64 { shift } else { vec![] })
     }
 
     fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {

@@ -4,7 +4,7 @@
 //! input's axis and a position on the output's axis that hold the same numbers. A map passes if every position on the other
 //! side gets one pair of coefficients from all its partners; positions without a partner get the identity.
 
-use super::{Array, Parameter, Port, Reason, Step};
+use super::{Fill, Port, Reason, Step};
 use crate::double_double::DoubleDouble;
 use crate::map::{Affine, Placed};
 
@@ -21,15 +21,6 @@ pub struct Carry {
     pub fill: Option<Fill>,
     /// Why a map stays that runs along an axis without a lane: it is another axis, or nobody knows where it goes.
     pub elsewhere: Reason,
-}
-
-/// A number beside the positions of the input: padding.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fill {
-    /// The number.
-    pub value: DoubleDouble,
-    /// The input that holds it, if one does.
-    pub place: Option<usize>,
 }
 
 /// An input that carries, and how its axes correspond to those of the output; where the operator cuts, an output.
@@ -250,26 +241,6 @@ impl Carry {
 
     fn out(&self, placed: Placed) -> Result<Step, Reason> {
         Ok(Step { moves: vec![(Port::Output(0), placed)], ..Step::default() })
-    }
-}
-
-impl Fill {
-    /// What the number becomes: `s·pad(x, v) + t = pad(s·x + t, s·v + t)`. It is one number for all channels.
-    fn follow(&self, at: Port, map: &Placed) -> Result<Option<Parameter>, Reason> {
-        let new = |(s, t): (&DoubleDouble, &DoubleDouble)| match at {
-            Port::Output(_) => *s * self.value + *t,
-            Port::Input(_) => (self.value - *t) / *s,
-        };
-        let mut values = map.map.scale.iter().zip(&map.map.shift).map(new);
-        let Some(first) = values.next() else { return Err(Reason::CountedPadding) };
-        if !first.is_finite() || values.any(|value| value.nearest() != first.nearest()) {
-            return Err(Reason::CountedPadding);
-        }
-        if first.nearest() == self.value.nearest() {
-            return Ok(None);
-        }
-        let input = self.place.ok_or(Reason::CountedPadding)?;
-        Ok(Some(Parameter::Replace { input, value: Array { dims: vec![], values: vec![first] } }))
     }
 }
 

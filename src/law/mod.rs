@@ -6,13 +6,15 @@
 mod affine;
 mod carry;
 mod cut;
+mod fill;
 mod joint;
 mod mix;
 mod reason;
 mod tail;
 
 pub use affine::{Host, Map};
-pub use carry::{Carry, Fill, Lane, Pairs, Passes, Together, Wire};
+pub use carry::{Carry, Lane, Pairs, Passes, Together, Wire};
+pub use fill::Fill;
 pub use mix::{Bias, Mix, Role, apply};
 pub use reason::Reason;
 pub use tail::{Sees, Tail};

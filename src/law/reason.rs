@@ -31,25 +31,28 @@ macro_rules! reasons {
 
 reasons! {
     TrainingMode = "training-mode", "the node normalises with the statistics of the batch", "export the model in evaluation mode";
+    SpatialStatistics = "spatial-statistics", "spatial = 0 asks for statistics per activation, and there is one number per channel", "set spatial = 1 if that is meant; the model is not valid";
     PerActivation = "per-activation", "the statistics are per activation (spatial = 0), not per channel", "nothing; the map is not one per channel";
     InvalidStatistics = "invalid-statistics", "scale, bias, mean and variance are not one number per channel", "correct the model; it is not valid";
     NonFinite = "non-finite", "a coefficient is NaN or infinite (a negative variance, an overflow in the file)", "look at the training run; the statistics are broken";
     Overflow = "overflow", "a folded number is larger than its type can hold", "convert the model to a wider type first";
     Underflow = "underflow", "folded weights lose their digits in their type's smallest numbers", "convert the model to a wider type first";
     NotConstant = "not-constant", "a parameter is computed or an input of the graph", "export with parameters as initializers";
-    Overridable = "overridable", "a parameter is an initializer that is also an input, so a caller may override it", "remove it from the graph's inputs if nobody does";
+    Overridable = "overridable", "a parameter is an initializer that is also an input, so a caller may override it", "--freeze-initializers takes it for a constant and off the inputs, if nobody does";
     FunctionParameter = "function-parameter", "a parameter of the function around it is not a constant in every call, or not one that lets it be folded alike", "--inline replaces calls by the function's body";
     ConstantForm = "constant-form", "a parameter is stored in a form that is not folded (sparse, text, or given twice)", "store it as a plain tensor";
     NotFloat = "not-float", "a parameter is not of type float, double, float16 or bfloat16", "nothing; whole numbers are not folded";
     PerElement = "per-element", "the constant is not one number per channel", "nothing; the map is not one per channel";
+    Clipping = "clipping", "a Clip with other bounds than zero below and none above hands no map on", "nothing";
     NotAffine = "not-affine", "the operation is not affine in its input (c / x)", "nothing";
-    UnknownShape = "unknown-shape", "a shape that decides how the constants align is not known", "run shape inference on the model";
+    UnknownShape = "unknown-shape", "a shape that decides how the constants align is not known", "run shape inference on the model; where that knows no more, fix the sizes that are open";
     AttributeReference = "attribute-reference", "an attribute is a parameter of the function around it and not known", "--inline replaces calls by the function's body";
-    Attribute = "attribute", "an attribute is missing, of another type, or out of its range", "correct the model; it is not valid";
+    Attribute = "attribute", "an input or an attribute is missing, of another type, or out of its range", "correct the model; it is not valid";
     Opset = "opset", "the operator has a version that is not known here", "use a newer bnfold, or an older opset";
     UnknownOperator = "unknown-operator", "the neighbour is an operator that cannot take the map", "nothing";
-    GraphInput = "graph-input", "the value is an input of the graph", "nothing; apply the map where the input is made";
+    GraphInput = "graph-input", "the value is an input of the graph", "nothing; apply the map where the input is made, if nothing else reads it";
     GraphOutput = "graph-output", "the value between is an output of the graph", "remove the output if nobody reads it";
+    FunctionBorder = "function-border", "the value enters or leaves the function around the node", "--inline replaces calls by the function's body";
     Annotated = "annotated", "the value between is named by a quantization annotation", "fold before quantising";
     SeveralReaders = "several-readers", "the value between has other readers, too", "nothing; folding would need a second copy of the operator";
     CrossesScope = "crosses-scope", "the two operators are in different graphs (a branch or a loop body)", "nothing";
@@ -57,7 +60,7 @@ reasons! {
     OtherAxis = "other-axis", "the map runs along another axis than the operator's channels", "nothing";
     Padding = "padding", "a shift cannot pass zero padding", "use an unpadded operator, or fold behind the previous layer";
     BorderTaps = "border-taps", "a shift cannot enter a transposed convolution whose outputs see different numbers of taps", "nothing";
-    NoBias = "no-bias", "the operator has no place for a shift", "use Gemm instead of MatMul, or add a constant behind it";
+    NoBias = "no-bias", "the operator has no place for a shift", "add a constant behind it, which takes the shift in";
     ShiftThroughScale = "shift-through-scale", "a multiplication has no place for a shift", "nothing";
     FallingScale = "falling-scale", "a scale that is negative or zero does not pass a maximum or an activation", "nothing";
     ShiftThroughActivation = "shift-through-activation", "a shift does not pass an activation", "nothing";

@@ -1,5 +1,6 @@
 //! AveragePool, opset 1 to 22: the mean of a window. A shift passes unless padding is counted into the mean.
 
+use super::unseen::every_window_sees;
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
@@ -21,7 +22,11 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         !matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID") || node.ints("pads")?.iter().any(|p| *p != 0);
     // What counts at the end of an uneven division has changed between versions and runtimes.
     let uneven = node.int("ceil_mode", 0)? != 0;
-    let shift = if counted && (padded || uneven) { Err(Reason::CountedPadding) } else { Ok(1.0) };
+    let shift = match (counted && (padded || uneven), every_window_sees(node, &[])?) {
+        (true, _) => Err(Reason::CountedPadding),
+        (false, false) => Err(Reason::WindowOfPadding),
+        (false, true) => Ok(1.0),
+    };
     Ok(Law::Carry(Carry::channels(Passes { falling: Ok(()), shift })))
 }
 
@@ -65,5 +70,15 @@ const SAMPLES: &[Sample] = &[
               p = AveragePool <kernel_shape = [2,2], pads = [1,1,0,0], count_include_pad = 1> (c)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Partly { reason: "counted-padding", left: &["Conv", "AveragePool", "Add"] },
+    },
+    Sample {
+        name: "a shift and windows that see nothing but padding",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,1,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = dyadic(2)>
+            { c = Conv (x, w)
+              p = AveragePool <kernel_shape = [1,2], pads = [0,2,0,0]> (c)
+              y = Add (p, k) }"#,
+        expect: Expect::Kept("window-of-padding"),
     },
 ];

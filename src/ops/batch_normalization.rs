@@ -21,6 +21,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     inference_form(node)?;
     let channels = match node.constant(1)?.0 {
         [channels] => *channels,
+        _ if node.opset < 9 && node.int("spatial", 1)? == 0 => return Err(Reason::PerActivation.into()),
         _ => return Err(Reason::InvalidStatistics.into()),
     };
     for input in 2..5 {
@@ -36,7 +37,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         _ => Some(1),
     };
     if node.opset < 9 && node.int("spatial", 1)? == 0 && rank != Some(2) {
-        return Err(Reason::PerActivation.into());
+        return Err(Reason::SpatialStatistics.into());
     }
     let declared = match (rank, node.shape(0)) {
         (Some(1), _) => Some(1),
@@ -118,10 +119,20 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("training-mode"),
     },
     Sample {
-        name: "statistics per activation",
+        name: "statistics per channel where the attribute asks for them per activation",
         text: r#"<ir_version: 3, opset_import: ["" : 8]>
             g (float[1,2,2,2] x, float[3,2,1,1] w, float[3] s, float[3] b, float[3] m, float[3] v) => (float[1,3,2,2] y)
             <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0, spatial = 0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("spatial-statistics"),
+    },
+    Sample {
+        name: "statistics per activation",
+        text: r#"<ir_version: 8, opset_import: ["" : 8]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,2,2] s = dyadic(2), float[3,2,2] b = dyadic(3), float[3,2,2] m = dyadic(4),
+             float[3,2,2] v = square(5)>
             { c = Conv (x, w)
               y = BatchNormalization <epsilon = 0.0, spatial = 0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("per-activation"),
@@ -207,5 +218,16 @@ const SAMPLES: &[Sample] = &[
               n = BatchNormalization <epsilon = 0.0> (r, s, b, m, v)
               y = Reshape (n, two) }"#,
         expect: Expect::Folded { left: &["Conv", "Reshape", "Reshape"] },
+    },
+    Sample {
+        name: "all that a function does",
+        text: r#"<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+            g (float[1,3,2,2] x) => (float[1,3,2,2] y)
+            { y = local.f (x) }
+            <opset_import: ["" : 17], domain: "local">
+            f (x) => (y)
+            { s = Constant <value_floats = [1.0, 2.0, 3.0]> ()
+              y = BatchNormalization <epsilon = 0.0> (x, s, s, s, s) }"#,
+        expect: Expect::Kept("function-border"),
     },
 ];

@@ -18,7 +18,7 @@ pub(super) static OPERATOR: Operator = Operator {
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let (low, high) = bounds(node)?;
     if low != Some(0.0) || high.is_some() {
-        return Err(Reason::NotAffine.into());
+        return Err(Reason::Clipping.into());
     }
     Ok(Law::Carry(Carry::unary(rank(node, 0), Passes::POSITIVE_SCALE)))
 }
@@ -69,6 +69,6 @@ const SAMPLES: &[Sample] = &[
             { c = Conv (x, w)
               p = Clip (c, zero, six)
               y = Mul (p, k) }"#,
-        expect: Expect::Kept("not-affine"),
+        expect: Expect::Kept("clipping"),
     },
 ];

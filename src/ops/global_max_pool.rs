@@ -1,8 +1,8 @@
 //! GlobalMaxPool, opset 1 to 22: the largest of each channel.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
-use crate::law::{Carry, Law, Passes};
-use crate::model::NodeView;
+use crate::law::{Carry, Law, Passes, Reason};
+use crate::model::{Dim, NodeView};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -15,7 +15,11 @@ pub(super) static OPERATOR: Operator = Operator {
     samples: SAMPLES,
 };
 
-fn read(_node: &NodeView<'_>) -> Result<Law, Stop> {
+fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    let empty = |dim: &Dim| *dim == Dim::Known(0);
+    if node.input(0).and_then(|x| x.shape.as_ref()).is_some_and(|shape| shape.0.iter().any(empty)) {
+        return Err(Reason::WindowOfPadding.into());
+    }
     Ok(Law::Carry(Carry::channels(Passes::RISING)))
 }
 
@@ -39,5 +43,14 @@ const SAMPLES: &[Sample] = &[
               p = GlobalMaxPool (n)
               y = Conv (p, w) }"#,
         expect: Expect::Folded { left: &["GlobalMaxPool", "Conv"] },
+    },
+    Sample {
+        name: "of nothing",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,0,4] x) => (float[] y)
+            <float[2,1,1] k = square(2)>
+            { m = Mul (x, k)
+              y = GlobalMaxPool (m) }"#,
+        expect: Expect::Kept("window-of-padding"),
     },
 ];

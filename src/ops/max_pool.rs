@@ -1,6 +1,7 @@
 //! MaxPool, opset 1 to 22: the largest of a window. It commutes with rising maps; padding never wins, but a window that sees
 //! nothing else gives the lowest number there is, which no map may reach.
 
+use super::unseen::every_window_sees;
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;
@@ -20,26 +21,11 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if node.connected_outputs() != 1 {
         return Err(Reason::UnknownOperator.into());
     }
-    if !every_window_sees(node)? {
+    if !every_window_sees(node, &[])? {
         return Err(Reason::WindowOfPadding.into());
     }
     // Along the axes that are pooled, positions do not correspond.
     Ok(Law::Carry(Carry::channels(Passes::RISING)))
-}
-
-/// Whether no window stands on padding alone: its taps reach the value from either side, and do not stride across it.
-fn every_window_sees(node: &NodeView<'_>) -> Result<bool, Stop> {
-    let (kernel, pads, dilations) = (node.ints("kernel_shape")?, node.ints("pads")?, node.ints("dilations")?);
-    let automatic = !matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID");
-    let shape = node.input(0).and_then(|x| x.shape.as_ref());
-    Ok(kernel.iter().enumerate().all(|(axis, taps)| {
-        let dilation = dilations.get(axis).copied().unwrap_or(1);
-        let pad = |at: usize| pads.get(at).copied().unwrap_or(0);
-        // What pads by itself pads less than a window reaches.
-        let most = if automatic { 0 } else { pad(axis).max(pad(axis + kernel.len())) };
-        let strides_across = || shape.and_then(|shape| shape.dim(axis + 2).known()).is_none_or(|size| (size as i64) < dilation);
-        most <= (taps - 1).saturating_mul(dilation) && (!automatic && most == 0 || dilation <= 1 || !strides_across())
-    }))
 }
 
 const SAMPLES: &[Sample] = &[
@@ -92,5 +78,36 @@ const SAMPLES: &[Sample] = &[
               p = MaxPool <kernel_shape = [2,2], dilations = [2,2], pads = [1,1,1,1]> (c)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Folded { left: &["Conv", "MaxPool"] },
+    },
+    Sample {
+        name: "forward, a map of what windows of padding give",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,1,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2)>
+            { p = MaxPool <kernel_shape = [2,1], dilations = [2,1], pads = [1,0,1,0]> (x)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
+    Sample {
+        name: "windows of an uneven division that begin behind the value",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2)>
+            { c = Conv (x, w)
+              p = MaxPool <kernel_shape = [1,1], strides = [2,2], ceil_mode = 1> (c)
+              y = Mul (p, k) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
+    Sample {
+        name: "forward, behind a Pad of the lowest number that every window leaves",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,0,1,1,0,0,1,1}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              p = MaxPool <kernel_shape = [2,2]> (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Folded { left: &["Pad", "MaxPool", "Conv"] },
     },
 ];

@@ -62,6 +62,7 @@ mod sub;
 mod sum;
 mod tile;
 mod transpose;
+mod unseen;
 mod unsqueeze;
 mod upsample;
 mod value_operands;
@@ -142,6 +143,21 @@ pub static OPERATORS: &[&Operator] = &[
     &choice::OPERATOR,
     &mean::OPERATOR,
 ];
+
+/// Whether every window of a MaxPool sees an element, beside what a Pad has put before and behind each axis, and so for a maximum
+/// over all positions; `None` for other operators.
+pub fn sees_all(node: &NodeView<'_>, beside: &[(i64, i64)]) -> Option<bool> {
+    match node.op_type {
+        "MaxPool" => unseen::every_window_sees(node, beside.get(2..).unwrap_or_default()).ok(),
+        "GlobalMaxPool" | "ReduceMax" => Some(true),
+        _ => None,
+    }
+}
+
+/// The number that a Pad puts before and behind the axes of a value, and how often, axis by axis.
+pub fn padding(node: &NodeView<'_>) -> Option<(f64, Vec<(i64, i64)>)> {
+    if node.op_type == "Pad" { pad::padding(node) } else { None }
+}
 
 /// The row of an operator.
 pub fn find(name: &str) -> Option<&'static Operator> {

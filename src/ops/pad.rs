@@ -75,6 +75,26 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
     Some(shape)
 }
 
+/// The constant, and how much of it is put before and behind each axis.
+pub(super) fn padding(node: &NodeView<'_>) -> Option<(f64, Vec<(i64, i64)>)> {
+    let rank = node.shape(0).ok()?.rank();
+    if !matches!(node.string("mode").ok()?.as_str(), "" | "constant") {
+        return None;
+    }
+    let number = value(node).ok()?.nearest();
+    let (pads, axes) = amounts(node, rank).ok()?;
+    let mut sides = vec![(0, 0); rank];
+    for (at, axis) in axes.iter().enumerate() {
+        // An amount that is not known may be any.
+        let number = |at: usize| match pads.get(at) {
+            Some(Extent::Number(number)) => *number,
+            _ => i64::MAX,
+        };
+        *sides.get_mut(*axis)? = (number(at), number(at + axes.len()));
+    }
+    Some((number, sides))
+}
+
 fn value(node: &NodeView<'_>) -> Result<DoubleDouble, Stop> {
     match (node.opset, node.input(2)) {
         (..=10, _) => Ok(f64::from(node.float("value", 0.0)?).into()),
@@ -203,5 +223,15 @@ const SAMPLES: &[Sample] = &[
               p = Pad (c, a)
               y = Add (p, k) }"#,
         expect: Expect::Kept("counted-padding"),
+    },
+    Sample {
+        name: "forward, a map of a value beside which the lowest number stands",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,0,1,1,0,0,1,1}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              m = Mul (a, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
     },
 ];

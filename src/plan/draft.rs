@@ -87,6 +87,8 @@ pub struct Draft {
     pub changed: BTreeSet<ValueId>,
     /// Attributes that are removed.
     pub dropped: BTreeMap<NodeId, Vec<&'static str>>,
+    /// Maps that stay and have one constant where nodes computed it.
+    pub spelled: BTreeSet<NodeId>,
     /// BatchNormalizations that stay as other operators.
     pub substituted: BTreeMap<NodeId, Substitute>,
 }

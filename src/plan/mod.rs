@@ -1,5 +1,6 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
+mod blind;
 mod branches;
 mod calls;
 mod channels;
@@ -49,11 +50,20 @@ pub struct Stay {
 }
 
 impl Stay {
+    /// Whether the node adds a constant to a product that has no other place for a bias: it is that bias, and stays as such.
+    pub fn is_bias(&self, view: &View<'_>) -> bool {
+        let made = |data| view.draft.producer(view.graph, view.draft.input(view.graph, self.site, data)?);
+        let adds = matches!(view.graph.node(self.site).proto.op_type(), "Add" | "Sub");
+        let law = view.law(self.site);
+        let behind = |map: &Map| made(map.data).is_some_and(|(node, _)| node == self.back.node);
+        adds && self.back.reason == Reason::NoBias && matches!(&law, Ok(Law::Map(map)) if behind(map))
+    }
+
     /// The refusal that got further: one by another node says more than one by the site itself.
     pub fn main(&self) -> Kept {
         let rank = |kept: &Kept| match kept.reason {
             Reason::NoReader => 0,
-            Reason::GraphInput | Reason::GraphOutput => 1,
+            Reason::GraphInput | Reason::GraphOutput | Reason::FunctionBorder => 1,
             Reason::UnknownOperator => 2,
             Reason::SeveralReaders | Reason::CrossesScope => 3,
             _ => 4,
@@ -258,6 +268,7 @@ impl Search<'_> {
             let value = view.constants(site).array(input);
             if let (true, Ok(value)) = (alone && computed, value) {
                 view.draft.tensors.insert((site, input), DraftTensor::Dense { value, donor: None });
+                view.draft.spelled.insert(site);
             }
         }
     }

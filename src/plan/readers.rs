@@ -3,7 +3,7 @@
 
 use crate::law::{Law, Port, Reason, Together};
 use crate::model::graph::asks_for_shape;
-use crate::model::{NodeId, Origin, Use, ValueId};
+use crate::model::{NodeId, Origin, ScopeKind, Use, ValueId};
 use crate::plan::route::Kept;
 use crate::plan::view::View;
 
@@ -47,12 +47,20 @@ fn is_free(view: &View<'_>, user: Use, changed: &mut Vec<ValueId>) -> bool {
     free
 }
 
+/// Why a value that enters or leaves the graph of a node is what it is.
+fn border(view: &View<'_>, node: NodeId, of_graph: Reason) -> Reason {
+    match view.graph.scope(view.graph.node(node).scope).kind {
+        ScopeKind::Function(_) => Reason::FunctionBorder,
+        _ => of_graph,
+    }
+}
+
 /// The producer of a value that `from` reads, and who else of the same graph reads its elements.
 pub(super) fn producer(view: &View<'_>, value: ValueId, from: NodeId, changed: &mut Vec<ValueId>) -> Result<Produced, Kept> {
     let keep = |reason, node| Err(Kept { reason, node });
     let Some((node, output)) = view.draft.producer(view.graph, value) else {
         let reason = match view.graph.value(value).origin {
-            Origin::Input { .. } => Reason::GraphInput,
+            Origin::Input { .. } => border(view, from, Reason::GraphInput),
             _ => Reason::NotAffine,
         };
         return keep(reason, from);
@@ -68,7 +76,7 @@ pub(super) fn producer(view: &View<'_>, value: ValueId, from: NodeId, changed: &
             Use::Node(reader, _) if view.graph.node(*reader).scope != scope => return keep(Reason::CrossesScope, *reader),
             Use::Node(..) if is_free(view, *user, changed) => {}
             Use::Node(reader, input) => others.push((*reader, *input)),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, node),
+            Use::Output(at, _) if *at == scope => return keep(border(view, node, Reason::GraphOutput), node),
             Use::Output(..) => return keep(Reason::CrossesScope, node),
             Use::Annotation(_) => return keep(Reason::Annotated, node),
         }
@@ -108,7 +116,7 @@ pub(super) fn readers(
                 }
             }
             Use::Node(reader, _) => return keep(Reason::CrossesScope, *reader),
-            Use::Output(at, _) if *at == scope => return keep(Reason::GraphOutput, from),
+            Use::Output(at, _) if *at == scope => return keep(border(view, from, Reason::GraphOutput), from),
             Use::Output(..) => return keep(Reason::CrossesScope, from),
             Use::Annotation(_) => return keep(Reason::Annotated, from),
         }

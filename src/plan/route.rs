@@ -67,6 +67,7 @@ pub(super) fn route(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) ->
         Law::Map(_) if !choice.goes(way) => Err(own(Reason::LeftOut)),
         // What changes nothing is taken in by nobody: it goes.
         Law::Map(map) if map.placed.map.is_identity() => vanish(view, (site, map.data), way),
+        Law::Map(map) if view.is_blind(view.draft.input(view.graph, site, map.data)) => Err(own(Reason::WindowOfPadding)),
         Law::Map(map) => walk(view, choice, (site, map.data), way, &map.placed),
         _ => Err(own(Reason::NotAffine)),
     }
@@ -85,6 +86,9 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
     }
     if !choice.goes(way) {
         return Err(own(Reason::LeftOut));
+    }
+    if view.is_blind(view.draft.input(view.graph, site, map.data)) {
+        return Err(own(Reason::WindowOfPadding));
     }
     let rest = remainder(view, site, &map.placed, way).map_err(own)?;
     let scale = Placed::of(map.placed.axis, Affine::new(map.placed.map.scale, vec![DoubleDouble::ZERO]));

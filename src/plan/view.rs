@@ -2,7 +2,7 @@
 //! later fold sees the weights of an earlier one although nothing was changed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{AddAssign, Mul};
 
 use crate::double_double::{DoubleDouble, exactly, nearest};
@@ -14,6 +14,7 @@ use crate::model::{
     Unreadable, ValueId, tensor,
 };
 use crate::ops::{self, Stop, extents::Extents};
+use crate::plan::blind;
 use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
 use crate::plan::choice::Options;
@@ -32,6 +33,8 @@ pub struct View<'a> {
     types: Vec<Option<Element>>,
     /// What integer lists are that are computed from shapes.
     extents: BTreeMap<ValueId, Extents>,
+    /// Values with elements that may come from no element.
+    blind: BTreeSet<ValueId>,
     assume_inference: bool,
     positive_scales: bool,
     /// What stands for the parameters of functions.
@@ -55,9 +58,9 @@ impl<'a> View<'a> {
         let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
         let draft = Draft::new(graph);
         let Options { assume_inference, positive_scales, .. } = *options;
-        let (extents, failure) = (BTreeMap::new(), RefCell::new(None));
+        let (extents, blind, failure) = (BTreeMap::new(), BTreeSet::new(), RefCell::new(None));
         let mut symbols = 0;
-        let mut view = View { graph, draft, shapes, types, extents, assume_inference, positive_scales, binding, failure };
+        let mut view = View { graph, draft, shapes, types, extents, blind, assume_inference, positive_scales, binding, failure };
         for (id, node) in graph.nodes.iter().enumerate() {
             view.hand_over_facts(node);
             view.name_open(node.inputs.iter().flatten(), &mut symbols);
@@ -81,6 +84,7 @@ impl<'a> View<'a> {
             view.name_open(node.outputs.iter().flatten(), &mut symbols);
         }
         view.ranks_of_readers();
+        view.blind = blind::blind(&view);
         view
     }
 
@@ -261,6 +265,23 @@ impl<'a> View<'a> {
     /// What reading a file gave; a failure ends the run.
     pub(super) fn checked<T>(&self, read: Result<T>) -> std::result::Result<T, Reason> {
         read.map_err(|error| self.fail(error))
+    }
+
+    /// Whether elements of a value may come from no element, as where a window sees nothing but padding.
+    pub(super) fn is_blind(&self, value: Option<ValueId>) -> bool {
+        value.is_some_and(|value| self.blind.contains(&value))
+    }
+
+    /// As [`ops::sees_all`].
+    pub(super) fn sees_all(&self, id: NodeId, beside: Vec<(i64, i64)>) -> Option<bool> {
+        let elements = NodeElements { view: self, node: id };
+        ops::sees_all(&self.node_view(id, &elements).filter(|_| self.graph.node(id).standard)?, &beside)
+    }
+
+    /// As [`ops::padding`].
+    pub(super) fn padding(&self, id: NodeId) -> Option<(f64, Vec<(i64, i64)>)> {
+        let elements = NodeElements { view: self, node: id };
+        ops::padding(&self.node_view(id, &elements).filter(|_| self.graph.node(id).standard)?)
     }
 
     /// Whether a constant that is computed has a value.

@@ -129,6 +129,11 @@ impl Walk<'_, '_> {
             return Err(refused(reason));
         }
         let law = self.law(arrived, port).map_err(refused)?;
+        if (0..self.view.graph.node(arrived).inputs.len())
+            .any(|i| self.view.is_blind(self.view.draft.input(self.view.graph, arrived, i)))
+        {
+            return Err(refused(Reason::WindowOfPadding));
+        }
         if law.joins(port) {
             let arrival = Arrival { from: arrived, port: Some(port), placed: placed.clone(), lacks };
             self.meetings.entry(Place::Node(arrived)).or_default().push(arrival);
@@ -184,7 +189,6 @@ impl Walk<'_, '_> {
         let made = |value: &ValueId| self.view.draft.producer(self.view.graph, *value).map_or(0, |(node, _)| 2 * node.0 + 1);
         self.meetings
             .iter()
-            .map(|(place, arrivals)| (place, arrivals))
             .max_by_key(|(place, arrivals)| match place {
                 Place::Value(value) => (1, made(value)),
                 Place::Node(node) if arrivals.iter().any(|a| matches!(a.port, Some(Port::Output(_)))) => (1, 2 * node.0),

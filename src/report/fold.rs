@@ -35,6 +35,18 @@ pub struct KeptGroup {
     pub other: Vec<String>,
 }
 
+/// A node that was not folded because of the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct LeftOut {
+    /// The node, by name.
+    pub node: String,
+    /// Whether the result was wrong with it; else it could not be judged.
+    pub wrong: bool,
+    /// Where in the model, and what was found there.
+    pub why: String,
+}
+
 /// What a fold did.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -65,6 +77,9 @@ pub struct FoldReport {
     /// Nodes that were not folded because the result was not shown to be right with them, by name.
     #[cfg_attr(feature = "serde", serde(default))]
     pub dropped: Vec<String>,
+    /// The same with what was found at them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub left_out: Vec<LeftOut>,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
     /// What was shown about the result; absent if it was not verified.

@@ -34,6 +34,9 @@ pub struct CheckedFile {
     /// Why what could be folded, or a part of it, is no finding: `fold` would not show that it is right, and not write it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub unproved: Option<String>,
+    /// How many BatchNormalization nodes stay because their parameters may be overridden.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub overridable: u64,
     /// Why the file could not be read.
     pub error: Option<String>,
 }
@@ -41,7 +44,7 @@ pub struct CheckedFile {
 impl CheckedFile {
     /// A file of which nothing is known yet.
     pub fn new(file: String) -> CheckedFile {
-        CheckedFile { file, findings: vec![], command: None, unproved: None, error: None }
+        CheckedFile { file, findings: vec![], command: None, unproved: None, overridable: 0, error: None }
     }
 }
 

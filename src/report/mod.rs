@@ -13,7 +13,7 @@ pub mod text;
 mod verify;
 
 pub use census::Census;
-pub use fold::{FoldReport, Folded, KeptGroup};
+pub use fold::{FoldReport, Folded, KeptGroup, LeftOut};
 pub use inspect::{CheckReport, CheckedFile, InspectReport, SweepOutcome, SweepReport, SweptModel};
 pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, sites};
 pub use verify::VerifyReport;

@@ -132,7 +132,8 @@ impl SiteReport {
 pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
     let graph = plan.view.graph;
     let stays: BTreeMap<NodeId, &Stay> = plan.kept.iter().map(|stay| (stay.site, stay)).collect();
-    let mut sites: BTreeMap<NodeId, Fate> = stays.values().map(|stay| (stay.site, kept(plan, stay))).collect();
+    let listed = stays.values().filter(|stay| !stay.is_bias(&plan.view));
+    let mut sites: BTreeMap<NodeId, Fate> = listed.map(|stay| (stay.site, kept(plan, stay))).collect();
     // A node whose scale was folded first and whose shift followed has two folds; the later one says more.
     for fold in plan.folds() {
         let direction = match fold.way {

@@ -47,6 +47,13 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
             styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " that were not shown to be right"),
         ));
         text.push_str(&row("", some_names(report.dropped.iter(), NAMES)));
+        let limit = if verbose { usize::MAX } else { NAMES };
+        for left in report.left_out.iter().take(limit) {
+            text.push_str(&row("", format!("{}: {}", name(&left.node), crate::error::printable(&left.why))));
+        }
+        if report.left_out.iter().any(|left| left.wrong) {
+            text.push_str(&row("", "that the result is wrong with a fold is a fault of bnfold; please report it with the graph"));
+        }
     }
     if let Some(saved) = &report.saved {
         text.push_str(&row("saved", crate::error::printable(saved)));

@@ -16,7 +16,7 @@ use crate::error;
 pub use fold::fold;
 pub use sites::{checked, finding, inspect};
 pub use sweep::{swept, swept_summary};
-pub use verdict::{evidence, unverified, verdict, verdict_line};
+pub use verdict::{at, evidence, unverified, verdict, verdict_line};
 
 /// What stands out.
 pub const BOLD: Style = Style::new().bold();

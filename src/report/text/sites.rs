@@ -112,11 +112,11 @@ fn nodes(nodes: &[NodeName]) -> String {
     nodes.iter().map(node).collect::<Vec<_>>().join(", ")
 }
 
-/// Name and operator; a node without a name has its operator in the name already.
+/// Name, as --skip takes it, and operator; a node without a name has its operator in the name already.
 fn node(node: &NodeName) -> String {
     let unnamed = format!("{} -> ", node.operator);
     if node.name.rsplit('/').any(|part| part.starts_with(&unnamed)) || node.name.starts_with(&unnamed) {
-        return name(&node.name);
+        return crate::error::printable(&node.name);
     }
-    format!("{} ({})", name(&node.name), name(&node.operator))
+    format!("{} ({})", crate::error::printable(&node.name), name(&node.operator))
 }

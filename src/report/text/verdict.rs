@@ -44,14 +44,16 @@ fn shown(execution: &Execution) -> String {
 /// What shows that models differ: the first place, with what was found there.
 pub fn evidence(verdict: &Verdict) -> Option<String> {
     let site = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs);
-    let place = |site: &Site| {
-        let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));
-        let found = place.map(|place| format!(" ({place})")).unwrap_or_default();
-        let reason = site.reason.as_deref().unwrap_or("beyond its limit");
-        format!("at `{}` ({}): {reason}{found}", site.value, sides(site))
-    };
-    let said = site.map(place).or_else(|| verdict.differences.first().map(|found| format!("{}: {}", found.place, found.what)));
+    let said = site.map(at).or_else(|| verdict.differences.first().map(|found| format!("{}: {}", found.place, found.what)));
     said.map(|said| crate::error::printable(&said)).filter(|_| verdict.outcome == Outcome::Differs)
+}
+
+/// A place and what was found there.
+pub fn at(site: &Site) -> String {
+    let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));
+    let found = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let reason = site.reason.as_deref().unwrap_or("beyond its limit");
+    crate::error::printable(&format!("at `{}` ({}): {reason}{found}", site.value, sides(site)))
 }
 
 /// A verdict in a line.

@@ -1,0 +1,56 @@
+//! Values with elements that come from no element: what a window of nothing but padding gives is the lowest number of a type or
+//! minus infinity, and so is what a Pad puts beside a value for a maximum. A factor makes infinity of the one, and of what is
+//! made of it, where another order of factors does not; so maps stay where such elements may be.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Graph, NodeId, Origin, ValueId};
+use crate::plan::view::View;
+
+/// A Pad's number of this magnitude is there for a maximum.
+const HUGE: f64 = 1e30;
+
+/// Operators that make small numbers of whatever they read.
+const BOUNDED: &[&str] = &["Erf", "HardSigmoid", "Sigmoid", "Softmax", "Softsign", "Tanh"];
+
+/// What may have such elements.
+pub(super) fn blind(view: &View<'_>) -> BTreeSet<ValueId> {
+    let graph = view.graph;
+    let mut found = BTreeSet::new();
+    let sources: BTreeSet<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| makes(view, *id)).collect();
+    if sources.is_empty() {
+        return found;
+    }
+    for (id, node) in graph.nodes.iter().enumerate().map(|(at, node)| (NodeId(at), node)) {
+        // Their bodies are not followed.
+        let opaque = node.calls.is_some() || node.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+        let reads = node.inputs.iter().flatten().any(|value| found.contains(value) || is_parameter(graph, *value));
+        let sees =
+            node.standard && (BOUNDED.contains(&node.proto.op_type()) || view.sees_all(id, beside(view, id)) == Some(true));
+        if sources.contains(&id) || opaque || reads && !sees {
+            found.extend(node.outputs.iter().flatten());
+        }
+    }
+    found
+}
+
+fn is_parameter(graph: &Graph<'_>, value: ValueId) -> bool {
+    let value = graph.value(value);
+    value.scope.0 != 0 && matches!(value.origin, Origin::Input { default: None })
+}
+
+/// Whether a node makes such elements of a value that has none.
+fn makes(view: &View<'_>, id: NodeId) -> bool {
+    view.sees_all(id, beside(view, id)) == Some(false) || view.padding(id).is_some_and(|(number, _)| is_huge(number))
+}
+
+fn is_huge(number: f64) -> bool {
+    number.is_nan() || number.abs() >= HUGE
+}
+
+/// What a Pad has put before and behind each axis of what a node reads, so that a maximum does not see it.
+fn beside(view: &View<'_>, id: NodeId) -> Vec<(i64, i64)> {
+    let made = view.graph.node(id).inputs.first().copied().flatten().map(|value| view.graph.value(value).origin);
+    let Some(Origin::Node(pad, _)) = made else { return vec![] };
+    view.padding(pad).filter(|(number, _)| is_huge(*number)).map(|(_, sides)| sides).unwrap_or_default()
+}
