@@ -14,6 +14,7 @@ mod open;
 pub mod quantised;
 pub mod scan;
 pub mod shape;
+pub mod small_float;
 pub mod tensor;
 pub mod text;
 

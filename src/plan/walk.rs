@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::law::{Carry, Law, Port, Reason, Step, Together, join, push};
+use crate::law::{Carry, Law, Parameter, Port, Reason, Step, Together, join, push};
 use crate::map::Placed;
 use crate::model::graph::asks_for_shape;
 use crate::model::{NodeId, Origin, Use, ValueId};
@@ -197,6 +197,18 @@ impl Walk<'_, '_> {
         Ok(law)
     }
 
+    /// Whether a table is its node's alone, as none should be stored twice, and no quantised one has to be written out for a shift.
+    fn owns(&self, node: NodeId, input: usize, shift: bool) -> Result<(), Reason> {
+        let (graph, draft) = (self.view.graph, &self.view.draft);
+        let read = draft.input(graph, node, input).ok_or(Reason::NotConstant)?;
+        let (tensor, way) = graph.constant(read).map_err(|_| Reason::NotConstant)?;
+        if way.iter().any(|value| draft.uses(graph, *value).len() > 1) {
+            return Err(Reason::SeveralReaders);
+        }
+        let quantised = graph.tensor(tensor).recipe().is_some_and(|recipe| recipe.quantised);
+        if quantised && shift { Err(Reason::Quantised) } else { Ok(()) }
+    }
+
     /// Whether what a node reads first has other readers.
     fn shares_input(&self, node: NodeId) -> bool {
         let read = self.view.draft.input(self.view.graph, node, 0);
@@ -213,6 +225,10 @@ impl Walk<'_, '_> {
         let placed = part.as_ref().unwrap_or(placed);
         let step = push(&law, &self.view.constants(node), port, placed).map_err(refused)?;
         check_types(self.view, node, &step).map_err(refused)?;
+        if let Law::Table(table) = &law {
+            let shift = step.parameters.iter().any(|parameter| matches!(parameter, Parameter::Replace { .. }));
+            self.owns(node, table.input, shift).map_err(refused)?;
+        }
         self.leave(node, step)
     }
 
