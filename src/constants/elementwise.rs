@@ -23,6 +23,26 @@ pub(super) fn abs(call: &Call<'_>) -> Made {
     either(call, f64::abs, i64::checked_abs)
 }
 
+/// No less than the first bound and no more than the second one.
+pub(super) fn clip(call: &Call<'_>) -> Made {
+    let bound = |at: usize| call.inputs.get(at).and_then(Option::as_ref);
+    match &*input(call, 0)?.numbers {
+        Numbers::Integers(values) => {
+            let one = |at| bound(at).map(|b| as_integers(b).map(|all| all.first().copied())).transpose();
+            let (low, high) = (one(1)?.flatten().unwrap_or(i64::MIN), one(2)?.flatten().unwrap_or(i64::MAX));
+            Ok(Numbers::Integers(values.iter().map(|x| (*x).max(low).min(high)).collect()))
+        }
+        _ => {
+            let one = |at| bound(at).map(|b| as_floats(b).map(|all| all.first().copied())).transpose();
+            let (low, high) = (one(1)?.flatten().unwrap_or(f64::NEG_INFINITY), one(2)?.flatten().unwrap_or(f64::INFINITY));
+            if low.is_nan() || high.is_nan() {
+                return Err("a bound is NaN".into());
+            }
+            Ok(Numbers::Floats(as_floats(input(call, 0)?)?.iter().map(|x| smaller(larger(*x, low), high)).collect()))
+        }
+    }
+}
+
 pub(super) fn neg(call: &Call<'_>) -> Made {
     either(call, |x| -x, i64::checked_neg)
 }

@@ -15,6 +15,7 @@ pub use samples::SAMPLES;
 
 use crate::error::Result;
 use crate::model::computed::{Call, Numbers, Operand};
+use crate::model::integers::whole;
 use crate::model::number::Element;
 use crate::model::{Graph, Model, tensor};
 
@@ -49,6 +50,7 @@ static OPERATORS: &[(&str, Operator)] = &[
     ("Ceil", |call| elementwise::floats(call, f64::ceil)),
     ("Concat", moving::concat),
     ("ConstantOfShape", moving::constant_of_shape),
+    ("Clip", elementwise::clip),
     ("DequantizeLinear", quantised::dequantise),
     ("Div", elementwise::div),
     ("Equal", elementwise::equal),
@@ -69,6 +71,7 @@ static OPERATORS: &[(&str, Operator)] = &[
     ("Neg", elementwise::neg),
     ("Not", elementwise::not),
     ("Pow", elementwise::pow),
+    ("QuantizeLinear", quantised::quantise),
     ("Range", moving::range),
     ("Reciprocal", |call| elementwise::floats(call, f64::recip)),
     ("ReduceL1", |call| reduce::sum(call, f64::abs, |sum, _| sum)),
@@ -106,17 +109,17 @@ pub fn evaluate(call: &Call<'_>) -> std::result::Result<Numbers, String> {
         // These round nothing: what they move is of the type already, or a dequantised number, which stands for its exact value.
         (Numbers::Floats(_), _) if call.is_exact() => {}
         (Numbers::Floats(values), Some(element)) => values.iter_mut().for_each(|value| *value = element.round(*value)),
-        (Numbers::Integers(values), None)
-            if call.data_type == INT32 && values.iter().any(|value| i32::try_from(*value).is_err()) =>
-        {
-            return Err(OVERFLOW.into());
+        (Numbers::Integers(values), None) => {
+            let (least, most) = whole(call.data_type).ok_or(OVERFLOW)?.range();
+            if values.iter().any(|value| !(least..=most).contains(value)) {
+                return Err(OVERFLOW.into());
+            }
         }
         _ => {}
     }
     Ok(numbers)
 }
 
-const INT32: i32 = 6;
 const OVERFLOW: &str = "an integer leaves its type";
 
 /// An input that must be connected.

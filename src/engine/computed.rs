@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::CouldNotRun;
 use super::proto;
 use crate::error::{ErrorKind, Result};
+use crate::model::integers::whole;
 use crate::model::{Element, Graph, Home, Model, NodeId, Origin, Tensor, Use};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{ModelProto, NodeProto, TensorProto};
@@ -78,13 +79,10 @@ fn stored(constant: &Tensor, model: &Model) -> Result<TensorProto> {
             bytes.extend(constant.booleans(model)?.iter().map(|truth| u8::from(*truth)));
             DataType::Bool.into()
         }
-        (None, 6) => {
-            bytes.extend(constant.integers(model)?.iter().flat_map(|number| (*number as i32).to_le_bytes()));
-            DataType::Int32.into()
-        }
-        _ => {
-            bytes.extend(constant.integers(model)?.iter().flat_map(|number| number.to_le_bytes()));
-            DataType::Int64.into()
+        (None, kind) => {
+            let numbers = constant.integers(model)?;
+            bytes.extend(whole(kind).map(|whole| whole.pack(&numbers)).unwrap_or_default());
+            kind
         }
     };
     let dims = constant.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect();

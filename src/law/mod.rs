@@ -10,6 +10,7 @@ mod fill;
 mod joint;
 mod mix;
 mod reason;
+mod table;
 mod tail;
 
 pub use affine::{Host, Map};
@@ -17,6 +18,7 @@ pub use carry::{Carry, Lane, Pairs, Passes, Together, Wire};
 pub use fill::Fill;
 pub use mix::{Bias, Mix, Role, apply};
 pub use reason::Reason;
+pub use table::Table;
 pub use tail::{Sees, Tail};
 
 use crate::double_double::DoubleDouble;
@@ -31,6 +33,8 @@ pub enum Law {
     Mix(Mix),
     /// The node scales and shifts what it has normalised.
     Tail(Tail),
+    /// The node hands on rows of a constant.
+    Table(Table),
     /// The node hands maps on between its inputs and its outputs.
     Carry(Carry),
 }
@@ -133,6 +137,7 @@ pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Res
         Law::Map(own) => own.push(at, map),
         Law::Mix(mix) => mix.push(constants, at, map),
         Law::Tail(tail) => tail.push(constants, at, map),
+        Law::Table(table) => table.push(constants, at, map),
         Law::Carry(carry) => carry.push(at, map),
     }
 }

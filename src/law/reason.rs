@@ -71,6 +71,7 @@ reasons! {
     Narrowing = "narrowing", "a conversion to a narrower type rounds, or the type before it is not known", "convert the whole model to one type";
     NegativeScale = "negative-scale", "a scale of quantised weights would become negative, which not every runtime accepts", "fold without --positive-scales, or before quantising";
     QuantisationAxis = "quantisation-axis", "the quantised weights have no scale for each channel of the map", "quantise them along that axis (opset 13 and later)";
+    QuantisedBias = "quantised-bias", "runtimes that store the bias beside quantised weights as int32, in units of the folded scales, could not hold it", "fold before quantising";
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
     PartOfOperator = "part-of-operator", "the constant belongs to a GELU or a LayerNormalization, which runtimes know by all their operators and compute as one", "nothing";

@@ -8,7 +8,9 @@ mod header;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::integers::whole;
 use crate::model::scan::Nested;
+use crate::model::small_float::small_float;
 use crate::model::tensor::element;
 use crate::model::{Graph, Home, Model, NodeId, NotConstant, Payload, Tensor, TensorId, ValueId};
 use crate::onnx::{NodeProto, type_proto};
@@ -28,9 +30,9 @@ const KEPT: u64 = 1 << 16;
 /// The elements of a constant, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Numbers {
-    /// One of the four float types, widened.
+    /// Floats of any type, widened.
     Floats(Vec<f64>),
-    /// int32 or int64.
+    /// Whole numbers of any type.
     Integers(Vec<i64>),
     /// Truth values.
     Booleans(Vec<bool>),
@@ -115,6 +117,8 @@ pub struct Recipe {
     work: u64,
     /// Whether DequantizeLinear has a part in it.
     pub quantised: bool,
+    /// Whether QuantizeLinear has a part in it: numbers that are near the middle of two integers may become either.
+    pub rounded: bool,
     done: OnceLock<Arc<Numbers>>,
     /// Set once the elements were computed without a fault.
     proven: OnceLock<()>,
@@ -146,8 +150,8 @@ impl Recipe {
         let wanted = self.dims.iter().product::<u64>();
         let fits = matches!(
             (&found, element(self.data_type), self.data_type),
-            (Numbers::Floats(_), Some(_), _) | (Numbers::Integers(_), None, 6 | 7) | (Numbers::Booleans(_), None, 9)
-        );
+            (Numbers::Floats(_), Some(_), _) | (Numbers::Booleans(_), None, 9)
+        ) || matches!(found, Numbers::Integers(_)) && whole(self.data_type).is_some();
         if !fits || found.len() as u64 != wanted {
             return Err(failed("the result is of another type or shape".into()));
         }
@@ -179,6 +183,7 @@ fn read(tensor: &Tensor, model: &Model) -> Result<Operand> {
         (Payload::Computed(recipe), ..) => recipe.numbers(model)?,
         (_, Some(_), _) => Arc::new(Numbers::Floats(tensor.floats(model)?)),
         (_, None, 9) => Arc::new(Numbers::Booleans(tensor.booleans(model)?)),
+        (_, None, kind) if small_float(kind).is_some() => Arc::new(Numbers::Floats(tensor.small_floats(model)?)),
         _ => Arc::new(Numbers::Integers(tensor.integers(model)?)),
     };
     if numbers.len() as u64 != tensor.elements() {
@@ -266,9 +271,24 @@ impl Graph<'_> {
             None => OnceLock::new(),
         };
         let quantised = node.proto.op_type() == "DequantizeLinear" || before.iter().any(|r| r.quantised);
+        let rounded = node.proto.op_type() == "QuantizeLinear" || before.iter().any(|r| r.rounded);
         let fits = depth <= DEEPEST && header::is_computed(data_type);
         let (node, proven) = (node.proto.clone(), OnceLock::new());
-        fits.then(|| Recipe { node, opset, inputs, value, data_type, dims, evaluate, depth, work, quantised, done, proven })
+        fits.then(|| Recipe {
+            node,
+            opset,
+            inputs,
+            value,
+            data_type,
+            dims,
+            evaluate,
+            depth,
+            work,
+            quantised,
+            rounded,
+            done,
+            proven,
+        })
     }
 
     /// The tensor in the attribute `value` of a node.

@@ -35,6 +35,24 @@ pub fn whole(data_type: i32) -> Option<Whole> {
 }
 
 impl Whole {
+    /// The least and the greatest number.
+    pub fn range(self) -> (i64, i64) {
+        let most = if self.bits >= 64 { i64::MAX } else { (1i64 << (self.bits - u32::from(self.signed))) - 1 };
+        (if self.signed { -most - 1 } else { 0 }, most)
+    }
+
+    /// Numbers as they are stored.
+    pub fn pack(self, values: &[i64]) -> Vec<u8> {
+        if self.bits >= 8 {
+            return values.iter().flat_map(|value| value.to_le_bytes().into_iter().take(self.bits as usize / 8)).collect();
+        }
+        let part = |(at, value): (usize, &i64)| (*value as u8 & ((1 << self.bits) - 1)) << (at as u32 * self.bits);
+        values
+            .chunks(8 / self.bits as usize)
+            .map(|all| all.iter().enumerate().map(part).fold(0, |byte, part| byte | part))
+            .collect()
+    }
+
     /// The number that the lowest bits of `stored` stand for.
     fn read(self, stored: u64) -> i64 {
         let above = 64 - self.bits;
@@ -53,14 +71,7 @@ impl Whole {
 
     /// One number repeated, as it is stored.
     pub fn repeated(self, value: i64, count: usize) -> Vec<u8> {
-        if self.bits >= 8 {
-            let one = value.to_le_bytes().into_iter().take(self.bits as usize / 8);
-            return one.cycle().take(count * (self.bits as usize / 8)).collect();
-        }
-        let one = value as u8 & ((1 << self.bits) - 1);
-        let each = 8 / self.bits as usize;
-        let byte = |taken: usize| (0..taken).fold(0, |all, at| all | one << (at as u32 * self.bits));
-        (0..count.div_ceil(each)).map(|at| byte(each.min(count - at * each))).collect()
+        self.pack(&vec![value; count])
     }
 }
 

@@ -15,6 +15,7 @@ pub mod order;
 pub mod quantised;
 pub mod scan;
 pub mod shape;
+pub mod small_float;
 pub mod tensor;
 pub mod text;
 

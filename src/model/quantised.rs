@@ -2,6 +2,8 @@
 
 use crate::model::Tensor;
 use crate::model::computed::Recipe;
+use crate::model::integers::whole;
+use crate::model::small_float::small_float;
 use crate::onnx::NodeProto;
 
 /// What one scale stands for.
@@ -111,6 +113,8 @@ pub struct Dequantised<'r> {
     pub zero: Option<&'r Tensor>,
     /// What shares a scale.
     pub grain: Grain,
+    /// Whether zero points fix how many scales there are: those of small floats are not made anew.
+    pub fixed: bool,
     /// The version of the standard operator set that dequantises.
     pub opset: i64,
     /// For each axis of the constant, that of the integers.
@@ -118,6 +122,13 @@ pub struct Dequantised<'r> {
 }
 
 impl Dequantised<'_> {
+    /// The largest magnitude that may stand beside a scale, its zero point taken away.
+    pub fn largest(&self) -> Option<f64> {
+        let kind = self.integers.data_type;
+        let number = |whole: crate::model::integers::Whole| (1u64 << whole.bits.min(63)) as f64;
+        small_float(kind).map(|small| small.largest).or_else(|| whole(kind).map(number))
+    }
+
     /// The element of the constant that an element of the integers becomes, both by number in rows.
     pub fn becomes(&self, element: u64) -> u64 {
         let dims = &self.integers.dims;
@@ -141,7 +152,9 @@ impl Recipe {
                 let (integers, scale) = (input(0)?, input(1)?);
                 let grain = grain(&self.node, self.opset, &integers.dims, &scale.dims)?;
                 let order = (0..integers.dims.len()).collect();
-                Some(Dequantised { integers, scale, zero: input(2), grain, opset: self.opset, order })
+                let small = small_float(integers.data_type).is_some();
+                let (zero, fixed) = (input(2).filter(|_| !small), small && input(2).is_some());
+                Some(Dequantised { integers, scale, zero, grain, fixed, opset: self.opset, order })
             }
             "Transpose" => {
                 let inner = input(0)?.recipe()?.dequantised()?;
@@ -198,7 +211,8 @@ mod tests {
         };
         let (integers, scale) = (tensor(&[2, 3, 4]), tensor(&[]));
         let order = vec![2, 0, 1];
-        let parts = Dequantised { integers: &integers, scale: &scale, zero: None, grain: Grain::Tensor, opset: 13, order };
+        let parts =
+            Dequantised { integers: &integers, scale: &scale, zero: None, grain: Grain::Tensor, fixed: false, opset: 13, order };
         for (i, j, k) in (0..2).flat_map(|i| (0..3).flat_map(move |j| (0..4).map(move |k| (i, j, k)))) {
             assert_eq!(parts.becomes((i * 3 + j) * 4 + k), (k * 2 + i) * 3 + j);
         }

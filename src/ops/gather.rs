@@ -1,7 +1,8 @@
-//! Gather, opset 1 to 13: positions along an axis by their numbers, which become the axes in its place.
+//! Gather, opset 1 to 13: positions along an axis by their numbers, which become the axes in its place. A table of constants takes
+//! a map behind it in.
 
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
-use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
+use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason, Table};
 use crate::model::{NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -9,13 +10,18 @@ pub(super) static OPERATOR: Operator = Operator {
     name: "Gather",
     opsets: 1..=NEWEST_OPSET,
     always_listed: false,
-    summary: "by a list of constants, or along other axes: selects from maps before it; completes maps behind it",
+    summary: "by a list of constants, or along other axes: selects from maps before it; completes maps behind it; of a table: takes them in",
     read,
     shape,
     samples: SAMPLES,
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+    if let (Ok((dims, _)), false) = (node.constant(0), node.is_constant(1)) {
+        let axis = shapes::normal(node.int("axis", 0)?, dims.len()).ok_or(Reason::Attribute)?;
+        let chosen = node.shape(1)?.rank();
+        return Ok(Law::Table(Table { input: 0, dims: dims.to_vec(), axis, chosen }));
+    }
     let shape = node.shape(0)?;
     let axis = shapes::normal(node.int("axis", 0)?, shape.rank()).ok_or(Reason::Attribute)?;
     let new = node.shape(1)?.rank();
@@ -93,6 +99,45 @@ const SAMPLES: &[Sample] = &[
               m = Mul (a, f)
               y = Erf (m)
               z = Erf (b) }"#,
+        expect: Expect::Kept("several-readers"),
+    },
+    Sample {
+        name: "backward, into the columns of a table",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (int64[N] i) => (float[] y)
+            <float[2,3] t = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { e = Gather (t, i)
+              y = BatchNormalization <epsilon = 0.0> (e, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Gather"] },
+    },
+    Sample {
+        name: "backward, into the rows of a table, indices of two axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (int64[N,M] i) => (float[] y)
+            <float[3,2] t = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { e = Gather <axis = -1> (t, i)
+              p = Transpose <perm = [1,0,2]> (e)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("other-axis"),
+    },
+    Sample {
+        name: "backward, one number into a table",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (int64[N,M] i) => (float[] y)
+            <float[2,3] t = dyadic(1), float[] k = {-0.5}, float[] a = {3}>
+            { e = Gather (t, i)
+              f = Mul (e, k)
+              y = Add (f, a) }"#,
+        expect: Expect::Folded { left: &["Gather"] },
+    },
+    Sample {
+        name: "a table that is read elsewhere",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (int64[N] i, int64[N] j) => (float[] y, float[] z)
+            <float[2,3] t = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { e = Gather (t, i)
+              y = BatchNormalization <epsilon = 0.0> (e, s, b, m, v)
+              z = Gather (t, j) }"#,
         expect: Expect::Kept("several-readers"),
     },
 ];

@@ -76,7 +76,7 @@ fn of_values(node: &NodeView<'_>) -> Carry {
     Carry::of(wires, Passes::SCALE, Together::Product)
 }
 
-fn shape(node: &NodeView<'_>) -> Option<Shape> {
+pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let (a, b) = (node.input(0)?.shape.as_ref()?, node.input(1)?.shape.as_ref()?);
     if a.rank() < 2 || b.rank() < 2 {
         return None;

@@ -45,7 +45,9 @@ mod mul;
 mod pad;
 mod prelu;
 mod recurrence;
+mod reduce_max;
 mod reduce_mean;
+mod reduce_min;
 mod reduce_sum;
 mod regroup;
 mod relu;
@@ -120,7 +122,9 @@ pub static OPERATORS: &[&Operator] = &[
     &global_max_pool::OPERATOR,
     &average_pool::OPERATOR,
     &global_average_pool::OPERATOR,
+    &reduce_max::OPERATOR,
     &reduce_mean::OPERATOR,
+    &reduce_min::OPERATOR,
     &reduce_sum::OPERATOR,
     &reshape::OPERATOR,
     &flatten::OPERATOR,

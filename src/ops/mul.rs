@@ -3,8 +3,8 @@
 use super::constant_operand as operand;
 use super::{NEWEST_OPSET, Operator, Stop, value_operands};
 use crate::double_double::DoubleDouble;
-use crate::law::{Host, Law, Map};
-use crate::model::NodeView;
+use crate::law::{Bias, Host, Law, Map, Mix, Reason, Role};
+use crate::model::{Dim, NodeView};
 use crate::sample::{Expect, Sample};
 
 pub(super) static OPERATOR: Operator = Operator {
@@ -21,10 +21,35 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if !node.is_constant(0) && !node.is_constant(1) {
         return value_operands::product(node).map(Law::Carry);
     }
+    if let Some(mix) = outer(node) {
+        return Ok(Law::Mix(mix));
+    }
     let constant = operand::read(node)?;
     let placed = constant.place(constant.values.clone(), vec![DoubleDouble::ZERO]);
     let host = Host::Factor { input: constant.input, dims: constant.dims, rank: constant.rank, divides: false };
     Ok(Law::Map(Map { data: constant.data, placed, host }))
+}
+
+/// One number times a row of constants, as the scales of dynamically quantised products are made: each place has its own factor.
+fn outer(node: &NodeView<'_>) -> Option<Mix> {
+    let weight = usize::from(node.is_constant(1));
+    let dims = node.constant(weight).ok()?.0;
+    let data = node.input(1 - weight)?.shape.as_ref()?;
+    let mut long = dims.iter().enumerate().filter(|(_, size)| **size != 1);
+    let ((axis, _), None) = (long.next()?, long.next()) else { return None };
+    let one = data.rank() <= dims.len() && data.0.iter().all(|dim| *dim == Dim::Known(1));
+    (one && node.opset >= 7).then(|| Mix {
+        weight,
+        data: 1 - weight,
+        axes: dims.iter().enumerate().map(|(at, size)| (if at == axis { Role::Out } else { Role::Free }, *size)).collect(),
+        out_axis: Ok(axis),
+        in_axis: Err(Reason::OtherAxis),
+        gain: 1.0,
+        bias: Bias::None,
+        shift_in: Ok(()),
+        behind: Ok(()),
+        beside: vec![],
+    })
 }
 
 const SAMPLES: &[Sample] = &[

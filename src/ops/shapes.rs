@@ -2,14 +2,18 @@
 //!
 //! What is not certain is unknown.
 
-use super::{Stop, extents, find, split, windows};
+use super::{Stop, conv, extents, find, matmul, split, windows};
 use crate::law::{Carry, Passes, Reason};
 use crate::model::{Dim, Element, Extent, NodeView, Shape, tensor};
 
 /// The shape of an output of a node, as far as its operator tells.
 pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
     if output > 0 {
-        return if node.op_type == "Split" { split::piece(node, output) } else { None };
+        return match node.op_type {
+            "Split" => split::piece(node, output),
+            "DynamicQuantizeLinear" => Some(Shape(vec![])),
+            _ => None,
+        };
     }
     if let Some(operator) = find(node.op_type) {
         return (operator.shape)(node);
@@ -22,8 +26,10 @@ pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
         }
         "Pow" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" => broadcast(node),
         "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.shape.clone(),
-        "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp"
-        | "ReduceSumSquare" => reduced(node),
+        "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduced(node),
+        "DynamicQuantizeLinear" => node.input(0)?.shape.clone(),
+        "MatMulInteger" => matmul::shape(node),
+        "ConvInteger" => conv::shape(node),
         "Shape" => Some(Shape(vec![extents::length(node).map_or(Dim::Unknown, Dim::Known)])),
         "Size" => Some(Shape(vec![])),
         "ConstantOfShape" => Some(extents::described(&extents::given(node, 0)?)),
@@ -38,6 +44,7 @@ pub fn element(node: &NodeView<'_>, output: usize) -> Option<Element> {
     let of = |input: usize| node.input(input)?.element;
     match (node.op_type, output) {
         ("Split", _) => of(0),
+        ("DynamicQuantizeLinear", 1) => Some(Element::F32),
         (_, 1..) => None,
         ("Cast", _) => tensor::element(i32::try_from(node.int("to", 0).ok()?).ok()?),
         ("CastLike" | "Where", _) => of(1),
@@ -153,6 +160,14 @@ pub(super) fn reduction(node: &NodeView<'_>, passes: Passes) -> Result<Carry, St
         lane.output -= gone.iter().filter(|axis| **axis < lane.input).count();
     }
     Ok(carry)
+}
+
+/// The law of a reduction to the largest or smallest number. Of nothing, that is a number of its own, which no map may reach.
+pub(super) fn extreme(node: &NodeView<'_>) -> Result<Carry, Stop> {
+    if node.input(0).is_some_and(|x| x.shape.as_ref().is_some_and(|shape| shape.0.contains(&Dim::Known(0)))) {
+        return Err(Reason::UnknownShape.into());
+    }
+    reduction(node, Passes::RISING)
 }
 
 /// How many numbers a reduction puts together.

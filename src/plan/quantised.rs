@@ -7,7 +7,6 @@ use crate::double_double::{DoubleDouble, exactly};
 use crate::error::Result;
 use crate::law::{Array, Reason, Role};
 use crate::model::computed::Recipe;
-use crate::model::integers::whole;
 use crate::model::quantised::Dequantised;
 use crate::model::{Grain, Model};
 use crate::plan::channels::Channels;
@@ -99,7 +98,8 @@ pub fn requantised(model: &Model, recipe: &Recipe, factors: &Factors) -> Result<
     let zeros = parts.zero.map(|zero| zero.integers(model)).transpose()?;
     let alike = scales.iter().all(|scale| Some(scale) == scales.first());
     // Along another axis than before zero points are repeated.
-    let may_turn = parts.opset >= 13 && zeros.iter().all(|zeros| zeros.iter().all(|zero| Some(zero) == zeros.first()));
+    let may_turn =
+        parts.opset >= 13 && !parts.fixed && zeros.iter().all(|zeros| zeros.iter().all(|zero| Some(zero) == zeros.first()));
     let of_integers = |axis: usize| parts.order.get(axis).copied();
     let along: Vec<usize> = factors.vary_along(recipe.dims()).into_iter().filter_map(of_integers).collect();
     let grain = match (parts.grain, &along[..]) {
@@ -160,11 +160,10 @@ fn rescaled(
 /// A scale times a factor, if numbers of its type can be made with it.
 fn accepted(parts: &Dequantised<'_>, old: f64, factor: f64) -> std::result::Result<f64, Reason> {
     let element = parts.scale.element().ok_or(Reason::NotFloat)?;
-    let bits = whole(parts.integers.data_type).ok_or(Reason::ConstantForm)?.bits;
     let new = old * factor;
     let stored = element.round(new).abs();
     // No integer is further from its zero point.
-    let largest = stored * (1u64 << bits.min(63)) as f64;
+    let largest = stored * parts.largest().ok_or(Reason::ConstantForm)?;
     match () {
         () if factor == 0.0 => Err(Reason::ZeroScale),
         () if !new.is_finite() => Err(Reason::NonFinite),

@@ -1,7 +1,7 @@
 //! One map's way from its node to what takes it in, whole or its scale alone, or who refused it.
 
 use crate::double_double::DoubleDouble;
-use crate::law::{Array, Host, Law, Parameter, Reason, Step};
+use crate::law::{Array, Constants as _, Host, Law, Parameter, Reason, Step};
 use crate::map::{Affine, Placed};
 use crate::model::{Element, NodeId, ValueId};
 use crate::plan::choice::Choice;
@@ -142,9 +142,15 @@ fn vanish(view: &View<'_>, (site, data): (NodeId, usize), way: Way) -> Result<Ro
 
 /// Numbers that a step puts into constants must be numbers of the constants' type.
 pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<(), Reason> {
+    let scaled = step.parameters.iter().any(|parameter| matches!(parameter, Parameter::Scale { .. }));
     for parameter in &step.parameters {
         match parameter {
             Parameter::Replace { input, value } => {
+                for weight in (0..2).filter(|_| *input == BIAS && !scaled) {
+                    if let Some(scales) = view.scales(node, weight)? {
+                        holds_bias(view, node, &scales, step)?;
+                    }
+                }
                 let element = view.input_element(node, *input).ok_or(Reason::NotFloat)?;
                 if value.values.iter().any(|v| !v.is_finite()) {
                     return Err(Reason::NonFinite);
@@ -156,12 +162,42 @@ pub(super) fn check_types(view: &View<'_>, node: NodeId, step: &Step) -> Result<
             Parameter::Scale { factor, .. } if factor.iter().any(|f| !f.is_finite()) => return Err(Reason::NonFinite),
             Parameter::Scale { input, axes, label, factor } => {
                 view.computes(node, *input)?;
-                view.requantises((node, *input), axes, *label, factor)?;
+                if let Some(scales) = view.requantises((node, *input), axes, *label, factor)? {
+                    holds_bias(view, node, &scales, step)?;
+                }
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Where products have their bias.
+const BIAS: usize = 2;
+
+/// Whether the bias that a product has after a step is an int32 in units of its scales, those of what it reads and of its weight:
+/// runtimes that compute in whole numbers store it so, and lose it without a word where it is not.
+fn holds_bias(view: &View<'_>, node: NodeId, scales: &[f64], step: &Step) -> Result<(), Reason> {
+    let made = view.draft.input(view.graph, node, 0).and_then(|read| view.draft.producer(view.graph, read));
+    let Some((read, _)) = made.filter(|(read, _)| view.graph.node(*read).proto.op_type() == "DequantizeLinear") else {
+        return Ok(());
+    };
+    let new = step.parameters.iter().find_map(|parameter| match parameter {
+        Parameter::Replace { input: BIAS, value } => Some(Ok(value.clone())),
+        _ => None,
+    });
+    let has_bias = || view.draft.input(view.graph, node, BIAS).is_some() || view.draft.tensors.contains_key(&(node, BIAS));
+    let Some(bias) = new.or_else(|| has_bias().then(|| view.constants(node).array(BIAS))).transpose()? else { return Ok(()) };
+    let steps = view.constants(read).array(1)?;
+    let least = |all: &mut dyn Iterator<Item = f64>| all.map(f64::abs).fold(f64::INFINITY, f64::min);
+    let step = least(&mut steps.values.iter().map(|step| step.nearest()));
+    let paired = scales.len() == bias.values.len();
+    let smallest = least(&mut scales.iter().copied());
+    let fits = bias.values.iter().enumerate().all(|(channel, bias)| {
+        let unit = step * if paired { scales[channel].abs() } else { smallest };
+        bias.nearest().abs() <= f64::from(i32::MAX) * unit
+    });
+    if fits { Ok(()) } else { Err(Reason::QuantisedBias) }
 }
 
 /// The float type of a BatchNormalization's value and constants, which from opset 15 on may be several: what takes its place

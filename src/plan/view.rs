@@ -296,7 +296,7 @@ impl<'a> View<'a> {
         recipe.check(self.graph.model).map_err(failed)
     }
 
-    /// Whether the scales of a quantised weight can take in one more factor; they can of one that is not quantised.
+    /// The scales of a quantised weight after they took in one more factor; nothing of one that is not quantised.
     ///
     /// # Errors
     /// Why not.
@@ -306,15 +306,35 @@ impl<'a> View<'a> {
         axes: &[(Role, u64)],
         label: Role,
         factor: &[DoubleDouble],
-    ) -> std::result::Result<(), Reason> {
+    ) -> std::result::Result<Option<Vec<f64>>, Reason> {
         let elements = NodeElements { view: self, node };
-        let Ok(tensor) = elements.tensor(input) else { return Ok(()) };
-        let Some(recipe) = tensor.recipe().filter(|recipe| recipe.quantised) else { return Ok(()) };
+        let Ok(tensor) = elements.tensor(input) else { return Ok(None) };
+        let Some(recipe) = tensor.recipe().filter(|recipe| recipe.quantised) else { return Ok(None) };
         let draft = self.draft.tensors.get(&(node, input));
         let factors = Factors::of(axes, draft).and(label, factor);
         let made = requantised(self.graph.model, recipe, &factors);
         let made = made.map_err(|error| elements.reason(fault(tensor, input, error)))??;
-        if made.negative && self.positive_scales { Err(Reason::NegativeScale) } else { Ok(()) }
+        if made.negative && self.positive_scales { Err(Reason::NegativeScale) } else { Ok(Some(nearest(&made.scale.values))) }
+    }
+
+    /// The scales of a quantised weight as they are by now; nothing of one that is not quantised.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub fn scales(&self, node: NodeId, input: usize) -> std::result::Result<Option<Vec<f64>>, Reason> {
+        let elements = NodeElements { view: self, node };
+        let Ok(tensor) = elements.tensor(input) else { return Ok(None) };
+        let Some((recipe, parts)) = tensor.recipe().and_then(|recipe| Some((recipe, recipe.dequantised()?))) else {
+            return Ok(None);
+        };
+        let failed = |error| elements.reason(fault(tensor, input, error));
+        match self.draft.tensors.get(&(node, input)) {
+            None => parts.scale.floats(self.graph.model).map(Some).map_err(failed),
+            draft => {
+                let made = requantised(self.graph.model, recipe, &Factors::of(&[], draft)).map_err(failed)??;
+                Ok(Some(nearest(&made.scale.values)))
+            }
+        }
     }
 
     /// The constants of a node, for a law.
@@ -350,6 +370,13 @@ impl NodeElements<'_, '_> {
     }
 }
 
+/// Fails for numbers that runtimes may compute otherwise: integers that floats were rounded to. What they are multiplied with is
+/// known all the same.
+fn certain(tensor: &Tensor, input: usize) -> std::result::Result<(), Fault> {
+    let rounded = tensor.recipe().is_some_and(|recipe| recipe.rounded);
+    if rounded { Err(Fault::Unreadable(Unreadable::NotConstant(input, NotConstant::Form))) } else { Ok(()) }
+}
+
 /// A computed constant may turn out to have no value, as where an index is outside of the data; that is no fault of the file.
 fn fault(tensor: &crate::model::Tensor, input: usize, error: Error) -> Fault {
     match (&tensor.payload, error.kind) {
@@ -369,6 +396,7 @@ impl Elements for NodeElements<'_, '_> {
         if tensor.element().is_none() {
             return Err(Fault::Unreadable(Unreadable::NotFloat(input)));
         }
+        certain(tensor, input)?;
         tensor.floats(self.view.graph.model).map(|values| exactly(&values)).map_err(|error| fault(tensor, input, error))
     }
 
@@ -408,6 +436,7 @@ impl Constants for NodeElements<'_, '_> {
         };
         let factor = |factors: &[DoubleDouble], at: usize| factors.get(at).copied().unwrap_or(DoubleDouble::ONE);
         let tensor = self.tensor(input).map_err(|_| Reason::NotConstant)?;
+        certain(tensor, input).map_err(|fault| self.reason(fault))?;
         let terms: Vec<DoubleDouble> = shift.iter().enumerate().map(|(i, t)| *t * factor(inward, i)).collect();
         let sums = match tensor.element() {
             Some(Element::F64) => self.sums(tensor, axes, &terms),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::law::{Carry, Law, Port, Reason, Step, Together, push};
+use crate::law::{Carry, Law, Parameter, Port, Reason, Step, Together, push};
 use crate::map::Placed;
 use crate::model::{NodeId, Use, ValueId};
 use crate::plan::choice::Choice;
@@ -140,6 +140,10 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let step = push(&law, &self.view.constants(arrived), port, placed).map_err(refused)?;
+        if let Law::Table(table) = &law {
+            let shift = step.parameters.iter().any(|parameter| matches!(parameter, Parameter::Replace { .. }));
+            self.owns(arrived, table.input, shift).map_err(refused)?;
+        }
         self.take(arrived, step, lacks)
     }
 
@@ -153,6 +157,18 @@ impl Walk<'_, '_> {
             self.products += 1;
         }
         Ok(law)
+    }
+
+    /// Whether a table is its node's alone, as none should be stored twice, and no quantised one has to be written out for a shift.
+    fn owns(&self, node: NodeId, input: usize, shift: bool) -> Result<(), Reason> {
+        let (graph, draft) = (self.view.graph, &self.view.draft);
+        let read = draft.input(graph, node, input).ok_or(Reason::NotConstant)?;
+        let (tensor, way) = graph.constant(read).map_err(|_| Reason::NotConstant)?;
+        if way.iter().any(|value| draft.uses(graph, *value).len() > 1) {
+            return Err(Reason::SeveralReaders);
+        }
+        let quantised = graph.tensor(tensor).recipe().is_some_and(|recipe| recipe.quantised);
+        if quantised && shift { Err(Reason::Quantised) } else { Ok(()) }
     }
 
     /// Records what a node takes in and sends on what it does not.

@@ -47,11 +47,21 @@ fn zero_points(call: &Call, scale: &Array) -> Result<Vec<i64>, ReferenceError> {
 /// (x − zero point) · scale.
 pub(super) fn dequantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (x, scale) = (call.input(0)?, call.input(1)?);
+    let scales = scale.floats()?;
+    if let Data::Float(values) = &x.data {
+        // Small floats, from which nothing is taken away.
+        let zeros = call.optional(2).map(Array::floats).transpose()?;
+        if zeros.is_some_and(|zeros| zeros.iter().any(|zero| *zero != 0.0)) {
+            return unsupported("zero points of floats");
+        }
+        let indices = parameters(call, x, scale)?;
+        let y: Result<Vec<f64>, _> = values.iter().zip(&indices).map(|(value, index)| Ok(value * at(scales, *index)?)).collect();
+        return Ok(vec![Array::float(x.dims.clone(), y?)]);
+    }
     let Data::Int(values) = &x.data else {
-        return unsupported("quantisation to floats");
+        return invalid("truth values cannot be dequantised");
     };
     let (zeros, indices) = (zero_points(call, scale)?, parameters(call, x, scale)?);
-    let scales = scale.floats()?;
     let mut y = Vec::with_capacity(values.len());
     for (&value, &index) in values.iter().zip(&indices) {
         y.push((value as f64 - at(&zeros, index)? as f64) * at(scales, index)?);
@@ -64,9 +74,9 @@ pub(super) fn quantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (x, scale) = (call.input(0)?, call.input(1)?);
     let stated = call.int_or("output_dtype", 0)? as i32;
     let kind = match (call.optional(2), stated) {
-        (Some(_), _) => call.types.get(2).copied().unwrap_or(0),
+        (Some(_), 0) => call.types.get(2).copied().unwrap_or(0),
         (None, 0) => DataType::Uint8 as i32,
-        (None, stated) => stated,
+        (_, stated) => stated,
     };
     let range = DataType::try_from(kind).ok().and_then(integer_range);
     let Some((least, greatest)) = range else {

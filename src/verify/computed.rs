@@ -2,6 +2,7 @@
 //! its own type; only dequantised numbers are exact. The folder has another evaluator; a misreading would have to be made twice.
 
 use crate::model::computed::{Call, Numbers, Operand};
+use crate::model::integers::whole;
 use crate::model::number::Element;
 use crate::model::tensor::{data_type, element};
 use crate::onnx::attribute_proto::AttributeType;
@@ -23,10 +24,13 @@ pub fn evaluate(call: &Call<'_>) -> Result<Numbers, String> {
     Ok(match (result.data, element(call.data_type)) {
         (Data::Float(values), Some(_)) if call.is_exact() => Numbers::Floats(values),
         (Data::Float(values), Some(element)) => Numbers::Floats(values.iter().map(|value| element.round(*value)).collect()),
-        (Data::Int(values), None) if call.data_type == 6 && values.iter().any(|v| i32::try_from(*v).is_err()) => {
-            return Err("an integer leaves its type".to_owned());
+        (Data::Int(values), None) => {
+            let (least, most) = whole(call.data_type).ok_or("the result is of another type")?.range();
+            if values.iter().any(|value| !(least..=most).contains(value)) {
+                return Err("an integer leaves its type".to_owned());
+            }
+            Numbers::Integers(values)
         }
-        (Data::Int(values), None) => Numbers::Integers(values),
         (Data::Bool(values), None) => Numbers::Booleans(values),
         _ => return Err("the result is of another type".to_owned()),
     })
@@ -44,6 +48,15 @@ fn stated(call: &Call<'_>) -> NodeProto {
             i: Some(call.data_type.into()),
             ..AttributeProto::default()
         }];
+    }
+    if node.op_type() == "QuantizeLinear" {
+        node.attribute.retain(|attribute| attribute.name() != "output_dtype");
+        node.attribute.push(AttributeProto {
+            name: Some("output_dtype".to_owned()),
+            r#type: Some(AttributeType::Int.into()),
+            i: Some(call.data_type.into()),
+            ..AttributeProto::default()
+        });
     }
     for attribute in node.attribute.iter_mut().filter(|attribute| attribute.name() == "value") {
         attribute.t = call.value.map(tensor);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::{ErrorKind, Result};
 use crate::model::computed::Recipe;
 use crate::model::scan::{Nested, TensorSpan};
+use crate::model::small_float::small_float;
 use crate::model::{Graph, Home, Model, Payload, ScopeId, Tensor, TensorId};
 use crate::onnx::TensorProto;
 use crate::verify::align::canonical;
@@ -246,6 +247,7 @@ pub fn bits(tensor: &Tensor, model: &Model) -> Result<Vec<u64>> {
     }
     match tensor.data_type {
         9 => Ok(tensor.booleans(model)?.iter().map(|v| u64::from(*v)).collect()),
+        kind if small_float(kind).is_some() => Ok(tensor.small_floats(model)?.iter().map(|v| v.to_bits()).collect()),
         _ => Ok(tensor.integers(model)?.iter().map(|v| *v as u64).collect()),
     }
 }

@@ -69,6 +69,8 @@ pub enum Bound {
     Magnitudes(&'static [&'static str]),
     /// As an interpolation: weights that are negative count by their magnitude.
     Interpolation,
+    /// The largest in place of the smallest.
+    Largest,
     /// What gives numbers a size of its own: magnitudes say nothing of what it makes of them.
     Resizing,
     /// A recurrence, whose gates bound it.
@@ -121,7 +123,9 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("Pad", Row { bound: Bound::Magnitudes(&["value"]), ..FIRST }),
     ("RMSNormalization", RESIZING),
     ("RNN", RECURRENCE),
+    ("ReduceMax", FIRST),
     ("ReduceMean", FIRST),
+    ("ReduceMin", Row { bound: Bound::Largest, ..FIRST }),
     ("ReduceSum", FIRST),
     ("Relu", Row { bound: Bound::Itself, ..GATE }),
     ("Reshape", Row { shaped: true, ..CHOSEN }),
@@ -185,8 +189,9 @@ pub fn divides(operator: &str, input: usize) -> bool {
 pub fn absolute(mut node: NodeProto, fresh: &mut dyn FnMut(&str) -> String) -> Vec<NodeProto> {
     match row(node.op_type()).bound {
         Bound::Itself | Bound::Resizing | Bound::Recurrence => vec![node],
-        Bound::Sum => {
-            node.op_type = Some("Add".to_owned());
+        Bound::Sum | Bound::Largest => {
+            let operator = if node.op_type() == "Sub" { "Add" } else { "ReduceMax" };
+            node.op_type = Some(operator.to_owned());
             vec![node]
         }
         Bound::Magnitudes(names) => {

@@ -4,6 +4,7 @@ mod moving;
 
 use crate::model::integers::whole;
 use crate::model::quantised::grain;
+use crate::model::small_float::small_float;
 use crate::model::tensor::element;
 use crate::model::{Model, Tensor};
 use crate::onnx::{AttributeProto, NodeProto};
@@ -48,9 +49,9 @@ impl Row {
     }
 }
 
-/// The types that are computed: the four floats, int32, int64 and truth values.
+/// The types that are computed: the four floats, whole numbers and truth values.
 pub(super) fn is_computed(data_type: i32) -> bool {
-    element(data_type).is_some() || matches!(data_type, 6 | INT64 | BOOL)
+    element(data_type).is_some() || whole(data_type).is_some() || data_type == BOOL
 }
 
 const fn row(name: &'static str, since: i64, header: fn(&Facts<'_>) -> Option<(i32, Dims)>) -> Row {
@@ -100,7 +101,9 @@ pub(super) static ROWS: &[Row] = &[
     row("Tile", 6, moving::tiled),
     row("Transpose", 1, moving::transposed),
     row("Unsqueeze", 1, moving::unsqueezed),
+    row("Clip", 11, clipped),
     row("DequantizeLinear", 10, dequantised),
+    row("QuantizeLinear", 10, quantised),
     row("ReduceL1", 1, moving::reduced),
     row("ReduceL2", 1, moving::reduced),
     row("ReduceMax", 1, moving::reduced),
@@ -211,19 +214,46 @@ fn choice(facts: &Facts<'_>) -> Option<(i32, Dims)> {
 
 fn cast(facts: &Facts<'_>) -> Option<(i32, Dims)> {
     let to = i32::try_from(facts.attribute("to")?.i()).ok()?;
-    Some((to, facts.dims(0)?.to_vec()))
+    // What becomes of numbers that do not fit into small types differs between runtimes.
+    let wide = element(to).is_some() || matches!(to, 6 | INT64 | BOOL);
+    wide.then(|| Some((to, facts.dims(0)?.to_vec())))?
+}
+
+/// Bounds are single numbers of the same type.
+fn clipped(facts: &Facts<'_>) -> Option<(i32, Dims)> {
+    let x = facts.input(0).filter(|x| x.data_type != BOOL)?;
+    let mut bounds = (1..facts.inputs.len()).filter_map(|at| facts.input(at));
+    bounds.all(|bound| bound.data_type == x.data_type && bound.elements() == 1).then(|| (x.data_type, x.dims.clone()))
+}
+
+/// Floats divided by scales, as whole numbers of the zero points' type.
+fn quantised(facts: &Facts<'_>) -> Option<(i32, Dims)> {
+    let (x, scale, zero) = (facts.input(0)?, facts.input(1)?, facts.input(2));
+    let stated = i32::try_from(facts.int("output_dtype", 0)).ok()?;
+    let made = match zero {
+        Some(zero) if (stated == 0 || stated == zero.data_type) && zero.elements() == scale.elements() => zero.data_type,
+        Some(_) => return None,
+        None if stated == 0 => 2,
+        None => stated,
+    };
+    let known = facts.int("precision", 0) == 0 && whole(made).is_some_and(|whole| whole.bits <= 16);
+    grain(facts.node, facts.opset, &x.dims, &scale.dims).filter(|_| known)?;
+    (element(x.data_type).is_some() && element(scale.data_type).is_some()).then(|| (made, x.dims.clone()))
 }
 
 /// Integers times scales, of the scales' type.
 fn dequantised(facts: &Facts<'_>) -> Option<(i32, Dims)> {
     let (x, scale) = (facts.input(0)?, facts.input(1)?);
     let zero = facts.input(2);
-    whole(x.data_type).filter(|whole| whole.bits <= 32)?;
+    let small = small_float(x.data_type).is_some();
+    (small || whole(x.data_type).is_some_and(|whole| whole.bits <= 32)).then_some(())?;
     element(scale.data_type)?;
     grain(facts.node, facts.opset, &x.dims, &scale.dims)?;
     let fits = zero.is_none_or(|zero| zero.data_type == x.data_type && zero.elements() == scale.elements());
     let stated = facts.int("output_dtype", 0);
-    (fits && (stated == 0 || stated == i64::from(scale.data_type))).then(|| (scale.data_type, x.dims.clone()))
+    // Nothing is taken away from a small float.
+    let plain = !small || zero.is_none_or(|zero| zero.small_floats(facts.model).is_ok_and(|all| all.iter().all(|x| *x == 0.0)));
+    (fits && plain && (stated == 0 || stated == i64::from(scale.data_type))).then(|| (scale.data_type, x.dims.clone()))
 }
 
 fn cast_like(facts: &Facts<'_>) -> Option<(i32, Dims)> {

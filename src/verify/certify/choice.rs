@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::small;
 use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, ValueId};
 use crate::verify::region::Form;
@@ -15,7 +16,8 @@ pub(super) fn chooses(graph: &Graph<'_>, forms: &[Form], form: &Form, settings: 
     let fixed = |value: ValueId| settings.contains(graph.value(value).name) || shapes.contains(&value);
     let unknown = |value: ValueId| graph.constant(value).is_err() && !fixed(value);
     let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(unknown);
-    let choice = table::row(&form.operator).choice;
+    // Of a table every row is asked for.
+    let choice = if small::is_table(form) { table::Inputs::None } else { table::row(&form.operator).choice };
     (0..node.inputs.len()).any(|input| choice.has(input) && open(input))
 }
 

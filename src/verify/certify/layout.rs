@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::choice::{chooses, moves};
 use super::fact::{Axis, Fact, Mix, Read, read};
 use super::side::way;
+use super::small;
 use crate::error::Result;
 use crate::model::graph::asks_for_shape;
-use crate::model::{Dim, Graph, Shape, ValueId};
+use crate::model::{Dim, Graph, Shape, TensorId, ValueId};
 use crate::verify::region::{Form, Shapes};
 use crate::verify::table::{self, Bound};
 
@@ -83,6 +84,16 @@ fn is_resizing(operator: &str) -> bool {
     table::row(operator).bound == Bound::Resizing
 }
 
+/// Whether an operator takes each number by itself, with constants that are the same for all rows of a table.
+fn takes_each_row(graph: &Graph<'_>, form: &Form) -> bool {
+    let flat = |tensor: &TensorId| graph.tensor(*tensor).dims.iter().filter(|size| **size != 1).count() < 2;
+    match form.operator.as_str() {
+        "Identity" | "Cast" | "BatchNormalization" => true,
+        "Add" | "Sub" | "Mul" | "Div" => form.constants.len() == 1 && form.constants.iter().all(|(_, tensor)| flat(tensor)),
+        _ => false,
+    }
+}
+
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
 
@@ -121,7 +132,18 @@ fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMa
     if let Some(form) = forms.iter().find(|form| chooses(graph, forms, form, known.settings)) {
         return Err(format!("{} whose choice is computed", form.operator));
     }
-    for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()) {
+    if forms.iter().any(small::is_table) && !forms.iter().all(|form| small::is_table(form) || takes_each_row(graph, form)) {
+        return Err("rows of a table that are put together".into());
+    }
+    let rows: Vec<ValueId> = forms
+        .iter()
+        .filter(|form| small::is_table(form))
+        .flat_map(|f| graph.node(f.node).inputs.get(1))
+        .flatten()
+        .copied()
+        .collect();
+    for value in forms.iter().flat_map(|form| graph.node(form.node).inputs.iter().flatten()).filter(|value| !rows.contains(value))
+    {
         let (name, choice) = (graph.value(*value).name, moves(graph, forms, *value));
         let is_data = |form: &Form| {
             let inputs = graph.node(form.node).inputs.iter().enumerate();

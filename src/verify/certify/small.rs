@@ -64,10 +64,20 @@ pub(crate) fn model(
                 *place = name;
             }
         }
+        let table = is_table(form).then(|| Rows::of(graph, form, forms)).flatten();
+        if table.is_some() {
+            copy.op_type = Some("Identity".to_owned());
+            copy.attribute.clear();
+            copy.input.truncate(1);
+        }
         for (input, tensor) in &form.constants {
             let tensor = graph.tensor(*tensor);
             let name = fresh(&body);
+            let dims = table.as_ref().map_or(&tensor.dims, |rows| &rows.dims);
             let mut values = tensor.floats(graph.model)?;
+            if let Some(rows) = &table {
+                values = rows.all(&values);
+            }
             if absolute {
                 let size = |value: f64| match table::sign(&form.operator, *input) {
                     Sign::Positive => value.abs(),
@@ -78,7 +88,7 @@ pub(crate) fn model(
             }
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             body.initializer.push(TensorProto {
-                dims: tensor.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect(),
+                dims: dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect(),
                 data_type: Some(DataType::Double.into()),
                 name: Some(name.clone()),
                 raw_data: Some(bytes),
@@ -104,6 +114,45 @@ pub(crate) fn model(
     body.output = outputs.iter().map(|name| value(name)).collect();
     let import = OperatorSetIdProto { version: Some(opset.unwrap_or(1)), domain: Some(String::new()) };
     Ok(ModelProto { ir_version: Some(8), opset_import: vec![import], graph: Some(body), ..ModelProto::default() })
+}
+
+/// Whether a node hands on rows of a table of constants.
+pub(crate) fn is_table(form: &Form) -> bool {
+    form.operator == "Gather" && form.constants.first().is_some_and(|(input, _)| *input == 0)
+}
+
+/// A table of which every row is asked for, one after the other and the first once more, until there are as many as no constant
+/// beside it has numbers: what belongs to a place and not to a row does not fit then.
+struct Rows {
+    /// The extents, with as many axes for the rows as the numbers that ask for them have.
+    dims: Vec<u64>,
+    /// Numbers in a row, its extents behind the axis; in all rows of the table; and in the first ones that are put behind it.
+    sizes: [usize; 3],
+}
+
+impl Rows {
+    fn of(graph: &Graph<'_>, form: &Form, forms: &[Form]) -> Option<Rows> {
+        let node = graph.node(form.node);
+        let table = graph.tensor(form.constants.first()?.1);
+        let chosen = graph.declared_shape(node.inputs.get(1).copied().flatten()?)?.rank();
+        let axis = node.proto.attribute.iter().find(|a| a.name() == "axis").map_or(0, |a| a.i());
+        let axis = usize::try_from(if axis < 0 { axis + table.dims.len() as i64 } else { axis }).ok()?;
+        let (count, behind) = table.dims.get(axis..)?.split_first()?;
+        let beside: Vec<u64> = forms.iter().flat_map(|f| &f.constants).flat_map(|(_, t)| graph.tensor(*t).dims.clone()).collect();
+        let more = (1..=*count).find(|more| !beside.contains(&(count + more)))?;
+        let ones = vec![1; chosen.checked_sub(1)?];
+        let dims = [table.dims.get(..axis)?, &ones, &[count + more], behind].concat();
+        let row = usize::try_from(behind.iter().product::<u64>()).ok()?;
+        let sizes = [row, row.checked_mul(usize::try_from(*count).ok()?)?, row.checked_mul(usize::try_from(more).ok()?)?];
+        Some(Rows { dims, sizes })
+    }
+
+    /// The numbers of all these rows.
+    fn all(&self, values: &[f64]) -> Vec<f64> {
+        let [row, table, more] = self.sizes;
+        let parts = values.chunks(table.max(1));
+        parts.flat_map(|part| part.iter().chain(part.iter().take(row).cycle().take(more))).copied().collect()
+    }
 }
 
 /// No name of a file has this character.

@@ -140,10 +140,15 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
             return Err("(Where) has a constant among its values".into());
         }
         "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
-        | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
-        | "Concat" | "Pad" | "DepthToSpace" | "Sum" | "Mean" | "Split" | "Slice" | "Gather" | "Cast" | "Resize" | "Upsample"
-        | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
+        | "GlobalAveragePool" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze"
+        | "Unsqueeze" | "Transpose" | "Concat" | "Pad" | "DepthToSpace" | "Sum" | "Mean" | "Split" | "Slice" | "Gather"
+        | "Cast" | "Resize" | "Upsample" | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
         other => return Err(format!("is a {other}")),
+    };
+    // A table of constants is a parameter: each number that says a row gives that row.
+    let found = match (node.proto.op_type(), constant(graph, node, 0), constant(graph, node, 1)) {
+        ("Gather", Some(table), None) if connected(node, 1) => vec![(0, table)],
+        _ => found,
     };
     let data = usize::from(node.proto.op_type() == "Where");
     let data_is_constant = !matches!(found.first(), Some((0, _))) && constant(graph, node, data).is_some();

@@ -34,7 +34,7 @@ pub(super) fn kind(node: &NodeProto) -> Option<Kind> {
     Some(match node.op_type() {
         "Relu" | "LeakyRelu" | "PRelu" => Kind::Homogeneous,
         "Clip" => Kind::Bounded,
-        "MaxPool" | "GlobalMaxPool" => Kind::Maximum,
+        "MaxPool" | "GlobalMaxPool" | "ReduceMax" | "ReduceMin" => Kind::Maximum,
         "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => Kind::Normalised,
         _ => return None,
     })
@@ -59,6 +59,51 @@ impl Gate {
     /// The name of what enters it.
     pub fn name(&self) -> &str {
         self.node.input.first().map_or("", String::as_str)
+    }
+
+    /// What the gate makes of a value in place of what enters it.
+    pub fn made_of(&self, operator: &str, opset: i64, value: Rc<Array>) -> Read<Array> {
+        let beside = self.inputs.iter().skip(1).map(|input| input.as_ref().and_then(|all| all.first()).cloned());
+        let inputs: Vec<Option<Rc<Array>>> = std::iter::once(Some(value)).chain(beside).collect();
+        let node = NodeProto { op_type: Some(operator.to_owned()), ..self.node.clone() };
+        let made = node_of(&node, opset, &inputs).map_err(|why| why.to_string())?;
+        made.into_iter().next().ok_or_else(|| "a window without a result".to_owned())
+    }
+
+    /// For each element that enters a reduction, the one that is made of it.
+    fn windows(&self, dims: &[usize]) -> Option<Vec<usize>> {
+        if !self.node.op_type().starts_with("Reduce") {
+            return None;
+        }
+        let (count, axes) = (dims.iter().product::<usize>(), self.axes(dims.len())?);
+        let place = |at: usize| {
+            let mut rest = at;
+            let mut position = vec![0; dims.len()];
+            for (place, dim) in position.iter_mut().zip(dims).rev() {
+                *place = rest % (*dim).max(1);
+                rest /= (*dim).max(1);
+            }
+            let kept = position.iter().zip(dims).enumerate().filter(|(axis, _)| !axes.contains(axis));
+            kept.fold(0, |number, (_, (place, dim))| number * dim + place)
+        };
+        Some((0..count).map(place).collect())
+    }
+
+    /// The axes of a reduction, by attribute or input; all of them where none are named.
+    fn axes(&self, rank: usize) -> Option<Vec<usize>> {
+        let stated = self.node.attribute.iter().find(|a| a.name() == "axes").map(|a| a.ints.clone());
+        let given = self.inputs.get(1).and_then(Option::as_ref).and_then(|all| all.first()).map(|array| array.data.clone());
+        let named = match (stated, given) {
+            (Some(axes), _) => axes,
+            (None, Some(Data::Int(axes))) => axes,
+            (None, None) => vec![],
+            _ => return None,
+        };
+        if named.is_empty() {
+            let keeps = self.node.attribute.iter().any(|a| a.name() == "noop_with_empty_axes" && a.i() != 0);
+            return (!keeps).then(|| (0..rank).collect());
+        }
+        named.iter().map(|axis| usize::try_from(if *axis < 0 { axis + rank as i64 } else { *axis }).ok()).collect()
     }
 
     /// Whether a node of the second file may stand for this one.
@@ -140,6 +185,9 @@ type Maps = (Vec<f64>, Vec<f64>);
 /// of which statistics are taken together.
 fn groups(gate: &Gate, dims: &[usize]) -> Vec<usize> {
     let (count, rank) = (dims.iter().product::<usize>(), dims.len());
+    if let Some(windows) = gate.windows(dims) {
+        return windows;
+    }
     let int = |name: &str| gate.node.attribute.iter().find(|a| a.name() == name).map(|a| a.i());
     let behind = |axis: usize| dims.iter().skip(axis).product::<usize>().max(1);
     let together = match (gate.kind, gate.node.op_type()) {
@@ -238,11 +286,21 @@ pub(super) fn behind(gate: &Gate, node: &NodeProto, opset: i64, inputs: &Inputs<
     }
     let dims = gate.data().and_then(|all| all.first()).map(|array| array.dims.clone()).unwrap_or_default();
     let inner: usize = dims.iter().skip(2).product();
+    // The first element that enters each place of a reduction.
+    let entries = gate.windows(&dims).map(|windows| {
+        let mut first = vec![usize::MAX; windows.iter().max().map_or(0, |last| last + 1)];
+        windows.iter().enumerate().rev().for_each(|(at, place)| first[*place] = at);
+        first
+    });
     let moved = |array: &Rc<Array>| {
         let values = floats(array)?;
         let own: usize = array.dims.iter().skip(2).product();
         // Behind a window the elements of a channel are others, but its factor is the same.
-        let place = |at: usize| if gate.kind == Kind::Maximum { at / own.max(1) * inner.max(1) } else { at };
+        let place = |at: usize| match &entries {
+            Some(entries) => entries.get(at).copied().unwrap_or(usize::MAX),
+            None if gate.kind == Kind::Maximum => at / own.max(1) * inner.max(1),
+            None => at,
+        };
         let of = |all: &[f64], at: usize| all.get(place(at)).copied().unwrap_or(f64::NAN);
         let moved = |(at, x): (usize, &f64)| of(&relation.factor, at) * x + of(&relation.shift, at);
         Ok(Rc::new(Array::float(array.dims.clone(), values.iter().enumerate().map(moved).collect())))
@@ -253,9 +311,10 @@ pub(super) fn behind(gate: &Gate, node: &NodeProto, opset: i64, inputs: &Inputs<
 /// What goes on behind a maximum, and the largest shift in each window beside it.
 pub(super) fn beside(gate: &Gate, opset: i64, core: &Array, shift: Option<&Rc<Array>>) -> Read<Rc<Array>> {
     let shift = shift.cloned().ok_or("a gate that reads nothing")?;
-    let pooled = node_of(&gate.node, opset, &[Some(shift)]).map_err(|why| why.to_string())?;
-    let pooled = pooled.first().ok_or("a window without a result")?;
-    let (values, shifts) = (floats(core)?, floats(pooled)?);
+    // Of magnitudes the largest counts.
+    let operator = if gate.node.op_type() == "ReduceMin" { "ReduceMax" } else { gate.node.op_type() };
+    let pooled = gate.made_of(operator, opset, shift)?;
+    let (values, shifts) = (floats(core)?, floats(&pooled)?);
     // A window that sees nothing but padding has the lowest number.
     let sums = values.iter().zip(shifts).map(|(value, shift)| value + shift.max(0.0)).collect();
     Ok(Rc::new(Array::float(core.dims.clone(), sums)))
@@ -265,8 +324,7 @@ pub(super) fn beside(gate: &Gate, opset: i64, core: &Array, shift: Option<&Rc<Ar
 fn sees_data(gate: &Gate, opset: i64) -> Read<()> {
     let dims = gate.data().and_then(|all| all.first()).map(|array| array.dims.clone()).unwrap_or_default();
     let zeros = Array::float(dims.clone(), vec![0.0; dims.iter().product()]);
-    let made = node_of(&gate.node, opset, &[Some(Rc::new(zeros))]).map_err(|why| why.to_string())?;
-    let seen = made.first().map(floats).transpose()?.is_some_and(|all| all.iter().all(|x| *x == 0.0));
+    let seen = floats(&gate.made_of(gate.node.op_type(), opset, Rc::new(zeros))?)?.iter().all(|x| *x == 0.0);
     if seen { Ok(()) } else { Err(format!("windows of {} that see nothing but padding", gate.node.op_type())) }
 }
 
@@ -329,6 +387,12 @@ pub(super) fn thresholds(
         }
         let apart = floats(&ours)?.iter().zip(floats(&theirs)?).find(|(one, two)| one != two);
         return Ok(apart.map(|(one, two)| ("slope", *two, *one, 0.0)));
+    }
+    if gate.node.op_type().starts_with("Reduce") {
+        let axes = |input: Option<Rc<Array>>| input.map(|array| array.data.clone());
+        let ours = axes(first(gate.inputs.get(1).and_then(Option::as_ref)));
+        let same = ours == axes(first(inputs.get(1).copied().flatten()));
+        return if same { Ok(None) } else { Err("a reduction of other axes".into()) };
     }
     if gate.kind != Kind::Bounded {
         return Ok(None);

@@ -202,11 +202,10 @@ impl First<'_> {
         let Some(kind) = cut::kind(node) else { return Ok(None) };
         let opset = opset(&self.trial.models[0]);
         let data = inputs.first().copied().flatten().and_then(|all| all.first()).ok_or("a gate that reads nothing")?;
+        let read: Vec<Option<Drawn>> = inputs.iter().map(|input| input.cloned()).collect();
+        let gate = Gate { node: node.clone(), kind, inputs: read, made: vec![] };
         let dims = match kind {
-            Kind::Maximum => {
-                let made = crate::reference::node_of(node, opset, &[Some(data.clone())]).map_err(|why| why.to_string())?;
-                made.first().map(|array| array.dims.clone()).unwrap_or_default()
-            }
+            Kind::Maximum => gate.made_of(node.op_type(), opset, data.clone())?.dims,
             _ => data.dims.clone(),
         };
         let name = node.output.first().map_or("", String::as_str);
@@ -218,8 +217,7 @@ impl First<'_> {
             }
             _ => made.clone(),
         };
-        let inputs = inputs.iter().map(|input| input.cloned()).collect();
-        self.gates.insert(at, Gate { node: node.clone(), kind, inputs, made });
+        self.gates.insert(at, Gate { made, ..gate });
         Ok(Some(out))
     }
 }
