@@ -150,7 +150,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         name: "of a value and a number times a row of constants",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[N,3] x, float[] a) => (float[] y)
+            g (float[N,3] x, float[1] a) => (float[] y)
             <float[3] k = positive(1), float[3] r = dyadic(2)>
             { u = Mul (a, k)
               p = Mul (x, u)
@@ -160,7 +160,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         name: "one number times a row of constants is no map",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[] a) => (float[] y)
+            g (float[1] a) => (float[] y)
             <float[3] k = positive(1), float[3] r = dyadic(2)>
             { p = Exp (a)
               u = Mul (p, k)
