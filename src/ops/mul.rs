@@ -159,4 +159,24 @@ const SAMPLES: &[Sample] = &[
               y = Abs (r) }"#,
         expect: Expect::Folded { left: &["Abs", "Mul", "Add", "Abs"] },
     },
+    Sample {
+        name: "of a value and a number times a row of constants",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,3] x, float[1] a) => (float[] y)
+            <float[3] k = positive(1), float[3] r = dyadic(2)>
+            { u = Mul (a, k)
+              p = Mul (x, u)
+              y = Mul (p, r) }"#,
+        expect: Expect::Folded { left: &["Mul", "Mul"] },
+    },
+    Sample {
+        name: "one number times a row of constants is no map",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1] a) => (float[] y)
+            <float[3] k = positive(1), float[3] r = dyadic(2)>
+            { p = Exp (a)
+              u = Mul (p, k)
+              y = Mul (r, u) }"#,
+        expect: Expect::Folded { left: &["Exp", "Mul"] },
+    },
 ];

@@ -11,6 +11,7 @@ pub use merge::{Merge, Place};
 use crate::double_double::DoubleDouble;
 use crate::law::{Array, Parameter, Role};
 use crate::model::{Graph, NodeId, Use, ValueId};
+use crate::plan::channels::Channels;
 use crate::plan::choice::Substitute;
 use crate::plan::merged::Merged;
 use crate::plan::route::{Route, Way};
@@ -265,13 +266,26 @@ impl Draft {
             }
             Parameter::Scale { input, axes, label, factor } => {
                 let fresh = || DraftTensor::Factored { axes: axes.clone(), out: vec![], input: vec![] };
-                let tensor = self.tensors.entry((node, *input)).or_insert_with(fresh);
-                match tensor {
+                match self.tensors.entry((node, *input)).or_insert_with(fresh) {
                     DraftTensor::Factored { out, input, .. } => multiply(if *label == Role::Out { out } else { input }, factor),
                     DraftTensor::Sum(merged) => merged.parts.iter_mut().for_each(|part| part.scale(*label, factor)),
-                    DraftTensor::Dense { .. } => {}
+                    DraftTensor::Dense { value, .. } => {
+                        let (out, inward) = if *label == Role::Out { (&factor[..], &[][..]) } else { (&[][..], &factor[..]) };
+                        multiply_all(&mut value.values, axes, out, inward);
+                    }
                 }
             }
+        }
+    }
+}
+
+/// All numbers of a weight times the factors of their channels.
+pub(super) fn multiply_all(values: &mut [DoubleDouble], axes: &[(Role, u64)], out: &[DoubleDouble], input: &[DoubleDouble]) {
+    let factor = |factors: &[DoubleDouble], at: usize| factors.get(at).copied().unwrap_or(DoubleDouble::ONE);
+    let mut rest = values.iter_mut();
+    for run in Channels::new(axes).runs(0, rest.len()) {
+        for (i, value) in rest.by_ref().take(run.count).enumerate() {
+            *value *= factor(out, run.out.0 + i * run.out.1) * factor(input, run.input.0 + i * run.input.1);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::blind;
 use crate::plan::calls::Binding;
 use crate::plan::channels::Channels;
 use crate::plan::choice::Options;
-use crate::plan::draft::{Draft, DraftTensor};
+use crate::plan::draft::{Draft, DraftTensor, multiply_all};
 use crate::plan::quantised::{Factors, requantised};
 
 /// Graph and draft.
@@ -317,24 +317,17 @@ impl<'a> View<'a> {
         if made.negative && self.positive_scales { Err(Reason::NegativeScale) } else { Ok(Some(nearest(&made.scale.values))) }
     }
 
-    /// The scales of a quantised weight as they are by now; nothing of one that is not quantised.
-    ///
-    /// # Errors
-    /// Why they are not known.
-    pub fn scales(&self, node: NodeId, input: usize) -> std::result::Result<Option<Vec<f64>>, Reason> {
-        let elements = NodeElements { view: self, node };
+    /// The scales of a quantised weight by now; nothing of one that is not quantised. Errors: why they are not known.
+    pub(super) fn scales(&self, node: NodeId, input: usize) -> std::result::Result<Option<Vec<f64>>, Reason> {
+        let (elements, model) = (NodeElements { view: self, node }, self.graph.model);
         let Ok(tensor) = elements.tensor(input) else { return Ok(None) };
-        let Some((recipe, parts)) = tensor.recipe().and_then(|recipe| Some((recipe, recipe.dequantised()?))) else {
-            return Ok(None);
-        };
+        let Some(recipe) = tensor.recipe() else { return Ok(None) };
         let failed = |error| elements.reason(fault(tensor, input, error));
-        match self.draft.tensors.get(&(node, input)) {
-            None => parts.scale.floats(self.graph.model).map(Some).map_err(failed),
-            draft => {
-                let made = requantised(self.graph.model, recipe, &Factors::of(&[], draft)).map_err(failed)??;
-                Ok(Some(nearest(&made.scale.values)))
-            }
+        if let draft @ Some(_) = self.draft.tensors.get(&(node, input)) {
+            let made = requantised(model, recipe, &Factors::of(&[], draft)).map_err(failed)??;
+            return Ok(Some(nearest(&made.scale.values)));
         }
+        recipe.dequantised().map(|parts| parts.scale.floats(model)).transpose().map_err(failed)
     }
 
     /// The constants of a node, for a law.
@@ -415,11 +408,16 @@ impl Elements for NodeElements<'_, '_> {
 
 impl Constants for NodeElements<'_, '_> {
     fn array(&self, input: usize) -> std::result::Result<Array, Reason> {
-        if let Some(DraftTensor::Dense { value, .. }) = self.view.draft.tensors.get(&(self.node, input)) {
+        let draft = self.view.draft.tensors.get(&(self.node, input));
+        if let Some(DraftTensor::Dense { value, .. }) = draft {
             return Ok(value.clone());
         }
         let dims = self.tensor(input).map_err(|fault| self.reason(fault))?.dims.clone();
-        Ok(Array { dims, values: self.floats(input).map_err(|fault| self.reason(fault))? })
+        let mut values = self.floats(input).map_err(|fault| self.reason(fault))?;
+        if let Some(DraftTensor::Factored { axes, out, input }) = draft {
+            multiply_all(&mut values, axes, out, input);
+        }
+        Ok(Array { dims, values })
     }
 
     fn contract(

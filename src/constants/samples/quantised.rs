@@ -348,4 +348,53 @@ pub(super) const QUANTISED: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("quantised"),
     },
+    Sample {
+        name: "quantised, integers behind a Clip and turned",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,2,2] y)
+            <int8[2,3,2,2] q = dyadic(1), int8 l = {-1}, int8 h = {1}, float[3] k = positive(6), int8[3] z = {0, 1, -1}, float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { p = Clip (q, l, h)
+              t = Transpose <perm = [1,0,2,3]> (p)
+              w = DequantizeLinear <axis = 0> (t, k, z)
+              c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Clip", "Transpose", "DequantizeLinear", "Conv"] },
+    },
+    Sample {
+        name: "floats that are quantised and dequantised by one scale",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,2,2] y)
+            <float[3,2,2,2] f = dyadic(1), float[3] k = positive(6), int8[3] z = {0, 1, -1}, float[3] s = positive(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { q = QuantizeLinear <axis = 0> (f, k, z)
+              w = DequantizeLinear <axis = 0> (q, k, z)
+              c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["QuantizeLinear", "DequantizeLinear", "Conv"] },
+    },
+    Sample {
+        name: "floats that are quantised, a shift before them",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,2,2] y)
+            <float[3,2,2,2] f = dyadic(1), float[3] k = positive(6), float[2,1,1] t = dyadic(2)>
+            { q = QuantizeLinear <axis = 0> (f, k)
+              w = DequantizeLinear <axis = 0> (q, k)
+              n = Add (x, t)
+              y = Conv (n, w) }"#,
+        expect: Expect::Kept("constant-form"),
+    },
+    Sample {
+        name: "a bias that is no int32 in units of the scales",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3] x) => (float[] y)
+            <float xs = {0.5}, int8 xz = {0}, int8[3,3] q = dyadic(1), float ws = {0.25}, float[3] s = {1, 9.313225746154785e-10, 2}, float[3] b = {1, 1, 1}, float[3] m = {0, 0, 0}, float[3] v = {1, 1, 1}>
+            { i = QuantizeLinear (x, xs, xz)
+              d = DequantizeLinear (i, xs, xz)
+              w = DequantizeLinear (q, ws)
+              c = Gemm (d, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Partly {
+            reason: "quantised-bias",
+            left: &["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "Gemm", "Add"],
+        },
+    },
 ];

@@ -9,6 +9,7 @@ mod cut;
 mod draws;
 mod limits;
 mod walk;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
