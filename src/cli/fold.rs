@@ -131,7 +131,13 @@ pub fn tried<'a>(
         {
             saved = Some(failure::save(folder, (before, &staged.model), verdict, &options(arguments, staged))?);
         }
-        Ok(verdict.as_ref().map(|verdict| failing(graph, verdict, arguments)).unwrap_or_default())
+        let mut failing = verdict.as_ref().map(|verdict| failing(graph, verdict, arguments)).unwrap_or_default();
+        // Sums that became one operator are what may not be matched; without them the rest can be.
+        let unmatched = |verdict: &Verdict| verdict.outcome == Outcome::NotJudged && !verdict.unmatched.is_empty();
+        if verdict.as_ref().is_some_and(unmatched) && !arguments.allow_unverified {
+            failing.extend(prepared.plan.view.draft.merged.iter().map(|site| site.0));
+        }
+        Ok(failing)
     };
     let (prepared, staged, dropped) =
         fold::stage_judged(graph, &arguments.planning.options(), place, &mut |done| shown.reached(done), &mut judge)?;

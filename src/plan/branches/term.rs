@@ -173,7 +173,8 @@ impl Term {
 
 impl Weight {
     fn of(view: &View<'_>, node: NodeId, mix: &Mix) -> Result<Weight, Reason> {
-        let source = view.stored_at(node, mix.weight).ok_or(Reason::NotConstant)?;
+        let value = view.draft.input(view.graph, node, mix.weight).ok_or(Reason::NotConstant)?;
+        let source = view.constant(value).map_err(|_| Reason::NotConstant)?;
         let stored = view.graph.tensor(source);
         if stored.element().is_none() {
             return Err(Reason::NotFloat);
