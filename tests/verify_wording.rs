@@ -62,7 +62,7 @@ fn float(name: &str, f: f32) -> AttributeProto {
 
 /// Two linear blocks behind each other, the first read twice: tools that keep the names of convolutions move every name.
 const RESIDUAL: &str = "c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  d = Conv (n, w2)
-    o = BatchNormalization (d, g2, b2, m2, v2)  y = Add (n, o)";
+    o = BatchNormalization (d, g2, b2, m2, v2)  r = Relu (o)  y = Add (n, r)";
 
 #[test]
 fn values_may_have_other_names() {

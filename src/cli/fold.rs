@@ -209,8 +209,15 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, arguments: &Fold) -> BTre
         };
         found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, text::at(site)))));
     }
-    // Where the files do not match: the folds at the value that is named.
-    for difference in &verdict.differences {
+    // Where the files do not match: the folds at the value that is named; of sums that became one operator it may be any.
+    let unproved =
+        if verdict.outcome == Outcome::NotJudged && !arguments.allow_unverified { &verdict.unmatched[..] } else { &[] };
+    if let Some(difference) = unproved.first() {
+        let why = format!("{}: {}", difference.place, difference.what);
+        found.extend(prepared.plan.view.draft.merged.iter().map(|site| (site.0, (false, why.clone()))));
+    }
+    let differences = verdict.differences.iter().map(|difference| (difference, true));
+    for (difference, wrong) in differences.chain(unproved.iter().map(|difference| (difference, false))) {
         let here = |node: &NodeId| {
             let outputs = &graph.node(*node).proto.output;
             difference.place == graph.describe(*node) || outputs.iter().any(|o| difference.place.contains(&format!("`{o}`")))
@@ -218,7 +225,7 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, arguments: &Fold) -> BTre
         let folds = prepared.plan.folds().iter();
         let blamed = folds.filter(|f| std::iter::once(&f.site).chain(&f.into).chain(&f.through).any(here));
         let why = format!("{}: {}", difference.place, difference.what);
-        found.extend(blamed.map(|fold| (fold.site.0, (true, why.clone()))));
+        found.extend(blamed.map(|fold| (fold.site.0, (wrong, why.clone()))));
     }
     found
 }

@@ -20,28 +20,28 @@ use crate::plan::readers::looks_at_shape;
 use crate::plan::view::View;
 use build::{Built, Member};
 use term::{Core, Term};
-use tree::Tree;
+use tree::{Leaf, Tree};
 
 /// The sums of a graph that are not a part of another sum, each before those that its terms are made of.
 pub(super) fn tops(view: &View<'_>) -> Vec<NodeId> {
     let sums = (0..view.graph.nodes.len()).rev().map(NodeId).filter(|node| tree::is_sum(view, *node, false));
-    sums.filter(|node| top(view, *node) == *node).collect()
+    sums.filter(|node| whole(view, *node).is_none()).collect()
 }
 
-/// The sum that a sum is a part of.
-pub(super) fn top(view: &View<'_>, mut sum: NodeId) -> NodeId {
-    loop {
-        let made = view.draft.output(view.graph, sum, 0);
-        match made.map(|value| view.draft.uses(view.graph, value)) {
-            Some([Use::Node(reader, _)]) if is_part(view, sum, *reader) => sum = *reader,
-            _ => return sum,
+/// The sum that a sum is a part of, as far as sums are looked at.
+pub(super) fn top(view: &View<'_>, sum: NodeId) -> NodeId {
+    let above = std::iter::successors(Some(sum), |sum| whole(view, *sum));
+    above.take(tree::DEEPEST).last().unwrap_or(sum)
+}
+
+/// The sum in the same graph that alone reads a sum.
+fn whole(view: &View<'_>, sum: NodeId) -> Option<NodeId> {
+    match view.draft.uses(view.graph, view.draft.output(view.graph, sum, 0)?) {
+        [Use::Node(reader, _)] if view.graph.node(*reader).scope == view.graph.node(sum).scope => {
+            tree::is_sum(view, *reader, false).then_some(*reader)
         }
+        _ => None,
     }
-}
-
-/// Whether what reads a sum is a sum in the same graph.
-fn is_part(view: &View<'_>, sum: NodeId, reader: NodeId) -> bool {
-    view.graph.node(reader).scope == view.graph.node(sum).scope && tree::is_sum(view, reader, false)
 }
 
 /// How terms of a sum become one; nothing if no two are maps of one value. `may` says which nodes may change.
@@ -70,7 +70,17 @@ struct Sum<'x, 'a> {
 }
 
 impl Sum<'_, '_> {
+    /// Whether two terms may be maps of one value, as far as the graph tells without a look at numbers.
+    fn may_meet(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        let above = |leaf: &Leaf| term::above(self.view, leaf.value);
+        self.tree.leaves.iter().flat_map(above).any(|value| !seen.insert(value))
+    }
+
     fn merge(&self, may: &dyn Fn(NodeId) -> bool) -> Result<Option<Merge>, Reason> {
+        if !self.may_meet() {
+            return Ok(None);
+        }
         let all: Vec<Vec<Term>> = self.tree.leaves.iter().map(|leaf| term::terms(self.view, leaf.value, may)).collect();
         // By value: the terms that are maps of it, and how many nodes they are away.
         let mut roots: BTreeMap<ValueId, (Vec<Member<'_>>, usize)> = BTreeMap::new();

@@ -70,6 +70,8 @@ pub struct Fold {
 pub struct Draft {
     /// Folds in order.
     pub folds: Vec<Fold>,
+    /// Sites of folds that made one operator of branches.
+    pub merged: BTreeSet<NodeId>,
     /// By node: whether it is gone.
     removed: Vec<bool>,
     /// By node, where changed: inputs that now read another value.

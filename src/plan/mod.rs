@@ -207,7 +207,7 @@ impl Search<'_> {
         if !self.branches {
             return Ok(());
         }
-        let graph = view.graph;
+        let (graph, before) = (view.graph, view.draft.folds.len());
         for top in branches::tops(view).into_iter().filter(|top| self.choice.folds(*top)) {
             while let Ok(Some(merge)) = branches::merge(view, top, &|node| self.may_merge(graph, node)) {
                 view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
@@ -216,6 +216,9 @@ impl Search<'_> {
                 }
             }
             view.check()?;
+        }
+        if view.draft.folds.len() > before {
+            view.learn();
         }
         Ok(())
     }

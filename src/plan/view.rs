@@ -27,7 +27,7 @@ pub struct View<'a> {
     pub graph: &'a Graph<'a>,
     /// What was decided.
     pub draft: Draft,
-    /// The shapes of values; folding does not change them.
+    /// The shapes of values; folding does not change them, but may tell more of them.
     shapes: Vec<Option<Shape>>,
     /// Their float types.
     types: Vec<Option<Element>>,
@@ -35,6 +35,8 @@ pub struct View<'a> {
     extents: BTreeMap<ValueId, Extents>,
     /// Values with elements that may come from no element.
     blind: BTreeSet<ValueId>,
+    /// How many extents have symbols.
+    symbols: u32,
     assume_inference: bool,
     positive_scales: bool,
     /// What stands for the parameters of functions.
@@ -59,33 +61,39 @@ impl<'a> View<'a> {
         let draft = Draft::new(graph);
         let Options { assume_inference, positive_scales, .. } = *options;
         let (extents, blind, failure) = (BTreeMap::new(), BTreeSet::new(), RefCell::new(None));
-        let mut symbols = 0;
-        let mut view = View { graph, draft, shapes, types, extents, blind, assume_inference, positive_scales, binding, failure };
+        let mut view =
+            View { graph, draft, shapes, types, extents, blind, symbols: 0, assume_inference, positive_scales, binding, failure };
+        view.learn();
+        view.ranks_of_readers();
+        view.blind = blind::blind(&view);
+        view
+    }
+
+    /// Takes in what nodes tell of shapes and types, which may be more once a node that tells nothing is gone.
+    pub(super) fn learn(&mut self) {
+        let (graph, mut symbols) = (self.graph, self.symbols);
         for (id, node) in graph.nodes.iter().enumerate() {
-            view.hand_over_facts(node);
-            view.name_open(node.inputs.iter().flatten(), &mut symbols);
-            if !node.standard {
+            self.hand_over_facts(node);
+            self.name_open(node.inputs.iter().flatten(), &mut symbols);
+            if !node.standard || self.draft.is_removed(NodeId(id)) {
                 continue;
             }
-            for (index, output) in node.outputs.iter().enumerate() {
-                let Some(output) = output else { continue };
-                let Inferred { shape, element, extents } = view.inferred(NodeId(id), index);
-                view.extents.extend(extents.map(|list| (*output, list)));
+            for index in 0..node.outputs.len() {
+                let Some(output) = self.draft.output(graph, NodeId(id), index) else { continue };
+                let Inferred { shape, element, extents } = self.inferred(NodeId(id), index);
+                self.extents.extend(extents.map(|list| (output, list)));
                 if let Some(inferred) = shape {
-                    let known = &mut view.shapes[output.0];
+                    let known = &mut self.shapes[output.0];
                     *known = match known.take() {
                         Some(declared) => declared.meet(&inferred),
                         None => Some(inferred),
                     };
                 }
-                let known = &mut view.types[output.0];
-                *known = known.or(element);
+                self.types[output.0] = self.types[output.0].or(element);
             }
-            view.name_open(node.outputs.iter().flatten(), &mut symbols);
+            self.name_open(node.outputs.iter().flatten(), &mut symbols);
         }
-        view.ranks_of_readers();
-        view.blind = blind::blind(&view);
-        view
+        self.symbols = symbols;
     }
 
     /// Gives extents that are not known symbols, so that they can be told to be the same.
@@ -238,10 +246,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What a reader of a node of ONNX's own operator set makes of it.
-    ///
-    /// # Errors
-    /// Why nothing.
+    /// What a reader of a node of ONNX's own operator set makes of it, or why nothing.
     pub(super) fn look<R>(
         &self,
         id: NodeId,
@@ -255,11 +260,6 @@ impl<'a> View<'a> {
             Stop::Reason(reason) => reason,
             Stop::Failed(error) => self.fail(error),
         })
-    }
-
-    /// The stored constant at an input.
-    pub(super) fn stored_at(&self, node: NodeId, input: usize) -> Option<TensorId> {
-        self.constant(self.draft.input(self.graph, node, input)?).ok()
     }
 
     /// What reading a file gave; a failure ends the run.

@@ -68,6 +68,28 @@ pub(super) fn terms(view: &View<'_>, value: ValueId, may: &dyn Fn(NodeId) -> boo
     found
 }
 
+/// Values further up that a term may be a linear map of, itself among them.
+pub(super) fn above(view: &View<'_>, value: ValueId) -> Vec<ValueId> {
+    let mut found = vec![value];
+    let mut last = value;
+    while found.len() <= FURTHEST {
+        let Some((node, 0)) = view.draft.producer(view.graph, last) else { break };
+        let mixes = match view.graph.node(node).proto.op_type() {
+            "Conv" | "Gemm" | "MatMul" | "AveragePool" => true,
+            "Identity" | "Dropout" | "BatchNormalization" | "Mul" | "Add" | "Sub" | "Div" => false,
+            _ => break,
+        };
+        let inputs = (0..view.graph.node(node).inputs.len()).filter_map(|input| view.draft.input(view.graph, node, input));
+        let Some(data) = inputs.into_iter().find(|value| view.constant(*value).is_err()) else { break };
+        found.push(data);
+        last = data;
+        if mixes {
+            break;
+        }
+    }
+    found
+}
+
 impl Term {
     /// The term as a map of what this node reads.
     fn further(&self, view: &View<'_>, node: NodeId) -> Option<Term> {
@@ -151,7 +173,8 @@ impl Term {
 
 impl Weight {
     fn of(view: &View<'_>, node: NodeId, mix: &Mix) -> Result<Weight, Reason> {
-        let source = view.stored_at(node, mix.weight).ok_or(Reason::NotConstant)?;
+        let value = view.draft.input(view.graph, node, mix.weight).ok_or(Reason::NotConstant)?;
+        let source = view.constant(value).map_err(|_| Reason::NotConstant)?;
         let stored = view.graph.tensor(source);
         if stored.element().is_none() {
             return Err(Reason::NotFloat);

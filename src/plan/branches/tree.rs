@@ -4,6 +4,9 @@ use crate::model::{NodeId, Use, ValueId};
 use crate::plan::draft::Place;
 use crate::plan::view::View;
 
+/// How many sums one below the other are looked at.
+pub(super) const DEEPEST: usize = 256;
+
 /// A term.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
@@ -46,11 +49,11 @@ impl Tree {
     /// The tree of a sum whose nodes `are` such that may change.
     pub fn of(view: &View<'_>, top: NodeId, are: &dyn Fn(NodeId) -> bool) -> Tree {
         let mut tree = Tree::default();
-        tree.grow(view, (top, false), are);
+        tree.grow(view, (top, false, 0), are);
         tree
     }
 
-    fn grow(&mut self, view: &View<'_>, (sum, negative): (NodeId, bool), are: &dyn Fn(NodeId) -> bool) -> usize {
+    fn grow(&mut self, view: &View<'_>, (sum, negative, depth): (NodeId, bool, usize), are: &dyn Fn(NodeId) -> bool) -> usize {
         let index = self.sums.len();
         self.sums.push(sum);
         self.operands.push(vec![]);
@@ -60,9 +63,10 @@ impl Tree {
             let negative = negative != (input == 1 && node.proto.op_type() == "Sub");
             let maker = view.draft.producer(view.graph, value).map(|(maker, _)| maker);
             let only = view.draft.uses(view.graph, value) == [Use::Node(sum, input)];
-            let inner = maker.filter(|maker| only && view.graph.node(*maker).scope == node.scope && are(*maker));
+            let inner =
+                maker.filter(|maker| depth < DEEPEST && only && view.graph.node(*maker).scope == node.scope && are(*maker));
             let operand = match inner {
-                Some(inner) => Operand::Sum(self.grow(view, (inner, negative), are)),
+                Some(inner) => Operand::Sum(self.grow(view, (inner, negative, depth + 1), are)),
                 None => {
                     self.leaves.push(Leaf { at: (sum, input), value, negative });
                     Operand::Leaf(self.leaves.len() - 1)

@@ -61,6 +61,7 @@ impl Draft {
         }
         // What goes names the fold, if a sum goes at all.
         let site = touched.iter().copied().find(|sum| self.is_removed(*sum)).or(top);
+        self.merged.extend(maps.iter().copied().chain(site));
         let fold = |site, way| Fold { site, way, into: vec![host], through: vec![], partial: false };
         self.folds.extend(maps.into_iter().map(|site| fold(site, Way::Ahead)).chain(site.map(|site| fold(site, Way::Back))));
         self
