@@ -4,6 +4,7 @@
 //! Each node is translated in a graph of its own, in which what it reads are sources that know what is known of them. So no two
 //! constants are ever taken for one, either: the engine holds those equal that differ in the sign of a zero.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use tract_onnx::model::ParsingContext;
@@ -54,9 +55,9 @@ fn wired(mut proto: pb::ModelProto) -> TractResult<(InferenceModel, Option<Strin
         outlets.insert(tensor.name, at.into());
     }
     for name in inputs {
-        if !outlets.contains_key(&name) {
-            let source = model.add_source(&name, InferenceFact::default())?;
-            outlets.insert(name, source);
+        if let Entry::Vacant(place) = outlets.entry(name) {
+            let source = model.add_source(place.key(), InferenceFact::default())?;
+            place.insert(source);
         }
     }
     let first = model.nodes().len();
@@ -163,10 +164,10 @@ fn translated(
     let mut own = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
     let (mut mapping, mut read) = (HashMap::new(), Vec::new());
     for input in &node.inputs {
-        if !mapping.contains_key(input) {
+        if let Entry::Vacant(place) = mapping.entry(*input) {
             let outlet = *outlets.get(input).ok_or_else(|| format_err!("an input is not there"))?;
             let fact = typed.outlet_fact(outlet)?.clone();
-            mapping.insert(*input, own.add_source(format!("read by {} {}", node.name, read.len()), fact)?);
+            place.insert(own.add_source(format!("read by {} {}", node.name, read.len()), fact)?);
             read.push(outlet);
         }
     }
