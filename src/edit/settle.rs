@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use requantise::{Dequantiser, DequantiserCopy, ZeroPoints};
 
 use crate::error::Result;
-use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, TensorId, Use, ValueId};
+use crate::model::{Element, Graph, Home, NodeId, Origin, ScopeId, ScopeKind, TensorId, Use, ValueId};
 use crate::plan::{Draft, DraftTensor, Plan};
 
 /// An input of a node.
@@ -292,13 +292,34 @@ impl<'p> Settler<'p, '_> {
             }
             None => {
                 let name = self.new_name(first);
-                (Place::New { name: name.clone(), scope, before: first.0 }, name)
+                let (scope, before) = self.sight(readers);
+                (Place::New { name: name.clone(), scope, before }, name)
             }
         };
         for reader in readers {
             self.out.reads.insert(*reader, name.clone());
         }
         self.out.stores.push(Store { content, base, element, dims, place, reader: self.plan.lifted.reader(first) });
+    }
+
+    /// The innermost graph that all readers see, and its first node that is one of them or has one in a body.
+    fn sight(&self, readers: &[Reader]) -> (ScopeId, NodeId) {
+        let graph = self.graph();
+        // From a reader outwards: the graphs, each with the node in it.
+        let outwards = |reader: &Reader| {
+            let mut way = vec![(graph.node(reader.0).scope, reader.0)];
+            while let Some((scope, _)) = way.last()
+                && let ScopeKind::Nested { node, .. } = graph.scope(*scope).kind
+            {
+                way.push((graph.node(node).scope, node));
+            }
+            way
+        };
+        let ways: Vec<_> = readers.iter().map(outwards).collect();
+        let node_in = |scope: ScopeId, way: &[(ScopeId, NodeId)]| way.iter().find(|(at, _)| *at == scope).map(|(_, node)| *node);
+        let seen_by_all = |scope| ways.iter().map(|way| node_in(scope, way)).collect::<Option<Vec<NodeId>>>();
+        let mut found = ways[0].iter().filter_map(|(scope, _)| Some((*scope, seen_by_all(*scope)?.into_iter().min()?)));
+        found.next().unwrap_or((graph.node(readers[0].0).scope, readers[0].0))
     }
 
     /// Whether a constant that the fold leaves without readers can hold the numbers: an initializer in sight, of their shape and type.

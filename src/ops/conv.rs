@@ -166,4 +166,20 @@ const SAMPLES: &[Sample] = &[
               > }"#,
         expect: Expect::Folded { left: &["If"] },
     },
+    Sample {
+        name: "in both branches, with a weight that is read elsewhere, too",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y, float[3,2,1,1] z)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { y = If (cond) <
+                then_branch = t () => (float[1,3,2,2] p)
+                { c = Conv (x, w)
+                  p = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) },
+                else_branch = e () => (float[1,3,2,2] q)
+                { d = Conv (x, w)
+                  q = BatchNormalization <epsilon = 0.0> (d, s, b, m, v) }
+              >
+              z = Relu (w) }"#,
+        expect: Expect::Folded { left: &["If", "Relu"] },
+    },
 ];
