@@ -321,7 +321,7 @@ impl<'a> View<'a> {
     pub(super) fn scales(&self, node: NodeId, input: usize) -> std::result::Result<Option<Vec<f64>>, Reason> {
         let (elements, model) = (NodeElements { view: self, node }, self.graph.model);
         let Ok(tensor) = elements.tensor(input) else { return Ok(None) };
-        let Some(recipe) = tensor.recipe() else { return Ok(None) };
+        let Some(recipe) = tensor.recipe().filter(|recipe| recipe.dequantised().is_some()) else { return Ok(None) };
         let failed = |error| elements.reason(fault(tensor, input, error));
         if let draft @ Some(_) = self.draft.tensors.get(&(node, input)) {
             let made = requantised(model, recipe, &Factors::of(&[], draft)).map_err(failed)??;
