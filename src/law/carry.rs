@@ -380,7 +380,10 @@ mod tests {
         assert_eq!(back, [(Port::Input(0), map(1, &[2.0, 3.0]))]);
         let inner = merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0])).unwrap().moves;
         assert_eq!(inner, [(Port::Input(0), map(2, &[1.0, 2.0, 3.0]))]);
-        assert_eq!(merged().push(Port::Output(0), &map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), Err(Reason::OtherAxis));
+        // What differs along both axes runs along both.
+        let each = map(1, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let both = merged().push(Port::Output(0), &each).unwrap().moves;
+        assert_eq!(both, [(Port::Input(0), Placed { beside: vec![(2, 3)], ..each })]);
     }
 
     #[test]
