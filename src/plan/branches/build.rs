@@ -46,12 +46,12 @@ impl Sum<'_, '_> {
             return Err(Reason::NotProfitable);
         }
         match self.joined(members.clone(), host, weight) {
-            // A term that others are taken away from may have to stay.
-            Err(Reason::PartOfValue) => {
+            // A term that others are taken away from may have to stay, and one with a shift that has no place.
+            Err(reason @ (Reason::PartOfValue | Reason::NoBias)) => {
                 let others = members.iter().filter(|member| !member.term.chain.contains(&host));
                 let without = |one: &Member<'_>| members.iter().filter(|m| m.leaf != one.leaf).copied().collect();
                 let mut fewer = others.map(|one| self.joined(without(one), host, weight));
-                fewer.find_map(Result::ok).ok_or(Reason::PartOfValue)
+                fewer.find_map(Result::ok).ok_or(reason)
             }
             found => found,
         }

@@ -80,6 +80,18 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["MatMul", "Add"] },
     },
     Sample {
+        name: "a product with a constant behind it in a sum of several",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[] y)
+            <float[4,5] w = dyadic(1), float[4,5] u = dyadic(2), float[4,5] t = dyadic(4), float[5] k = dyadic(3)>
+            { c = MatMul (x, w)
+              d = MatMul (x, u)
+              e = Add (d, k)
+              f = MatMul (x, t)
+              y = Sum (c, e, f) }"#,
+        expect: Expect::Folded { left: &["MatMul", "MatMul", "Add", "Sum"] },
+    },
+    Sample {
         name: "maps of each channel",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,3,2,2] x, float[1,3,2,2] z) => (float[] y)

@@ -63,8 +63,10 @@ impl Tree {
             let negative = negative != (input == 1 && node.proto.op_type() == "Sub");
             let maker = view.draft.producer(view.graph, value).map(|(maker, _)| maker);
             let only = view.draft.uses(view.graph, value) == [Use::Node(sum, input)];
-            let inner =
-                maker.filter(|maker| depth < DEEPEST && only && view.graph.node(*maker).scope == node.scope && are(*maker));
+            // A constant stays beside one other operand, where the sum is a map of it.
+            let apart = node.proto.op_type() == "Sum" && maker.is_some_and(|maker| !is_sum(view, maker, false));
+            let only = only && !apart && depth < DEEPEST;
+            let inner = maker.filter(|maker| only && view.graph.node(*maker).scope == node.scope && are(*maker));
             let operand = match inner {
                 Some(inner) => Operand::Sum(self.grow(view, (inner, negative, depth + 1), are)),
                 None => {
