@@ -227,4 +227,15 @@ const COMPUTED: &[Sample] = &[
               z = Relu (k) }"#,
         expect: Expect::Folded { left: &["MatMul", "Neg", "Add", "Relu"] },
     },
+    Sample {
+        name: "a weight that is computed takes a scale in, then a bias",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,3,3] x) => (float[1,3,2,2] y)
+            <float[24] f = dyadic(1), int64[4] to = {3, 2, 2, 2}, float[3,1,1] k = dyadic(2), float[3,1,1] t = dyadic(3), float[3] a = dyadic(4)>
+            { w = Reshape (f, to)
+              c = Conv <pads = [0,0,0,0]> (x, w, a)
+              m = Mul (c, k)
+              y = Add (m, t) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
 ];
