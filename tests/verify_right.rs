@@ -28,8 +28,9 @@ fn what_every_operator_folds_is_right() {
         }
         let verdict = judge_with(&bytes, &folded, &VerifyOptions { samples: 3, ..options() });
         if verdict.outcome == Outcome::NotJudged {
-            // Only what the engine is known not to run, or to run in f32 alone, may stay open.
-            let known = ["opset 6 broadcasting", "the engine (tract) panicked", "24 bits of f32"];
+            // Only what the engine is known not to run, or to run in f32 alone, may stay open, and where no sizes that are drawn
+            // for two inputs fit one another.
+            let known = ["opset 6 broadcasting", "the engine (tract) panicked", "24 bits of f32", "Reshape volume mismatch"];
             let beyond = |why: &str| known.iter().any(|part| why.contains(part));
             let run = matches!(&verdict.execution, Execution::NotRun { reason, .. } if beyond(reason));
             let site = verdict.sites.iter().any(|site| site.reason.as_deref().is_some_and(beyond));

@@ -64,7 +64,8 @@ pub(super) fn given(node: &NodeView<'_>, input: usize) -> Option<Extents> {
 /// The extents of an input that is a table.
 fn table(node: &NodeView<'_>, input: usize) -> Option<Vec<usize>> {
     let shape = node.input(input)?.shape.as_ref()?;
-    shape.0.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect()
+    // Beside an extent of none another may be any.
+    shape.0.iter().map(|dim| usize::try_from(dim.known()?).ok().filter(|extent| *extent <= LONGEST)).collect()
 }
 
 /// The shape that such a list describes.

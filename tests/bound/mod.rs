@@ -98,6 +98,8 @@ fn cases(draw: &mut Draw) -> Vec<(f64, String)> {
         one(x, "int64[8] s = {0,0,1,2,0,0,1,0}", &format!(r#"Pad <mode = "{pad}"> (x, s)"#)),
         one(&format!("{x}, float w"), "int64[8] s = {0,0,1,2,0,0,1,0}", "Pad (x, s, w)"),
         case(1.0, 10, x, "", &format!("Pad <pads = [0,0,1,2,0,0,1,0], value = {value:?}> (x)")),
+        one(x, "", "ReduceMax <axes = [2]> (x)"),
+        one(x, "int64[1] s = {3}", "ReduceMin (x, s)"),
         one(x, "", "ReduceMean <axes = [2]> (x)"),
         one(x, "int64[1] s = {3}", "ReduceSum (x, s)"),
         one(x, "int64[2] s = {2, 16}", "Reshape (x, s)"),

@@ -139,11 +139,19 @@ impl Maker {
 
     fn reduce(&mut self, x: &str, rank: usize) {
         let extent = self.spatial[rank - 1];
+        if self.pick(3) == 0 {
+            let operator = ["ReduceMax", "ReduceMin"][self.pick(2)];
+            return self.reduced(operator, 18, x, rank);
+        }
         // A shift is divided by the number of terms.
         if !extent.is_power_of_two() {
             return self.plain(x);
         }
         let (operator, from) = if self.pick(2) == 0 { ("ReduceMean", 18) } else { ("ReduceSum", 13) };
+        self.reduced(operator, from, x, rank);
+    }
+
+    fn reduced(&mut self, operator: &str, from: i64, x: &str, rank: usize) {
         let keep = self.pick(2);
         let (attribute, input) = self.numbers("axes", from, &[rank as i64 + 1]);
         let comma = if attribute.is_empty() { "" } else { ", " };

@@ -130,7 +130,7 @@ pub const SAMPLES: &[Sample] = &[
     Sample {
         name: "a kernel would have to grow",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,2,4,4] x) => (float[] y)
+            g (float[1,2,4,4] x) => (float[] y, float[] z)
             <float[2,2,1,1] w = dyadic(1), float[2,1,3,3] u = dyadic(2), float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
             { c = Conv <strides = [1,1], pads = [1,1,1,1]> (x, w)
               n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)

@@ -1,5 +1,7 @@
 //! The smallest inputs of a region that show every tap, border and phase of its weights, read from its nodes.
 
+mod asks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::choice::{chooses, moves};
@@ -8,9 +10,10 @@ use super::side::way;
 use super::small;
 use crate::error::Result;
 use crate::model::graph::asks_for_shape;
-use crate::model::{Dim, Graph, Shape, TensorId, ValueId};
+use crate::model::{Dim, Graph, Shape, ValueId};
 use crate::verify::region::{Form, Shapes};
 use crate::verify::table::{self, Bound};
+use asks::{read_by_convolution, takes_each_row, widest};
 
 /// What is fed into a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,43 +87,8 @@ fn is_resizing(operator: &str) -> bool {
     table::row(operator).bound == Bound::Resizing
 }
 
-/// Whether an operator takes each number by itself, with constants that are the same for all rows of a table.
-fn takes_each_row(graph: &Graph<'_>, form: &Form) -> bool {
-    let flat = |tensor: &TensorId| graph.tensor(*tensor).dims.iter().filter(|size| **size != 1).count() < 2;
-    match form.operator.as_str() {
-        "Identity" | "Cast" | "BatchNormalization" => true,
-        "Add" | "Sub" | "Mul" | "Div" => form.constants.len() == 1 && form.constants.iter().all(|(_, tensor)| flat(tensor)),
-        _ => false,
-    }
-}
-
 /// Extents of spatial axes that are not shown as they are, where nothing in the region asks for it.
 const SPATIAL: usize = 10;
-
-/// What a convolution says of the shape of what it reads: how many axes there are, and how many channels.
-fn read_by_convolution(graph: &Graph<'_>, forms: &[Form], value: ValueId) -> Option<Vec<Option<usize>>> {
-    let reads = |form: &&Form| form.operator == "Conv" && graph.node(form.node).inputs.first() == Some(&Some(value));
-    let form = forms.iter().find(reads)?;
-    let dims = &graph.tensor(form.constants.first()?.1).dims;
-    let group = graph.node(form.node).proto.attribute.iter().find(|a| a.name() == "group").map_or(1, |a| a.i());
-    let channels = usize::try_from(dims.get(1)?.checked_mul(u64::try_from(group).ok()?)?).ok()?;
-    let mut shape = vec![None; dims.len()];
-    *shape.get_mut(1)? = Some(channels);
-    Some(shape)
-}
-
-/// The widest window of these nodes: a smaller extent would leave taps with nothing but padding to see.
-fn widest(graph: &Graph<'_>, forms: &[Form]) -> usize {
-    let reach = |form: &Form| {
-        let node = graph.node(form.node).proto;
-        let largest = |name: &str| node.attribute.iter().filter(|a| a.name() == name).flat_map(|a| &a.ints).max().copied();
-        let weight = form.constants.first().filter(|_| form.operator == "Conv").map(|(_, tensor)| &graph.tensor(*tensor).dims);
-        let taps = weight.into_iter().flatten().skip(2).max().and_then(|taps| i64::try_from(*taps).ok());
-        let taps = taps.max(largest("kernel_shape")).unwrap_or(1);
-        (taps - 1).saturating_mul(largest("dilations").unwrap_or(1)).saturating_add(1)
-    };
-    forms.iter().map(reach).max().and_then(|reach| usize::try_from(reach).ok()).unwrap_or(0)
-}
 
 /// The shapes that the file declares or a run has found, spatial axes made small where that cannot matter.
 fn declared(graph: &Graph<'_>, forms: &[Form], known: Known<'_>) -> Read<BTreeMap<String, Layout>> {

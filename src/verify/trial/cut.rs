@@ -168,10 +168,12 @@ fn groups(gate: &Gate, dims: &[usize]) -> Vec<usize> {
     (0..count).map(|at| at / together.max(1)).collect()
 }
 
-/// Elements that may share a factor although each could have its own: those at a position of an axis.
+/// Elements that may share a factor although each could have its own: those at a position of an axis that is not reduced.
 fn shared<'d>(gate: &Gate, dims: &'d [usize]) -> impl Iterator<Item = Vec<usize>> + 'd {
-    let free = matches!(gate.kind, Kind::Homogeneous | Kind::Bounded);
-    let axes = (0..if free { dims.len() } else { 0 }).filter(|axis| dims[*axis] > 1);
+    let reduced = gate.reduced(dims.len());
+    let free = matches!(gate.kind, Kind::Homogeneous | Kind::Bounded) || reduced.is_some();
+    let reduced = reduced.unwrap_or_default();
+    let axes = (0..if free { dims.len() } else { 0 }).filter(move |axis| dims[*axis] > 1 && !reduced.contains(axis));
     axes.map(|axis| {
         let inner: usize = dims.iter().skip(axis + 1).product();
         (0..dims.iter().product()).map(|at| at / inner.max(1) % dims[axis]).collect()

@@ -6,10 +6,7 @@ use crate::reference::Data;
 impl Gate {
     /// For each element that enters a reduction, the one that is made of it.
     pub(super) fn windows(&self, dims: &[usize]) -> Option<Vec<usize>> {
-        if !self.node.op_type().starts_with("Reduce") {
-            return None;
-        }
-        let (count, axes) = (dims.iter().product::<usize>(), self.axes(dims.len())?);
+        let (count, axes) = (dims.iter().product::<usize>(), self.reduced(dims.len())?);
         let place = |at: usize| {
             let mut rest = at;
             let mut position = vec![0; dims.len()];
@@ -24,7 +21,10 @@ impl Gate {
     }
 
     /// The axes of a reduction, by attribute or input; all of them where none are named.
-    fn axes(&self, rank: usize) -> Option<Vec<usize>> {
+    pub(super) fn reduced(&self, rank: usize) -> Option<Vec<usize>> {
+        if !self.node.op_type().starts_with("Reduce") {
+            return None;
+        }
         let stated = self.node.attribute.iter().find(|a| a.name() == "axes").map(|a| a.ints.clone());
         let given = self.inputs.get(1).and_then(Option::as_ref).and_then(|all| all.first()).map(|array| array.data.clone());
         let named = match (stated, given) {
