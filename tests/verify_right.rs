@@ -30,11 +30,19 @@ fn what_every_operator_folds_is_right() {
         if verdict.outcome == Outcome::NotJudged {
             // Only what the engine is known not to run, or to run in f32 alone, may stay open, and where no sizes that are drawn
             // for two inputs fit one another.
-            let known = ["opset 6 broadcasting", "the engine (tract) panicked", "24 bits of f32", "Reshape volume mismatch"];
+            let known = [
+                "opset 6 broadcasting",
+                "the engine (tract) panicked",
+                "24 bits of f32",
+                "Reshape volume mismatch",
+                "MultiBroadcastTo",
+            ];
             let beyond = |why: &str| known.iter().any(|part| why.contains(part));
             let run = matches!(&verdict.execution, Execution::NotRun { reason, .. } if beyond(reason));
             let site = verdict.sites.iter().any(|site| site.reason.as_deref().is_some_and(beyond));
-            assert!(run || site, "{}: {verdict:#?}", sample.text);
+            // Nor is a map proved to be free of which nothing but the shape is read.
+            let shape = verdict.unmatched.iter().any(|d| d.what.contains("a region without constants"));
+            assert!(run || site || shape, "{}: {verdict:#?}", sample.text);
             open += 1;
             continue;
         }

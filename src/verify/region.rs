@@ -257,7 +257,6 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// As [`in_other_words`].
     fn in_other_words(&self, region: &Region) -> Result<Option<Site>> {
         let (Ok(before), Ok(after)) = (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) else {
             return Ok(None);
@@ -396,6 +395,11 @@ pub(crate) fn place(graph: &Graph<'_>, nodes: &[NodeId]) -> String {
 /// The longest row of rounded constants between a region's inputs and its outputs. What one node adds and the next multiplies
 /// is rounded twice.
 fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
+    depths(graph, forms).into_values().max().unwrap_or(1).max(1)
+}
+
+/// How many rounded constants stand one after the other before each value of a region.
+pub(crate) fn depths(graph: &Graph<'_>, forms: &[Form]) -> BTreeMap<ValueId, usize> {
     let mut depth: BTreeMap<ValueId, usize> = BTreeMap::new();
     for form in forms {
         let node = graph.node(form.node);
@@ -412,5 +416,5 @@ fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
         };
         depth.extend(node.outputs.iter().flatten().map(|v| (*v, here)));
     }
-    depth.into_values().max().unwrap_or(1).max(1)
+    depth
 }

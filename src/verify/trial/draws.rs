@@ -39,14 +39,18 @@ impl Stream {
     }
 }
 
-/// Draw number `draw` of a value of these dims. The first draw is plain; in the others the sizes differ along an axis: by turns
-/// the second and the last.
+/// Draw number `draw` of a value of these dims. The first draw is plain; in those up to [`SPREAD_ALL`] the sizes differ along an
+/// axis, by turns the second and the last; in each of the others one position of such an axis is far larger than the rest.
 pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
     let mut stream = Stream::of(name, draw);
     let count: usize = dims.iter().product();
     let mut values: Vec<f64> = (0..count).map(|_| stream.number()).collect();
     let axis = match draw {
         ..PLAIN => None,
+        SPREAD_ALL.. => {
+            tower(&mut values, draw - SPREAD_ALL, dims);
+            None
+        }
         _ if draw.is_multiple_of(2) => Some(1),
         _ => dims.len().checked_sub(1),
     };
@@ -60,6 +64,24 @@ pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
     Array { dims: dims.to_vec(), data: Data::Float(values) }
 }
 
+/// Makes elements at one position of the second axis far larger than the others, or of the last one, once all of the second had their turn.
+fn tower(values: &mut [f64], turn: usize, dims: &[usize]) {
+    let last = dims.len().saturating_sub(1);
+    let second = dims.get(last.min(1)).copied().unwrap_or(1).max(1);
+    let axis = if turn < second { last.min(1) } else { last };
+    let size = dims.get(axis).copied().unwrap_or(1).max(1);
+    let inner: usize = dims.iter().skip(axis + 1).product();
+    let chosen = if turn < second { turn } else { turn - second } % size;
+    // Few of its elements, so that a window sees one of them.
+    let few = |at: usize| inner < FEW || at % inner % FEW == turn % FEW;
+    for (_, value) in values.iter_mut().enumerate().filter(|(at, _)| at / inner.max(1) % size == chosen && few(*at)) {
+        *value *= 2.0_f64.powi(SPREAD as i32);
+    }
+}
+
+/// One in so many elements.
+const FEW: usize = 7;
+
 /// The largest number of a draw.
 pub(super) fn largest(draw: usize) -> f64 {
     if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32) }
@@ -67,6 +89,9 @@ pub(super) fn largest(draw: usize) -> f64 {
 
 /// How many draws have numbers of one size.
 pub(super) const PLAIN: usize = 1;
+
+/// How many draws there are before those in which one position is larger than the rest.
+pub(super) const SPREAD_ALL: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -84,6 +109,9 @@ mod tests {
         };
         assert!(numbers(0).iter().all(|x| x.abs() >= 0.5 && x.abs() < 1.0));
         assert!(spread(&numbers(2)) > 1e4 && spread(&numbers(1)) > 4.0);
+        let large = |draw| numbers(draw).iter().enumerate().filter(|(_, x)| x.abs() > 1e3).map(|(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(large(SPREAD_ALL + 31), [93, 94, 95, 189, 190, 191]);
+        assert_eq!(large(SPREAD_ALL + 33), (0..64).map(|row| 3 * row + 1).collect::<Vec<_>>());
         assert_eq!(numbers(1), numbers(1));
         assert_ne!(numbers(0), numbers(1));
     }

@@ -1,5 +1,7 @@
 //! How far the numbers of a trial may be apart: the rounding of the constants, on the scale of what is summed up.
 
+use std::collections::BTreeMap;
+
 use crate::verify::Tier;
 use crate::verify::certify::SUM;
 use crate::verify::certify::limit::lost;
@@ -9,18 +11,28 @@ use crate::verify::region::Site;
 pub(super) const UNITS: f64 = 8.0;
 
 /// The limits of a site.
+#[derive(Clone)]
 pub(super) struct Limits {
     pub tier: Tier,
     /// The unit roundoff of a constant, and of all that follow one another.
     roundoff: (f64, f64),
     /// The smallest number of the type, how many constants lost digits for it, and what is added before them.
     small: (f64, f64, f64),
+    /// How many rounded constants stand before each value of the second file.
+    depths: BTreeMap<String, usize>,
 }
 
 impl Limits {
-    pub fn of(site: &Site, tier: Tier) -> Limits {
+    pub fn of(site: &Site, tier: Tier, depths: BTreeMap<String, usize>) -> Limits {
         let roundoff = (site.unit, site.unit * site.roundings as f64);
-        Limits { tier, roundoff, small: (site.smallest, site.lost as f64, site.shift) }
+        Limits { tier, roundoff, small: (site.smallest, site.lost as f64, site.shift), depths }
+    }
+
+    /// The limits of a value inside the region: of the constants before it alone.
+    pub fn inside(&self, value: &str) -> Limits {
+        let (unit, whole) = self.roundoff;
+        let before = self.depths.get(value).map_or(whole, |depth| unit * (*depth).max(1) as f64);
+        Limits { roundoff: (unit, before), depths: BTreeMap::new(), ..self.clone() }
     }
 
     /// For a number of the first file, where `total` is summed up and `least` of it is the shift.

@@ -11,7 +11,7 @@ mod limits;
 mod walk;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -22,7 +22,7 @@ use crate::verify::Tier;
 use crate::verify::certify::gates;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small::{self, Recurrence};
-use crate::verify::region::{Form, Site, numbers, without_shapes};
+use crate::verify::region::{Form, Site, depths, numbers, without_shapes};
 use crate::verify::verdict::{Certificate, Deviation, TESTED};
 use cut::{Gate, Kind};
 use limits::{Limits, Tally};
@@ -31,8 +31,8 @@ use walk::{Drawn, Inputs, Values, walk};
 /// Why nothing can be said.
 type Read<T> = std::result::Result<T, String>;
 
-/// How often numbers are drawn where that is cheap.
-const DRAWS: usize = 6;
+/// How often numbers are drawn where that is cheap; where it is very cheap, once more for each channel.
+const DRAWS: usize = draws::SPREAD_ALL;
 
 /// Tests a site.
 ///
@@ -60,9 +60,11 @@ struct Trial {
 }
 
 fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
-    let forms = (without_shapes(a, site.forms.0.clone()), without_shapes(b, site.forms.1.clone()));
     let outputs = numbers(a, &site.region);
     let (ours, theirs): (Vec<String>, Vec<String>) = outputs.iter().cloned().unzip();
+    let side =
+        |graph: &Graph<'_>, forms: &[Form], outputs: &[String]| live(graph, without_shapes(graph, forms.to_vec()), outputs);
+    let forms = (side(a, &site.forms.0, &ours), side(b, &site.forms.1, &theirs));
     if ours.is_empty() {
         return Ok(Err("a region that makes shapes alone".into()));
     }
@@ -87,7 +89,9 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     if walks(fewest) > site.products {
         return Ok(Err(format!("a test by the reference would take {} products", walks(fewest))));
     }
-    let draws = (fewest..=DRAWS).rev().find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
+    let each = DRAWS + widest(a, &forms.0, &layouts);
+    let draws =
+        std::iter::once(each).chain((fewest..=DRAWS).rev()).find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
     let beside = settings.keys().filter(|name| !layouts.contains_key(*name));
     let inputs: Vec<String> = layouts.keys().chain(beside).cloned().collect();
     let models = [
@@ -95,7 +99,8 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         small::model(b, &forms.1, &inputs, &theirs, false, Recurrence::Gates)?,
         small::model(a, &forms.0, &inputs, &ours, true, Recurrence::Gates)?,
     ];
-    let limits = Limits::of(site, tier);
+    let depths = depths(b, &forms.1).into_iter().map(|(value, depth)| (b.value(value).name.to_owned(), depth)).collect();
+    let limits = Limits::of(site, tier, depths);
     let trial = Trial { models, outputs, layouts, settings, draws, limits };
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
     let note = format!("{TESTED}{sizes}, as its constants say nothing one by one");
@@ -103,6 +108,30 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         certificate.notes.push(note);
         certificate
     }))
+}
+
+/// The nodes that have a part in these outputs: of others, nobody reads more than the shape.
+fn live(graph: &Graph<'_>, forms: Vec<Form>, outputs: &[String]) -> Vec<Form> {
+    let mut needed: BTreeSet<&str> = outputs.iter().map(String::as_str).collect();
+    let mut kept: Vec<Form> = Vec::with_capacity(forms.len());
+    for form in forms.into_iter().rev() {
+        let node = graph.node(form.node).proto;
+        if node.output.iter().any(|output| needed.contains(output.as_str())) {
+            needed.extend(node.input.iter().map(String::as_str));
+            kept.push(form);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// How many channels the values of a region have at most, by what it reads and by its weights, and how long last axes are.
+fn widest(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>) -> usize {
+    let weights = forms.iter().flat_map(|form| &form.constants).flat_map(|(_, tensor)| graph.tensor(*tensor).dims.iter().take(2));
+    let weights = weights.filter_map(|dim| usize::try_from(*dim).ok());
+    let read = layouts.values().flat_map(|layout| layout.dims.iter().skip(1).copied());
+    let last = layouts.values().filter(|layout| layout.dims.len() > 2).filter_map(|layout| layout.dims.last().copied());
+    read.chain(weights).max().unwrap_or(1) + last.max().unwrap_or(0)
 }
 
 impl Trial {
@@ -239,7 +268,7 @@ impl Second<'_> {
             return Ok(None);
         }
         let operator = node.op_type();
-        let limits = &self.trial.limits;
+        let limits = &self.trial.limits.inside(node.input.first().map_or("", String::as_str));
         let read = inputs.first().copied().flatten().ok_or("a gate that reads nothing")?;
         let (mut best, mut refused) = (None, format!("{operator} stands in the second file only"));
         for (at, gate) in self.gates.iter().filter(|(_, gate)| gate.is_like(node)) {

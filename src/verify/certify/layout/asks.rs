@@ -3,11 +3,11 @@
 use crate::model::{Graph, TensorId, ValueId};
 use crate::verify::region::Form;
 
-/// Whether an operator takes each number by itself, with constants that are the same for all rows of a table.
+/// Whether an operator takes each number by itself, wherever it stands, with constants that are the same for all rows of a table.
 pub(super) fn takes_each_row(graph: &Graph<'_>, form: &Form) -> bool {
     let flat = |tensor: &TensorId| graph.tensor(*tensor).dims.iter().filter(|size| **size != 1).count() < 2;
     match form.operator.as_str() {
-        "Identity" | "Cast" | "BatchNormalization" => true,
+        "Identity" | "Cast" | "BatchNormalization" | "Transpose" => true,
         "Add" | "Sub" | "Mul" | "Div" => form.constants.len() == 1 && form.constants.iter().all(|(_, tensor)| flat(tensor)),
         _ => false,
     }
