@@ -295,6 +295,22 @@ fn a_factor_may_go_through_a_gate_whatever_the_names_and_no_weight_hides_behind_
 }
 
 #[test]
+fn what_is_always_zero_before_a_gate_has_the_factor_of_the_rest() {
+    let text = |w: f32, behind: &str| {
+        let text = format!(
+            "<ir_version: 8, opset_import: [\"\" : 17]> g (float[1,1,4] x) => (float[1,1,6] y)
+             <float[1,1,1] w = {{{w:e}}}, float[1,1] a = {{2}}, float[1,1,1] k = {{0.5}}, float[1,1,1] t = {{-2}}>
+             {{ c = Conv <pads = [1,1]> (x, w)  p = PRelu (c, a)  {behind} }}"
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let before = text(1.0, "m = Mul (p, k)  y = Add (m, t)");
+    right("folded", &judge(&before, &fold(&before)));
+    let verdict = judge(&before, &text(0.25, "y = Add (p, t)"));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+}
+
+#[test]
 fn numbers_that_overflow_in_the_first_file_alone_are_no_proof() {
     let weight = |w: f32| format!("float[1,1,1,1] w = {{{w:e}}}");
     let text = |constants: String, body: &str| {

@@ -173,7 +173,8 @@ fn shared<'d>(gate: &Gate, dims: &'d [usize]) -> impl Iterator<Item = Vec<usize>
     let reduced = gate.reduced(dims.len());
     let free = matches!(gate.kind, Kind::Homogeneous | Kind::Bounded) || reduced.is_some();
     let reduced = reduced.unwrap_or_default();
-    let axes = (0..if free { dims.len() } else { 0 }).filter(move |axis| dims[*axis] > 1 && !reduced.contains(axis));
+    let axes =
+        (0..if free { dims.len() } else { 0 }).filter(move |axis| (dims[*axis] > 1 || *axis == 1) && !reduced.contains(axis));
     axes.map(|axis| {
         let inner: usize = dims.iter().skip(axis + 1).product();
         (0..dims.iter().product()).map(|at| at / inner.max(1) % dims[axis]).collect()
@@ -227,9 +228,14 @@ impl Free {
             let (x, y) = (x - means.0, y - means.1);
             (sum.xx, sum.xy) = (sum.xx + weight * x * x, sum.xy + weight * x * y);
         }
+        // What is never anything but zero says nothing of a factor: any will do, so it is that of the others.
+        let others = sums.iter().find(|sum| sum.xx != 0.0).map_or(1.0, |sum| sum.xy / sum.xx);
         let fit = |sum: &Sums| {
-            // What is never anything but zero says nothing of a factor.
-            let factor = if sum.xx == 0.0 || !self.factor { 1.0 } else { sum.xy / sum.xx };
+            let factor = match (self.factor, sum.xx == 0.0) {
+                (false, _) => 1.0,
+                (true, true) => others,
+                (true, false) => sum.xy / sum.xx,
+            };
             let (x, y) = mean(sum);
             (factor, y - factor * x)
         };
