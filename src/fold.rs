@@ -213,7 +213,8 @@ pub fn stage_judged<'a>(
         let (prepared, staged) = stage(graph, &options, target, progress)?;
         let refused = judge(&prepared, &staged)?;
         let folds = prepared.plan.folds().iter().map(|fold| fold.site).chain(prepared.plan.view.draft.spelled.iter().copied());
-        let folds: Vec<NodeId> = folds.filter(|site| refused.contains(&site.0)).collect();
+        // What was left out already is not asked for again, whatever is said of it.
+        let folds: Vec<NodeId> = folds.filter(|site| refused.contains(&site.0) && !dropped.contains(site)).collect();
         if folds.is_empty() {
             return Ok((prepared, staged, dropped));
         }

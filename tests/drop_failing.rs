@@ -34,3 +34,28 @@ fn what_is_refused_is_left_out_and_judged_again() {
     let nodes = Model::open(&target).unwrap().proto.graph.unwrap().node;
     assert_eq!(nodes.iter().map(|n| n.op_type()).collect::<Vec<_>>(), ["Conv", "Relu", "Conv", "BatchNormalization"]);
 }
+
+const BRANCHES: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,2,4,4] x) => (float[1,2,4,4] y)
+    <float[2,2,3,3] W = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = {1, -0.5}, float[2] v = {0.25, 1}>
+    { c = Conv <pads = [1,1,1,1]> (x, W)  d = Add (c, x)  y = BatchNormalization <epsilon = 0.0> (d, s, b, m, v) }"#;
+
+#[test]
+fn a_judge_that_refuses_everything_is_not_asked_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("a.onnx");
+    for text in [TWO, BRANCHES] {
+        std::fs::write(&source, bnfold::sample::encode(text).unwrap()).unwrap();
+        let model = Model::open(&source).unwrap();
+        let graph = Graph::build(&model).unwrap();
+        let mut rounds = 0;
+        let mut judge = |_: &bnfold::fold::Prepared<'_>, _: &bnfold::fold::Staged| {
+            rounds += 1;
+            assert!(rounds < 10);
+            Ok((0..5).collect())
+        };
+        let target = folder.path().join("b.onnx");
+        let (prepared, ..) = stage_judged(&graph, &Options::default(), &target, &mut |_| {}, &mut judge).unwrap();
+        assert!(prepared.is_unchanged());
+    }
+}

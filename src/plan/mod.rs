@@ -208,7 +208,7 @@ impl Search<'_> {
             return Ok(());
         }
         let (graph, before) = (view.graph, view.draft.folds.len());
-        for top in branches::tops(view).into_iter().filter(|top| self.choice.folds(*top)) {
+        for top in branches::tops(view).into_iter().filter(|top| self.choice.moves(*top)) {
             while let Ok(Some(merge)) = branches::merge(view, top, &|node| self.may_merge(graph, node)) {
                 view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
                 if view.draft.is_removed(top) {
