@@ -184,7 +184,7 @@ def check_site(site, tier, ours, theirs):
     here = {"found": (found, shift)[part][index], "expected": (weight, bias)[part][index], "limit": limits[part][index]}
     for key, slack in (("found", 0.0), ("expected", 1e-9), ("limit", 1e-2)):
         demand(abs(place[key] - here[key]) <= slack * abs(here[key]), f"the {key} at {place['constant']}{list(index)} is {here[key]}, stated as {place[key]}")
-def idle(model, node): return node.op_type in ("Identity", "Dropout") or any(n in model.constants and np.all(model.values(n) == IDLE.get(node.op_type)) for n in node.input)
+def idle(model, node): return node.op_type in ("Identity", "Dropout", "Cast") or any(n in model.constants and np.all(model.values(n) == IDLE.get(node.op_type)) for n in node.input)
 def check_rest(a, b, sites, renamed, inner, own, within):
     """Outside of our own folds all is as it was; other tools may say the same in other words, which is not known here."""
     same, inside = lambda holds, what: demand(holds, f"outside of the folds: {what}", Wrong if own else Unknown), {id(node) for pair in sites for side in pair for node in side}
@@ -202,7 +202,7 @@ def check_rest(a, b, sites, renamed, inner, own, within):
         same(other is not None, f"the node that makes `{name}` is gone")
         first, second = [a.content(n) for n in node.input], [b.content(renamed.get(n, n)) for n in other.input]
         numbers = [x != y and isinstance(x, tuple) and isinstance(y, tuple) and x[:2] == y[:2] and x[0] in TYPES for x, y in zip(first, second)]
-        demand(not any(numbers), f"{name}: other constants outside of the folds")
+        demand(not any(numbers), f"{name}: other constants outside of the folds", Unknown if node.op_type == "DequantizeLinear" else Wrong)
         same(first == second, f"{name}: other inputs or constants")
         plain = lambda n: sorted(x.SerializeToString(deterministic=True) for x in n.attribute if not (inner and x.type in (5, 10)))
         same((node.op_type, node.domain, plain(node)) == (other.op_type, other.domain, plain(other)), f"{name}: another operator or other attributes")
