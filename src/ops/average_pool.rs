@@ -1,6 +1,6 @@
 //! AveragePool, opset 1 to 22: the mean of a window. A shift passes unless padding is counted into the mean.
 
-use super::unseen::every_window_sees;
+use super::window::every_window_sees;
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;

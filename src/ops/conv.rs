@@ -1,6 +1,6 @@
 //! Conv, opset 1 to 22, of any number of spatial axes: weight `[O, I/group, k…]`.
 
-use super::{NEWEST_OPSET, Operator, Stop, positive, windows};
+use super::{NEWEST_OPSET, Operator, Stop, positive, window};
 use crate::law::{Bias, Law, Mix, Reason, Role};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
@@ -56,7 +56,7 @@ pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let mut dims = vec![x.map_or(Dim::Unknown, |x| x.dim(0)), weight.dim(0)];
     let spatial = weight.rank().checked_sub(2)?;
     let extent = |axis: usize| x.map_or(Dim::Unknown, |x| x.dim(axis + 2));
-    dims.extend((0..spatial).map(|axis| windows::behind(node, extent(axis), weight.dim(axis + 2), (axis, spatial))));
+    dims.extend((0..spatial).map(|axis| window::behind(node, extent(axis), weight.dim(axis + 2), (axis, spatial))));
     Some(Shape(dims))
 }
 

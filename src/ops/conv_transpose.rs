@@ -1,7 +1,7 @@
 //! ConvTranspose, opset 1 to 22: weight `[C_in, C_out/group, k…]`. Output channel `q·(C_out/group) + j` sits in the rows of
 //! group `q`, column `j`.
 
-use super::{NEWEST_OPSET, Operator, Stop, positive, windows};
+use super::{NEWEST_OPSET, Operator, Stop, positive, window};
 use crate::law::{Bias, Law, Mix, Reason, Role};
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
@@ -62,7 +62,7 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let x = node.input(0)?.shape.as_ref();
     let spatial = weight.rank().checked_sub(2)?;
     for (axis, dim) in shape.0.iter_mut().skip(2).enumerate() {
-        *dim = x.map_or(Dim::Unknown, |x| windows::before(node, x.dim(axis + 2), weight.dim(axis + 2), (axis, spatial)));
+        *dim = x.map_or(Dim::Unknown, |x| window::before(node, x.dim(axis + 2), weight.dim(axis + 2), (axis, spatial)));
     }
     *shape.0.get_mut(0)? = x.map_or(Dim::Unknown, |x| x.dim(0));
     *shape.0.get_mut(1)? = weight.dim(1).known().and_then(|out| out.checked_mul(group)).map_or(Dim::Unknown, Dim::Known);

@@ -1,7 +1,7 @@
 //! MaxPool, opset 1 to 22: the largest of a window. It commutes with rising maps; padding never wins, but a window that sees
 //! nothing else gives the lowest number there is, which no map may reach.
 
-use super::unseen::every_window_sees;
+use super::window::every_window_sees;
 use super::{NEWEST_OPSET, Operator, Stop, shapes};
 use crate::law::{Carry, Law, Passes, Reason};
 use crate::model::NodeView;

@@ -64,12 +64,10 @@ mod sub;
 mod sum;
 mod tile;
 mod transpose;
-mod unseen;
 mod unsqueeze;
 mod upsample;
 mod value_operands;
 pub mod window;
-mod windows;
 
 /// The newest version of the standard operator set that was looked at.
 pub const NEWEST_OPSET: i64 = 28;
@@ -152,7 +150,7 @@ pub static OPERATORS: &[&Operator] = &[
 /// over all positions; `None` for other operators.
 pub fn sees_all(node: &NodeView<'_>, beside: &[(i64, i64)]) -> Option<bool> {
     match node.op_type {
-        "MaxPool" => unseen::every_window_sees(node, beside.get(2..).unwrap_or_default()).ok(),
+        "MaxPool" => window::every_window_sees(node, beside.get(2..).unwrap_or_default()).ok(),
         "GlobalMaxPool" | "ReduceMax" => Some(true),
         _ => None,
     }

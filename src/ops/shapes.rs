@@ -2,7 +2,7 @@
 //!
 //! What is not certain is unknown.
 
-use super::{Stop, conv, extents, find, matmul, split, windows};
+use super::{Stop, conv, extents, find, matmul, split, window};
 use crate::law::{Carry, Passes, Reason};
 use crate::model::{Dim, Element, Extent, NodeView, Shape, tensor};
 
@@ -191,7 +191,7 @@ pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
     let kernel = node.ints("kernel_shape").ok()?;
     for (axis, dim) in shape.0.iter_mut().skip(2).enumerate() {
         let taps = kernel.get(axis).and_then(|taps| u64::try_from(*taps).ok()).map_or(Dim::Unknown, Dim::Known);
-        *dim = windows::behind(node, *dim, taps, (axis, kernel.len()));
+        *dim = window::behind(node, *dim, taps, (axis, kernel.len()));
     }
     Some(shape)
 }

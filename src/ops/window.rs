@@ -1,8 +1,8 @@
-//! How the kernel of a convolution or a pool lies over what it reads.
+//! How the kernel of a convolution or a pool lies over what it reads, and what extents follow from that.
 
 use super::Stop;
 use crate::law::Reason;
-use crate::model::NodeView;
+use crate::model::{Dim, NodeView};
 
 /// A kernel along one axis: output `o` reads the positions `stride·o + dilation·tap − before` of the input, as far as there are any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,38 @@ impl Window {
     /// One tap that reads what it writes.
     pub const POINT: Window = Window { taps: 1, stride: 1, dilation: 1, pads: Pads::Given(0, 0), extent: None };
 
+    /// The window of a node along spatial axis number `axis` of `count`.
+    ///
+    /// # Errors
+    /// An attribute of another type or out of its range.
+    pub fn along(node: &NodeView<'_>, taps: u64, (axis, count): (usize, usize)) -> Result<Window, Stop> {
+        let of = |name: &str, at: usize, default: i64| Ok::<_, Stop>(node.ints(name)?.get(at).copied().unwrap_or(default));
+        let taps = i64::try_from(taps).map_err(|_| Reason::Attribute)?;
+        let (stride, dilation) = (of("strides", axis, 1)?, of("dilations", axis, 1)?);
+        let (before, behind) = (of("pads", axis, 0)?, of("pads", axis + count, 0)?);
+        let small = |number: i64| (0..1 << 24).contains(&number);
+        if ![taps - 1, stride - 1, dilation - 1, before, behind].into_iter().all(small) {
+            return Err(Reason::Attribute.into());
+        }
+        let shape = node.input(0).and_then(|x| x.shape.as_ref());
+        let extent = shape.and_then(|shape| shape.dim(axis + 2).known()).and_then(|size| i64::try_from(size).ok());
+        // No larger value is ever computed; sums of such extents stay numbers.
+        let extent = extent.filter(|size| *size < 1 << 40);
+        let automatic = node.string("auto_pad")?;
+        let pads = match automatic.as_str() {
+            "" | "NOTSET" => Pads::Given(before, behind),
+            "VALID" => Pads::Given(0, 0),
+            "SAME_UPPER" | "SAME_LOWER" => same(taps, stride, dilation, extent, automatic == "SAME_LOWER"),
+            _ => return Err(Reason::Attribute.into()),
+        };
+        Ok(Window { taps, stride, dilation, pads, extent })
+    }
+
+    /// From the first tap to the last.
+    fn reach(self) -> i64 {
+        self.dilation * (self.taps - 1)
+    }
+
     /// Whether nothing is padded, for certain.
     pub fn is_unpadded(&self) -> bool {
         self.pads == Pads::Given(0, 0)
@@ -41,7 +73,7 @@ impl Window {
     /// decides how many outputs there are.
     fn slack(self) -> Option<i64> {
         match self.pads {
-            Pads::Given(before, behind) => Some(before + behind - self.dilation * (self.taps - 1)),
+            Pads::Given(before, behind) => Some(before + behind - self.reach()),
             Pads::Automatic(_) => None,
         }
     }
@@ -78,37 +110,83 @@ impl Window {
 /// # Errors
 /// An attribute that is missing, of another type or out of its range; a pool that rounds its extents up.
 pub fn windows(node: &NodeView<'_>, kernel: &[u64]) -> Result<Vec<Window>, Stop> {
-    let (strides, dilations, pads) = (node.ints("strides")?, node.ints("dilations")?, node.ints("pads")?);
-    let automatic = node.string("auto_pad")?;
-    let shape = node.input(0).and_then(|x| x.shape.as_ref());
     if node.int("ceil_mode", 0)? != 0 {
         return Err(Reason::UnknownShape.into());
     }
     let count = kernel.len();
-    let fits = |list: &[i64], wanted: usize| list.is_empty() || list.len() == wanted;
-    if !fits(strides, count) || !fits(dilations, count) || !fits(pads, 2 * count) {
-        return Err(Reason::Attribute.into());
-    }
-    let mut windows = Vec::new();
-    for (axis, taps) in kernel.iter().enumerate() {
-        let of = |list: &[i64], at: usize, default: i64| list.get(at).copied().unwrap_or(default);
-        let taps = i64::try_from(*taps).map_err(|_| Reason::Attribute)?;
-        let (stride, dilation) = (of(strides, axis, 1), of(dilations, axis, 1));
-        let extent = shape.and_then(|shape| shape.dim(axis + 2).known()).and_then(|size| i64::try_from(size).ok());
-        let (before, behind) = (of(pads, axis, 0), of(pads, axis + count, 0));
-        let small = |number: i64| (0..1 << 24).contains(&number);
-        if ![taps - 1, stride - 1, dilation - 1, before, behind].into_iter().all(small) {
+    for (name, wanted) in [("strides", count), ("dilations", count), ("pads", 2 * count)] {
+        let list = node.ints(name)?;
+        if !list.is_empty() && list.len() != wanted {
             return Err(Reason::Attribute.into());
         }
-        let pads = match automatic.as_str() {
-            "" | "NOTSET" => Pads::Given(before, behind),
-            "VALID" => Pads::Given(0, 0),
-            "SAME_UPPER" | "SAME_LOWER" => same(taps, stride, dilation, extent, automatic == "SAME_LOWER"),
-            _ => return Err(Reason::Attribute.into()),
-        };
-        windows.push(Window { taps, stride, dilation, pads, extent });
     }
-    Ok(windows)
+    kernel.iter().enumerate().map(|(axis, taps)| Window::along(node, *taps, (axis, count))).collect()
+}
+
+/// The extent of a spatial axis, of so many, behind a window of so many taps that moves along it. What versions and runtimes
+/// disagree about is unknown.
+pub(super) fn behind(node: &NodeView<'_>, extent: Dim, taps: Dim, axis: (usize, usize)) -> Dim {
+    let found = || {
+        let window = Window::along(node, taps.known()?, axis).ok()?;
+        let Some(size) = extent.known() else {
+            // What is padded makes up for what the window takes.
+            return (window.stride == 1 && window.slack() == Some(0)).then_some(extent);
+        };
+        let last = i64::try_from(size).ok()?.checked_sub(1)?.checked_add(window.slack()?)?;
+        // A last window that begins in the padding counts in some versions only.
+        let uneven = node.int("ceil_mode", 0).ok()? != 0 && last % window.stride != 0;
+        (last >= 0 && !uneven).then(|| u64::try_from(last / window.stride + 1).ok().map(Dim::Known))?
+    };
+    found().unwrap_or(Dim::Unknown)
+}
+
+/// The extent of a spatial axis behind a window that is spread along it.
+pub(super) fn before(node: &NodeView<'_>, extent: Dim, taps: Dim, axis: (usize, usize)) -> Dim {
+    let found = || {
+        let window = Window::along(node, taps.known()?, axis).ok()?;
+        let Pads::Given(first, last) = window.pads else { return None };
+        let more = node.ints("output_padding").ok()?.get(axis.0).copied().unwrap_or(0);
+        let spread = i64::try_from(extent.known()?).ok()?.checked_sub(1)?.checked_mul(window.stride)?;
+        let all = spread.checked_add(window.reach() + 1)?.checked_add(more)?.checked_sub(first + last)?;
+        let stated = is_automatic(node).ok()? || node.has("output_shape");
+        (!stated).then(|| u64::try_from(all).ok().map(Dim::Known))?
+    };
+    found().unwrap_or(Dim::Unknown)
+}
+
+/// Whether no window of a pool stands on padding alone, which would give what is no number of the value: its taps reach the value
+/// from either side, do not stride across it, and none begins behind it. `beside` is what a Pad before has put at the value,
+/// before and behind each axis that is pooled.
+///
+/// # Errors
+/// As [`windows`].
+pub(super) fn every_window_sees(node: &NodeView<'_>, beside: &[(i64, i64)]) -> Result<bool, Stop> {
+    let (kernel, uneven, automatic) = (node.ints("kernel_shape")?, node.int("ceil_mode", 0)? != 0, is_automatic(node)?);
+    for (axis, taps) in kernel.iter().enumerate() {
+        let taps = u64::try_from(*taps).map_err(|_| Reason::Attribute)?;
+        let window = Window::along(node, taps, (axis, kernel.len()))?;
+        let (before, behind) = beside.get(axis).copied().unwrap_or((0, 0));
+        let (first, last) = match window.pads {
+            Pads::Given(first, last) if !automatic => (first, last),
+            _ => (0, 0),
+        };
+        let padded = automatic || first.max(last).max(before).max(behind) > 0;
+        // What pads by itself pads less than a window reaches.
+        let known = !automatic || before.max(behind) <= 0;
+        // The last window of an uneven division may begin this much later.
+        let later = if uneven && !automatic { window.stride - 1 } else { 0 };
+        let reaches =
+            first.saturating_add(before) <= window.reach() && last.saturating_add(behind).saturating_add(later) <= window.reach();
+        let across = window.extent.is_none_or(|size| size.saturating_sub(before).saturating_sub(behind) < window.dilation);
+        if !known || !reaches || padded && window.dilation > 1 && across {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_automatic(node: &NodeView<'_>) -> Result<bool, Stop> {
+    Ok(!matches!(node.string("auto_pad")?.as_str(), "" | "NOTSET" | "VALID"))
 }
 
 /// Padding that gives as many outputs as strides fit in the input.
