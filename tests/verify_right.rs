@@ -40,10 +40,12 @@ fn what_every_operator_folds_is_right() {
             let beyond = |why: &str| known.iter().any(|part| why.contains(part));
             let run = matches!(&verdict.execution, Execution::NotRun { reason, .. } if beyond(reason));
             let site = verdict.sites.iter().any(|site| site.reason.as_deref().is_some_and(beyond));
-            // Nor is a map proved to be free of which nothing but the shape is read.
-            let shape = verdict.unmatched.iter().any(|d| d.what.contains("a region without constants"));
-            assert!(run || site || shape, "{}: {verdict:#?}", sample.text);
+            assert!(run || site, "{}: {verdict:#?}", sample.text);
             open += 1;
+            continue;
+        }
+        if verdict.outcome == Outcome::Equal && verdict.sites.is_empty() {
+            // A map that goes without a number of the file being another one.
             continue;
         }
         largest = largest.max(right(&format!("{} in {}", sample.name, sample.text), &verdict));

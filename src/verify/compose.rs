@@ -179,12 +179,13 @@ pub(super) use run::executed;
 mod run {
     use std::collections::BTreeSet;
 
+    use rayon::prelude::*;
+
     use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
     use super::{alone, own, request};
     use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
     use crate::verify::certify::certify;
     use crate::verify::region::{Settings, Shapes};
-    use crate::verify::threads;
     use crate::verify::{Difference, Runner, Tap};
     use crate::verify::{Done, Guard, Job, Limits, Relay, RelayReport, SiteReport, TapReport, VERB, in_child};
 
@@ -272,10 +273,11 @@ mod run {
             site.shapes.clone_from(&found.shapes);
             site.settings.clone_from(&found.settings);
         }
-        let again = threads::each(&report.sites, |_, found| match sites.get(found.plan) {
+        let again = report.sites.par_iter().map(|found| match sites.get(found.plan) {
             Some((site, certified)) => again(graphs, (site, certified), found, options),
             None => Ok(None),
         });
+        let again: Vec<_> = again.collect();
         for (found, again) in report.sites.iter().zip(again) {
             if let (Some(again), Some((_, certified))) = (again?, sites.get_mut(found.plan))
                 && (again.is_wrong() || matches!(certified, Certified::OtherForm(_)))

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::align::Read;
 use super::certify::{self, Certified};
 use super::measure::{self, Measures};
@@ -10,7 +12,7 @@ use super::side::Side;
 use super::together::{self, Part};
 use super::verdict::Difference;
 use super::wording::Wording;
-use super::{VerifyOptions, align, region, taps, threads, vanished, wording};
+use super::{VerifyOptions, align, region, taps, vanished, wording};
 use crate::error::Result;
 use crate::model::{Graph, Model};
 
@@ -133,7 +135,7 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     unmatched.append(&mut judged.differences);
     let otherwise = judged.otherwise.into_iter().map(|(site, difference)| (site, Some(difference)));
     let all: Vec<_> = judged.sites.into_iter().map(|site| (site, None)).chain(otherwise).collect();
-    let found = threads::each(&all, |_, (site, _)| certify::certify(a, b, site, options.tier));
+    let found: Vec<_> = all.par_iter().map(|(site, _)| certify::certify(a, b, site, options.tier)).collect();
     let mut parts = Vec::with_capacity(all.len());
     for ((site, difference), certified) in all.into_iter().zip(found) {
         parts.push(Part { site, certified: certified?, difference });
@@ -152,11 +154,13 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     }
     together::joined(read, &mut parts, options.tier)?;
     let otherwise = parts.iter().filter(|part| part.difference.is_some() && part.is_proved()).count();
+    // Where a constant of the same nodes is the only thing that is wrong, nothing can make up for it.
+    let alone = unmatched.is_empty() && judged.unjudged.is_empty() && parts.iter().filter(|part| !part.is_proved()).count() == 1;
     let mut sites = Vec::with_capacity(parts.len());
     for part in parts {
-        let proved = part.is_proved();
+        let told = part.is_proved() || alone && part.has_another_constant();
         match part.difference {
-            Some(difference) if !proved => unmatched.push(difference),
+            Some(difference) if !told => unmatched.push(difference),
             _ => sites.push((part.site, part.certified)),
         }
     }

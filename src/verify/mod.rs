@@ -27,7 +27,6 @@ pub mod side;
 #[doc(hidden)]
 pub mod table;
 mod taps;
-mod threads;
 mod together;
 mod trial;
 mod vanished;

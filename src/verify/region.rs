@@ -3,6 +3,7 @@
 //!
 //! Whether the constants are right is not decided here, that is measured. What is no possible fold is a difference.
 
+mod census;
 mod form;
 mod grow;
 mod integers;
@@ -13,13 +14,13 @@ pub(crate) mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::model::{Element, Graph, NodeId, ScopeId, TensorId, ValueId};
+use crate::model::{Element, Graph, NodeId, ScopeId, ValueId};
 use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::Measures;
-use crate::verify::table;
 use crate::verify::verdict::Difference;
 
+use census::Census;
 pub use form::Form;
 pub(crate) use form::dropout;
 pub(crate) use form::read as form;
@@ -141,19 +142,6 @@ struct Union {
     found: Found,
 }
 
-/// What a constant is made of.
-#[derive(Clone, Copy, Default)]
-struct Census {
-    broken: bool,
-    zeros: u64,
-    /// Below the smallest number of full precision, zeros left out.
-    small: u64,
-    /// The sum of the largest magnitudes of constants that are added.
-    shift: f64,
-    /// The largest magnitude, of a divisor's inverse.
-    factor: f64,
-}
-
 struct Judge<'x, 'm> {
     read: (Read<'x, 'm>, Read<'x, 'm>),
     a: &'x Graph<'m>,
@@ -224,7 +212,7 @@ impl Judge<'_, '_> {
             let what = format!("[{}] became [{}], which is no fold", kinds(&before), kinds(&after));
             return Ok(Found::Half(Difference { place, what }));
         }
-        let (ours, theirs) = (self.census(self.a, &before)?, self.census(self.b, &after)?);
+        let (ours, theirs) = (Census::of(self.a, &before)?, Census::of(self.b, &after)?);
         let broken = ours.broken || before.iter().any(|form| form.broken);
         match (broken, theirs.broken) {
             (true, true) => return Ok(Found::Unjudged("constants are not finite in either model".into())),
@@ -261,7 +249,7 @@ impl Judge<'_, '_> {
         let (Ok(before), Ok(after)) = (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) else {
             return Ok(None);
         };
-        let (ours, theirs) = (self.census(self.a, &before)?, self.census(self.b, &after)?);
+        let (ours, theirs) = (Census::of(self.a, &before)?, Census::of(self.b, &after)?);
         let broken = ours.broken || theirs.broken || before.iter().chain(&after).any(|form| form.broken);
         if broken || integers::changed((self.a, &before), (self.b, &after))?.is_some() {
             return Ok(None);
@@ -342,37 +330,6 @@ impl Judge<'_, '_> {
         let alone = nodes.iter().find(|node| !names.contains(&name(graph, **node)))?;
         let what = format!("such a {} stands in the {} model only", kind.0, if more { "first" } else { "second" });
         Some(Difference { place: place(graph, &[*alone]), what })
-    }
-
-    fn census(&self, graph: &Graph<'_>, forms: &[Form]) -> Result<Census> {
-        let tensors: BTreeSet<TensorId> = forms.iter().flat_map(|form| form.constants.iter().map(|(_, t)| *t)).collect();
-        let mut all = Census::default();
-        for tensor in tensors.into_iter().map(|t| graph.tensor(t)) {
-            let normal = tensor.element().map_or(0.0, crate::model::Element::smallest_normal);
-            tensor.blocks(graph.model, &mut |_, block| {
-                for number in block {
-                    all.broken |= !number.is_finite();
-                    all.zeros += u64::from(*number == 0.0);
-                    all.factor = all.factor.max(number.abs());
-                    all.small += u64::from(*number != 0.0 && number.abs() < normal);
-                }
-            })?;
-        }
-        let constants = forms.iter().flat_map(|form| form.constants.iter().map(move |constant| (form, constant)));
-        for (form, (input, tensor)) in constants {
-            let (adds, divides) = (table::adds(&form.operator, *input), table::divides(&form.operator, *input));
-            if !adds && !divides {
-                continue;
-            }
-            let mut largest = 0.0_f64;
-            graph.tensor(*tensor).blocks(graph.model, &mut |_, block| {
-                let sizes = block.iter().map(|number| if divides { number.abs().recip() } else { number.abs() });
-                largest = sizes.fold(largest, f64::max);
-            })?;
-            all.shift += if adds { largest } else { 0.0 };
-            all.factor = all.factor.max(largest);
-        }
-        Ok(all)
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::Tier;
 use super::align::{Read, Region};
 use super::certify::{self, Certified};
-use super::region::{self, Site};
-use super::verdict::Difference;
+use super::region::{self, Form, Site};
+use super::verdict::{Deviation, Difference};
 use crate::error::Result;
 
 /// Through how many rows of nodes that are the same in both files a region grows.
@@ -30,6 +30,15 @@ impl Part {
     /// Whether both sides are shown to be the same.
     pub fn is_proved(&self) -> bool {
         matches!(&self.certified, Certified::Certificate(certificate) if certificate.worst <= 1.0)
+    }
+
+    /// Whether both sides are the same nodes, with a constant that is beyond its limit.
+    pub fn has_another_constant(&self) -> bool {
+        let operators = |forms: &'_ [Form]| forms.iter().map(|form| form.operator.clone()).collect::<Vec<_>>();
+        let named = |place: &Deviation| place.constant.is_some();
+        let (before, after) = &self.site.forms;
+        operators(before) == operators(after)
+            && matches!(&self.certified, Certified::Certificate(c) if c.worst > 1.0 && c.place.as_ref().is_some_and(named))
     }
 
     fn is_wrong(&self) -> bool {

@@ -19,7 +19,8 @@ mod stream;
 mod tally;
 
 use crate::error::Result;
-use crate::model::{Element, Graph, NodeId, ValueId};
+use crate::model::graph::asks_for_shape;
+use crate::model::{Element, Graph, NodeId, Use, ValueId};
 use crate::verify::Tier;
 use crate::verify::region::{self, Form, Site};
 use crate::verify::trial;
@@ -113,8 +114,8 @@ fn constants(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Ce
     Ok(whole.map_or_else(|| Certified::OtherForm("a region without outputs".into()), |c| Certified::Certificate(Box::new(c))))
 }
 
-/// What a node hands on as it is, and what it makes, if it multiplies by exactly one and adds exactly nothing; and whether what
-/// it makes is as large for sure, whatever the size of the constant.
+/// What a node hands on as it is, and what it makes, if it multiplies by exactly one and adds exactly nothing, or if of what it
+/// makes nothing but the shape is read; and whether what it makes is as large for sure, whatever the size of the constant.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -129,7 +130,9 @@ pub(crate) fn hands_on(graph: &Graph<'_>, id: NodeId) -> Result<Option<(ValueId,
     let forms = [form];
     let (data, as_is) = match fact::read(graph, &forms, 0)? {
         Ok(fact::Fact::Pass) => (0, true),
-        Ok(fact::Fact::Map(map)) if map.scale.iter().all(|s| s.is_one()) && map.shift.iter().all(|t| *t == 0.0) => {
+        Ok(fact::Fact::Map(map))
+            if map.scale.iter().all(|s| s.is_one()) && map.shift.iter().all(|t| *t == 0.0) || is_only_measured(graph, made) =>
+        {
             let [form] = &forms;
             let parameter = form.constants.first().map_or(1, |(input, _)| *input);
             let scalar = form.constants.first().is_some_and(|(_, tensor)| graph.tensor(*tensor).dims.is_empty());
@@ -138,6 +141,14 @@ pub(crate) fn hands_on(graph: &Graph<'_>, id: NodeId) -> Result<Option<(ValueId,
         _ => return Ok(None),
     };
     Ok(node.inputs.get(data).copied().flatten().map(|data| (data, made, as_is)))
+}
+
+/// Whether nothing but the shape of a value is read.
+fn is_only_measured(graph: &Graph<'_>, value: ValueId) -> bool {
+    graph.value(value).uses.iter().all(|user| match user {
+        Use::Node(reader, _) => graph.node(*reader).standard && asks_for_shape(graph.node(*reader).proto),
+        _ => false,
+    })
 }
 
 fn pads(forms: &[Form]) -> usize {

@@ -129,9 +129,9 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         tally
     };
     // What a channel shares is measured by all its elements: one of them alone may be what is left of large numbers.
-    let coarse = shared(gate, dims).map(|groups| fitted(&groups)).map(|maps| (held(&maps), maps));
+    let coarse = gate.shared(dims).map(|groups| fitted(&groups)).map(|maps| (held(&maps), maps));
     let fine = || {
-        let maps = fitted(&groups(gate, dims));
+        let maps = fitted(&gate.groups(dims));
         (held(&maps), maps)
     };
     let (tally, maps) = coarse.into_iter().find(|(tally, _)| tally.worst() <= 1.0).unwrap_or_else(fine);
@@ -144,42 +144,6 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
 
 /// A factor and a shift for each element.
 type Maps = (Vec<f64>, Vec<f64>);
-
-/// Which elements share a factor and a shift: each has its own, but those of a channel where a window picks among them, and those
-/// of which statistics are taken together.
-fn groups(gate: &Gate, dims: &[usize]) -> Vec<usize> {
-    let (count, rank) = (dims.iter().product::<usize>(), dims.len());
-    if let Some(windows) = gate.windows(dims) {
-        return windows;
-    }
-    let int = |name: &str| gate.node.attribute.iter().find(|a| a.name() == name).map(|a| a.i());
-    let behind = |axis: usize| dims.iter().skip(axis).product::<usize>().max(1);
-    let together = match (gate.kind, gate.node.op_type()) {
-        (Kind::Homogeneous | Kind::Bounded, _) => 1,
-        (Kind::Normalised, "LayerNormalization" | "RMSNormalization") => {
-            let axis = int("axis").unwrap_or(-1);
-            behind(usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).unwrap_or(rank))
-        }
-        (Kind::Normalised, "GroupNormalization") => {
-            behind(1) / int("num_groups").and_then(|groups| usize::try_from(groups).ok()).unwrap_or(1).max(1)
-        }
-        _ => behind(2),
-    };
-    (0..count).map(|at| at / together.max(1)).collect()
-}
-
-/// Elements that may share a factor although each could have its own: those at a position of an axis that is not reduced.
-fn shared<'d>(gate: &Gate, dims: &'d [usize]) -> impl Iterator<Item = Vec<usize>> + 'd {
-    let reduced = gate.reduced(dims.len());
-    let free = matches!(gate.kind, Kind::Homogeneous | Kind::Bounded) || reduced.is_some();
-    let reduced = reduced.unwrap_or_default();
-    let axes =
-        (0..if free { dims.len() } else { 0 }).filter(move |axis| (dims[*axis] > 1 || *axis == 1) && !reduced.contains(axis));
-    axes.map(|axis| {
-        let inner: usize = dims.iter().skip(axis + 1).product();
-        (0..dims.iter().product()).map(|at| at / inner.max(1) % dims[axis]).collect()
-    })
-}
 
 /// What of a map passes a gate.
 #[derive(Clone, Copy)]

@@ -37,7 +37,9 @@ impl Limits {
 
     /// For a number of the first file, where `total` is summed up and `least` of it is the shift.
     pub fn at(&self, (found, total, least): (f64, f64, f64), units: f64) -> f64 {
-        self.roundoff.1 * (UNITS * found + UNITS * least + units * (total - least)) + total * SUM
+        // Sane arithmetic of another tool is within so many units of all that is summed up, of which what is found is a part.
+        let once = if units < UNITS { UNITS * found } else { 0.0 };
+        self.roundoff.1 * (once + UNITS * least + units * (total - least)) + total * SUM
     }
 
     /// The unit roundoff of a constant.

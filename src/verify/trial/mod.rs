@@ -7,9 +7,9 @@
 
 mod cut;
 mod draws;
+mod groups;
 mod limits;
 mod walk;
-mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
