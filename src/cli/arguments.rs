@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::planning::Planning;
-use super::{failure, status};
-use bnfold::verify::{Tier, VerifyOptions};
+pub use super::runs::Runs;
+use super::status;
 
 /// Removes BatchNormalization from trained ONNX models and proves that the model still computes the same.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ pub struct Arguments {
 /// What every verb understands.
 #[derive(Args, Debug)]
 pub struct Common {
-    /// How results are written, for people or for programs
+    /// How results are written; all but text and json by `check` alone
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     pub format: Format,
     /// Say only what is wrong
@@ -36,12 +36,16 @@ pub struct Common {
 }
 
 // The values are not documented one by one: clap would spread every option of the help over several lines.
-/// How results are written: for people, or for programs.
+/// How results are written: for people, or for programs; all but the first two for `check` alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     #[default]
     Text,
     Json,
+    Github,
+    Sarif,
+    Junit,
+    Markdown,
 }
 
 /// When text is coloured; `auto` means on a terminal.
@@ -174,16 +178,49 @@ pub struct Inspect {
 /// Arguments of `check`.
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Models, or folders with models
-    #[arg(required = true, value_name = "PATH")]
+    /// Models, folders with models, or patterns like 'models/**/*.onnx' [default: `paths` of bnfold.toml]
+    #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Fold and verify each model as `fold` would, write nothing, and count only what would be written
     #[arg(long)]
     pub prove: bool,
+    /// Count these operators alone, for example BatchNormalization
+    #[arg(long, value_delimiter = ',', value_name = "OPERATORS", help_heading = "Findings")]
+    pub operators: Vec<String>,
+    /// Count what only deserves a warning, too: training form, broken statistics, parameters that callers may override
+    #[arg(long, help_heading = "Findings")]
+    pub strict: bool,
+    /// Say nothing of what stays for this reason
+    #[arg(long, value_name = "REASON", value_parser = allowed(), help_heading = "Findings")]
+    pub allow: Vec<String>,
+    /// A model that a fold would make larger by more than this is no finding
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Findings")]
+    pub max_growth: Option<f64>,
+    /// Report only what this file does not know [default: bnfold-baseline.json where there is one]
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub baseline: Option<PathBuf>,
+    /// Write what is found to the baseline
+    #[arg(long, help_heading = "Findings")]
+    pub write_baseline: bool,
+    /// Read options from this file [default: bnfold.toml in this folder or above]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Findings")]
+    pub config: Option<PathBuf>,
+    /// Read no bnfold.toml
+    #[arg(long, help_heading = "Findings")]
+    pub no_config: bool,
     #[command(flatten)]
     pub planning: Planning,
     #[command(flatten)]
     pub runs: Runs,
+}
+
+fn allowed() -> clap::builder::PossibleValuesParser {
+    bnfold::report::WORTH_A_LOOK.iter().map(|reason| reason.code()).into()
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim().parse::<f64>().ok().filter(|number| *number >= 0.0);
+    number.ok_or_else(|| format!("`{text}` is no percentage; give a number from 0 on"))
 }
 
 /// Arguments of `sweep`.
@@ -218,143 +255,6 @@ pub struct Selftest {
     pub runs: Runs,
 }
 
-/// How models are run to verify them.
-#[derive(Args, Clone, Debug)]
-pub struct Runs {
-    /// The size of a symbolic dimension
-    #[arg(long, value_name = "NAME=SIZE", value_parser = dim, help_heading = "Verification")]
-    pub dim: Vec<(String, usize)>,
-    /// The shape of an input, for example data:1,3,224,224 or data:1x3x224x224
-    #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
-    pub input_shape: Vec<(String, Vec<usize>)>,
-    /// The shape of a value that an operator makes whose meaning is not known, for example p:1,16,8,8
-    #[arg(long, value_name = "NAME:DIMS", value_parser = shape, help_heading = "Verification")]
-    pub value_shape: Vec<(String, Vec<usize>)>,
-    /// Inputs to run with instead of synthetic ones: npz, npy, pb, or a folder of them
-    #[arg(long, value_name = "PATH", help_heading = "Verification")]
-    pub inputs: Option<PathBuf>,
-    /// The seed of synthetic inputs
-    #[arg(long, default_value_t = 0, help_heading = "Verification")]
-    pub seed: u64,
-    /// How many sets of synthetic inputs
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Verification")]
-    pub samples: u16,
-    /// Report how far this value of the second model is from the first's
-    #[arg(long, value_name = "NAME", help_heading = "Verification")]
-    pub tap: Vec<String>,
-    /// Leave out runs of each fold alone and in the models' own types
-    #[arg(long, help_heading = "Verification")]
-    pub quick: bool,
-    /// Run both models by this library of onnxruntime, too, and report how far they are from each other
-    #[cfg(feature = "ort")]
-    #[arg(long, value_name = "PATH", help_heading = "Verification")]
-    pub ort_lib: Option<PathBuf>,
-    /// How long a run may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Verification")]
-    pub timeout: u64,
-    /// How much memory a run may take, for example 6G or 800M [default: half of what is free]
-    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Verification")]
-    pub memory: Option<u64>,
-}
-
-impl Runs {
-    pub fn options(&self, tier: Tier) -> VerifyOptions {
-        VerifyOptions {
-            tier,
-            dims: self.dim.clone(),
-            shapes: self.input_shape.clone(),
-            values: self.value_shape.clone(),
-            inputs: self.inputs.clone(),
-            taps: self.tap.clone(),
-            seed: self.seed,
-            samples: usize::from(self.samples),
-            timeout: self.timeout,
-            memory: self.memory,
-            regions: !self.quick,
-            own_type: !self.quick,
-            #[cfg(feature = "ort")]
-            ort_library: self.ort_lib.clone(),
-            runner: bnfold::verify::Runner::Itself,
-            ..VerifyOptions::default()
-        }
-    }
-
-    /// What differs from the defaults, as a person would type it.
-    pub fn quoted(&self) -> Vec<String> {
-        let usual = ["--seed=0", "--samples=1", "--timeout=600"];
-        let words = self.arguments().into_iter().filter(|word| !usual.iter().any(|usual| word == usual));
-        words.map(|word| failure::word(&word)).collect()
-    }
-
-    /// The same as arguments, for a process of our own.
-    pub fn arguments(&self) -> Vec<std::ffi::OsString> {
-        let mut arguments: Vec<std::ffi::OsString> = Vec::new();
-        for (name, size) in &self.dim {
-            arguments.push(format!("--dim={name}={size}").into());
-        }
-        for (option, shapes) in [("input", &self.input_shape), ("value", &self.value_shape)] {
-            for (name, dims) in shapes {
-                let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
-                arguments.push(format!("--{option}-shape={name}:{}", dims.join(",")).into());
-            }
-        }
-        arguments.extend(self.tap.iter().map(|name| format!("--tap={name}").into()));
-        if self.quick {
-            arguments.push("--quick".into());
-        }
-        #[cfg(feature = "ort")]
-        if let Some(library) = &self.ort_lib {
-            arguments.extend(["--ort-lib".into(), library.clone().into_os_string()]);
-        }
-        if let Some(inputs) = &self.inputs {
-            arguments.extend(["--inputs".into(), inputs.clone().into_os_string()]);
-        }
-        arguments.extend(self.memory.map(|memory| format!("--memory={memory}").into()));
-        let numbers = [("--seed", self.seed), ("--samples", u64::from(self.samples)), ("--timeout", self.timeout)];
-        arguments.extend(numbers.iter().map(|(name, number)| format!("{name}={number}").into()));
-        arguments
-    }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    match text.trim().parse::<usize>() {
-        Ok(0) | Err(_) => Err(format!("`{text}` is not a size; give a whole number from 1 on")),
-        Ok(size) => Ok(size),
-    }
-}
-
-/// Bytes, or with a letter behind the number thousands of them, counted as 1024.
-fn memory(text: &str) -> Result<u64, String> {
-    let text = text.trim().trim_end_matches(['B', 'b']).trim_end_matches(['i', 'I']);
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, letter)) if letter.is_ascii_alphabetic() => (text.get(..at).unwrap_or_default(), letter.to_ascii_uppercase()),
-        _ => (text, ' '),
-    };
-    let shift = [' ', 'K', 'M', 'G', 'T'].iter().position(|known| *known == unit);
-    let bytes = number.trim().parse::<u64>().ok().zip(shift).and_then(|(number, by)| number.checked_mul(1 << (10 * by)));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| format!("`{text}` is no amount of memory; give for example 6G or 800M"))
-}
-
-/// Names may contain `=`, sizes not.
-fn dim(text: &str) -> Result<(String, usize), String> {
-    match text.rsplit_once('=') {
-        Some((name, number)) if !name.is_empty() => Ok((name.to_owned(), size(number)?)),
-        _ => Err("give the dimension's name and its size, for example batch=1".to_owned()),
-    }
-}
-
-/// Names may contain `:`, shapes not. A scalar has no dimensions.
-fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
-    match text.rsplit_once(':') {
-        Some((name, "")) if !name.is_empty() => Ok((name.to_owned(), vec![])),
-        Some((name, dims)) if !name.is_empty() => {
-            let between = if dims.contains(',') { ',' } else { 'x' };
-            Ok((name.to_owned(), dims.split(between).map(size).collect::<Result<_, _>>()?))
-        }
-        _ => Err("give the input's name and its shape, for example data:1,3,224,224".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,38 +263,5 @@ mod tests {
     fn the_definition_holds_together() {
         use clap::CommandFactory as _;
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn dims_and_shapes_are_split_at_the_last_sign() {
-        assert_eq!(dim("a=b=3"), Ok(("a=b".to_owned(), 3)));
-        assert_eq!(shape("input:0:1,3,2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
-        assert_eq!(shape("input:0:1x3x2"), Ok(("input:0".to_owned(), vec![1, 3, 2])));
-        assert_eq!(shape("x:"), Ok(("x".to_owned(), vec![])));
-        assert!(dim("=3").is_err() && dim("a=0").is_err() && dim("a").is_err());
-        assert!(shape("x").is_err() && shape("x:1,,2").is_err() && shape("x:-1").is_err());
-    }
-
-    #[test]
-    fn runs_can_be_handed_to_another_process() {
-        let given = [
-            "bnfold",
-            "sweep",
-            "m",
-            "--dim",
-            "n=2",
-            "--input-shape",
-            "x:1,2",
-            "--inputs",
-            "i.npz",
-            "--samples",
-            "3",
-            "--tap",
-            "t",
-        ];
-        let Verb::Sweep(sweep) = Arguments::parse_from(given).verb else { panic!() };
-        let again = ["bnfold", "sweep", "m"].map(std::ffi::OsString::from).into_iter().chain(sweep.runs.arguments());
-        let Verb::Sweep(same) = Arguments::parse_from(again).verb else { panic!() };
-        assert_eq!(format!("{:?}", sweep.runs), format!("{:?}", same.runs));
     }
 }

@@ -1,6 +1,5 @@
 //! Certificate files: made, read, and judged again.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bnfold::model::Model;
@@ -8,7 +7,6 @@ use bnfold::report::certificate::{Certificate, Conditions, HashedFile, SCHEMA, S
 use bnfold::report::{self, text};
 use bnfold::verify::{VerifyOptions, verify};
 use bnfold::wire::{FileSource, Source};
-use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
 use super::console::{self, Console};
+use super::files;
 use super::status::Status;
 
 /// Bytes that are hashed at a time.
@@ -108,10 +107,7 @@ fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
 /// # Errors
 /// The place cannot be written.
 pub fn write(path: &Path, certificate: &Certificate) -> Result<()> {
-    let text = console::encode(certificate)?;
-    let mut file = AtomicFile::create(path, 0o644)?;
-    file.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(path))?;
-    file.publish(false)
+    files::write(path, &console::encode(certificate)?)
 }
 
 fn read(path: &Path) -> Result<Certificate> {
@@ -175,8 +171,8 @@ pub fn recheck(path: &Path, arguments: &Verify, console: &Console) -> anyhow::Re
         Recheck { schema: report::schema("recheck"), version: report::VERSION.to_owned(), certificate, holds, outcome, refuted };
     match console.format {
         Format::Json => console.json(&report)?,
-        Format::Text if console.quiet && holds => {}
-        Format::Text => console.text(&described(&report))?,
+        _ if console.quiet && holds => {}
+        _ => console.text(&described(&report))?,
     }
     Ok(if holds { Status::Well } else { Status::Finding })
 }

@@ -1,8 +1,10 @@
 //! From the paths that the user named to model files, and to commands that can be pasted.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use bnfold::{Error, ErrorKind, error};
+use bnfold::write::AtomicFile;
+use bnfold::{Error, ErrorKind, Result, error};
 
 use super::input;
 
@@ -27,6 +29,10 @@ pub fn models(paths: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
             continue;
         }
         match path.metadata() {
+            Err(_) if is_pattern(path) => match expanded(path) {
+                Ok(mut all) => found.append(&mut all),
+                Err(error) => wrong.push(error),
+            },
             Err(e) => wrong.push(Error::io("cannot open", e).file(path).remedy("check the path")),
             Ok(metadata) if !metadata.is_dir() => {
                 found.push(Found { path: path.clone(), below: path.file_name().map(PathBuf::from).unwrap_or_default() });
@@ -42,6 +48,22 @@ pub fn models(paths: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
         }
     }
     (found, wrong)
+}
+
+/// Whether a name that no file has is meant as a pattern.
+fn is_pattern(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.contains(['*', '?', '[']))
+}
+
+/// The files that fit a pattern, in the order of their names. Shells that expand patterns do so before; in quotes, in a
+/// configuration and in shells that do not, it is left to us.
+fn expanded(pattern: &Path) -> Result<Vec<Found>> {
+    let error = |what: String| Error::new(ErrorKind::Foreign, what).file(pattern).remedy("correct the pattern, or name a folder");
+    let all = glob::glob(&pattern.to_string_lossy()).map_err(|e| error(format!("this is no pattern: {e}")))?;
+    let files = all.filter_map(std::result::Result::ok).filter(|path| path.is_file());
+    let found: Vec<Found> =
+        files.map(|path| Found { below: path.file_name().map(PathBuf::from).unwrap_or_default(), path }).collect();
+    if found.is_empty() { Err(error("no file fits this pattern".to_owned())) } else { Ok(found) }
 }
 
 fn walk(root: &Path, found: &mut Vec<Found>, wrong: &mut Vec<Error>) {
@@ -73,6 +95,16 @@ fn list(folder: &Path, folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> 
         }
     }
     Ok(())
+}
+
+/// Writes a text to a file, all of it or nothing.
+///
+/// # Errors
+/// The system refuses; what was there is then as it was.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    let mut file = AtomicFile::create(path, 0o644)?;
+    file.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(path))?;
+    file.publish(false)
 }
 
 /// Whether two paths name the same file.
@@ -112,6 +144,9 @@ mod tests {
         assert_eq!(models(&[folder.path().join(".git/none"), folder.path().join("b.onnx")]).1.len(), 1);
         std::fs::create_dir(folder.path().join("empty")).unwrap();
         assert_eq!(models(&[folder.path().join("empty"), "-".into()]).1.len(), 2);
+        let fits = |pattern: &str| models(&[folder.path().join(pattern)]);
+        assert_eq!(fits("**/*.onnx").0.iter().map(|f| f.below.to_str().unwrap()).collect::<Vec<_>>(), ["b.onnx"]);
+        assert_eq!((fits("*/?.ONNX").0.len(), fits("*.none").1.len(), fits("[").1.len()), (1, 1, 1));
     }
 
     #[test]

@@ -309,8 +309,8 @@ fn copy_out(model: &Path) -> Result<()> {
 fn say(report: &FoldReport, target: &Target, console: &Console) -> Result<()> {
     let text = match console.format {
         Format::Json => console::encode(report)?,
-        Format::Text if console.quiet => return Ok(()),
-        Format::Text => text::fold(report, console.verbose),
+        _ if console.quiet => return Ok(()),
+        _ => text::fold(report, console.verbose),
     };
     match target {
         Target::File(_) => console.text(&text),

@@ -37,7 +37,7 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let command = words.collect::<Vec<_>>().join(" ");
     match console.format {
         Format::Json => console.json(&report)?,
-        Format::Text => console.text(&text::inspect(&report, &command, console.verbose))?,
+        _ => console.text(&text::inspect(&report, &command, console.verbose))?,
     }
     Ok(Status::Well)
 }

@@ -14,6 +14,7 @@ mod input;
 mod inspect;
 mod named;
 mod planning;
+mod runs;
 mod scratch;
 mod selftest;
 mod signals;
@@ -21,9 +22,10 @@ mod status;
 mod sweep;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::{Arguments, Verb};
 use console::Console;
@@ -31,15 +33,29 @@ use status::Status;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let parsed = Arguments::command().try_get_matches_from(&words);
+    let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
+    let (mut arguments, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(answer) => {
             // Help goes to standard output and is no error; if nobody reads either, there is nobody to tell.
             let _ = answer.print();
             return if answer.use_stderr() { Status::CouldNot.into() } else { Status::Well.into() };
         }
     };
+    match check::config::completed(&words, &matches) {
+        Ok(completed) => arguments = completed.unwrap_or(arguments),
+        Err(error) => {
+            Console::new(&arguments.common).error(&error);
+            return Status::CouldNot.into();
+        }
+    }
     let console = Console::new(&arguments.common);
+    if let Err(error) = understood(&arguments) {
+        console.error(&error);
+        return Status::CouldNot.into();
+    }
     signals::watch();
     let result: anyhow::Result<Status> = match &arguments.verb {
         Verb::Fold(own) => fold::run(own, &console),
@@ -55,6 +71,18 @@ pub fn run() -> ExitCode {
         Err(error) => {
             console.error(&error);
             Status::CouldNot.into()
+        }
+    }
+}
+
+/// Whether the verb knows the form in which its result is wanted.
+fn understood(arguments: &Arguments) -> bnfold::Result<()> {
+    use arguments::Format;
+    match (&arguments.verb, arguments.common.format) {
+        (Verb::Check(_), _) | (_, Format::Text | Format::Json) => Ok(()),
+        (..) => {
+            let error = bnfold::Error::new(bnfold::ErrorKind::Choice, "of all verbs only `check` writes this format");
+            Err(error.at("--format").remedy("take --format json"))
         }
     }
 }

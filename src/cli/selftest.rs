@@ -109,8 +109,8 @@ pub fn run(arguments: &Selftest, console: &Console) -> anyhow::Result<Status> {
     let report = test(arguments, &input, started, console).map_err(|e| e.file(&input.name))?;
     match console.format {
         Format::Json => console.json(&report)?,
-        Format::Text if console.quiet && report.all.status() == Status::Well => {}
-        Format::Text => console.text(&table(&report))?,
+        _ if console.quiet && report.all.status() == Status::Well => {}
+        _ => console.text(&table(&report))?,
     }
     Ok(report.all.status())
 }

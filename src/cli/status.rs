@@ -52,7 +52,7 @@ Exit status:
 pub const CHECK: &str = "\
 Exit status:
   0  nothing is left to fold
-  1  something is left to fold
+  1  something is left to fold; with --strict also what deserves a warning
   2  could not: a file cannot be read, no model was found, bad usage; with --prove also a fold that is wrong";
 
 /// The exit status of `sweep`.

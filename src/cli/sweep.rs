@@ -50,8 +50,8 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     }
     match console.format {
         Format::Json => console.json(&report)?,
-        Format::Text if !console.quiet => console.text(&text::swept_summary(&report))?,
-        Format::Text => {}
+        _ if !console.quiet => console.text(&text::swept_summary(&report))?,
+        _ => {}
     }
     let any = |outcome| report.count(outcome) > 0;
     Ok(match () {

@@ -64,8 +64,8 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     };
     match console.format {
         Format::Json => console.json(&report)?,
-        Format::Text if console.quiet && status == Status::Well => {}
-        Format::Text => console.text(&text::verdict(&report, console.verbose))?,
+        _ if console.quiet && status == Status::Well => {}
+        _ => console.text(&text::verdict(&report, console.verbose))?,
     }
     Ok(status)
 }

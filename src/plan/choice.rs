@@ -95,10 +95,7 @@ impl Choice {
         }
         let mut rules = BTreeSet::new();
         for rule in &options.rules {
-            match ops::OPERATORS.iter().find(|o| o.name.eq_ignore_ascii_case(rule)) {
-                Some(operator) => rules.insert(operator.name),
-                None => return Err(unknown("operator", rule, ops::OPERATORS.iter().map(|o| o.name.to_owned()).collect())),
-            };
+            rules.insert(operator(rule)?);
         }
         let chosen = |given: bool, set| given.then_some(set);
         let only = chosen(!options.only.is_empty(), only);
@@ -141,6 +138,18 @@ fn names<'g>(graph: &'g Graph<'_>, id: NodeId) -> impl Iterator<Item = String> +
 
 fn matching(graph: &Graph<'_>, fits: impl Fn(&str) -> bool) -> Vec<NodeId> {
     (0..graph.nodes.len()).map(NodeId).filter(|id| names(graph, *id).any(|name| fits(&name))).collect()
+}
+
+/// The operator of this name, whatever its case, if it takes part in folds.
+///
+/// # Errors
+/// There is none; with the nearest one.
+pub fn operator(name: &str) -> Result<&'static str> {
+    let found = ops::OPERATORS.iter().find(|operator| operator.name.eq_ignore_ascii_case(name));
+    found.map(|operator| operator.name).ok_or_else(|| {
+        let all = ops::OPERATORS.iter().map(|operator| operator.name.to_owned()).collect();
+        unknown("operator", name, all)
+    })
 }
 
 /// Whether a name, or a pattern with `*` and `?`, means a node of the graph.

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
-pub use choice::{Options, Partial, Substitute, is_meant};
+pub use choice::{Options, Partial, Substitute, is_meant, operator};
 pub use draft::{Draft, DraftTensor, Fold};
 pub use lift::{Lifted, Signature};
 pub use merged::{MOST_ELEMENTS, Merged};

@@ -1,4 +1,4 @@
-//! The reports of `inspect`, `check` and `sweep`.
+//! The reports of `inspect` and `sweep`.
 
 use crate::report::{Census, FoldReport, SiteReport};
 
@@ -19,45 +19,6 @@ pub struct InspectReport {
     /// Why the model is known not to run whole, so that `fold` may not be able to show that its result is right.
     #[cfg_attr(feature = "serde", serde(default))]
     pub foreseen: Option<String>,
-}
-
-/// One file of a check.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct CheckedFile {
-    /// The file.
-    pub file: String,
-    /// Nodes that could be folded.
-    pub findings: Vec<SiteReport>,
-    /// The command that folds them; absent if there is nothing to fold.
-    pub command: Option<String>,
-    /// Why what could be folded, or a part of it, is no finding: `fold` would not show that it is right, and not write it.
-    #[cfg_attr(feature = "serde", serde(default))]
-    pub unproved: Option<String>,
-    /// How many BatchNormalization nodes stay because their parameters may be overridden.
-    #[cfg_attr(feature = "serde", serde(default))]
-    pub overridable: u64,
-    /// Why the file could not be read.
-    pub error: Option<String>,
-}
-
-impl CheckedFile {
-    /// A file of which nothing is known yet.
-    pub fn new(file: String) -> CheckedFile {
-        CheckedFile { file, findings: vec![], command: None, unproved: None, overridable: 0, error: None }
-    }
-}
-
-/// What is left to fold in many models.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct CheckReport {
-    /// Name and version of this layout.
-    pub schema: String,
-    /// The version of the program.
-    pub version: String,
-    /// The files, in order.
-    pub files: Vec<CheckedFile>,
 }
 
 /// How a model came out of a sweep.

@@ -5,6 +5,7 @@
 
 mod census;
 pub mod certificate;
+mod check;
 mod fold;
 mod inspect;
 mod site;
@@ -13,8 +14,9 @@ pub mod text;
 mod verify;
 
 pub use census::Census;
+pub use check::{CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
 pub use fold::{FoldReport, Folded, KeptGroup, LeftOut};
-pub use inspect::{CheckReport, CheckedFile, InspectReport, SweepOutcome, SweepReport, SweptModel};
+pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
 pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, sites};
 pub use verify::VerifyReport;
 
@@ -23,5 +25,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name and version of a report's layout. The number rises when a key changes its meaning or goes.
 pub fn schema(report: &str) -> String {
-    format!("bnfold.{report}/1")
+    // Layout 1 of `check` counted what may be overridden; layout 2 has warnings instead.
+    let version = if report == "check" { 2 } else { 1 };
+    format!("bnfold.{report}/{version}")
 }

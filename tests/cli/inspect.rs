@@ -33,7 +33,7 @@ fn json_has_stable_keys() {
     assert_eq!(report["sites"][0]["ahead"]["reason"], "graph-output");
     assert_eq!(report["sites"][0]["back"]["node"]["name"], "bn1");
     let report = folder.run(&["check", "folds.onnx", "stays.onnx", "--format", "json"]).expect(1).json();
-    assert_eq!(report["schema"], "bnfold.check/1");
+    assert_eq!(report["schema"], "bnfold.check/2");
     assert_eq!(report["files"][0]["command"], "bnfold fold --in-place folds.onnx");
     assert_eq!(report["files"][1]["findings"], serde_json::json!([]));
 }
@@ -65,13 +65,15 @@ fn a_check_names_file_node_and_command() {
     let folder = Folder::new(&[("a b/folds.onnx", FOLDS), ("stays.onnx", STAYS)]);
     let before = folder.read("a b/folds.onnx");
     let answer = folder.run(&["check", "."]).expect(1);
-    let finding = "./a b/folds.onnx: bn1 (BatchNormalization) folds back into conv1 (Conv); \
-                   run: bnfold fold --in-place './a b/folds.onnx'\n";
-    assert_eq!(answer.out, format!("{finding}2 checked, 1 left to fold in 1\n"));
-    assert_eq!(folder.run(&["check", "-q", "."]).expect(1).out, finding);
+    let block = "./a b/folds.onnx: 1 BatchNormalization left to fold\n  \
+                 bn1 (BatchNormalization) folds back into conv1 (Conv)\n  \
+                 run: bnfold fold --in-place './a b/folds.onnx'\n";
+    assert_eq!(answer.out, format!("{block}2 checked, 1 BatchNormalization left to fold in 1\n"));
+    let line = block.lines().next().unwrap();
+    assert_eq!(folder.run(&["check", "-q", "."]).expect(1).out, format!("{line}\n"));
     assert_eq!(
         folder.run(&["check", "-v", "stays.onnx"]).expect(0).out,
-        "stays.onnx: nothing to fold\n1 checked, nothing left to fold\n"
+        "stays.onnx: nothing left to fold\n1 checked, nothing left to fold\n"
     );
     assert_eq!(folder.read("a b/folds.onnx"), before);
 }

@@ -13,6 +13,7 @@ mod messages;
 mod selftest;
 mod status;
 mod streams;
+mod teams;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,7 @@
 //! Reports as text for people: aligned, with styles that the output stream removes where nobody sees them, and never the
 //! bytes of a name that could move a cursor.
 
+mod check;
 mod fold;
 mod own;
 mod sites;
@@ -13,8 +14,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error;
 
+pub use check::{Detail, check_summary, checked, left};
 pub use fold::fold;
-pub use sites::{checked, finding, inspect};
+pub use sites::inspect;
 pub use sweep::{swept, swept_summary};
 pub use verdict::{at, evidence, unverified, verdict, verdict_line};
 
@@ -55,7 +57,7 @@ pub fn name(text: &str) -> String {
 }
 
 /// Some names of many.
-fn some_names<'n>(names: impl ExactSizeIterator<Item = &'n String>, limit: usize) -> String {
+pub fn some_names<'n>(names: impl ExactSizeIterator<Item = &'n String>, limit: usize) -> String {
     let more = names.len().saturating_sub(limit);
     let mut shown: Vec<String> = names.take(limit).map(|n| name(n)).collect();
     if more > 0 {

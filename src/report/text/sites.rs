@@ -1,7 +1,7 @@
 //! Nodes with a map, as lines.
 
 use super::{BOLD, STAYS, WELL, counted, name, styled};
-use crate::report::{CheckedFile, Direction, Fate, InspectReport, NodeName, Refusal, SiteReport};
+use crate::report::{Direction, Fate, InspectReport, NodeName, Refusal, SiteReport};
 
 /// What could be folded in a model. `verbose` lists the other affine operators that stay, too.
 pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
@@ -79,26 +79,16 @@ fn refusal(label: &str, refusal: &Refusal) -> String {
     text + "\n"
 }
 
-/// A line for a node that could be folded, with the command that does it.
-pub fn finding(file: &CheckedFile, finding: &SiteReport) -> String {
-    let into = match &finding.fate {
+/// A site as an item of a list: the node and what becomes of it.
+pub(super) fn foldable(site: &SiteReport) -> String {
+    let into = match &site.fate {
         Fate::Folded { into, .. } if into.is_empty() => "goes, as it changes nothing".to_owned(),
         Fate::Folded { direction, into, .. } => format!("folds {} {}", way(*direction), nodes(into)),
         Fate::Partly { direction, into, .. } => format!("folds in part {} {}", way(*direction), nodes(into)),
         Fate::Replaced { operators, .. } => format!("becomes {}", operators.join(" and ")),
         Fate::Kept { .. } => "stays".to_owned(),
     };
-    let command = file.command.as_deref().unwrap_or("");
-    format!("{}: {} {into}; run: {command}\n", styled(BOLD, crate::error::printable(&file.file)), node(&finding.node))
-}
-
-/// A line for a file in which nothing is left to fold, or for what is left and is no finding.
-pub fn checked(file: &CheckedFile) -> String {
-    let what = match &file.unproved {
-        Some(why) => format!("could be folded, but not shown to be right: {}", crate::error::printable(why)),
-        None => "nothing to fold".to_owned(),
-    };
-    format!("{}: {what}\n", crate::error::printable(&file.file))
+    format!("{} {into}", node(&site.node))
 }
 
 fn way(direction: Direction) -> &'static str {
