@@ -34,22 +34,34 @@ pub struct Staged {
     pub bytes: u64,
 }
 
-/// Plans a fold, leaving out what would overflow or lose digits in the weights' own type. Reads every changed weight once;
-/// [`write_to`] finds the same while it writes, for free.
+/// Plans a fold, leaving out what would overflow or lose digits in the weights' own type. Reads every changed weight once.
 ///
 /// # Errors
 /// A file that cannot be read.
+pub fn examine<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
+    // What is too large for a file is found when its bytes are counted.
+    if graph.model.len() > LARGEST_FILE / 2 {
+        return prepare_examined(graph, options, &side_names(graph.model, Path::new(""))).map(|prepared| prepared.plan);
+    }
+    let mut options = options.clone();
+    loop {
+        let plan = plan::plan(graph, &options)?;
+        let hurt = edit::weigh(&plan)?;
+        if !exclude(&plan, &hurt, &mut options) {
+            return Ok(plan);
+        }
+    }
+}
+
+/// As [`examine`], with the bytes to write; [`write_to`] finds the same while it writes, for free.
+///
+/// # Errors
+/// As [`examine`] and [`prepare`].
 pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String]) -> Result<Prepared<'a>> {
     let mut options = options.clone();
     loop {
         let prepared = prepare(graph, &options, side_names)?;
-        let lowered = &prepared.lowered;
-        let mut hurt = lowered.hurt.clone();
-        for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
-            if let Some(reason) = loss::loss(graph, factored, None)? {
-                hurt.push((factored.reader.0, reason));
-            }
-        }
+        let hurt = edit::losses(graph, &prepared.lowered)?;
         if !exclude(&prepared.plan, &hurt, &mut options) {
             return Ok(prepared);
         }

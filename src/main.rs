@@ -6,6 +6,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// A graph is many small pieces of memory, and asking the system's allocator for them is a third of the work of a plan.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The engine's child is this program under a verb that no user types; it comes before everything else.
     #[cfg(feature = "tract")]

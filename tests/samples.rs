@@ -17,6 +17,8 @@ fn reasons(bytes: &[u8]) -> BTreeSet<&'static str> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
     let graph = bnfold::constants::build(&model).unwrap();
     let prepared = bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &[]).unwrap();
+    let examined = bnfold::fold::examine(&graph, &bnfold::plan::Options::default()).unwrap();
+    assert_eq!(examined.folds(), prepared.plan.folds(), "a plan without bytes is the plan with them");
     let mut found: BTreeSet<&str> =
         prepared.plan.kept.iter().flat_map(|s| [s.back.reason.code(), s.ahead.reason.code()]).collect();
     for node in 0..graph.nodes.len() {

@@ -20,9 +20,11 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let graph = arguments.planning.graph(&input.model).map_err(named)?;
     let sites = {
         let _shown = Activity::begin(console, "reading", None);
-        let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
-        let prepared = fold::prepare_examined(&graph, &arguments.planning.options(), &names).map_err(named)?;
-        report::sites(&prepared.plan)
+        let plan = fold::examine(&graph, &arguments.planning.options()).map_err(named)?;
+        let sites = report::sites(&plan);
+        // The process ends soon: what it holds goes with it, faster than piece by piece.
+        std::mem::forget(plan);
+        sites
     };
     let report = InspectReport {
         schema: report::schema("inspect"),
@@ -35,6 +37,8 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
     let words = ["bnfold", "fold", &model, "-o", "OUT"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());
     let command = words.collect::<Vec<_>>().join(" ");
+    std::mem::forget(graph);
+    std::mem::forget(input.model);
     match console.format {
         Format::Json => console.json(&report)?,
         _ => console.text(&text::inspect(&report, &command, console.verbose))?,

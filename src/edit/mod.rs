@@ -8,6 +8,8 @@ mod settle;
 mod sides;
 mod tensors;
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::double_double::DoubleDouble;
@@ -83,7 +85,7 @@ pub struct Lowered {
 /// A file that cannot be read.
 pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
     let settlement = settle::settle(plan)?;
-    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default() };
+    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default(), shared: OnceCell::new() };
     for store in &settlement.stores {
         lowering.store(store)?;
     }
@@ -95,9 +97,41 @@ pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
     Ok(lowering.out)
 }
 
+/// The nodes of which changed constants do not survive in their type, with the reason: what [`lower`] and [`losses`] find, without
+/// the rest of the edits.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn weigh(plan: &Plan<'_>) -> Result<Vec<(NodeId, Reason)>> {
+    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default(), shared: OnceCell::new() };
+    for store in &settle::stores(plan)? {
+        lowering.weigh(store)?;
+        // One after the other, so that no more than one is held.
+        let lost = losses(lowering.graph, &lowering.out)?;
+        lowering.out = Lowered { hurt: lost, ..Lowered::default() };
+    }
+    Ok(lowering.out.hurt)
+}
+
+/// The nodes whose weights do not survive in their type, with the reason.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn losses(graph: &Graph<'_>, lowered: &Lowered) -> Result<Vec<(NodeId, Reason)>> {
+    let mut hurt = lowered.hurt.clone();
+    for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
+        if let Some(reason) = loss::loss(graph, factored, None)? {
+            hurt.push((factored.reader.0, reason));
+        }
+    }
+    Ok(hurt)
+}
+
 /// Work in progress.
 struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     graph: &'p Graph<'g>,
     out: Lowered,
+    /// Constants in side files whose bytes others use as well, once somebody asks.
+    shared: OnceCell<BTreeSet<TensorId>>,
 }

@@ -5,7 +5,8 @@ mod naming;
 mod requantise;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(super) use requantise::{Dequantiser, DequantiserCopy, ZeroPoints};
 
@@ -83,12 +84,28 @@ pub(super) struct Settlement<'p> {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Result<Settlement<'p>> {
-    let graph = plan.view.graph;
+    let mut settler = stored(plan)?;
+    settler.bury();
+    settler.rename();
+    settler.divide();
+    Ok(settler.out)
+}
+
+/// Where changed constants go, and nothing of what else changes in the file.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn stores<'p>(plan: &'p Plan<'_>) -> Result<Vec<Store<'p>>> {
+    Ok(stored(plan)?.out.stores)
+}
+
+/// A place for each changed constant.
+fn stored<'p, 'g>(plan: &'p Plan<'g>) -> Result<Settler<'p, 'g>> {
     let mut settler = Settler {
         plan,
         uses: BTreeMap::new(),
-        names: naming::names(graph),
-        given: BTreeSet::new(),
+        names: OnceCell::new(),
+        given: HashSet::new(),
         donated: BTreeSet::new(),
         out: Settlement::default(),
     };
@@ -104,10 +121,7 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Result<Settlement<'p>> {
     for (content, readers) in fresh {
         settler.donor_or_new(content, &readers);
     }
-    settler.bury();
-    settler.rename();
-    settler.divide();
-    Ok(settler.out)
+    Ok(settler)
 }
 
 /// Changed inputs that read the same stored constant and change it in the same way share one result.
@@ -151,9 +165,10 @@ struct Settler<'p, 'g> {
     plan: &'p Plan<'g>,
     /// Uses of values after inputs were pointed elsewhere here; the draft's where absent.
     uses: BTreeMap<ValueId, Vec<Use>>,
-    names: BTreeSet<&'g str>,
+    /// Names of the file, once somebody asks.
+    names: OnceCell<HashSet<&'g str>>,
     /// Names that were made here.
-    given: BTreeSet<String>,
+    given: HashSet<String>,
     /// Constants that stay although the nodes of the file read them no more.
     donated: BTreeSet<ValueId>,
     out: Settlement<'p>,

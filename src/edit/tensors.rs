@@ -1,5 +1,7 @@
 //! Changed constants as edits of bytes: factors are applied while the file is written, small numbers are rounded here, once.
 
+use std::collections::BTreeSet;
+
 use crate::double_double::nearest;
 use crate::edit::message;
 use crate::edit::rescale::{Axis, Rescale};
@@ -8,7 +10,7 @@ use crate::edit::{Factored, Lowering, Scaled, SideEdit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::integers::whole;
 use crate::model::scan::{DataSpan, Nested, TensorSpan};
-use crate::model::{Home, NodeId, Payload, ScopeId, ScopeKind, Tensor, TensorId};
+use crate::model::{Graph, Home, NodeId, Payload, ScopeId, ScopeKind, Tensor, TensorId};
 use crate::plan::{Channels, DraftTensor};
 use crate::wire::splice::{Edit, Piece};
 
@@ -22,6 +24,14 @@ impl Lowering<'_, '_> {
                 let name = name.clone();
                 self.store_new(store, &name, payload)
             }
+        }
+    }
+
+    /// Notes what may be lost of a changed constant. What is written as it is was looked at while it was planned.
+    pub(super) fn weigh(&mut self, store: &Store<'_>) -> Result<()> {
+        match &*store.content {
+            DraftTensor::Dense { .. } => Ok(()),
+            DraftTensor::Sum(_) | DraftTensor::Factored { .. } => self.payload(store).map(|_| ()),
         }
     }
 
@@ -255,17 +265,62 @@ impl Lowering<'_, '_> {
 
     /// Whether another constant uses bytes of the same side file that overlap.
     fn shares_its_range(&self, id: TensorId) -> bool {
-        let range = |tensor: &Tensor| match &tensor.payload {
-            Payload::Bytes { file, range } if *file > 0 => Some((*file, range.clone())),
-            _ => None,
-        };
-        let Some((file, own)) = range(self.graph.tensor(id)) else { return false };
-        let mut others = self.graph.tensors.iter().enumerate().filter(|(other, _)| *other != id.0);
-        others.any(|(_, other)| range(other).is_some_and(|(f, r)| f == file && r.start < own.end && own.start < r.end))
+        self.shared.get_or_init(|| shared(self.graph)).contains(&id)
     }
 
     pub(super) fn lost(&self, what: &str) -> Error {
         Error::new(ErrorKind::Graph, format!("a plan does not fit its model: {what} was not found"))
             .remedy("this is a fault of bnfold; please report it with the model's graph")
+    }
+}
+
+/// Constants in side files whose bytes others use as well.
+fn shared(graph: &Graph<'_>) -> BTreeSet<TensorId> {
+    let mut ranges: Vec<(usize, u64, u64, TensorId)> = Vec::new();
+    for (id, tensor) in graph.tensors.iter().enumerate() {
+        if let Payload::Bytes { file, range } = &tensor.payload
+            && *file > 0
+            && !range.is_empty()
+        {
+            ranges.push((*file, range.start, range.end, TensorId(id)));
+        }
+    }
+    ranges.sort_unstable();
+    let mut shared = BTreeSet::new();
+    // Of those before, the one that reaches furthest.
+    let mut furthest: Option<(usize, u64, TensorId)> = None;
+    for (file, start, end, id) in ranges {
+        match furthest {
+            Some((of, reaches, other)) if of == file && start < reaches => {
+                shared.extend([id, other]);
+                furthest = Some(if end > reaches { (file, end, id) } else { (of, reaches, other) });
+            }
+            _ => furthest = Some((file, end, id)),
+        }
+    }
+    shared
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn constants_share_bytes_where_their_ranges_overlap() {
+        let constants = ["a", "b", "c", "d", "e", "f"];
+        let declared: Vec<String> = constants.iter().map(|name| format!("float {name} = {{1}}")).collect();
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float x) => (float y) <{}> {{ y = Add (x, a) }}"#,
+            declared.join(", ")
+        );
+        let model = Model::from_bytes(crate::sample::encode(&text).unwrap()).unwrap();
+        let mut graph = Graph::build(&model).unwrap();
+        let ranges = [(1, 0..40), (1, 8..16), (1, 12..20), (1, 40..48), (2, 0..8), (0, 0..8)];
+        for (tensor, (file, range)) in graph.tensors.iter_mut().zip(ranges) {
+            tensor.payload = Payload::Bytes { file, range };
+        }
+        assert_eq!(shared(&graph), BTreeSet::from([TensorId(0), TensorId(1), TensorId(2)]));
     }
 }

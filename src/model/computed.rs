@@ -204,7 +204,7 @@ impl Graph<'_> {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
             let [Some(value)] = node.outputs[..] else { continue };
-            if self.constant(value).is_ok() {
+            if self.source(value).is_ok() {
                 continue;
             }
             if self.is_overridable(NodeId(index)) {
@@ -227,9 +227,12 @@ impl Graph<'_> {
     /// Whether a node would compute a constant if nobody overrode what it is made of.
     fn is_overridable(&self, id: NodeId) -> bool {
         let node = self.node(id);
-        let mut inputs = node.inputs.iter().flatten().map(|value| self.constant(*value).map(|_| ()));
-        let known = header::find(node.proto.op_type()).is_some() && node.standard;
-        known && inputs.clone().any(|i| i.is_err()) && inputs.all(|i| matches!(i, Ok(()) | Err(NotConstant::Overridable)))
+        let mut inputs = node.inputs.iter().flatten().map(|value| self.source(*value).map(|_| ()));
+        let known = || header::find(node.proto.op_type()).is_some();
+        node.standard
+            && known()
+            && inputs.clone().any(|i| i.is_err())
+            && inputs.all(|i| matches!(i, Ok(()) | Err(NotConstant::Overridable)))
     }
 
     fn recipe(&self, id: NodeId, evaluate: Evaluate) -> Option<Recipe> {
@@ -244,7 +247,7 @@ impl Graph<'_> {
             inputs.push(match input {
                 // Only its type or shape counts, which need not be a constant's.
                 Some(_) if row.reads_no_elements(port) => None,
-                Some(value) => Some(self.tensor(self.constant(*value).ok()?.0).clone()),
+                Some(value) => Some(self.tensor(self.source(*value).ok()?).clone()),
                 None => None,
             });
         }
@@ -305,12 +308,12 @@ impl Graph<'_> {
     /// The extents of a constant. Those of a value that is computed at run time are none here even where they are declared: a
     /// fold may change which value a Shape reads, and both files must have the same constants.
     fn certain_shape(&self, value: ValueId) -> Option<Vec<u64>> {
-        self.constant(value).ok().map(|(tensor, _)| self.tensor(tensor).dims.clone())
+        self.source(value).ok().map(|tensor| self.tensor(tensor).dims.clone())
     }
 
     fn certain_type(&self, value: ValueId) -> Option<i32> {
-        match (self.constant(value), self.value(value).declared.and_then(|d| d.value.as_ref())) {
-            (Ok((tensor, _)), _) => Some(self.tensor(tensor).data_type),
+        match (self.source(value), self.value(value).declared.and_then(|d| d.value.as_ref())) {
+            (Ok(tensor), _) => Some(self.tensor(tensor).data_type),
             (_, Some(type_proto::Value::TensorType(tensor))) => Some(tensor.elem_type()),
             _ => None,
         }

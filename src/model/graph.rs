@@ -5,7 +5,7 @@
 
 mod build;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::model::scan::{GraphSpan, NodeSpan};
@@ -61,7 +61,7 @@ pub struct Scope<'m> {
     pub outputs: Vec<ValueId>,
     /// The version of the standard operator set.
     pub opset: Option<i64>,
-    names: BTreeMap<&'m str, ValueId>,
+    names: HashMap<&'m str, ValueId>,
 }
 
 /// A node.
@@ -216,10 +216,24 @@ impl<'m> Graph<'m> {
     /// Why the value is not a constant.
     pub fn constant(&self, id: ValueId) -> std::result::Result<(TensorId, Vec<ValueId>), NotConstant> {
         let mut way = vec![id];
+        let tensor = self.follow(id, &mut |value| way.push(value))?;
+        Ok((tensor, way))
+    }
+
+    /// As [`Graph::constant`], without the values on the way.
+    ///
+    /// # Errors
+    /// As [`Graph::constant`].
+    pub fn source(&self, id: ValueId) -> std::result::Result<TensorId, NotConstant> {
+        self.follow(id, &mut |_| {})
+    }
+
+    /// The constant behind a value; hands on the values between.
+    fn follow(&self, id: ValueId, pass: &mut dyn FnMut(ValueId)) -> std::result::Result<TensorId, NotConstant> {
+        let mut at = id;
         loop {
-            let at = way[way.len() - 1];
             let node = match self.value(at).origin {
-                Origin::Initializer(tensor) => return Ok((tensor, way)),
+                Origin::Initializer(tensor) => return Ok(tensor),
                 Origin::Input { default: Some(_) } => return Err(NotConstant::Overridable),
                 Origin::Input { default: None } => {
                     let is_function = matches!(self.scope(self.value(at).scope).kind, ScopeKind::Function(_));
@@ -229,13 +243,13 @@ impl<'m> Graph<'m> {
                 Origin::Node(node, _) => self.node(node),
             };
             match (node.constant, node.proto.op_type(), node.inputs.first()) {
-                (Some(tensor), ..) => return Ok((tensor, way)),
+                (Some(tensor), ..) => return Ok(tensor),
                 (None, "Constant", _) if node.standard => return Err(NotConstant::Form),
-                (None, "Identity", Some(Some(value))) if node.standard => way.push(*value),
-                _ => {
-                    let computed = self.computed.get(&at).copied().unwrap_or(Err(NotConstant::Computed));
-                    return computed.map(|tensor| (tensor, way));
+                (None, "Identity", Some(Some(value))) if node.standard => {
+                    at = *value;
+                    pass(at);
                 }
+                _ => return self.computed.get(&at).copied().unwrap_or(Err(NotConstant::Computed)),
             }
         }
     }

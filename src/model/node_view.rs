@@ -2,6 +2,8 @@
 //!
 //! An operator asks here and nowhere else, so that it sees what a plan has changed already and nothing of the graph around it.
 
+use std::borrow::Cow;
+
 use crate::double_double::DoubleDouble;
 use crate::model::functions::{Argument, Arguments};
 use crate::model::{Element, Extent, Shape};
@@ -51,9 +53,9 @@ pub enum Fault {
 
 /// What is known of a constant without its elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConstantFact {
+pub struct ConstantFact<'a> {
     /// The shape.
-    pub dims: Vec<u64>,
+    pub dims: Cow<'a, [u64]>,
     /// The float type; `None` for other types.
     pub element: Option<Element>,
     /// ONNX's number of the type.
@@ -62,15 +64,23 @@ pub struct ConstantFact {
 
 /// What is known of a connected input.
 #[derive(Clone, Debug)]
-pub struct InputFact {
+pub struct InputFact<'a> {
     /// The shape, if the rank is known.
-    pub shape: Option<Shape>,
+    pub shape: Option<Cow<'a, Shape>>,
     /// The float type, if it is known to be one.
     pub element: Option<Element>,
     /// What is known of the constant.
-    pub constant: Result<ConstantFact, NotConstant>,
+    pub constant: Result<ConstantFact<'a>, NotConstant>,
     /// The numbers of an integer list that is computed from shapes, as far as they are known.
-    pub extents: Option<Vec<Extent>>,
+    pub extents: Option<&'a [Extent]>,
+}
+
+impl InputFact<'_> {
+    /// The shape, to be changed.
+    #[must_use]
+    pub fn owned_shape(&self) -> Option<Shape> {
+        self.shape.as_deref().cloned()
+    }
 }
 
 /// Reads elements of a node's constant inputs.
@@ -107,18 +117,18 @@ pub struct NodeView<'a> {
     /// Attributes that the plan has removed, so that their defaults hold.
     pub dropped: &'a [&'static str],
     /// Its inputs; `None` is not connected.
-    pub inputs: Vec<Option<InputFact>>,
+    pub inputs: Vec<Option<InputFact<'a>>>,
     /// Which outputs are connected.
     pub outputs: Vec<bool>,
     /// Whether the user says that old BatchNormalizations which do not tell are meant for inference.
     pub assume_inference: bool,
     /// The shape of the first output.
-    pub output_shape: Option<Shape>,
+    pub output_shape: Option<Cow<'a, Shape>>,
     /// The elements of its constants.
     pub elements: &'a dyn Elements,
 }
 
-impl NodeView<'_> {
+impl<'a> NodeView<'a> {
     fn attribute(&self, name: &str, expected: AttributeType) -> Result<Option<&crate::onnx::AttributeProto>, Unreadable> {
         if self.dropped.contains(&name) {
             return Ok(None);
@@ -197,7 +207,7 @@ impl NodeView<'_> {
     }
 
     /// What is known of an input; `None` if it is not connected.
-    pub fn input(&self, input: usize) -> Option<&InputFact> {
+    pub fn input(&self, input: usize) -> Option<&InputFact<'a>> {
         self.inputs.get(input).and_then(Option::as_ref)
     }
 
@@ -205,7 +215,7 @@ impl NodeView<'_> {
     ///
     /// # Errors
     /// It is not.
-    pub fn connected(&self, input: usize) -> Result<&InputFact, Unreadable> {
+    pub fn connected(&self, input: usize) -> Result<&InputFact<'a>, Unreadable> {
         self.input(input).ok_or(Unreadable::Missing(input))
     }
 
@@ -223,7 +233,7 @@ impl NodeView<'_> {
     /// # Errors
     /// It is not connected, or its rank is not known.
     pub fn shape(&self, input: usize) -> Result<&Shape, Unreadable> {
-        self.connected(input)?.shape.as_ref().ok_or(Unreadable::Shape(input))
+        self.connected(input)?.shape.as_deref().ok_or(Unreadable::Shape(input))
     }
 
     /// Whether an input is a constant.

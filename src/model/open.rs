@@ -11,7 +11,7 @@ use crate::model::external::{self, SideFile};
 use crate::model::inline;
 use crate::model::order;
 use crate::model::scan::{self, Scan};
-use crate::onnx::{ModelProto, TensorProto};
+use crate::onnx::{GraphProto, ModelProto, TensorProto};
 use crate::wire::splice::Piece;
 use crate::wire::{FileSource, Source, Spliced, Window};
 
@@ -135,7 +135,11 @@ impl Model {
             Err(error) => return Err(foreign(source.source()).unwrap_or(error)),
         };
         let skeleton = std::mem::take(&mut scan.skeleton);
-        let proto = ModelProto::decode(&skeleton[..]).map_err(|e| {
+        // The lists of a long graph have their sizes before they are filled.
+        let (node, initializer) = (Vec::with_capacity(scan.graph.nodes.len()), Vec::with_capacity(scan.graph.initializers.len()));
+        let mut proto =
+            ModelProto { graph: Some(GraphProto { node, initializer, ..GraphProto::default() }), ..ModelProto::default() };
+        proto.merge(&skeleton[..]).map_err(|e| {
             foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}")))
         })?;
         drop(skeleton);

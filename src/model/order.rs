@@ -38,7 +38,7 @@ pub fn in_order(model: &ModelProto) -> bool {
     let mut lists: Vec<&[NodeProto]> = model.functions.iter().map(|f| &f.node[..]).collect();
     lists.extend(model.graph.iter().map(|graph| &graph.node[..]));
     while let Some(nodes) = lists.pop() {
-        if out_of_order(&reads(nodes)) {
+        if out_of_order(nodes, &producers(nodes)) {
             return false;
         }
         let attributes = nodes.iter().flat_map(|node| &node.attribute);
@@ -47,14 +47,20 @@ pub fn in_order(model: &ModelProto) -> bool {
     true
 }
 
-fn out_of_order(reads: &[Vec<(usize, &str)>]) -> bool {
-    reads.iter().enumerate().any(|(at, reads)| reads.iter().any(|(producer, _)| *producer >= at))
+fn out_of_order(nodes: &[NodeProto], producers: &HashMap<&str, usize>) -> bool {
+    let mut names = Vec::new();
+    nodes.iter().enumerate().any(|(at, node)| {
+        names.clear();
+        outer_names(node, &mut names);
+        names.iter().any(|name| producers.get(name).is_some_and(|producer| *producer >= at))
+    })
 }
 
 /// Edits that put the nodes of a graph in order, or those of the graphs in its nodes.
 fn arrange(nodes: &[NodeProto], span: &GraphSpan, place: &str, edits: &mut Vec<Edit>) -> Result<()> {
-    let reads = reads(nodes);
-    if out_of_order(&reads) {
+    let producers = producers(nodes);
+    if out_of_order(nodes, &producers) {
+        let reads = reads(nodes, &producers);
         let slots = span.nodes.iter().map(|node| &node.span);
         let order = order(&reads).map_err(|(node, name)| cycle(nodes.get(node), name, place))?;
         for (slot, from) in slots.zip(order) {
@@ -80,14 +86,19 @@ fn arrange(nodes: &[NodeProto], span: &GraphSpan, place: &str, edits: &mut Vec<E
     Ok(())
 }
 
-/// For each node which nodes of the same graph make what it or a graph in it reads, and under what name.
-fn reads(nodes: &[NodeProto]) -> Vec<Vec<(usize, &str)>> {
+/// By name, which of these nodes makes it.
+fn producers(nodes: &[NodeProto]) -> HashMap<&str, usize> {
     let mut producers: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
     for (at, node) in nodes.iter().enumerate() {
         for output in node.output.iter().filter(|name| !name.is_empty()) {
             producers.entry(output).or_insert(at);
         }
     }
+    producers
+}
+
+/// For each node which nodes of the same graph make what it or a graph in it reads, and under what name.
+fn reads<'m>(nodes: &'m [NodeProto], producers: &HashMap<&'m str, usize>) -> Vec<Vec<(usize, &'m str)>> {
     let of = |node| {
         let mut names = Vec::new();
         outer_names(node, &mut names);

@@ -218,6 +218,26 @@ fn put_length(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// How many bytes the length of a nested message has in the skeleton, whatever it is, so that it can be filled in afterwards.
+const LENGTH_BYTES: usize = 5;
+
+/// Begins a nested message; the result is where its content begins.
+fn begin(out: &mut Vec<u8>, number: u32) -> usize {
+    varint::encode(u64::from(number) << 3 | 2, out);
+    out.extend_from_slice(&[0; LENGTH_BYTES]);
+    out.len()
+}
+
+/// Fills in the length of the message whose content begins at `start` and ends here.
+fn end(out: &mut [u8], start: usize) {
+    let mut length = out.len() - start;
+    let place = start.checked_sub(LENGTH_BYTES).and_then(|first| out.get_mut(first..start)).unwrap_or_default();
+    for (at, byte) in place.iter_mut().enumerate() {
+        *byte = (length & 0x7f) as u8 | if at + 1 < LENGTH_BYTES { 0x80 } else { 0 };
+        length >>= 7;
+    }
+}
+
 impl Scanner<'_, '_> {
     /// Copies one message to the skeleton and records its parts at `place`.
     fn message(&mut self, kind: usize, range: Range<u64>, out: &mut Vec<u8>, place: &mut Place<'_>, depth: usize) -> Result<()> {
@@ -241,10 +261,10 @@ impl Scanner<'_, '_> {
             }
             match form {
                 Form::Message(inner) => self.nested(inner, &field, out, place, depth)?,
-                Form::Text => {
-                    let bytes = self.window.bytes(field.payload.clone())?;
-                    put_length(out, field.number, text::decode(&bytes).as_bytes());
-                }
+                Form::Text => self.window.with(field.payload.clone(), &mut |bytes| match text::plain(bytes) {
+                    true => put_length(out, field.number, bytes),
+                    false => put_length(out, field.number, text::decode(bytes).as_bytes()),
+                })?,
                 _ => self.window.append(field.range.clone(), out)?,
             }
         }
@@ -260,28 +280,28 @@ impl Scanner<'_, '_> {
 
     fn nested(&mut self, kind: usize, field: &Field, out: &mut Vec<u8>, place: &mut Place<'_>, depth: usize) -> Result<()> {
         let span = Span { field: field.range.clone(), payload: field.payload.clone() };
-        let mut inner = Vec::new();
+        let start = begin(out, field.number);
         let payload = field.payload.clone();
         match place {
             Place::Model if kind == self.kinds.graph => {
                 let mut graph = std::mem::take(&mut self.scan.graph);
                 graph.pieces.push(payload.clone());
-                self.message(kind, payload, &mut inner, &mut Place::Graph(&mut graph), depth + 1)?;
+                self.message(kind, payload, out, &mut Place::Graph(&mut graph), depth + 1)?;
                 self.scan.graph = graph;
             }
             Place::Model if kind == self.kinds.function => {
                 let mut function = GraphSpan { pieces: vec![payload.clone()], is_function: true, ..GraphSpan::default() };
-                self.message(kind, payload, &mut inner, &mut Place::Graph(&mut function), depth + 1)?;
+                self.message(kind, payload, out, &mut Place::Graph(&mut function), depth + 1)?;
                 self.scan.functions.push(function);
             }
             Place::Graph(graph) if kind == self.kinds.node => {
                 let mut node = NodeSpan { span, nested: Vec::new() };
-                self.message(kind, payload, &mut inner, &mut Place::Node(&mut node, 0), depth)?;
+                self.message(kind, payload, out, &mut Place::Node(&mut node, 0), depth)?;
                 graph.nodes.push(node);
             }
             Place::Graph(graph) if kind == self.kinds.tensor => {
                 let mut tensor = TensorSpan { span, data: Vec::new() };
-                self.message(kind, payload, &mut inner, &mut Place::Tensor(&mut tensor), depth)?;
+                self.message(kind, payload, out, &mut Place::Tensor(&mut tensor), depth)?;
                 graph.initializers.push(tensor);
             }
             Place::Graph(graph) => {
@@ -292,15 +312,15 @@ impl Scanner<'_, '_> {
                     Some("ValueInfoProto") => graph.value_infos.push(span),
                     _ => {}
                 }
-                self.message(kind, payload, &mut inner, &mut Place::Elsewhere, depth)?;
+                self.message(kind, payload, out, &mut Place::Elsewhere, depth)?;
             }
             Place::Node(node, count) if kind == self.kinds.attribute => {
-                self.message(kind, payload, &mut inner, &mut Place::Attribute(node, *count), depth)?;
+                self.message(kind, payload, out, &mut Place::Attribute(node, *count), depth)?;
                 *count += 1;
             }
             Place::Attribute(node, count) if kind == self.kinds.tensor && field.number == 5 => {
                 let mut tensor = TensorSpan { span, data: Vec::new() };
-                self.message(kind, payload, &mut inner, &mut Place::Tensor(&mut tensor), depth)?;
+                self.message(kind, payload, out, &mut Place::Tensor(&mut tensor), depth)?;
                 node.nested.push((*count, Nested::Tensor(tensor)));
             }
             Place::Attribute(node, count) if kind == self.kinds.graph => {
@@ -308,11 +328,11 @@ impl Scanner<'_, '_> {
                     return Err(too_deep(&format!("graphs are nested more than {DEEPEST_GRAPH} deep"), field.range.start));
                 }
                 let (node, count) = (&mut **node, *count);
-                self.nested_graph(field, &mut inner, node, count, depth)?;
+                self.nested_graph(field, out, node, count, depth)?;
             }
-            _ => self.message(kind, payload, &mut inner, &mut Place::Elsewhere, depth)?,
+            _ => self.message(kind, payload, out, &mut Place::Elsewhere, depth)?,
         }
-        put_length(out, field.number, &inner);
+        end(out, start);
         Ok(())
     }
 
@@ -320,7 +340,7 @@ impl Scanner<'_, '_> {
     fn nested_graph(
         &mut self,
         field: &Field,
-        inner: &mut Vec<u8>,
+        out: &mut Vec<u8>,
         node: &mut NodeSpan,
         attribute: usize,
         depth: usize,
@@ -332,7 +352,7 @@ impl Scanner<'_, '_> {
         };
         graph.pieces.push(field.payload.clone());
         let kind = self.kinds.graph;
-        self.message(kind, field.payload.clone(), inner, &mut Place::Graph(&mut graph), depth + 1)?;
+        self.message(kind, field.payload.clone(), out, &mut Place::Graph(&mut graph), depth + 1)?;
         node.nested.push((attribute, Nested::Graph(graph)));
         Ok(())
     }
@@ -348,7 +368,13 @@ fn record_payload(field: &Field, place: &mut Place<'_>) {
     let span = Span { field: field.range.clone(), payload: field.payload.clone() };
     let data = DataSpan { number: field.number, span: span.clone(), run: field.wire_type == WireType::Length };
     match place {
-        Place::Tensor(tensor) => tensor.data.push(data),
+        Place::Tensor(tensor) => {
+            // Elements nearly always stand in one field.
+            if tensor.data.is_empty() {
+                tensor.data.reserve_exact(1);
+            }
+            tensor.data.push(data);
+        }
         Place::Attribute(node, count) => node.nested.push((*count, Nested::Tensor(TensorSpan { span, data: vec![data] }))),
         _ => {}
     }

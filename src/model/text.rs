@@ -14,6 +14,11 @@ pub fn is_escape(c: char) -> bool {
     u32::from(c) >= FIRST
 }
 
+/// Whether bytes are the text that they are decoded to, as nearly all names are.
+pub fn plain(bytes: &[u8]) -> bool {
+    bytes.is_ascii()
+}
+
 /// Bytes of a file as text.
 pub fn decode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());

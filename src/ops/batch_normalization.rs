@@ -29,7 +29,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
             return Err(Reason::InvalidStatistics.into());
         }
     }
-    let rank = node.input(0).and_then(|x| x.shape.as_ref()).map(|s| s.rank());
+    let rank = node.input(0).and_then(|x| x.shape.as_deref()).map(|s| s.rank());
     let axis = match rank {
         Some(0) => return Err(Reason::Attribute.into()),
         // Some exporters normalise vectors: one channel for all.
@@ -76,11 +76,11 @@ fn inference_form(node: &NodeView<'_>) -> Result<(), Stop> {
 
 /// As many channels as statistics.
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     if node.opset < 9 && node.int("spatial", 1).ok()? == 0 {
         return Some(shape);
     }
-    let count = node.input(1).and_then(|scale| scale.shape.as_ref()).filter(|s| s.rank() == 1)?.dim(0);
+    let count = node.input(1).and_then(|scale| scale.shape.as_deref()).filter(|s| s.rank() == 1)?.dim(0);
     if let Some(channels) = shape.0.get_mut(1).filter(|c| c.known().is_none()) {
         *channels = count;
     }

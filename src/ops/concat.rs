@@ -16,7 +16,7 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
+    let output = node.output_shape.as_deref().ok_or(Reason::UnknownShape)?;
     let axis = shapes::normal(node.int("axis", 1)?, output.rank()).ok_or(Reason::Attribute)?;
     let total = size(output.dim(axis).known())?;
     let (mut wires, mut start) = (Vec::new(), 0);

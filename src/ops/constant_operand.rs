@@ -46,7 +46,7 @@ pub(super) fn read(node: &NodeView<'_>) -> Result<Operand, Stop> {
     };
     let data = 1 - input;
     let (dims, _) = node.constant(input)?;
-    let shape = node.input(data).and_then(|fact| fact.shape.as_ref());
+    let shape = node.input(data).and_then(|fact| fact.shape.as_deref());
     let axis = align(node, dims, shape, input)?;
     let dims = dims.to_vec();
     let values = node.elements.floats(input)?;
@@ -89,6 +89,6 @@ fn align(node: &NodeView<'_>, dims: &[u64], shape: Option<&Shape>, input: usize)
 
 /// The shape of the result of two operands.
 pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let (a, b) = (node.input(0)?.shape.as_ref()?, node.input(1)?.shape.as_ref()?);
+    let (a, b) = (node.input(0)?.shape.as_deref()?, node.input(1)?.shape.as_deref()?);
     if node.opset < 7 { Some(a.clone()) } else { a.broadcast(b) }
 }

@@ -51,8 +51,8 @@ fn is_padded(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
 
 /// `[N, O, …]`.
 pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let weight = node.input(1)?.shape.as_ref()?;
-    let x = node.input(0)?.shape.as_ref();
+    let weight = node.input(1)?.shape.as_deref()?;
+    let x = node.input(0)?.shape.as_deref();
     let mut dims = vec![x.map_or(Dim::Unknown, |x| x.dim(0)), weight.dim(0)];
     let spatial = weight.rank().checked_sub(2)?;
     let extent = |axis: usize| x.map_or(Dim::Unknown, |x| x.dim(axis + 2));

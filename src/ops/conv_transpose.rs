@@ -56,10 +56,10 @@ fn sees_every_tap(node: &NodeView<'_>, kernel: &[u64]) -> Result<bool, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let weight = node.input(1)?.shape.as_ref()?;
+    let weight = node.input(1)?.shape.as_deref()?;
     let group = u64::try_from(node.int("group", 1).ok()?).ok()?;
     let mut shape = Shape::of_rank(weight.rank());
-    let x = node.input(0)?.shape.as_ref();
+    let x = node.input(0)?.shape.as_deref();
     let spatial = weight.rank().checked_sub(2)?;
     for (axis, dim) in shape.0.iter_mut().skip(2).enumerate() {
         *dim = x.map_or(Dim::Unknown, |x| window::before(node, x.dim(axis + 2), weight.dim(axis + 2), (axis, spatial)));

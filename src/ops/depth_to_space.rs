@@ -34,7 +34,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let x = node.input(0)?.shape.as_ref().filter(|s| s.rank() == 4)?;
+    let x = node.input(0)?.shape.as_deref().filter(|s| s.rank() == 4)?;
     let block = u64::try_from(node.int("blocksize", 0).ok()?).ok().filter(|b| *b > 0)?;
     let times = |d: Dim| d.known().and_then(|d| d.checked_mul(block)).map_or(Dim::Unknown, Dim::Known);
     let channels = x.dim(1).known().and_then(|c| c.checked_div(block.checked_mul(block)?)).map_or(Dim::Unknown, Dim::Known);

@@ -61,7 +61,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     // A shift adds up over what the weight sums, as often as the data has it: an extent of one may stand for more.
     let summed = |input: usize, letter: &char| {
         let size = own.iter().position(|l| l == letter).and_then(|at| dims.get(at)).copied();
-        let known = node.input(data).and_then(|fact| fact.shape.as_ref()).map(|shape| shape.dim(input).known());
+        let known = node.input(data).and_then(|fact| fact.shape.as_deref()).map(|shape| shape.dim(input).known());
         result.contains(letter) && size.is_none() || size.is_some_and(|size| size > 1 || known == Some(Some(1)))
     };
     let even = !own.iter().any(|letter| role(letter) == Role::Free)
@@ -85,7 +85,7 @@ fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let extent = |letter: &char| {
         let known = (0..2).find_map(|input| {
             let at = terms[input].iter().position(|l| l == letter)?;
-            node.input(input)?.shape.as_ref()?.dim(at).known().filter(|d| *d > 1)
+            node.input(input)?.shape.as_deref()?.dim(at).known().filter(|d| *d > 1)
         });
         known.map_or(Dim::Unknown, Dim::Known)
     };

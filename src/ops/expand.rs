@@ -16,7 +16,7 @@ pub(super) static OPERATOR: Operator = Operator {
 };
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
-    let shapes = node.input(0).and_then(|x| x.shape.as_ref()).zip(node.output_shape.as_ref());
+    let shapes = node.input(0).and_then(|x| x.shape.as_deref()).zip(node.output_shape.as_deref());
     let Some((input, output)) = shapes else { return Ok(Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes())) };
     let wanted = extents::given(node, 1).unwrap_or_default();
     let new = output.rank().checked_sub(input.rank()).ok_or(Reason::Attribute)?;
@@ -34,7 +34,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let input = node.input(0)?.shape.as_ref()?;
+    let input = node.input(0)?.shape.as_deref()?;
     input.broadcast(&extents::described(&extents::given(node, 1)?))
 }
 

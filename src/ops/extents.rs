@@ -19,7 +19,7 @@ pub fn infer(node: &NodeView<'_>) -> Option<Extents> {
     }
     let found = match node.op_type {
         "Shape" => shape(node),
-        "Size" => Some(vec![product(node.input(0)?.shape.as_ref()?).map_or(Extent::Unknown, Extent::Number)]),
+        "Size" => Some(vec![product(node.input(0)?.shape.as_deref()?).map_or(Extent::Unknown, Extent::Number)]),
         "Gather" if rank < 2 => gathered(node),
         "Slice" => sliced(node),
         "Concat" => concatenated(node, rank),
@@ -54,16 +54,16 @@ pub(super) fn given(node: &NodeView<'_>, input: usize) -> Option<Extents> {
         return Some(numbers.into_iter().map(Extent::Number).collect());
     }
     let unknown = || {
-        let shape = fact.shape.as_ref().filter(|shape| shape.rank() <= 2)?;
+        let shape = fact.shape.as_deref().filter(|shape| shape.rank() <= 2)?;
         let count = usize::try_from(product(shape)?).ok().filter(|count| *count <= LONGEST)?;
         Some(vec![Extent::Unknown; count])
     };
-    fact.extents.clone().or_else(unknown)
+    fact.extents.map(<[Extent]>::to_vec).or_else(unknown)
 }
 
 /// The extents of an input that is a table.
 fn table(node: &NodeView<'_>, input: usize) -> Option<Vec<usize>> {
-    let shape = node.input(input)?.shape.as_ref()?;
+    let shape = node.input(input)?.shape.as_deref()?;
     // Beside an extent of none another may be any.
     shape.0.iter().map(|dim| usize::try_from(dim.known()?).ok().filter(|extent| *extent <= LONGEST)).collect()
 }
@@ -89,7 +89,7 @@ pub(super) fn length(node: &NodeView<'_>) -> Option<u64> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Extents> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     let rank = i64::try_from(shape.rank()).ok()?;
     let bound = |name, default| {
         let at = node.int(name, default).ok()?;

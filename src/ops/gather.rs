@@ -42,7 +42,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let (shape, numbers) = (node.input(0)?.shape.as_ref()?, node.input(1)?.shape.as_ref()?);
+    let (shape, numbers) = (node.input(0)?.shape.as_deref()?, node.input(1)?.shape.as_deref()?);
     let axis = shapes::normal(node.int("axis", 0).ok()?, shape.rank())?;
     Some(Shape([&shape.0[..axis], &numbers.0[..], &shape.0[axis + 1..]].concat()))
 }

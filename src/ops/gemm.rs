@@ -53,7 +53,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let side = |input: usize, name: &str, axis: usize| {
         let transposed = node.int(name, 0).ok()? != 0;
-        Some(node.input(input)?.shape.as_ref().map_or(Dim::Unknown, |s| s.dim(if transposed { 1 - axis } else { axis })))
+        Some(node.input(input)?.shape.as_deref().map_or(Dim::Unknown, |s| s.dim(if transposed { 1 - axis } else { axis })))
     };
     Some(Shape(vec![side(0, "transA", 0)?, side(1, "transB", 1)?]))
 }

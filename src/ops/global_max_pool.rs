@@ -17,7 +17,7 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let empty = |dim: &Dim| *dim == Dim::Known(0);
-    if node.input(0).and_then(|x| x.shape.as_ref()).is_some_and(|shape| shape.0.iter().any(empty)) {
+    if node.input(0).and_then(|x| x.shape.as_deref()).is_some_and(|shape| shape.0.iter().any(empty)) {
         return Err(Reason::WindowOfPadding.into());
     }
     Ok(Law::Carry(Carry::channels(Passes::RISING)))

@@ -23,7 +23,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let left = node.is_constant(0) && !node.is_constant(1);
     let (weight, data) = if left { (0, 1) } else { (1, 0) };
     let &[ref batch @ .., rows, columns] = node.constant(weight)?.0 else { return Err(Reason::Attribute.into()) };
-    let shape = node.input(data).and_then(|fact| fact.shape.as_ref());
+    let shape = node.input(data).and_then(|fact| fact.shape.as_deref());
     let rank = shape.map(Shape::rank);
     if rank.is_some_and(|rank| rank < 2) {
         // A vector loses an axis: no axis of the result is the weight's own.
@@ -60,8 +60,8 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 
 /// `y[…, i, j] = Σ a[…, i, k]·b[…, k, j]`: the rows of the first and the columns of the second are those of the product.
 fn of_values(node: &NodeView<'_>) -> Carry {
-    let shape = |input: usize| node.input(input).and_then(|fact| fact.shape.as_ref()).filter(|shape| shape.rank() >= 2);
-    let (Some(a), Some(b), Some(y)) = (shape(0), shape(1), node.output_shape.as_ref()) else {
+    let shape = |input: usize| node.input(input).and_then(|fact| fact.shape.as_deref()).filter(|shape| shape.rank() >= 2);
+    let (Some(a), Some(b), Some(y)) = (shape(0), shape(1), node.output_shape.as_deref()) else {
         let wires = vec![Wire::new(0, vec![]), Wire::new(1, vec![])];
         return Carry::of(wires, Passes::SCALE, Together::Product).with_unknown_axes();
     };
@@ -77,7 +77,7 @@ fn of_values(node: &NodeView<'_>) -> Carry {
 }
 
 pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let (a, b) = (node.input(0)?.shape.as_ref()?, node.input(1)?.shape.as_ref()?);
+    let (a, b) = (node.input(0)?.shape.as_deref()?, node.input(1)?.shape.as_deref()?);
     if a.rank() < 2 || b.rank() < 2 {
         return None;
     }

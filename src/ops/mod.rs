@@ -3,7 +3,9 @@
 //! An operator reads its node and answers with a law, or with the reason why it has none. It checks what the operator must
 //! satisfy: attributes, shapes, version. It never sees the graph, and it does no algebra.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use crate::law::{Law, Reason};
 use crate::model::{Fault, NodeView, NotConstant, Shape, Unreadable};
@@ -163,7 +165,8 @@ pub fn padding(node: &NodeView<'_>) -> Option<(f64, Vec<(i64, i64)>)> {
 
 /// The row of an operator.
 pub fn find(name: &str) -> Option<&'static Operator> {
-    OPERATORS.iter().find(|o| o.name == name).copied()
+    static BY_NAME: LazyLock<HashMap<&str, &Operator>> = LazyLock::new(|| OPERATORS.iter().map(|o| (o.name, *o)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// Why an operator without a row takes no map.
@@ -221,12 +224,12 @@ pub fn reason(unreadable: &Unreadable) -> Reason {
 
 /// The shape of the first input: for operators that keep it.
 fn same_shape(node: &NodeView<'_>) -> Option<Shape> {
-    node.input(0)?.shape.clone()
+    node.input(0)?.owned_shape()
 }
 
 /// The rank of an input, if it is known.
 fn rank(node: &NodeView<'_>, input: usize) -> Option<usize> {
-    node.input(input)?.shape.as_ref().map(Shape::rank)
+    node.input(input)?.shape.as_deref().map(Shape::rank)
 }
 
 /// A channel count as the file gives it, which must be positive.

@@ -34,7 +34,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 fn outer(node: &NodeView<'_>) -> Option<Mix> {
     let weight = usize::from(node.is_constant(1));
     let dims = node.constant(weight).ok()?.0;
-    let data = node.input(1 - weight)?.shape.as_ref()?;
+    let data = node.input(1 - weight)?.shape.as_deref()?;
     let mut long = dims.iter().enumerate().filter(|(_, size)| **size != 1);
     let ((axis, _), None) = (long.next()?, long.next()) else { return None };
     let one = data.rank() <= dims.len() && data.0.iter().all(|dim| *dim == Dim::Known(1));

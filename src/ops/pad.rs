@@ -61,7 +61,7 @@ fn amounts(node: &NodeView<'_>, rank: usize) -> Result<(Vec<Extent>, Vec<usize>)
 
 /// Axes that are padded have another extent.
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let Ok((pads, axes)) = amounts(node, shape.rank()) else { return Some(Shape::of_rank(shape.rank())) };
     for (at, axis) in axes.iter().enumerate() {
         let more = match (pads[at], pads[at + axes.len()]) {

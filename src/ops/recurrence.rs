@@ -29,7 +29,7 @@ pub(super) fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 /// `[steps, directions, batch, hidden]`, or with `layout` 1 `[batch, steps, directions, hidden]`.
 pub(super) fn shape(node: &NodeView<'_>) -> Option<Shape> {
     let dim = |input: usize, axis: usize| {
-        let shape = node.input(input).and_then(|fact| fact.shape.as_ref());
+        let shape = node.input(input).and_then(|fact| fact.shape.as_deref());
         shape.map_or(Dim::Unknown, |shape| shape.dim(axis))
     };
     let (directions, hidden) = (dim(1, 0), dim(2, 2));

@@ -8,7 +8,7 @@ use crate::model::{Dim, NodeView, Shape};
 
 /// The law of a node that regroups its first input. One number for all elements needs no shape.
 pub(super) fn law(node: &NodeView<'_>, copied: usize) -> Law {
-    let shapes = node.input(0).and_then(|x| x.shape.as_ref()).zip(node.output_shape.as_ref());
+    let shapes = node.input(0).and_then(|x| x.shape.as_deref()).zip(node.output_shape.as_deref());
     let Some((input, output)) = shapes else { return Law::Carry(Carry::one(vec![], Passes::ALL).with_unknown_axes()) };
     let lanes = lanes(input, output, copied);
     let open = |(axis, dim): (usize, &Dim), on: fn(&Lane) -> usize| dim.known().is_none() && lanes.iter().all(|l| on(l) != axis);

@@ -50,7 +50,7 @@ fn resized(node: &NodeView<'_>) -> Result<Vec<Axis>, Stop> {
     };
     let axes = axes.iter().map(|a| shapes::normal(*a, shape.rank())).collect::<Option<Vec<usize>>>().ok_or(Reason::Attribute)?;
     let mut all: Vec<Axis> = shape.0.iter().map(|dim| Axis { stays: Some(true), extent: *dim }).collect();
-    let by_extent = node.input(3).is_some_and(|sizes| !is_empty(sizes.shape.as_ref()));
+    let by_extent = node.input(3).is_some_and(|sizes| !is_empty(sizes.shape.as_deref()));
     let changed: Vec<Axis> = if by_extent {
         let stretches = matches!(node.string("keep_aspect_ratio_policy")?.as_str(), "" | "stretch");
         let sizes = extents::described(&extents::given(node, 3).ok_or(Reason::UnknownShape)?);
@@ -95,7 +95,7 @@ fn is_empty(shape: Option<&Shape>) -> bool {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let rank = node.input(0)?.shape.as_ref()?.rank();
+    let rank = node.input(0)?.shape.as_deref()?.rank();
     let cropped = node.string("coordinate_transformation_mode").ok()? == "tf_crop_and_resize";
     let resized = resized(node).ok().filter(|_| !cropped);
     Some(resized.map_or_else(|| Shape::of_rank(rank), |all| Shape(all.iter().map(|axis| axis.extent).collect())))

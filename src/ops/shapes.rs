@@ -22,12 +22,12 @@ pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
         "Elu" | "Selu" | "Celu" | "Gelu" | "Mish" | "Swish" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Tanh" | "Softplus"
         | "Softsign" | "Erf" | "Exp" | "Log" | "Sqrt" | "Abs" | "Neg" | "Reciprocal" | "Floor" | "Ceil" | "Round" | "Sign"
         | "Softmax" | "LogSoftmax" | "LRN" | "QuantizeLinear" | "DequantizeLinear" | "ThresholdedRelu" => {
-            node.input(0)?.shape.clone()
+            node.input(0)?.owned_shape()
         }
         "Pow" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" => broadcast(node),
-        "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.shape.clone(),
+        "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.owned_shape(),
         "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduced(node),
-        "DynamicQuantizeLinear" => node.input(0)?.shape.clone(),
+        "DynamicQuantizeLinear" => node.input(0)?.owned_shape(),
         "MatMulInteger" => matmul::shape(node),
         "ConvInteger" => conv::shape(node),
         "Shape" => Some(Shape(vec![extents::length(node).map_or(Dim::Unknown, Dim::Known)])),
@@ -63,14 +63,14 @@ pub(super) fn normal(axis: i64, rank: usize) -> Option<usize> {
 
 /// Channels and batch stay, everything else has one position.
 pub(super) fn global(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     shape.0.iter_mut().skip(2).for_each(|d| *d = Dim::Known(1));
     Some(shape)
 }
 
 /// Two axes: the extents before `axis`, and the others.
 pub(super) fn flattened(node: &NodeView<'_>) -> Option<Shape> {
-    let shape = node.input(0)?.shape.clone()?;
+    let shape = node.input(0)?.owned_shape()?;
     let axis = node.int("axis", 1).ok()?;
     let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok()?;
     let (before, behind) = (shape.0.get(..axis)?, shape.0.get(axis..)?);
@@ -95,7 +95,7 @@ pub(super) fn order(node: &NodeView<'_>, rank: usize) -> Option<Vec<usize>> {
 
 /// Axes in another order.
 pub(super) fn transposed(node: &NodeView<'_>) -> Option<Shape> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     Some(Shape(order(node, shape.rank())?.into_iter().map(|axis| shape.dim(axis)).collect()))
 }
 
@@ -111,7 +111,7 @@ fn axes(node: &NodeView<'_>, opset: i64, rank: usize) -> Option<Vec<usize>> {
 
 /// Axes of extent one left out; without a list, all of them, which must be known.
 pub(super) fn squeezed(node: &NodeView<'_>) -> Option<Shape> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     let mut gone = axes(node, 13, shape.rank())?;
     if gone.is_empty() {
         shape.0.iter().all(|d| d.known().is_some()).then_some(())?;
@@ -122,7 +122,7 @@ pub(super) fn squeezed(node: &NodeView<'_>) -> Option<Shape> {
 
 /// Axes of extent one put in.
 pub(super) fn unsqueezed(node: &NodeView<'_>) -> Option<Shape> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     let count = if node.opset < 13 { node.ints("axes").ok()?.len() } else { node.elements.integers(1).ok()?.len() };
     let rank = shape.rank() + count;
     let new = axes(node, 13, rank)?;
@@ -144,7 +144,7 @@ fn reduction_axes(node: &NodeView<'_>, rank: usize) -> Option<(Vec<usize>, bool)
 
 /// The shape of a reduction.
 pub(super) fn reduced(node: &NodeView<'_>) -> Option<Shape> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     let (gone, keep) = reduction_axes(node, shape.rank())?;
     let dims = shape.0.iter().enumerate().filter(|(axis, _)| keep || !gone.contains(axis));
     Some(Shape(dims.map(|(axis, d)| if gone.contains(&axis) { Dim::Known(1) } else { *d }).collect()))
@@ -164,7 +164,7 @@ pub(super) fn reduction(node: &NodeView<'_>, passes: Passes) -> Result<Carry, St
 
 /// The law of a reduction to the largest or smallest number. Of nothing, that is a number of its own, which no map may reach.
 pub(super) fn extreme(node: &NodeView<'_>) -> Result<Carry, Stop> {
-    if node.input(0).is_some_and(|x| x.shape.as_ref().is_some_and(|shape| shape.0.contains(&Dim::Known(0)))) {
+    if node.input(0).is_some_and(|x| x.shape.as_deref().is_some_and(|shape| shape.0.contains(&Dim::Known(0)))) {
         return Err(Reason::UnknownShape.into());
     }
     reduction(node, Passes::RISING)
@@ -172,22 +172,22 @@ pub(super) fn extreme(node: &NodeView<'_>) -> Result<Carry, Stop> {
 
 /// How many numbers a reduction puts together.
 pub(super) fn terms(node: &NodeView<'_>) -> Option<u64> {
-    let shape = node.input(0)?.shape.as_ref()?;
+    let shape = node.input(0)?.shape.as_deref()?;
     let (gone, _) = reduction_axes(node, shape.rank())?;
     gone.iter().try_fold(1u64, |n, axis| n.checked_mul(shape.dim(*axis).known()?)).filter(|n| *n > 0)
 }
 
 pub(super) fn broadcast(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     for input in 1..node.inputs.len() {
-        shape = shape.broadcast(node.input(input)?.shape.as_ref()?)?;
+        shape = shape.broadcast(node.input(input)?.shape.as_deref()?)?;
     }
     Some(shape)
 }
 
 /// Spatial extents change, batch and channels stay.
 pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let kernel = node.ints("kernel_shape").ok()?;
     for (axis, dim) in shape.0.iter_mut().skip(2).enumerate() {
         let taps = kernel.get(axis).and_then(|taps| u64::try_from(*taps).ok()).map_or(Dim::Unknown, Dim::Known);
@@ -200,10 +200,10 @@ pub(super) fn pooled(node: &NodeView<'_>) -> Option<Shape> {
 pub(super) fn reshaped(node: &NodeView<'_>) -> Option<Shape> {
     let Some(wanted) = extents::given(node, 1) else {
         // A list of unknown numbers has a length.
-        let [Dim::Known(rank)] = node.input(1)?.shape.as_ref()?.0[..] else { return None };
+        let [Dim::Known(rank)] = node.input(1)?.shape.as_deref()?.0[..] else { return None };
         return usize::try_from(rank).ok().filter(|rank| *rank <= 64).map(Shape::of_rank);
     };
-    let x = node.input(0)?.shape.as_ref();
+    let x = node.input(0)?.shape.as_deref();
     let zero_is_zero = node.int("allowzero", 0).ok()? != 0;
     let mut shape = extents::described(&wanted);
     for (axis, (dim, extent)) in shape.0.iter_mut().zip(&wanted).enumerate() {
@@ -236,11 +236,11 @@ fn quotient(all: &[Dim], others: &[Dim]) -> Option<Dim> {
 }
 
 pub(super) fn concatenated(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let axis = node.int("axis", 1).ok()?;
     let axis = usize::try_from(if axis < 0 { axis + shape.rank() as i64 } else { axis }).ok().filter(|a| *a < shape.rank())?;
     for input in 1..node.inputs.len() {
-        let next = node.input(input)?.shape.as_ref().filter(|s| s.rank() == shape.rank())?;
+        let next = node.input(input)?.shape.as_deref().filter(|s| s.rank() == shape.rank())?;
         let sum = shape.dim(axis).known().zip(next.dim(axis).known()).and_then(|(a, b)| a.checked_add(b));
         let mut others = (shape.clone(), next.clone());
         others.0.0[axis] = Dim::Unknown;

@@ -28,7 +28,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         let carry = Carry::one(lanes, Passes::ALL);
         Ok(Law::Carry(if known { carry } else { carry.with_unknown_axes() }))
     };
-    let Some(shape) = node.input(0).and_then(|x| x.shape.as_ref()) else { return whole(vec![], false) };
+    let Some(shape) = node.input(0).and_then(|x| x.shape.as_deref()) else { return whole(vec![], false) };
     let Some(ranges) = ranges(node, shape.rank()) else { return whole(vec![], false) };
     let (mut lanes, mut known) = (Vec::new(), true);
     for axis in 0..shape.rank() {
@@ -103,7 +103,7 @@ pub(super) fn positions(range: &Range, extent: Dim) -> Option<(Vec<usize>, usize
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let Some(ranges) = ranges(node, shape.rank()) else { return Some(Shape::of_rank(shape.rank())) };
     for range in &ranges {
         let extent = shape.dim(range.axis);

@@ -27,7 +27,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let x = node.input(0)?.shape.as_ref().filter(|s| s.rank() == 4)?;
+    let x = node.input(0)?.shape.as_deref().filter(|s| s.rank() == 4)?;
     let block = u64::try_from(node.int("blocksize", 0).ok()?).ok().filter(|b| *b > 0)?;
     let part = |d: Dim| d.known().map_or(Dim::Unknown, |d| Dim::Known(d / block));
     let copies = block.checked_mul(block)?;

@@ -70,7 +70,7 @@ fn sizes(node: &NodeView<'_>, extent: Dim) -> Option<Vec<usize>> {
 
 /// The shape of an output.
 pub(super) fn piece(node: &NodeView<'_>, output: usize) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     if node.outputs.len() == 1 {
         return Some(shape);
     }

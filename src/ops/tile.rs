@@ -35,7 +35,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let Ok(repeats) = node.elements.integers(1) else { return Some(Shape::of_rank(shape.rank())) };
     for (dim, repeats) in shape.0.iter_mut().zip(&repeats).filter(|(_, repeats)| **repeats != 1) {
         let all = dim.known().and_then(|d| d.checked_mul(u64::try_from(*repeats).ok()?));

@@ -37,7 +37,7 @@ fn factors(node: &NodeView<'_>) -> Result<Vec<f64>, Stop> {
 }
 
 fn shape(node: &NodeView<'_>) -> Option<Shape> {
-    let mut shape = node.input(0)?.shape.clone()?;
+    let mut shape = node.input(0)?.owned_shape()?;
     let factors = factors(node).unwrap_or_else(|_| vec![0.0; shape.rank()]);
     shape.0.iter_mut().zip(factors).filter(|(_, f)| *f != 1.0).for_each(|(dim, f)| *dim = resize::times(*dim, f));
     Some(shape)

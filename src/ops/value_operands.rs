@@ -30,7 +30,7 @@ pub(super) fn wires(node: &NodeView<'_>, inputs: Range<usize>) -> Result<Vec<Wir
     if node.opset < 7 {
         return Err(Reason::UnknownShape.into());
     }
-    let output = node.output_shape.as_ref().ok_or(Reason::UnknownShape)?;
+    let output = node.output_shape.as_deref().ok_or(Reason::UnknownShape)?;
     let mut wires = Vec::new();
     for input in inputs {
         let shape = node.shape(input)?;

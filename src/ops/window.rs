@@ -45,7 +45,7 @@ impl Window {
         if ![taps - 1, stride - 1, dilation - 1, before, behind].into_iter().all(small) {
             return Err(Reason::Attribute.into());
         }
-        let shape = node.input(0).and_then(|x| x.shape.as_ref());
+        let shape = node.input(0).and_then(|x| x.shape.as_deref());
         let extent = shape.and_then(|shape| shape.dim(axis + 2).known()).and_then(|size| i64::try_from(size).ok());
         // No larger value is ever computed; sums of such extents stay numbers.
         let extent = extent.filter(|size| *size < 1 << 40);

@@ -41,7 +41,12 @@ fn is_parameter(graph: &Graph<'_>, value: ValueId) -> bool {
 
 /// Whether a node makes such elements of a value that has none.
 fn makes(view: &View<'_>, id: NodeId) -> bool {
-    view.sees_all(id, beside(view, id)) == Some(false) || view.padding(id).is_some_and(|(number, _)| is_huge(number))
+    match view.graph.node(id).proto.op_type() {
+        "Pad" => view.padding(id).is_some_and(|(number, _)| is_huge(number)),
+        "MaxPool" => view.sees_all(id, beside(view, id)) == Some(false),
+        // The operators that `ops::sees_all` and `ops::padding` know are these and such as always see an element.
+        _ => false,
+    }
 }
 
 fn is_huge(number: f64) -> bool {

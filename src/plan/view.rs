@@ -3,6 +3,7 @@
 
 mod elements;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,11 +136,12 @@ impl<'a> View<'a> {
 
     /// The constant behind a value, with the call's arguments in the place of parameters.
     pub(super) fn constant(&self, value: ValueId) -> std::result::Result<TensorId, NotConstant> {
-        let found = match (self.graph.constant(value), self.binding.argument(value)) {
-            (Err(NotConstant::Argument), Some(argument)) => self.graph.constant(argument),
-            (found, _) => found,
-        };
-        found.map(|(tensor, _)| tensor)
+        match self.graph.source(value) {
+            Err(NotConstant::Argument) => {
+                self.binding.argument(value).map_or(Err(NotConstant::Argument), |argument| self.graph.source(argument))
+            }
+            found => found,
+        }
     }
 
     /// What a node tells of an output.
@@ -187,12 +189,12 @@ impl<'a> View<'a> {
             inputs: (0..connected).map(|input| self.input_fact(id, input)).collect(),
             outputs: node.outputs.iter().map(Option::is_some).collect(),
             assume_inference: self.assume_inference,
-            output_shape: self.draft.output(self.graph, id, 0).and_then(|v| self.shape(v).cloned()),
+            output_shape: self.draft.output(self.graph, id, 0).and_then(|v| self.shape(v)).map(Cow::Borrowed),
             elements,
         })
     }
 
-    fn input_fact(&self, node: NodeId, input: usize) -> Option<InputFact> {
+    fn input_fact(&self, node: NodeId, input: usize) -> Option<InputFact<'_>> {
         let value = self.draft.input(self.graph, node, input);
         let changed = match self.draft.tensors.get(&(node, input)) {
             Some(DraftTensor::Dense { value, .. }) => Some(&value.dims),
@@ -202,17 +204,17 @@ impl<'a> View<'a> {
         if let Some(dims) = changed {
             let element = value.and_then(|v| self.stored(v).ok()).map_or_else(|| self.weight_element(node), |fact| fact.element);
             let data_type = element.map_or(0, tensor::data_type);
-            let constant = Ok(ConstantFact { dims: dims.clone(), element, data_type });
-            return Some(InputFact { shape: Some(Shape::known(dims)), element, constant, extents: None });
+            let constant = Ok(ConstantFact { dims: Cow::Borrowed(dims), element, data_type });
+            return Some(InputFact { shape: Some(Cow::Owned(Shape::known(dims))), element, constant, extents: None });
         }
         let value = value?;
-        let (shape, element) = (self.shape(value).cloned(), self.value_element(value));
-        Some(InputFact { shape, element, constant: self.stored(value), extents: self.extents.get(&value).cloned() })
+        let (shape, element) = (self.shape(value).map(Cow::Borrowed), self.value_element(value));
+        Some(InputFact { shape, element, constant: self.stored(value), extents: self.extents.get(&value).map(Vec::as_slice) })
     }
 
-    fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact, NotConstant> {
+    fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact<'_>, NotConstant> {
         let tensor = self.graph.tensor(self.constant(value)?);
-        Ok(ConstantFact { dims: tensor.dims.clone(), element: tensor.element(), data_type: tensor.data_type })
+        Ok(ConstantFact { dims: Cow::Borrowed(&tensor.dims), element: tensor.element(), data_type: tensor.data_type })
     }
 
     /// The float type of a node's first constant, which is the type of everything a fold adds to it.

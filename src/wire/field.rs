@@ -212,6 +212,10 @@ impl Window<'_> {
     }
 
     fn varint(&mut self, rest: &Range<u64>, bits: u32, too_long: impl Fn() -> WireErrorKind) -> Result<Varint, WireError> {
+        // Nearly all have one byte, which is at hand.
+        if let Some(byte @ ..0x80) = self.held(rest) {
+            return Ok(Varint { value: u64::from(byte), len: 1 });
+        }
         let end = rest.end.min(rest.start.saturating_add(varint::MAX_BYTES as u64));
         let bytes = self.peek(rest.start..end)?;
         varint::decode(bytes, bits).map_err(|malformed| {

@@ -54,8 +54,15 @@ mod file {
     use std::io;
     use std::os::unix::fs::{FileExt, MetadataExt};
     use std::path::Path;
+    use std::sync::Mutex;
 
     use super::Source;
+
+    /// Reads of up to this many bytes are served from what was read last, as small constants lie side by side.
+    const SMALL: usize = 4 << 10;
+
+    /// How much a small read takes in.
+    const AHEAD: u64 = 16 << 10;
 
     /// An opened file. It is read by offset and never mapped, so that a file which shrinks while
     /// it is in use is an error and not the death of the process.
@@ -63,6 +70,22 @@ mod file {
     pub struct FileSource {
         file: File,
         stamp: Stamp,
+        recent: Mutex<Recent>,
+    }
+
+    /// A piece of a file.
+    #[derive(Debug, Default)]
+    struct Recent {
+        start: u64,
+        bytes: Vec<u8>,
+    }
+
+    impl Recent {
+        /// The bytes from `offset` on, if the piece has them.
+        fn get(&self, offset: u64, length: usize) -> Option<&[u8]> {
+            let start = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+            self.bytes.get(start..start.checked_add(length)?)
+        }
     }
 
     /// What tells one state of a file from another.
@@ -98,7 +121,7 @@ mod file {
         /// What the system reports on `fstat`.
         pub fn new(file: File) -> io::Result<Self> {
             let stamp = Stamp::of(&file.metadata()?);
-            Ok(Self { file, stamp })
+            Ok(Self { file, stamp, recent: Mutex::default() })
         }
 
         /// Whether the file still has the length, the time of change and the inode that it had
@@ -127,7 +150,20 @@ mod file {
             if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.stamp.len) {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.file.read_exact_at(buffer, offset)
+            match self.recent.try_lock() {
+                Ok(mut recent) if buffer.len() <= SMALL => {
+                    if recent.get(offset, buffer.len()).is_none() {
+                        let mut bytes = std::mem::take(&mut recent.bytes);
+                        bytes.resize(AHEAD.min(self.stamp.len - offset) as usize, 0);
+                        self.file.read_exact_at(&mut bytes, offset)?;
+                        *recent = Recent { start: offset, bytes };
+                    }
+                    buffer.copy_from_slice(recent.get(offset, buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
+                    Ok(())
+                }
+                // Others read at the same time, or much is read.
+                _ => self.file.read_exact_at(buffer, offset),
+            }
         }
     }
 }
@@ -153,6 +189,21 @@ mod tests {
                 let error = source.read_exact_at(&mut buffer, offset).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{offset}");
             }
+        }
+    }
+
+    #[test]
+    fn small_reads_give_what_the_file_holds_wherever_they_are() {
+        let bytes: Vec<u8> = (0..100_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bytes");
+        std::fs::write(&path, &bytes).unwrap();
+        let file = FileSource::open(&path).unwrap();
+        for step in 0..2000usize {
+            let (start, length) = (step * step * 31 % 95_000, step * 17 % 5_000);
+            let mut buffer = vec![0; length];
+            file.read_exact_at(&mut buffer, start as u64).unwrap();
+            assert_eq!(buffer, bytes[start..start + length], "{length} bytes at {start}");
         }
     }
 

@@ -67,6 +67,20 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// Lends the bytes of `range`, without a copy where they are few.
+    ///
+    /// # Errors
+    /// As [`Window::bytes`].
+    pub fn with(&mut self, range: Range<u64>, read: &mut dyn FnMut(&[u8])) -> Result<(), WireError> {
+        self.check(&range)?;
+        if range.end - range.start <= CAPACITY {
+            read(self.peek(range)?);
+        } else {
+            read(&self.bytes(range)?);
+        }
+        Ok(())
+    }
+
     /// The bytes of a range of at most [`CAPACITY`] bytes, without a copy.
     pub(super) fn peek(&mut self, range: Range<u64>) -> Result<&[u8], WireError> {
         self.check(&range)?;
@@ -78,6 +92,12 @@ impl<'a> Window<'a> {
         let start = (range.start - self.start) as usize;
         let end = (range.end - self.start) as usize;
         self.buffer.get(start..end).ok_or_else(|| WireErrorKind::Truncated.at(range.start))
+    }
+
+    /// The first byte of a range of the source, if it is among what was read last.
+    pub(super) fn held(&self, range: &Range<u64>) -> Option<u8> {
+        let at = range.start.checked_sub(self.start).filter(|_| !range.is_empty() && range.end <= self.len)?;
+        self.buffer.get(usize::try_from(at).ok()?).copied()
     }
 
     fn refill(&mut self, start: u64) -> Result<(), WireError> {

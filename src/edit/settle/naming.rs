@@ -1,14 +1,14 @@
 //! Names of what a plan makes: unlike every name of the file and each other.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::Settler;
 use crate::model::{Graph, NodeId};
 use crate::plan::Substitute;
 
 /// Every name of the file: new ones must differ from all of them, in whatever graph they stand.
-pub(super) fn names<'m>(graph: &Graph<'m>) -> BTreeSet<&'m str> {
-    let mut names: BTreeSet<&str> = graph.values.iter().map(|v| v.name).collect();
+fn names<'m>(graph: &Graph<'m>) -> HashSet<&'m str> {
+    let mut names: HashSet<&str> = graph.values.iter().map(|v| v.name).collect();
     names.extend(graph.nodes.iter().map(|n| n.proto.name()));
     for scope in &graph.scopes {
         if let Some(proto) = scope.graph {
@@ -20,7 +20,7 @@ pub(super) fn names<'m>(graph: &Graph<'m>) -> BTreeSet<&'m str> {
 
 impl Settler<'_, '_> {
     /// A name like those of the node's other constants, unlike any name of the file.
-    pub(super) fn new_name(&self, (node, input): (NodeId, usize)) -> String {
+    pub(super) fn new_name(&mut self, (node, input): (NodeId, usize)) -> String {
         let graph = self.graph();
         let named = |input: usize| self.draft().input(graph, node, input).map(|v| graph.value(v).name);
         let wanted =
@@ -35,15 +35,16 @@ impl Settler<'_, '_> {
         self.unlike_any(&wanted)
     }
 
-    pub(super) fn unlike_any(&self, wanted: &str) -> String {
-        let taken = self.out.reads.values().chain(&self.given).chain(self.out.renamed.values());
-        let new = |name: &str| taken.clone().chain(self.out.between.values()).any(|n| n == name);
+    /// A name unlike any of the file and unlike all that were made here; it is taken from now on.
+    pub(super) fn unlike_any(&mut self, wanted: &str) -> String {
+        let names = self.names.get_or_init(|| names(self.plan.view.graph));
         let mut name = wanted.to_owned();
         let mut count = 1u64;
-        while self.names.contains(name.as_str()) || new(&name) {
+        while names.contains(name.as_str()) || self.given.contains(&name) {
             name = format!("{wanted}_{count}");
             count += 1;
         }
+        self.given.insert(name.clone());
         name
     }
 

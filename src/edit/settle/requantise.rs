@@ -104,7 +104,7 @@ impl<'p> Settler<'p, '_> {
         let readers = behind.first().map_or(readers, |next| vec![(*next, 0)]);
         self.leave(&readers);
         let first = *readers.first().ok_or_else(lost)?;
-        let output = self.reserve(self.new_name(first));
+        let output = self.new_name(first);
         for reader in readers {
             self.out.reads.insert(reader, output.clone());
         }
@@ -127,7 +127,7 @@ impl<'p> Settler<'p, '_> {
     fn hand_on(&mut self, nodes: &[NodeId], output: String) -> String {
         nodes.iter().rev().fold(output, |output, node| {
             let read = self.graph().node(*node).proto.input.first().map_or("", String::as_str);
-            let input = self.reserve(self.unlike_any(&format!("{read}_folded")));
+            let input = self.unlike_any(&format!("{read}_folded"));
             let copy = DequantiserCopy { inputs: vec![input.clone()], output };
             self.out.dequantisers.push(Dequantiser { node: *node, axis: None, copy: Some(copy) });
             input
@@ -139,7 +139,7 @@ impl<'p> Settler<'p, '_> {
         let (graph, node) = (self.graph(), weight.node);
         let old = graph.node(node).inputs.get(1).copied().flatten()?;
         let element = graph.tensor(graph.constant(old).ok()?.0).element()?;
-        let name = self.reserve(self.unlike_any(&format!("{}_folded", graph.value(old).name)));
+        let name = self.unlike_any(&format!("{}_folded", graph.value(old).name));
         let place = Place::New { name: name.clone(), scope: graph.node(node).scope, before: node };
         let (dims, content) = (scale.dims.clone(), Cow::Owned(DraftTensor::Dense { value: scale, donor: None }));
         self.out.stores.push(Store { content, base: None, element, dims, place, reader: (node, 1) });
@@ -151,13 +151,8 @@ impl<'p> Settler<'p, '_> {
         let (graph, node) = (self.graph(), weight.node);
         let old = graph.node(node).inputs.get(2).copied().flatten()?;
         let data_type = graph.tensor(graph.constant(old).ok()?.0).data_type;
-        let name = self.reserve(self.unlike_any(&format!("{}_folded", graph.value(old).name)));
+        let name = self.unlike_any(&format!("{}_folded", graph.value(old).name));
         self.out.zero_points.push(ZeroPoints { name: name.clone(), place: (graph.node(node).scope, node), data_type, of });
         Some(name)
-    }
-
-    fn reserve(&mut self, name: String) -> String {
-        self.given.insert(name.clone());
-        name
     }
 }

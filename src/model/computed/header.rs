@@ -2,6 +2,9 @@
 
 mod moving;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::model::integers::whole;
 use crate::model::quantised::grain;
 use crate::model::small_float::small_float;
@@ -117,7 +120,8 @@ pub(super) static ROWS: &[Row] = &[
 
 /// The row of an operator.
 pub(super) fn find(name: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.name == name)
+    static BY_NAME: LazyLock<HashMap<&str, &Row>> = LazyLock::new(|| ROWS.iter().map(|row| (row.name, row)).collect());
+    BY_NAME.get(name).copied()
 }
 
 impl Facts<'_> {

@@ -1,6 +1,6 @@
 //! Resolves the names of a model, from the inside out and in the order of the nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId, is_standard_domain};
 use crate::error::{Error, ErrorKind, Result};
@@ -53,6 +53,15 @@ impl<'m> Builder<'m> {
         Ok(id)
     }
 
+    /// Nearly all values have one use, so that no room is taken for more.
+    fn used(&mut self, value: ValueId, by: Use) {
+        let uses = &mut self.graph.values[value.0].uses;
+        if uses.is_empty() {
+            uses.reserve_exact(1);
+        }
+        uses.push(by);
+    }
+
     fn place(&self, scope: ScopeId) -> String {
         match self.graph.scope_path(scope).as_str() {
             "" => "the main graph".into(),
@@ -70,7 +79,7 @@ impl<'m> Builder<'m> {
             inputs: vec![],
             outputs: vec![],
             opset,
-            names: BTreeMap::new(),
+            names: HashMap::new(),
         };
         self.graph.scopes.push(scope);
         ScopeId(self.graph.scopes.len() - 1)
@@ -86,6 +95,10 @@ impl<'m> Builder<'m> {
     ) -> Result<()> {
         let id = self.new_scope(kind, parent, span, opset);
         self.graph.scopes[id.0].graph = Some(graph);
+        let count = graph.input.len() + graph.initializer.len() + graph.node.len();
+        self.graph.scopes[id.0].names.reserve(count);
+        self.graph.values.reserve(count);
+        self.graph.nodes.reserve(graph.node.len());
         for input in &graph.input {
             let value = self.add_value(input.name(), id, Origin::Input { default: None })?;
             self.graph.values[value.0].declared = input.r#type.as_ref();
@@ -101,7 +114,7 @@ impl<'m> Builder<'m> {
             let named = annotation.quant_parameter_tensor_names.iter().map(|e| e.value());
             for name in std::iter::once(annotation.tensor_name()).chain(named) {
                 if let Some(value) = self.graph.lookup(id, name) {
-                    self.graph.values[value.0].uses.push(Use::Annotation(id));
+                    self.used(value, Use::Annotation(id));
                 }
             }
         }
@@ -168,7 +181,7 @@ impl<'m> Builder<'m> {
             let error = Error::new(ErrorKind::Graph, format!("nobody produces the output `{name}`"));
             return Err(error.at(self.place(scope)).remedy("the model is broken; export it again"));
         };
-        self.graph.values[value.0].uses.push(Use::Output(scope, index));
+        self.used(value, Use::Output(scope, index));
         self.graph.scopes[scope.0].outputs.push(value);
         Ok(())
     }
@@ -180,7 +193,7 @@ impl<'m> Builder<'m> {
             for (port, name) in proto.input.iter().enumerate() {
                 let value = if name.is_empty() { None } else { Some(self.resolve(name, scope, proto)?) };
                 if let Some(value) = value {
-                    self.graph.values[value.0].uses.push(Use::Node(id, port));
+                    self.used(value, Use::Node(id, port));
                 }
                 inputs.push(value);
             }

@@ -95,7 +95,10 @@ impl Draft {
                 self.producers.insert(value, None);
             }
         }
-        self.tensors.retain(|(at, _), _| *at != node);
+        let own: Vec<Place> = self.tensors.range((node, 0)..=(node, usize::MAX)).map(|(place, _)| *place).collect();
+        for place in own {
+            self.tensors.remove(&place);
+        }
         if let Some(removed) = self.removed.get_mut(node.0) {
             *removed = true;
         }
