@@ -125,6 +125,16 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("part-of-value"),
     },
     Sample {
+        name: "backward along another axis, a piece that nobody reads is called otherwise",
+        text: r#"<ir_version: 8, opset_import: ["" : 12]>
+            g (float[1,2,4,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p, q = Split <axis = 2> (c)
+              y = BatchNormalization <epsilon = 0.0> (q, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Split"] },
+    },
+    Sample {
         name: "a piece that takes the map and one that does not",
         text: r#"<ir_version: 8, opset_import: ["" : 12]>
             g (float[1,4,3,3] x) => (float[] y, float[] z)

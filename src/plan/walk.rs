@@ -333,8 +333,7 @@ impl Walk<'_, '_> {
         let Some(value) = view.draft.output(view.graph, node, output) else { return false };
         let mut changed = vec![];
         match readers(view, value, node, &mut changed).as_deref() {
-            Ok([]) => changed.push(value),
-            Err(Kept { reason: Reason::NoReader, .. }) => {}
+            Ok([]) | Err(Kept { reason: Reason::NoReader, .. }) => changed.push(value),
             Ok(&[(site, Port::Input(data))]) => {
                 let same = matches!(view.law(site), Ok(Law::Map(own)) if own.data == data && own.placed.is_same(made));
                 let free = self.choice.moves(site) && self.choice.refuses(view.graph, site).is_none();
