@@ -1,5 +1,7 @@
 //! Progress of what lasts: shown after half a second, on a terminal only.
 
+use std::borrow::Cow;
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console::Console;
+use bnfold::report::text;
 
 /// What ends sooner is not shown.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -26,11 +29,11 @@ pub struct Activity {
 
 impl Activity {
     /// Begins something that has `total` bytes to do, or nobody knows how much.
-    pub fn begin(console: &Console, what: &'static str, total: Option<u64>) -> Activity {
+    pub fn begin(console: &Console, what: impl Into<Cow<'static, str>>, total: Option<u64>) -> Activity {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden()).with_message(what);
         let template = match total {
-            Some(_) => "{msg} [{bar:30}] {bytes}/{total_bytes} {eta}",
-            None => "{spinner} {msg} {elapsed}",
+            Some(_) => "{msg} [{wide_bar}] {bytes}/{total_bytes} {eta}",
+            None => "{spinner} {wide_msg} {elapsed}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -47,6 +50,12 @@ impl Activity {
             }
         });
         Activity { bar, file: 0, earlier: 0, end: Some(end), reveal: Some(reveal) }
+    }
+
+    /// Begins with one of many models.
+    pub fn model(console: &Console, file: &Path, (number, of): (usize, usize)) -> Activity {
+        let name = file.file_name().map_or_else(String::new, |name| text::name(&name.to_string_lossy()));
+        Activity::begin(console, format!("[{number}/{of}] {name}"), None)
     }
 
     /// So much of the file that is being written is done; less than before means that the next file has begun.

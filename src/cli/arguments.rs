@@ -226,7 +226,7 @@ fn percent(text: &str) -> Result<f64, String> {
 /// Arguments of `sweep`.
 #[derive(Args, Debug)]
 pub struct Sweep {
-    /// Models, or folders with models
+    /// Models, folders with models, or patterns; with --merge reports of shards
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Keep the results in this folder
@@ -235,6 +235,15 @@ pub struct Sweep {
     /// Only fold
     #[arg(long)]
     pub no_verify: bool,
+    /// How many models are looked at at a time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub jobs: u16,
+    /// Look at part K of N parts of the models, for example 2/5, so that N machines do all
+    #[arg(long, value_name = "K/N", value_parser = super::sweep::Shard::parse)]
+    pub shard: Option<super::sweep::Shard>,
+    /// Put the JSON reports of all shards together to one
+    #[arg(long, conflicts_with_all = ["out_dir", "shard", "no_verify", "jobs"])]
+    pub merge: bool,
     #[command(flatten)]
     pub planning: Planning,
     #[command(flatten)]

@@ -1,9 +1,10 @@
-//! What happens when the program is interrupted: its temporary files go, its child is told, and it ends as the shell expects.
+//! What happens when the program is interrupted: its temporary files go, its children are told, and it ends as the shell expects.
 
+use std::collections::BTreeSet;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static CHILD: Mutex<Option<u32>> = Mutex::new(None);
+static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Waits for signals from now on, in a thread of its own.
 #[cfg(unix)]
@@ -15,7 +16,7 @@ pub fn watch() {
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            stop_child();
+            stop_children();
             bnfold::write::remove_temporary_files();
             super::scratch::remove_all();
             std::process::exit(128 + signal);
@@ -27,32 +28,32 @@ pub fn watch() {
 #[cfg(not(unix))]
 pub fn watch() {}
 
-/// The child that is told when this program is interrupted.
+/// A child that is told when this program is interrupted.
 #[derive(Debug)]
-pub struct Told;
+pub struct Told(u32);
 
 impl Told {
     /// Remembers a child while the value lives.
     pub fn of(child: &Child) -> Told {
-        *this() = Some(child.id());
-        Told
+        children().insert(child.id());
+        Told(child.id())
     }
 }
 
 impl Drop for Told {
     fn drop(&mut self) {
-        *this() = None;
+        children().remove(&self.0);
     }
 }
 
-fn this() -> MutexGuard<'static, Option<u32>> {
-    CHILD.lock().unwrap_or_else(PoisonError::into_inner)
+fn children() -> MutexGuard<'static, BTreeSet<u32>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]
-fn stop_child() {
-    let child = this().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    if let Some(child) = child {
+fn stop_children() {
+    let ids = children().clone();
+    for child in ids.into_iter().filter_map(|id| i32::try_from(id).ok()).filter_map(rustix::process::Pid::from_raw) {
         // It may have ended by itself.
         let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
     }

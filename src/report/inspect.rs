@@ -61,6 +61,9 @@ pub struct SweepReport {
     pub schema: String,
     /// The version of the program.
     pub version: String,
+    /// Which part of the models this is, as `K/N`; absent where it is all of them.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub shard: Option<String>,
     /// The models, in order.
     pub models: Vec<SweptModel>,
 }

@@ -151,3 +151,34 @@ fn every_format_names_file_node_and_command() {
     super::Answer::of(command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap()).expect(1);
     assert!(std::fs::read_to_string(summary).unwrap().starts_with("### bnfold: 1 checked, 1 BatchNormalization left"));
 }
+
+#[test]
+fn parts_of_a_sweep_are_put_together() {
+    let folder = Folder::new(&[("m/a.onnx", FOLDS), ("m/b.onnx", STAYS), ("m/c.onnx", MANY)]);
+    let sweep = |words: &[&str]| folder.run(&[&["sweep", "--format", "json"], words].concat());
+    let names = |report: &serde_json::Value| {
+        let models = report["models"].as_array().unwrap();
+        models.iter().map(|model| model["file"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let whole = sweep(&["m", "--no-verify", "--jobs", "2"]).expect(0).json();
+    assert_eq!(names(&whole), ["m/a.onnx", "m/b.onnx", "m/c.onnx"]);
+    for part in ["1", "2"] {
+        let report = sweep(&["m", "--no-verify", "--shard", &format!("{part}/2")]).expect(0);
+        folder.write(&format!("{part}.json"), report.out.as_bytes());
+    }
+    let merged = sweep(&["--merge", "2.json", "1.json"]).expect(0).json();
+    assert_eq!(names(&merged), names(&whole));
+    let missing = sweep(&["--merge", "2.json"]).expect(2);
+    assert!(missing.err.contains("part 1/2 is missing") && missing.err.contains("--shard 1/2"), "{missing:?}");
+    let twice = sweep(&["--merge", "2.json", "1.json", "2.json"]).expect(2);
+    assert!(twice.err.contains("2.json: part 2/2 is there twice"), "{twice:?}");
+    folder.write("whole.json", serde_json::to_string(&whole).unwrap().as_bytes());
+    let no_part = sweep(&["--merge", "whole.json"]).expect(2);
+    assert!(no_part.err.contains("not of a part"), "{no_part:?}");
+    let mut other: serde_json::Value = serde_json::from_slice(&folder.read("2.json")).unwrap();
+    other["version"] = "0.0.1".into();
+    folder.write("old.json", other.to_string().as_bytes());
+    let old = sweep(&["--merge", "1.json", "old.json"]).expect(2);
+    assert!(old.err.contains("old.json: this is a report of bnfold 0.0.1"), "{old:?}");
+    assert!(sweep(&["m", "--shard", "3/2"]).expect(2).err.contains("is no part"));
+}

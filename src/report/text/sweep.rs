@@ -3,8 +3,8 @@
 use super::{STAYS, WELL, WRONG, counted, grouped, seconds, verdict_line};
 use crate::report::{FoldReport, KeptGroup, SweepOutcome, SweepReport, SweptModel};
 
-/// A line for a model: name, folded, kept by reason, verdict, time.
-pub fn swept(model: &SweptModel) -> String {
+/// A line for a model: name, folded, kept by reason, time, and the verdict where it is not that all is well or all is wanted.
+pub fn swept(model: &SweptModel, all: bool) -> String {
     let (style, word) = match model.outcome {
         SweepOutcome::Well => (WELL, "ok"),
         SweepOutcome::Unverified => (STAYS, "unverified"),
@@ -14,7 +14,7 @@ pub fn swept(model: &SweptModel) -> String {
     };
     let mut line = format!("{style}{word:<10}{style:#} {}: ", crate::error::printable(&model.file));
     if let Some(report) = &model.report {
-        line.push_str(&fold(report));
+        line.push_str(&fold(report, all || model.outcome != SweepOutcome::Well));
     }
     if let Some(message) = &model.message {
         line.push_str(&crate::error::printable(message));
@@ -22,8 +22,12 @@ pub fn swept(model: &SweptModel) -> String {
     format!("{line}; {}\n", seconds(model.seconds))
 }
 
-fn fold(report: &FoldReport) -> String {
+fn fold(report: &FoldReport, all: bool) -> String {
     let mut text = format!("folded {} of {}", report.folded.batch_normalizations, report.before.batch_normalizations);
+    match report.sites.iter().filter(|site| site.is_batch_normalization() && site.is_partly_folded()).count() {
+        0 => {}
+        partly => text.push_str(&format!(", {partly} in part")),
+    }
     if report.folded.other > 0 {
         text.push_str(&format!(" and {} other", report.folded.other));
     }
@@ -34,7 +38,8 @@ fn fold(report: &FoldReport) -> String {
     }
     text.push_str("; ");
     text.push_str(&match &report.verdict {
-        Some(verdict) => verdict_line(verdict),
+        Some(verdict) if all => verdict_line(verdict),
+        Some(verdict) => verdict.outcome.words().to_owned(),
         None if report.unchanged => "a copy, byte for byte".to_owned(),
         None => "not verified, as asked".to_owned(),
     });

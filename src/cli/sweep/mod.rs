@@ -1,15 +1,21 @@
 //! `bnfold sweep`: every model under folders, folded and verified. Each runs in a process of its own, so that one that breaks
 //! the program is a line and not the end.
 
+mod shard;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+use rayon::prelude::*;
 
 use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, text};
 use bnfold::verify::Outcome;
 use bnfold::{Error, ErrorKind, Result};
 
+use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
 use super::console::Console;
 use super::files::{self, Found};
@@ -17,46 +23,72 @@ use super::named::Named;
 use super::scratch::Scratch;
 use super::signals::Told;
 use super::status::Status;
+pub use shard::Shard;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// A path that does not exist, a folder that cannot be written. What happens to a model is part of the result.
 pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
-    let (found, wrong) = files::models(&arguments.paths);
+    if arguments.merge {
+        return said(&shard::merged(&arguments.paths)?, false, console);
+    }
+    let (mut found, wrong) = files::models(&arguments.paths);
     wrong.iter().for_each(|error| console.error(error));
+    if let Some(shard) = &arguments.shard {
+        found = shard.of(found);
+    }
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
     }
-    let mut report = SweepReport { schema: report::schema("sweep"), version: report::VERSION.to_owned(), models: vec![] };
     let mut named = Named::new(&arguments.planning, &arguments.runs);
-    let concerned =
-        if named.is_empty() { vec![] } else { found.iter().map(|one| concerned(one, arguments, &mut named)).collect() };
-    if let Some(error) = named.unknown() {
+    let unnamed = named.is_empty();
+    let meant = |named: &mut Named<'_>, one: &Found| if unnamed { Concerned::Unread } else { concerned(one, arguments, named) };
+    let jobs: Vec<(Found, Concerned)> =
+        found.into_iter().map(|one| (meant(&mut named, &one), one)).map(|(c, f)| (f, c)).collect();
+    // Of a part of the models nobody can say that no model has a name.
+    if let Some(error) = named.unknown().filter(|_| arguments.shard.is_none()) {
         return Err(error.into());
     }
-    let mut concerned = concerned.into_iter();
-    for one in &found {
-        let model = match concerned.next() {
-            Some(Concerned::Nothing) => not_meant(one),
-            Some(Concerned::Of(planning, runs)) => sweep(one, arguments, (&planning, &runs))?,
-            Some(Concerned::Unread) | None => sweep(one, arguments, (&arguments.planning, &arguments.runs))?,
+    let models = swept(&jobs, arguments, console)?;
+    let (schema, version) = (report::schema("sweep"), report::VERSION.to_owned());
+    let report = SweepReport { schema, version, shard: arguments.shard.map(|shard| shard.to_string()), models };
+    said(&report, !wrong.is_empty(), console)
+}
+
+/// Every model, so many at a time as the user wants; each is told as soon as it is done.
+fn swept(jobs: &[(Found, Concerned)], arguments: &Sweep, console: &Console) -> anyhow::Result<Vec<SweptModel>> {
+    let (count, done) = (jobs.len(), AtomicUsize::new(0));
+    let one = |(one, concerned): &(Found, Concerned)| -> anyhow::Result<SweptModel> {
+        let shown = Activity::model(console, &one.path, (done.load(Ordering::Relaxed) + 1, count));
+        let model = match concerned {
+            Concerned::Nothing => not_meant(one),
+            Concerned::Of(planning, runs) => sweep(one, arguments, (planning, runs))?,
+            Concerned::Unread => sweep(one, arguments, (&arguments.planning, &arguments.runs))?,
         };
+        drop(shown);
+        done.fetch_add(1, Ordering::Relaxed);
         let is_well = matches!(model.outcome, SweepOutcome::Well | SweepOutcome::Unverified);
         if console.format == Format::Text && !(console.quiet && is_well) {
-            console.text(&text::swept(&model))?;
+            console.text(&text::swept(&model, console.verbose))?;
         }
-        report.models.push(model);
-    }
+        Ok(model)
+    };
+    let failed = |e| Error::io("cannot start threads", std::io::Error::other(e));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(arguments.jobs)).build().map_err(failed)?;
+    pool.install(|| jobs.par_iter().map(one).collect())
+}
+
+fn said(report: &SweepReport, unread: bool, console: &Console) -> anyhow::Result<Status> {
     match console.format {
-        Format::Json => console.json(&report)?,
-        _ if !console.quiet => console.text(&text::swept_summary(&report))?,
+        Format::Json => console.json(report)?,
+        _ if !console.quiet => console.text(&text::swept_summary(report))?,
         _ => {}
     }
     let any = |outcome| report.count(outcome) > 0;
     Ok(match () {
         () if any(SweepOutcome::Differs) || any(SweepOutcome::Crashed) => Status::Finding,
-        () if any(SweepOutcome::Failed) || !wrong.is_empty() => Status::CouldNot,
+        () if any(SweepOutcome::Failed) || unread => Status::CouldNot,
         () => Status::Well,
     })
 }
