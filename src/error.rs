@@ -10,8 +10,12 @@ use crate::wire::WireError;
 /// Result of everything that touches files.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A broken file, or an operation of the system that failed.
+/// A broken file, an operation of the system that failed, or a wish that cannot be met: what, where, and what to do about it.
+///
+/// Its text contains all of it, that of [`source`](std::error::Error::source) too: a program that prints the chain of errors
+/// itself prints [`Error::what`] instead.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Error {
     /// What kind of fault it is, for programs.
     pub kind: ErrorKind,
@@ -28,6 +32,7 @@ pub struct Error {
 }
 
 /// Kinds of [`Error`].
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The operating system refused.
@@ -48,6 +53,8 @@ pub enum ErrorKind {
     Target,
     /// What the user named does not exist.
     Choice,
+    /// The result was not shown to be right, so it was not written.
+    Unverified,
 }
 
 impl Error {
@@ -83,6 +90,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Names the file `to` where it names `from`, which the user has never seen.
+    #[must_use]
+    pub(crate) fn renamed(mut self, from: &Path, to: &Path) -> Self {
+        if self.file.as_deref() == Some(from) {
+            self.file = Some(to.to_path_buf());
+        }
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
@@ -102,7 +120,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
 
 impl From<WireError> for Error {
     fn from(error: WireError) -> Self {

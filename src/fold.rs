@@ -22,6 +22,27 @@ pub struct Prepared<'a> {
     pieces: Vec<Piece>,
 }
 
+/// A new model that is written into memory.
+pub struct Writer<'m> {
+    model: &'m Model,
+    pieces: &'m [Piece],
+    lazies: Vec<Rescaled<'m>>,
+}
+
+impl Writer<'_> {
+    /// Fills a buffer that is as long as the new model.
+    ///
+    /// # Errors
+    /// The file cannot be read or has changed, or the buffer has another length.
+    pub fn fill(&self, buffer: &mut [u8]) -> Result<()> {
+        if total(self.pieces) != Some(buffer.len() as u64) {
+            return Err(Error::new(ErrorKind::Target, "the buffer is not as long as the result"));
+        }
+        write_pieces(self.model.file(0), self.pieces, &self.lazies, &mut Stream(buffer), &mut |_| {})?;
+        self.model.check_unchanged()
+    }
+}
+
 /// A new model beside its target: complete, verified perhaps, but not yet published.
 #[derive(Debug)]
 pub struct Staged {
@@ -108,6 +129,14 @@ impl Prepared<'_> {
     /// The size of the new model file.
     pub fn bytes(&self) -> u64 {
         total(&self.pieces).unwrap_or(0)
+    }
+
+    /// What writes the new model file into memory, for a plan that was examined. It can be handed to another thread.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn writer<'m>(&'m self, model: &'m Model) -> Result<Writer<'m>> {
+        Ok(Writer { model, pieces: &self.pieces, lazies: self.lazies(model)? })
     }
 
     /// Writes the new model file. Returns the nodes whose weights do not survive in their type, with the reason; then what was

@@ -2,23 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use bnfold::api::certificate::{conditions, subject};
 use bnfold::model::Model;
-use bnfold::report::certificate::{Certificate, Conditions, HashedFile, SCHEMA, Subject};
+use bnfold::report::certificate::{Certificate, HashedFile, SCHEMA, Subject};
 use bnfold::report::{self, text};
 use bnfold::verify::{VerifyOptions, verify};
-use bnfold::wire::{FileSource, Source};
 use bnfold::{Error, ErrorKind, Result};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
-use super::console::{self, Console};
-use super::files;
+use super::console::Console;
 use super::status::Status;
 
-/// Bytes that are hashed at a time.
-const BLOCK: usize = 1 << 20;
 /// A certificate is not near this long.
 const LONGEST: u64 = 256 << 20;
 
@@ -35,64 +31,6 @@ struct Recheck {
     refuted: Vec<String>,
 }
 
-/// A model and its side files, hashed. `name` is what the certificate calls it.
-///
-/// # Errors
-/// A file cannot be read.
-pub fn subject(name: &Path, model: &Model) -> Result<Subject> {
-    let sides = model.sides().iter().map(|side| hashed(side.location.clone(), &side.source).map_err(|e| e.file(&side.path)));
-    let sides = sides.collect::<Result<Vec<_>>>()?;
-    Ok(Subject { model: hashed(name.display().to_string(), model.file(0)).map_err(|e| e.file(name))?, sides })
-}
-
-fn hashed(file: String, source: &dyn Source) -> Result<HashedFile> {
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    let mut at = 0;
-    while at < source.len() {
-        let count = usize::try_from(source.len() - at).unwrap_or(BLOCK).min(BLOCK);
-        let part = block.get_mut(..count).unwrap_or_default();
-        source.read_exact_at(part, at).map_err(|e| Error::io("cannot read", e))?;
-        hasher.update(part);
-        at += count as u64;
-    }
-    let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(HashedFile { file, bytes: source.len(), sha256 })
-}
-
-/// What decides what is found, out of the options of a verification.
-///
-/// # Errors
-/// A file of inputs cannot be read.
-pub fn conditions(options: &VerifyOptions) -> Result<Conditions> {
-    let one = |path: &PathBuf| {
-        let source = FileSource::open(path).map_err(|e| Error::io("cannot open", e).file(path))?;
-        hashed(path.display().to_string(), &source).map_err(|e| e.file(path))
-    };
-    Ok(Conditions {
-        freeze_initializers: options.freeze,
-        dims: options.dims.clone(),
-        shapes: options.shapes.clone(),
-        values: options.values.clone(),
-        inputs: files(options.inputs.as_deref())?.iter().map(one).collect::<Result<Vec<_>>>()?,
-        seed: options.seed,
-        samples: options.samples,
-        quick: !options.regions,
-    })
-}
-
-/// The files that are meant by a file or folder of inputs.
-fn files(inputs: Option<&Path>) -> Result<Vec<PathBuf>> {
-    let Some(path) = inputs else { return Ok(vec![]) };
-    if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let entries = std::fs::read_dir(path).map_err(|e| Error::io("cannot read the folder", e).file(path))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
-    files.sort();
-    Ok(files)
-}
-
 /// The file or folder of inputs that a certificate names.
 fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
     match &stated.conditions.inputs[..] {
@@ -100,14 +38,6 @@ fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
         [one] => Some(found(&one.file, path)),
         [first, ..] => Path::new(&first.file).parent().map(Path::to_path_buf),
     }
-}
-
-/// Writes a certificate; nothing is seen at its place until it is complete.
-///
-/// # Errors
-/// The place cannot be written.
-pub fn write(path: &Path, certificate: &Certificate) -> Result<()> {
-    files::write(path, &console::encode(certificate)?)
 }
 
 fn read(path: &Path) -> Result<Certificate> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::arguments::{Color, Common, Format};
 use bnfold::report::text::WRONG;
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::{Error, Result};
 
 /// The user's wishes about output.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +54,9 @@ impl Console {
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
 
-    /// The line that says what went wrong.
+    /// The line that says what went wrong. The text of an error contains that of its source.
     pub fn error(&self, error: &impl std::fmt::Display) {
-        self.aside(&format!("{WRONG}error:{WRONG:#} {error:#}\n"));
+        self.aside(&format!("{WRONG}error:{WRONG:#} {error}\n"));
     }
 
     /// Whether what lasts is shown while it lasts.
@@ -76,7 +76,7 @@ pub fn encode(report: &impl Serialize) -> Result<String> {
 
 /// Standard output failed.
 pub fn stdout_failed(error: io::Error) -> Error {
-    Error { source: Some(error), ..Error::new(ErrorKind::Io, "cannot write to standard output") }
+    Error::io("cannot write to standard output", error)
 }
 
 /// Whether the reader of standard output went away, which is the reader's right.

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bnfold::write::AtomicFile;
-use bnfold::{Error, ErrorKind, Result, error};
+use bnfold::{Error, ErrorKind, Result};
+
+pub use bnfold::api::shell::quoted;
 
 use super::input;
 
@@ -115,17 +117,6 @@ pub fn same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// A path as an argument that can be pasted into a shell.
-pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let text = if text.starts_with('-') { format!("./{text}") } else { text };
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%' | '=');
-    if !text.is_empty() && text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", error::printable(&text).replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,12 +138,5 @@ mod tests {
         let fits = |pattern: &str| models(&[folder.path().join(pattern)]);
         assert_eq!(fits("**/*.onnx").0.iter().map(|f| f.below.to_str().unwrap()).collect::<Vec<_>>(), ["b.onnx"]);
         assert_eq!((fits("*/?.ONNX").0.len(), fits("*.none").1.len(), fits("[").1.len()), (1, 1, 1));
-    }
-
-    #[test]
-    fn paths_are_quoted_for_a_shell() {
-        assert_eq!(quoted(Path::new("a/b-1.onnx")), "a/b-1.onnx");
-        assert_eq!(quoted(Path::new("-a")), "./-a");
-        assert_eq!(quoted(Path::new("it's $x")), r"'it'\''s $x'");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::files;
-use super::input::Input;
+use super::input::{self, Input};
 use bnfold::plan;
 
 /// What decides what is folded.
@@ -77,7 +77,7 @@ impl Planning {
     /// # Errors
     /// The file cannot be read or is not a model.
     pub fn open(&self, path: &Path) -> bnfold::Result<Input> {
-        let input = Input::open(path)?;
+        let input = input::open(path)?;
         if self.inline { input.inlined() } else { Ok(input) }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure;
+use bnfold::api::shell;
 use bnfold::verify::{Tier, VerifyOptions};
 
 /// How models are run to verify them.
@@ -72,7 +72,7 @@ impl Runs {
     pub fn quoted(&self) -> Vec<String> {
         let usual = ["--seed=0", "--samples=1", "--timeout=600"];
         let words = self.arguments().into_iter().filter(|word| !usual.iter().any(|usual| word == usual));
-        words.map(|word| failure::word(&word)).collect()
+        words.map(|word| shell::word(&word)).collect()
     }
 
     /// The same as arguments, for a process of our own.

@@ -18,7 +18,7 @@ pub fn watch() {
         if let Some(signal) = signals.forever().next() {
             stop_children();
             bnfold::write::remove_temporary_files();
-            super::scratch::remove_all();
+            bnfold::api::scratch::remove_all();
             std::process::exit(128 + signal);
         }
     });

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use bnfold::api::certificate as stated;
+use bnfold::api::{failure, shell};
 use bnfold::model::Model;
-use bnfold::report::certificate::Certificate;
 use bnfold::report::{self, VerifyReport, text};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind};
@@ -13,7 +14,6 @@ use super::activity::Activity;
 use super::arguments::{Format, Verify};
 use super::certificate;
 use super::console::Console;
-use super::failure;
 use super::input;
 use super::status::Status;
 
@@ -42,9 +42,8 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         demand_a_run(&mut verdict);
     }
     if let Some(path) = &arguments.certificate {
-        let subject = |path: &Path| certificate::subject(path, &Model::open(path)?);
-        let conditions = certificate::conditions(&options)?;
-        certificate::write(path, &Certificate::new(subject(before)?, subject(after)?, conditions, verdict.clone()))?;
+        let subject = |path: &Path| stated::subject(path, &Model::open(path)?);
+        stated::write(path, &stated::stated(subject(before)?, subject(after)?, &options, &verdict)?)?;
     }
     let saved = match &arguments.save_failure {
         Some(folder) if verdict.outcome == Outcome::Differs => Some(failure::save(folder, (before, after), &verdict, &options)?),
@@ -76,7 +75,7 @@ fn again(arguments: &Verify, before: &Path, after: &Path) -> String {
         [(arguments.exact, "--exact"), (arguments.strict, "--strict"), (arguments.freeze_initializers, "--freeze-initializers")];
     let flags = flags.into_iter().filter(|(given, _)| *given).map(|(_, word)| word.into());
     let files = [before, after].map(|path| path.as_os_str().to_owned());
-    failure::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))
+    shell::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))
 }
 
 /// A proof from the files alone is not what somebody wants who is strict.

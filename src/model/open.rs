@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prost::Message as _;
 
@@ -31,9 +32,22 @@ pub struct Model {
     sorted: bool,
 }
 
+/// Bytes in memory that this model may not be the only one to keep.
+struct Shared(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl Source for Shared {
+    fn len(&self) -> u64 {
+        Source::len(&(*self.0).as_ref())
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        (*self.0).as_ref().read_exact_at(buffer, offset)
+    }
+}
+
 enum Bytes {
     File(FileSource),
-    Memory(Vec<u8>),
+    Memory(Shared),
     Spliced(Box<Spliced<Bytes>>),
 }
 
@@ -102,7 +116,25 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
-        Model::read(Bytes::Memory(bytes), None, &[])
+        Model::from_shared(Arc::new(bytes))
+    }
+
+    /// Reads a model from memory that somebody else keeps, too, without a copy. Side files are not found this way.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_shared(bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Result<Model> {
+        Model::read(Bytes::Memory(Shared(bytes)), None, &[])
+    }
+
+    /// The locations of side files that the model names, each as often as it is named, whether they are open or not.
+    ///
+    /// # Errors
+    /// A tensor that says that its elements are elsewhere, and not where.
+    pub fn side_locations(&self) -> Result<Vec<String>> {
+        let mut locations = Vec::new();
+        collect_locations(&self.proto, &mut locations)?;
+        Ok(locations)
     }
 
     fn read(source: Bytes, path: Option<&Path>, moved: &[(String, PathBuf)]) -> Result<Model> {
@@ -241,8 +273,7 @@ impl Model {
     }
 
     fn open_sides(&mut self, moved: &[(String, PathBuf)]) -> Result<()> {
-        let mut locations = Vec::new();
-        collect_locations(&self.proto, &mut locations)?;
+        let locations = self.side_locations()?;
         let Some(path) = self.path.clone() else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
         for location in locations {

@@ -6,6 +6,7 @@
 mod census;
 pub mod certificate;
 mod check;
+pub mod evidence;
 mod fold;
 mod inspect;
 mod site;

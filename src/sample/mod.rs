@@ -46,6 +46,13 @@ pub enum Expect {
     Kept(&'static str),
 }
 
+/// A convolution with a BatchNormalization behind it, for examples.
+pub const CONV_BATCH_NORMALIZATION: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,2,4,4] x) => (float[1,3,4,4] y)
+    <float[3,2,1,1] W = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3),
+     float[3] m = {1, -0.5, 0.25}, float[3] v = {0.25, 1, 4}>
+    { [conv1] c = Conv (x, W)  [bn1] y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#;
+
 /// A text that is not a model, and where it stops being one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]

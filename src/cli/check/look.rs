@@ -78,7 +78,7 @@ fn proved(
     let arguments = Fold::unwritten(found.path.clone(), planning.clone(), runs.clone());
     let before = input.file(&mut scratch)?;
     let tried = tried(&arguments, (input, graph), (&before, &folder.join("output.onnx")), console)?;
-    match tried.refusal() {
+    match tried.refusal(false) {
         Some(refusal) if tried.differs() => Err(refusal),
         Some(refusal) => Ok((vec![], refusal.what)),
         None => Ok((changes(report::sites(&tried.prepared.plan)), tried.left_out())),

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use bnfold::api::scratch::Scratch;
 use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, text};
 use bnfold::verify::Outcome;
 use bnfold::{Error, ErrorKind, Result};
@@ -20,7 +21,6 @@ use super::arguments::{Format, Planning, Runs, Sweep};
 use super::console::Console;
 use super::files::{self, Found};
 use super::named::Named;
-use super::scratch::Scratch;
 use super::signals::Told;
 use super::status::Status;
 pub use shard::Shard;

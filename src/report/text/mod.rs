@@ -18,7 +18,9 @@ pub use check::{Detail, check_summary, checked, left};
 pub use fold::fold;
 pub use sites::inspect;
 pub use sweep::{swept, swept_summary};
-pub use verdict::{at, evidence, unverified, verdict, verdict_line};
+pub use verdict::{verdict, verdict_line};
+
+pub use super::evidence::{at, evidence, unverified};
 
 /// What stands out.
 pub const BOLD: Style = Style::new().bold();

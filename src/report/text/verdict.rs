@@ -2,59 +2,11 @@
 
 use super::{STAYS, WELL, WRONG, counted, name, row, seconds, styled};
 use crate::report::VerifyReport;
-use crate::verify::{Execution, NOT_RUN, Outcome, Site, SiteNode, Tap, Tier, Verdict, WholeRun};
+use crate::report::evidence::{evidence, sides, unverified};
+use crate::verify::{Execution, Outcome, Site, Tap, Tier, Verdict, WholeRun};
 
 /// Places and differences that are shown without being asked for all.
 const SHOWN: usize = 10;
-
-/// Why nothing is judged, if that is so: where evidence is missing, and what there is.
-pub fn unverified(verdict: &Verdict) -> Option<String> {
-    if verdict.outcome != Outcome::NotJudged {
-        return None;
-    }
-    let site = || verdict.sites.iter().find(|s| s.outcome == Outcome::NotJudged);
-    let why = match (&verdict.execution, verdict.unmatched.first()) {
-        (Execution::NotRun { reason, second: true }, _) => reason.clone(),
-        (execution, Some(place)) => {
-            format!("the files cannot be matched at {}: {}; {}", place.place, place.what, shown(execution))
-        }
-        (execution, None) => match (site(), execution) {
-            (Some(site), Execution::NotRun { reason, .. }) if site.reason.as_deref() == Some(NOT_RUN) => reason.clone(),
-            (Some(site), _) => format!("{} at `{}`", site.reason.as_deref().unwrap_or("no evidence"), site.value),
-            (None, Execution::NotRun { reason, .. }) => reason.clone(),
-            (None, _) => "evidence is missing".to_owned(),
-        },
-    };
-    Some(crate::error::printable(&why))
-}
-
-/// What runs of the whole models say where they cannot be matched.
-fn shown(execution: &Execution) -> String {
-    match execution {
-        Execution::SideBySide { runs, .. } => {
-            let unclear = runs.iter().find_map(|run| run.unclear.first());
-            let said = unclear.map_or_else(|| "agree, which is no proof".to_owned(), |why| format!("leave open: {why}"));
-            format!("run whole on {} they {said}", counted(runs.len() as u64, "set") + " of inputs")
-        }
-        Execution::NotRun { reason, .. } => format!("not run: {reason}"),
-        Execution::Ran { .. } | Execution::NotNeeded => "not run whole side by side".to_owned(),
-    }
-}
-
-/// What shows that models differ: the first place, with what was found there.
-pub fn evidence(verdict: &Verdict) -> Option<String> {
-    let site = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs);
-    let said = site.map(at).or_else(|| verdict.differences.first().map(|found| format!("{}: {}", found.place, found.what)));
-    said.map(|said| crate::error::printable(&said)).filter(|_| verdict.outcome == Outcome::Differs)
-}
-
-/// A place and what was found there.
-pub fn at(site: &Site) -> String {
-    let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));
-    let found = place.map(|place| format!(" ({place})")).unwrap_or_default();
-    let reason = site.reason.as_deref().unwrap_or("beyond its limit");
-    crate::error::printable(&format!("at `{}` ({}): {reason}{found}", site.value, sides(site)))
-}
 
 /// A verdict in a line.
 pub fn verdict_line(verdict: &Verdict) -> String {
@@ -164,12 +116,6 @@ fn tier(verdict: &Verdict) -> String {
     }
 }
 
-/// The operators of both sides.
-fn sides(site: &Site) -> String {
-    let operators = |nodes: &[SiteNode]| nodes.iter().map(|node| node.operator.as_str()).collect::<Vec<_>>().join(", ");
-    format!("{} | {}", operators(&site.before), operators(&site.after))
-}
-
 fn place(site: &Site) -> String {
     let style = match site.outcome {
         Outcome::Equal | Outcome::EqualWithinRounding => WELL,
@@ -248,7 +194,7 @@ fn tap(found: &Tap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::Difference;
+    use crate::verify::{Difference, NOT_RUN, SiteNode};
 
     fn sample() -> Verdict {
         let node = |operator: &str| SiteNode { index: 0, operator: operator.into(), name: "conv1".into(), outputs: vec![] };

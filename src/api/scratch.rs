@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bnfold::{Error, Result};
+use crate::error::{Error, Result};
 
 static EXISTING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 

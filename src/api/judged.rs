@@ -1,0 +1,274 @@
+//! A fold that is staged under a temporary name and judged there: what is not shown to be right is left out, and all is tried
+//! again. Nothing is published here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::failure;
+use super::input::{self, Input};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fold::{self, Prepared, Staged};
+use crate::model::{Graph, NodeId, ScopeId};
+use crate::plan;
+use crate::report::{self, Census, FoldReport, Folded, InspectReport, KeptGroup, LeftOut, evidence};
+use crate::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
+
+/// How a fold is carried out.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What is folded.
+    pub plan: plan::Options,
+    /// How the result is judged; `None` means not at all.
+    pub verify: Option<VerifyOptions>,
+    /// Whether a fold may stay that could not be judged.
+    pub allow_unverified: bool,
+    /// Whether the result is judged also where nothing is changed.
+    pub idle: bool,
+    /// The folder into which the first fold that is wrong is saved.
+    pub save_failure: Option<PathBuf>,
+}
+
+/// What a fold is at, for who shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many bytes of the file that is being written are done.
+    Written(u64),
+    /// The result is being judged.
+    Judging,
+    /// It has been judged.
+    Judged,
+}
+
+/// A fold that was staged and judged, and not published.
+pub struct Tried<'a> {
+    /// What is folded, without what was left out.
+    pub prepared: Prepared<'a>,
+    /// The result under its temporary name.
+    pub staged: Staged,
+    /// What was folded and left out again.
+    pub dropped: Vec<NodeId>,
+    /// The same, with what was found.
+    pub left_out: Vec<LeftOut>,
+    /// What is said of the result, if anything was judged.
+    pub verdict: Option<Verdict>,
+    /// Where a failure was saved.
+    pub saved: Option<String>,
+}
+
+impl Tried<'_> {
+    /// Why the result is not to be written, if it is so.
+    pub fn refusal(&self, allow_unverified: bool) -> Option<Error> {
+        self.verdict.as_ref().and_then(|verdict| refusal(verdict, allow_unverified))
+    }
+
+    /// Whether the result is wrong.
+    pub fn differs(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Differs)
+    }
+
+    /// What was left out, in words.
+    pub fn left_out(&self) -> String {
+        let all: Vec<String> = self.dropped.iter().map(|node| self.prepared.plan.view.graph.describe(*node)).collect();
+        format!("left out as not verified: {}", all.join(", "))
+    }
+
+    /// The report of a model from `input` that goes to a place of this name. It is not yet written.
+    ///
+    /// # Errors
+    /// The result cannot be read again.
+    pub fn report(&self, input: &Input, output: String) -> Result<FoldReport> {
+        let unchanged = self.prepared.is_unchanged();
+        let after = if unchanged { input.census() } else { input::census(&self.staged.model, side_bytes(&self.staged))? };
+        let mut report = described(input, output, &self.prepared, after);
+        let graph = self.prepared.plan.view.graph;
+        report.dropped = self.dropped.iter().map(|node| graph.describe(*node)).collect();
+        report.left_out.clone_from(&self.left_out);
+        report.verdict.clone_from(&self.verdict);
+        report.saved.clone_from(&self.saved);
+        Ok(report)
+    }
+}
+
+/// What was done with a model from `input`, before anything is judged or written.
+pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: Census) -> FoldReport {
+    let sites = report::sites(&prepared.plan);
+    FoldReport {
+        schema: report::schema("fold"),
+        version: report::VERSION.to_owned(),
+        input: input.name.display().to_string(),
+        output,
+        written: false,
+        unchanged: prepared.is_unchanged(),
+        sorted: input.model.is_sorted(),
+        before: input.census(),
+        after,
+        folded: Folded::of(&sites),
+        kept: KeptGroup::of(&sites),
+        dropped: vec![],
+        left_out: vec![],
+        sites,
+        verdict: None,
+        saved: None,
+        seconds: 0.0,
+    }
+}
+
+/// What a plan makes of a graph, and whether the model is known not to run; weights are read, nothing is written. `file` is the
+/// model's name in the report.
+///
+/// # Errors
+/// The file cannot be read, or an option names what the model has not.
+pub fn inspected(file: &Path, census: Census, graph: &Graph<'_>, options: &plan::Options) -> Result<InspectReport> {
+    let plan = fold::examine(graph, options)?;
+    Ok(InspectReport {
+        schema: report::schema("inspect"),
+        version: report::VERSION.to_owned(),
+        file: file.display().to_string(),
+        census,
+        sites: report::sites(&plan),
+        foreseen: crate::verify::foreseen(graph),
+    })
+}
+
+/// Folds the file `before` to a temporary name beside `place` and judges it; what is not right is left out and all is tried again.
+///
+/// # Errors
+/// What the caller asked for is not there; a file that cannot be read or written.
+pub fn tried<'a>(
+    terms: &Terms,
+    graph: &'a Graph<'a>,
+    (before, place): (&Path, &Path),
+    step: &mut dyn FnMut(Step),
+) -> Result<Tried<'a>> {
+    let asked = terms.verify.clone().unwrap_or_else(|| VerifyOptions { tier: Tier::Own, ..VerifyOptions::default() });
+    crate::verify::asked(graph, &asked)?;
+    let (mut verdict, mut saved, mut found) = (None, None, BTreeMap::new());
+    let shown = std::cell::RefCell::new(step);
+    let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
+        let wanted = terms.verify.as_ref().filter(|_| terms.idle || !prepared.is_unchanged());
+        verdict = wanted.map(|options| judged(options, before, staged, *shown.borrow_mut())).transpose()?;
+        if let (Some(folder), Some(options), Some(verdict), None) = (&terms.save_failure, wanted, &verdict, &saved)
+            && verdict.outcome == Outcome::Differs
+        {
+            saved = Some(failure::save(folder, (before, &staged.model), verdict, &moved(options, staged))?);
+        }
+        let failing = verdict.as_ref().map(|verdict| failing(prepared, verdict, terms.allow_unverified)).unwrap_or_default();
+        let nodes = failing.keys().copied().collect();
+        found.extend(failing);
+        Ok(nodes)
+    };
+    let mut progress = |done| shown.borrow_mut()(Step::Written(done));
+    let (prepared, staged, dropped) = fold::stage_judged(graph, &terms.plan, place, &mut progress, &mut judge)?;
+    let left_out = dropped.iter().filter_map(|node| {
+        let (wrong, why) = found.get(&node.0).cloned()?;
+        Some(LeftOut { node: graph.describe(*node), wrong, why })
+    });
+    let left_out = left_out.collect();
+    Ok(Tried { prepared, staged, dropped, left_out, verdict, saved })
+}
+
+fn judged(options: &VerifyOptions, before: &Path, staged: &Staged, step: &mut dyn FnMut(Step)) -> Result<Verdict> {
+    step(Step::Judging);
+    let verdict = crate::verify::verify(before, &staged.model, &moved(options, staged));
+    step(Step::Judged);
+    verdict
+}
+
+/// The same options for a result that is still under its temporary name.
+pub fn moved(options: &VerifyOptions, staged: &Staged) -> VerifyOptions {
+    VerifyOptions { moved_sides: staged.sides.clone(), ..options.clone() }
+}
+
+/// The nodes of places to leave out, by number, each with whether it is wrong and what was found: those that fail, and those that
+/// could not be judged, unless that is allowed.
+fn failing(prepared: &Prepared<'_>, verdict: &Verdict, allow_unverified: bool) -> BTreeMap<usize, (bool, String)> {
+    let graph = prepared.plan.view.graph;
+    let wrong = |outcome| match outcome {
+        Outcome::Differs => Some(true),
+        Outcome::NotJudged => (!allow_unverified).then_some(false),
+        _ => None,
+    };
+    let mut found = BTreeMap::new();
+    // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
+    let numbered = graph.model.is_inlined() || graph.model.proto.functions.is_empty();
+    let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
+    for (site, wrong) in verdict.sites.iter().filter_map(|site| Some((site, wrong(site.outcome)?))) {
+        let is = |at: &usize| {
+            let same = |node: &SiteNode| node.outputs.first() == made(*at);
+            if numbered {
+                site.before.iter().any(|n| n.index == *at)
+            } else {
+                made(*at).is_some() && site.before.iter().any(same)
+            }
+        };
+        found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, evidence::at(site)))));
+    }
+    // Where the files do not match: the folds at the value that is named; of sums that became one operator it may be any.
+    let unproved = if verdict.outcome == Outcome::NotJudged && !allow_unverified { &verdict.unmatched[..] } else { &[] };
+    if let Some(difference) = unproved.first() {
+        let why = format!("{}: {}", difference.place, difference.what);
+        found.extend(prepared.plan.view.draft.merged.iter().map(|site| (site.0, (false, why.clone()))));
+    }
+    let differences = verdict.differences.iter().map(|difference| (difference, true));
+    for (difference, wrong) in differences.chain(unproved.iter().map(|difference| (difference, false))) {
+        let here = |node: &NodeId| {
+            let outputs = &graph.node(*node).proto.output;
+            difference.place == graph.describe(*node) || outputs.iter().any(|o| difference.place.contains(&format!("`{o}`")))
+        };
+        let folds = prepared.plan.folds().iter();
+        let blamed = folds.filter(|f| std::iter::once(&f.site).chain(&f.into).chain(&f.through).any(here));
+        let why = format!("{}: {}", difference.place, difference.what);
+        found.extend(blamed.map(|fold| (fold.site.0, (wrong, why.clone()))));
+    }
+    found
+}
+
+/// Why a result is not written, if a verdict forbids it.
+fn refusal(verdict: &Verdict, allow_unverified: bool) -> Option<Error> {
+    if verdict.outcome == Outcome::Differs {
+        // A constant or a run shows it: only then is it known to be a wrong fold.
+        let found = evidence::evidence(verdict).unwrap_or_default();
+        let what = format!("the folded model differs from the original, so nothing was written: {found}");
+        return Some(
+            Error::new(ErrorKind::Unverified, what).remedy("this is a fault of bnfold; please report it with the model's graph"),
+        );
+    }
+    let why = evidence::unverified(verdict).filter(|_| !allow_unverified)?;
+    let what = format!("the result could not be verified, so nothing was written: {why}");
+    Some(Error::new(ErrorKind::Unverified, what).remedy("--allow-unverified writes it all the same"))
+}
+
+fn side_bytes(staged: &Staged) -> u64 {
+    staged.sides.iter().filter_map(|(_, path)| path.metadata().ok()).map(|m| m.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Execution;
+
+    #[test]
+    fn what_differs_is_never_written_and_what_is_unverified_only_on_request() {
+        let verdict = |outcome, execution| Verdict {
+            outcome,
+            tier: Tier::Own,
+            rounded_once: None,
+            sites: vec![],
+            differences: vec![],
+            unmatched: vec![],
+            execution,
+            own_type: vec![],
+        };
+        let not_run = || Execution::NotRun { reason: "r".into(), second: false };
+        let table = [
+            (verdict(Outcome::EqualWithinRounding, Execution::NotNeeded), false, false),
+            (verdict(Outcome::EqualWithinRounding, not_run()), false, false),
+            (verdict(Outcome::NotJudged, Execution::NotNeeded), true, false),
+            (verdict(Outcome::Differs, Execution::NotNeeded), true, true),
+        ];
+        for (verdict, usually, allowed) in table {
+            let refused = (refusal(&verdict, false).is_some(), refusal(&verdict, true).is_some());
+            assert_eq!(refused, (usually, allowed), "{verdict:?}");
+        }
+    }
+}
