@@ -34,6 +34,7 @@ pub struct Error {
 /// Kinds of [`Error`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum ErrorKind {
     /// The operating system refused.
     Io,

@@ -70,6 +70,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `tract` (default) | runs of the models; without it, the judgement rests on structure and constants |
+//! | `remote` | without `tract`: the program that [`Fold::engine`] names judges, so that the engine need not be built |
 //! | `certificate` | [`Fold::certificate`], [`Verify::certificate`] |
 //! | `serde` | reports and verdicts can be serialised; their layouts are in `docs/exit-status.md` |
 //! | `cli` (default) | the program |

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::failure;
 use super::input::{self, Input};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{self, Prepared, Staged};
@@ -142,15 +141,16 @@ pub fn tried<'a>(
 ) -> Result<Tried<'a>> {
     let asked = terms.verify.clone().unwrap_or_else(|| VerifyOptions { tier: Tier::Own, ..VerifyOptions::default() });
     crate::verify::asked(graph, &asked)?;
-    let (mut verdict, mut saved, mut found) = (None, None, BTreeMap::new());
+    let (mut verdict, mut saved, mut found) = (None, None::<String>, BTreeMap::new());
     let shown = std::cell::RefCell::new(step);
     let mut judge = |prepared: &Prepared<'_>, staged: &Staged| {
         let wanted = terms.verify.as_ref().filter(|_| terms.idle || !prepared.is_unchanged());
-        verdict = wanted.map(|options| judged(options, before, staged, *shown.borrow_mut())).transpose()?;
-        if let (Some(folder), Some(options), Some(verdict), None) = (&terms.save_failure, wanted, &verdict, &saved)
-            && verdict.outcome == Outcome::Differs
-        {
-            saved = Some(failure::save(folder, (before, &staged.model), verdict, &moved(options, staged))?);
+        verdict = None;
+        if let Some(options) = wanted {
+            // The first failure is saved, those of later attempts are not.
+            let folder = terms.save_failure.as_deref().filter(|_| saved.is_none());
+            let (found, kept) = judged(options, (before, staged), folder, *shown.borrow_mut())?;
+            (verdict, saved) = (Some(found), saved.take().or(kept));
         }
         let failing = verdict.as_ref().map(|verdict| failing(prepared, verdict, terms.allow_unverified)).unwrap_or_default();
         let nodes = failing.keys().copied().collect();
@@ -167,11 +167,16 @@ pub fn tried<'a>(
     Ok(Tried { prepared, staged, dropped, left_out, verdict, saved })
 }
 
-fn judged(options: &VerifyOptions, before: &Path, staged: &Staged, step: &mut dyn FnMut(Step)) -> Result<Verdict> {
+fn judged(
+    options: &VerifyOptions,
+    (before, staged): (&Path, &Staged),
+    save_failure: Option<&Path>,
+    step: &mut dyn FnMut(Step),
+) -> Result<(Verdict, Option<String>)> {
     step(Step::Judging);
-    let verdict = crate::verify::verify(before, &staged.model, &moved(options, staged));
+    let judged = super::judge((before, &staged.model), &moved(options, staged), save_failure);
     step(Step::Judged);
-    verdict
+    judged
 }
 
 /// The same options for a result that is still under its temporary name.

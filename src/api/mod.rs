@@ -13,6 +13,9 @@ pub mod input;
 #[doc(hidden)]
 pub mod judged;
 mod options;
+#[cfg(feature = "remote")]
+#[doc(hidden)]
+pub mod remote;
 #[doc(hidden)]
 pub mod scratch;
 #[doc(hidden)]
@@ -27,7 +30,25 @@ pub use verification::Verify;
 
 use crate::error::Result;
 use crate::report::{FoldReport, InspectReport};
-use crate::verify::Verdict;
+use crate::verify::{Outcome, Verdict, VerifyOptions};
+
+/// Judges two files, and saves the first failure if that is wanted; without the engine by the program that was named.
+fn judge(
+    (before, after): (&Path, &Path),
+    options: &VerifyOptions,
+    save_failure: Option<&Path>,
+) -> Result<(Verdict, Option<String>)> {
+    #[cfg(all(feature = "remote", not(feature = "tract")))]
+    if let crate::verify::Runner::Program(program) = &options.runner {
+        return remote::ask(program, (before, after), options, save_failure);
+    }
+    let verdict = crate::verify::verify(before, after, options)?;
+    let saved = match save_failure {
+        Some(folder) if verdict.outcome == Outcome::Differs => Some(failure::save(folder, (before, after), &verdict, options)?),
+        _ => None,
+    };
+    Ok((verdict, saved))
+}
 
 /// Folds a model file, shows that the result computes the same, and only then writes it to `output`: [`Fold::file`] with the
 /// defaults of the command line, but for the engine, which runs in this process ([`Fold::engine`] names another).

@@ -91,6 +91,8 @@ macro_rules! run_options {
         /// By default they are run in this process: what the engine does to hostile models (it can hang, use up the memory or
         /// overflow the stack) it does to the caller then. The running program is never started again by itself: it would not
         /// know what it is asked.
+        ///
+        /// A library without the feature `tract`, but with `remote`, lets this program judge as a whole.
         #[must_use]
         pub fn engine(mut self, program: impl Into<std::path::PathBuf>) -> Self {
             self.$field.runner = crate::verify::Runner::Program(program.into());

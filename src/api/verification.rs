@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::certificate;
 use super::input::{Input, Shared};
 use super::options::run_options;
-use super::{certificate, failure};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
@@ -81,7 +81,7 @@ impl Verify {
     /// differ or cannot be run is no error but the answer.
     pub fn files(&self, before: impl AsRef<Path>, after: impl AsRef<Path>) -> Result<Verdict> {
         let (before, after) = (before.as_ref(), after.as_ref());
-        let mut verdict = crate::verify::verify(before, after, &self.options)?;
+        let (mut verdict, _) = super::judge((before, after), &self.options, self.save_failure.as_deref())?;
         if self.strict && verdict.outcome == Outcome::EqualWithinRounding {
             demand_a_run(&mut verdict);
         }
@@ -89,9 +89,6 @@ impl Verify {
             let subject = |path: &Path| certificate::subject(path, &Model::open(path)?);
             let stated = certificate::stated(subject(before)?, subject(after)?, &self.options, &verdict)?;
             certificate::write(path, &stated)?;
-        }
-        if let (Some(folder), Outcome::Differs) = (&self.save_failure, verdict.outcome) {
-            failure::save(folder, (before, after), &verdict, &self.options)?;
         }
         Ok(verdict)
     }

@@ -78,6 +78,12 @@ pub enum Verb {
     /// Seed faults of every kind into a model's folds, to see that each is found
     #[command(after_help = status::SELFTEST)]
     Selftest(Selftest),
+    /// Write a script that lets a shell complete options and names of commands
+    #[command(after_help = status::WRITTEN)]
+    Completions(Completions),
+    /// Write a page of the manual
+    #[command(after_help = status::WRITTEN)]
+    Man(Man),
 }
 
 /// Arguments of `fold`.
@@ -248,6 +254,20 @@ pub struct Sweep {
     pub planning: Planning,
     #[command(flatten)]
     pub runs: Runs,
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Debug)]
+pub struct Man {
+    /// A command, for example fold; without it the page is that of the program
+    pub command: Option<String>,
 }
 
 /// Arguments of `selftest`.

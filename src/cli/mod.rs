@@ -11,6 +11,7 @@ mod files;
 mod fold;
 mod input;
 mod inspect;
+mod manual;
 mod named;
 mod planning;
 mod runs;
@@ -62,6 +63,8 @@ pub fn run() -> ExitCode {
         Verb::Check(own) => check::run(own, &console),
         Verb::Sweep(own) => sweep::run(own, &console),
         Verb::Selftest(own) => selftest::run(own, &console),
+        Verb::Completions(own) => manual::completions(own, &console),
+        Verb::Man(own) => manual::man(own, &console),
     };
     match result {
         Ok(status) => status.into(),

@@ -69,6 +69,12 @@ Exit status:
   1  a fault was taken for a right fold
   2  could not: nothing to fold, a fault that could not be judged, bad input, bad usage";
 
+/// The exit status of `completions` and `man`.
+pub const WRITTEN: &str = "\
+Exit status:
+  0  it was written
+  2  could not: bad usage, the system refused";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +82,7 @@ mod tests {
     #[test]
     fn the_page_says_what_the_help_says() {
         let page = include_str!("../../docs/exit-status.md");
-        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP, SELFTEST] {
+        for text in [ALL, FOLD, VERIFY, INSPECT, CHECK, SWEEP, SELFTEST, WRITTEN] {
             assert!(page.contains(text), "not in docs/exit-status.md:\n{text}");
         }
     }

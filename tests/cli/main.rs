@@ -7,6 +7,7 @@ mod certificate;
 mod check;
 mod fold;
 mod inspect;
+mod manual;
 // The feature adds an option to the help.
 #[cfg(not(feature = "ort"))]
 mod messages;

@@ -1,0 +1,18 @@
+"""What type checkers must understand; run by `test_types`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import bnfold
+
+
+def folded(path: pathlib.Path, data: bytes) -> bytes:
+    result = bnfold.fold(data, partial="never", dim={"N": 1})
+    again: bnfold.Result[pathlib.Path] = bnfold.fold(path, output="out.onnx", skip=["a"])
+    place: pathlib.Path = again.model
+    verdict: bnfold.Verdict = bnfold.verify(path, place)
+    sites: tuple[bnfold.Site, ...] = bnfold.inspect(data).sites
+    files: tuple[bnfold.CheckedFile, ...] = bnfold.check([path, "folder"]).files
+    assert verdict.ok and len(sites) >= len(files)
+    return result.model
