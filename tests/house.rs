@@ -181,6 +181,7 @@ fn layers_know_only_what_is_below_them() {
         ("verify", &["beside", "double_double", "engine", "model", "reference", "wire"][..]),
         ("faults", &["double_double", "model", "reference", "verify", "wire"][..]),
         ("report", &["plan", "law", "verify", "model"][..]),
+        ("api", &["constants", "fold", "model", "plan", "report", "verify", "wire", "write"][..]),
     ]);
     let open = ["onnx", "error", "Error", "ErrorKind", "Result"];
     let mut seen = BTreeSet::new();

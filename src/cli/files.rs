@@ -61,7 +61,8 @@ fn is_pattern(path: &Path) -> bool {
 /// configuration and in shells that do not, it is left to us.
 fn expanded(pattern: &Path) -> Result<Vec<Found>> {
     let error = |what: String| Error::new(ErrorKind::Foreign, what).file(pattern).remedy("correct the pattern, or name a folder");
-    let all = glob::glob(&pattern.to_string_lossy()).map_err(|e| error(format!("this is no pattern: {e}")))?;
+    let hidden = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let all = glob::glob_with(&pattern.to_string_lossy(), hidden).map_err(|e| error(format!("this is no pattern: {e}")))?;
     let files = all.filter_map(std::result::Result::ok).filter(|path| path.is_file());
     let found: Vec<Found> =
         files.map(|path| Found { below: path.file_name().map(PathBuf::from).unwrap_or_default(), path }).collect();

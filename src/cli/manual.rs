@@ -29,15 +29,17 @@ pub fn man(arguments: &Man, console: &Console) -> anyhow::Result<Status> {
         Some(name) => named(&program, name)?,
     };
     let mut text = Vec::new();
-    clap_mangen::Man::new(page).render(&mut text).map_err(|e| Error::io("cannot write the page", e))?;
+    clap_mangen::Man::new(page)
+        .source(concat!("bnfold ", env!("CARGO_PKG_VERSION")))
+        .render(&mut text)
+        .map_err(|e| Error::io("cannot write the page", e))?;
     written(text, console)
 }
 
 fn named(program: &clap::Command, name: &str) -> bnfold::Result<clap::Command> {
     let found = program.find_subcommand(name).filter(|found| !found.is_hide_set());
-    // Between the words of a page's name stand dashes: `man bnfold-fold`.
-    let titled = found.map(|found| found.clone().name(format!("bnfold-{name}")).version(env!("CARGO_PKG_VERSION")));
-    titled.ok_or_else(|| {
+    let found = found.map(|found| found.clone().version(env!("CARGO_PKG_VERSION")));
+    found.ok_or_else(|| {
         let known: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
         let error = Error::new(ErrorKind::Choice, format!("there is no command `{name}`"));
         error.remedy(format!("the commands are {}", known.join(", ")))
