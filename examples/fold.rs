@@ -1,6 +1,8 @@
 //! Folds a model and tells what was done: `cargo run --example fold -- MODEL OUT`.
 //!
 //! Without arguments it folds the model that is in the repository.
+// What a program says goes to standard output.
+#![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::path::PathBuf;
