@@ -121,7 +121,7 @@ fn exclude(plan: &Plan<'_>, hurt: &[(NodeId, Reason)], options: &mut Options) ->
 impl Prepared<'_> {
     /// Whether the result is the input, byte for byte.
     pub fn is_unchanged(&self) -> bool {
-        let copied = matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty();
+        let copied = self.lowered.idle || matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty();
         let model = self.plan.view.graph.model;
         copied && !model.is_inlined() && !model.is_sorted()
     }

@@ -35,7 +35,11 @@ impl Input {
     /// # Errors
     /// The file cannot be read or is not a model.
     pub fn open(path: &Path) -> Result<Input> {
-        Ok(Input { model: Model::open(path)?, name: path.to_path_buf(), before: None })
+        let model = Model::open(path)?;
+        let sides = model.sides().iter().map(|side| side.source.len()).sum();
+        // Scalers are counted as the file has them.
+        let before = if model.scalers().is_empty() { None } else { Some(census(path, sides)?) };
+        Ok(Input { model, name: path.to_path_buf(), before })
     }
 
     /// Reads a model from memory; `name` stands for it in messages.

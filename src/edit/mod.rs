@@ -4,6 +4,7 @@ pub mod loss;
 mod message;
 mod nodes;
 pub mod rescale;
+mod scalers;
 mod settle;
 mod sides;
 mod tensors;
@@ -75,6 +76,8 @@ pub struct Lowered {
     pub held: Vec<Factored>,
     /// Nodes with weights that were summed up when the edits were made and did not survive it, with the reason.
     pub hurt: Vec<(NodeId, Reason)>,
+    /// Whether nothing changes but that nodes which were read otherwise are what they were.
+    pub idle: bool,
     /// Tensors whose elements moved from a side file into the model file, by their message.
     inlined: Vec<Range<u64>>,
 }
@@ -94,6 +97,7 @@ pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
     }
     lowering.nodes(&settlement)?;
     lowering.side_names(side_names, &settlement.dead)?;
+    lowering.scalers();
     Ok(lowering.out)
 }
 

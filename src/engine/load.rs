@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::CouldNotRun;
 use crate::model::order::in_order;
-use crate::model::{Model, external};
+use crate::model::{Model, external, scaler};
 use crate::onnx::tensor_proto::DataLocation;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::verify::side::Side;
@@ -26,7 +26,7 @@ pub fn load(side: &Side) -> Result<ModelProto, CouldNotRun> {
     };
     let mut model = decoded(&bytes)?;
     drop(bytes);
-    if !model.functions.is_empty() || !in_order(&model) {
+    if !model.functions.is_empty() || !in_order(&model) || scaler::occurs(&model) {
         model = decoded(&aligned(path, moved)?)?;
     }
     let folder = Folder { path: path.parent().unwrap_or(Path::new("")), moved };
@@ -39,7 +39,7 @@ pub fn load(side: &Side) -> Result<ModelProto, CouldNotRun> {
     Ok(model)
 }
 
-/// The bytes of a model with its functions inlined and its nodes in order, as it is aligned and judged.
+/// The bytes of a model with its functions inlined, its nodes in order and its Scalers written out, as it is aligned and judged.
 fn aligned(path: &Path, moved: &[(String, PathBuf)]) -> Result<Vec<u8>, CouldNotRun> {
     let model = Model::open_moved(path, moved).and_then(Model::inlined).map_err(|e| CouldNotRun::Model(e.to_string()))?;
     let mut bytes = vec![0; usize::try_from(model.len()).map_err(|error| CouldNotRun::file(path, error))?];

@@ -133,7 +133,7 @@ fn size(graph: &GraphProto, functions: &Functions<'_>, goes: &[bool]) -> usize {
 }
 
 /// Every name of a value in the file.
-fn taken(model: &ModelProto) -> BTreeSet<String> {
+pub(super) fn taken(model: &ModelProto) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut graphs: Vec<&GraphProto> = model.graph.iter().collect();
     while let Some(graph) = graphs.pop() {
@@ -166,13 +166,13 @@ fn header(number: u32, len: u64) -> Vec<u8> {
     bytes
 }
 
-fn field(number: u32, content: &[u8]) -> Vec<u8> {
+pub(super) fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = header(number, content.len() as u64);
     bytes.extend_from_slice(content);
     bytes
 }
 
-fn text_field(number: u32, name: &str) -> Vec<u8> {
+pub(super) fn text_field(number: u32, name: &str) -> Vec<u8> {
     field(number, &text::encode(name))
 }
 

@@ -13,6 +13,7 @@ pub mod number;
 mod open;
 pub mod order;
 pub mod quantised;
+pub mod scaler;
 pub mod scan;
 pub mod shape;
 pub mod small_float;
@@ -25,5 +26,6 @@ pub use node_view::{ConstantFact, Fault, InputFact, NodeView, NotConstant, Unrea
 pub use number::Element;
 pub use open::Model;
 pub use quantised::Grain;
+pub use scaler::Scaler;
 pub use shape::{Dim, Extent, Shape};
 pub use tensor::{Home, Payload, Tensor};

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::external::{self, SideFile};
 use crate::model::inline;
 use crate::model::order;
+use crate::model::scaler::{self, Scaler};
 use crate::model::scan::{self, Scan};
 use crate::onnx::{GraphProto, ModelProto, TensorProto};
 use crate::wire::splice::Piece;
@@ -30,6 +31,7 @@ pub struct Model {
     side_index: BTreeMap<String, usize>,
     inlined: bool,
     sorted: bool,
+    scalers: Vec<Scaler>,
 }
 
 /// Bytes in memory that this model may not be the only one to keep.
@@ -142,16 +144,19 @@ impl Model {
         while let Some(pieces) = order::pieces(&model)? {
             model = Model { sorted: true, ..model.respliced(pieces, "with its nodes in order it is too large")? };
         }
+        if let Some((pieces, scalers)) = scaler::pieces(&model)? {
+            model = Model { scalers, ..model.respliced(pieces, "with its Scalers written out it is too large")? };
+        }
         model.open_sides(moved)?;
         Ok(model)
     }
 
     /// The model that pieces of its file make.
     fn respliced(self, pieces: Vec<Piece>, too_large: &str) -> Result<Model> {
-        let Model { path, source, sides, side_index, inlined, sorted, .. } = self;
+        let Model { path, source, sides, side_index, inlined, sorted, scalers, .. } = self;
         let spliced = Spliced::new(source, pieces).ok_or_else(|| Error::new(ErrorKind::Graph, too_large))?;
         let source = Bytes::Spliced(Box::new(spliced));
-        Ok(Model { sides, side_index, inlined, sorted, ..Model::parse(source, path.as_deref())? })
+        Ok(Model { sides, side_index, inlined, sorted, scalers, ..Model::parse(source, path.as_deref())? })
     }
 
     /// A model without its side files.
@@ -175,8 +180,8 @@ impl Model {
             foreign(source.source()).unwrap_or_else(|| Error::new(ErrorKind::Wire, format!("the messages do not decode: {e}")))
         })?;
         drop(skeleton);
-        let (sides, side_index, inlined, sorted) = (Vec::new(), BTreeMap::new(), false, false);
-        Ok(Model { proto, scan, path: path.map(Path::to_path_buf), source, sides, side_index, inlined, sorted })
+        let (sides, side_index, inlined, sorted, scalers) = (Vec::new(), BTreeMap::new(), false, false, Vec::new());
+        Ok(Model { proto, scan, path: path.map(Path::to_path_buf), source, sides, side_index, inlined, sorted, scalers })
     }
 
     /// The model with calls of its functions replaced by their bodies: as if the file had been written that way. What cannot be
@@ -205,6 +210,11 @@ impl Model {
     /// Whether nodes of the file stand out of order, which ONNX does not allow, and were put in order.
     pub fn is_sorted(&self) -> bool {
         self.sorted
+    }
+
+    /// Nodes of the file that are read as several others: each a difference and a product.
+    pub fn scalers(&self) -> &[Scaler] {
+        &self.scalers
     }
 
     /// Bytes of file `index`: 0 is the model itself, others are side files.
