@@ -13,6 +13,9 @@ pub mod input;
 #[doc(hidden)]
 pub mod judged;
 mod options;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod page;
 #[cfg(feature = "remote")]
 #[doc(hidden)]
 pub mod remote;

@@ -72,6 +72,9 @@ pub enum Verb {
     /// Look for models in which something is left to fold; writes nothing
     #[command(after_help = status::CHECK)]
     Check(Check),
+    /// Write a page to look at: what folds into what, the numbers of the maps, and the verdict
+    #[command(after_help = status::REPORT)]
+    Report(Report),
     /// Fold and verify every model under folders, each in a process of its own
     #[command(after_help = status::SWEEP)]
     Sweep(Sweep),
@@ -227,6 +230,25 @@ fn allowed() -> clap::builder::PossibleValuesParser {
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches('%').trim().parse::<f64>().ok().filter(|number| *number >= 0.0);
     number.ok_or_else(|| format!("`{text}` is no percentage; give a number from 0 on"))
+}
+
+/// Arguments of `report`.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The model; `-` is standard input
+    pub before: PathBuf,
+    /// The model as it is now; without it a fold is tried, which is not kept
+    pub after: Option<PathBuf>,
+    /// Where the page goes; `-` is standard output
+    #[arg(short, long, value_name = "PAGE")]
+    pub output: PathBuf,
+    /// Show what would be folded without verifying it
+    #[arg(long, conflicts_with = "after")]
+    pub no_verify: bool,
+    #[command(flatten)]
+    pub planning: Planning,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 /// Arguments of `sweep`.

@@ -14,6 +14,7 @@ mod inspect;
 mod manual;
 mod named;
 mod planning;
+mod report;
 mod runs;
 mod selftest;
 mod signals;
@@ -61,6 +62,7 @@ pub fn run() -> ExitCode {
         Verb::Verify(own) => verify::run(own, &console),
         Verb::Inspect(own) => inspect::run(own, &console),
         Verb::Check(own) => check::run(own, &console),
+        Verb::Report(own) => report::run(own, &console),
         Verb::Sweep(own) => sweep::run(own, &console),
         Verb::Selftest(own) => selftest::run(own, &console),
         Verb::Completions(own) => manual::completions(own, &console),

@@ -55,6 +55,13 @@ Exit status:
   1  something is left to fold; with --strict also what deserves a warning
   2  could not: a file cannot be read, no model was found, bad usage; with --prove also a fold that is wrong";
 
+/// The exit status of `report`.
+pub const REPORT: &str = "\
+Exit status:
+  0  the page was written, and nothing in it differs
+  1  the page was written, and the models differ
+  2  could not: bad input, bad usage, the system refused; no page was written";
+
 /// The exit status of `sweep`.
 pub const SWEEP: &str = "\
 Exit status:

@@ -17,7 +17,7 @@ mod substitute;
 mod view;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
@@ -30,6 +30,7 @@ pub use route::{Kept, Route, Way};
 pub use samples::SAMPLES;
 pub use view::View;
 
+use crate::double_double::nearest;
 use crate::error::Result;
 use crate::law::{Constants as _, Host, Law, Map, Reason};
 use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
@@ -312,6 +313,21 @@ impl Search<'_> {
             _ => None,
         }
     }
+}
+
+/// The map of each node that has one by constants, as the file has it: scales and shifts, one pair for each channel.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn maps(graph: &Graph<'_>, options: &Options) -> Result<BTreeMap<NodeId, (Vec<f64>, Vec<f64>)>> {
+    let calls = Calls::of(graph)?;
+    let view = View::new(graph, options, calls.binding(graph, None));
+    let map = |id| match view.law(id) {
+        Ok(Law::Map(map)) => Some((id, (nearest(&map.placed.map.scale), nearest(&map.placed.map.shift)))),
+        _ => None,
+    };
+    let found = (0..graph.nodes.len()).map(NodeId).filter(|id| may_be_map(graph, *id)).filter_map(map).collect();
+    view.check().map(|()| found)
 }
 
 /// Whether a node's operator may be a map; the law decides.

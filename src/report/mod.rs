@@ -8,6 +8,8 @@ pub mod certificate;
 mod check;
 pub mod evidence;
 mod fold;
+#[cfg(feature = "cli")]
+pub mod html;
 mod inspect;
 mod site;
 #[cfg(feature = "cli")]
@@ -18,7 +20,7 @@ pub use census::Census;
 pub use check::{CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
 pub use fold::{FoldReport, Folded, KeptGroup, LeftOut};
 pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
-pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, sites};
+pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, site_nodes, sites};
 pub use verify::VerifyReport;
 
 /// The version of this program, which every report carries.

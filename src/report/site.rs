@@ -131,6 +131,16 @@ impl SiteReport {
 /// Every node of a plan that has a map, in the order of the graph.
 pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
     let graph = plan.view.graph;
+    fates(plan).into_iter().map(|(node, fate)| SiteReport { node: name(graph, node), fate }).collect()
+}
+
+/// The same nodes by their numbers, in the same order.
+pub fn site_nodes(plan: &Plan<'_>) -> Vec<NodeId> {
+    fates(plan).into_keys().collect()
+}
+
+fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
+    let graph = plan.view.graph;
     let stays: BTreeMap<NodeId, &Stay> = plan.kept.iter().map(|stay| (stay.site, stay)).collect();
     let listed = stays.values().filter(|stay| !stay.is_bias(&plan.view));
     let mut sites: BTreeMap<NodeId, Fate> = listed.map(|stay| (stay.site, kept(plan, stay))).collect();
@@ -154,7 +164,7 @@ pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
             },
         );
     }
-    sites.into_iter().map(|(node, fate)| SiteReport { node: name(graph, node), fate }).collect()
+    sites
 }
 
 fn kept(plan: &Plan<'_>, stay: &Stay) -> Fate {

@@ -11,6 +11,7 @@ mod manual;
 // The feature adds an option to the help.
 #[cfg(not(feature = "ort"))]
 mod messages;
+mod report;
 mod selftest;
 mod status;
 mod streams;

@@ -82,7 +82,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// `before -> after`, or the one number if nothing changed; growth is told apart.
-fn change(before: u64, after: u64) -> String {
+pub(super) fn change(before: u64, after: u64) -> String {
     match after.checked_sub(before) {
         Some(0) => grouped(before),
         Some(more) => format!("{} -> {} (+{})", grouped(before), grouped(after), grouped(more)),

@@ -1,0 +1,66 @@
+//! `bnfold report`: a page to look at, of a fold that is only tried, or of two files.
+
+use bnfold::api::judged::{Step, Terms};
+use bnfold::api::page;
+use bnfold::verify::{Outcome, Tier, VerifyOptions};
+use bnfold::{Error, ErrorKind};
+
+use super::activity::Activity;
+use super::arguments::{Format, Report};
+use super::console::Console;
+use super::files;
+use super::input;
+use super::status::Status;
+
+/// Runs the verb.
+///
+/// # Errors
+/// A model cannot be read, or the page not be written.
+pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
+    let to_stream = input::is_stream(&arguments.output);
+    let output = (!to_stream).then_some(arguments.output.as_path());
+    for model in std::iter::once(&arguments.before).chain(&arguments.after) {
+        if output.is_some_and(|output| files::same(model, output)) {
+            let error = Error::new(ErrorKind::Target, "the page would replace the model").file(model);
+            return Err(error.remedy("name another file for the page").into());
+        }
+    }
+    let input = arguments.planning.open(&arguments.before)?;
+    let named = |e: Error| e.file(&input.name);
+    let graph = arguments.planning.graph(&input.model).map_err(named)?;
+    let plan = arguments.planning.options();
+    let (text, verdict) = match &arguments.after {
+        Some(after) => {
+            let _shown = Activity::begin(console, "verifying", None);
+            let freeze = arguments.planning.freeze_initializers;
+            let options = VerifyOptions { freeze, ..arguments.runs.options(Tier::Foreign) };
+            let (text, verdict) = page::compared(&input, &graph, after, &options, &plan).map_err(named)?;
+            (text, Some(verdict))
+        }
+        None => {
+            let verify = (!arguments.no_verify).then(|| arguments.runs.options(Tier::Own));
+            let terms = Terms { plan, verify, allow_unverified: true, idle: false, save_failure: None };
+            let mut shown = Some(Activity::begin(console, "folding", None));
+            let mut step = |step| match step {
+                Step::Written(_) => {}
+                Step::Judging => {
+                    shown = None;
+                    shown = Some(Activity::begin(console, "verifying", None));
+                }
+                Step::Judged => shown = None,
+            };
+            page::tried(&input, &graph, &terms, &mut step).map_err(named)?
+        }
+    };
+    match output {
+        None => console.text(&text)?,
+        Some(path) => {
+            files::write(path, &text)?;
+            if !console.quiet && console.format == Format::Text {
+                console.text(&format!("{}: written; open it in a browser\n", path.display()))?;
+            }
+        }
+    }
+    let differs = verdict.is_some_and(|verdict| verdict.outcome == Outcome::Differs);
+    Ok(if differs { Status::Finding } else { Status::Well })
+}
