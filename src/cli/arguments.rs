@@ -91,16 +91,26 @@ pub enum Verb {
 
 /// Arguments of `fold`.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("target").required(true))]
+#[command(group = clap::ArgGroup::new("target"))]
 pub struct Fold {
-    /// The model; `-` is standard input
-    pub model: PathBuf,
+    /// The model; `-` is standard input. With --in-place, --out-dir or --dry-run also several, folders, or patterns
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<PathBuf>,
     /// Where the result goes; `-` is standard output, and the report goes to standard error
     #[arg(short, long, value_name = "OUT", group = "target")]
     pub output: Option<PathBuf>,
     /// Replace the model
     #[arg(long, group = "target")]
     pub in_place: bool,
+    /// Put the results into this folder, named as the models are
+    #[arg(long, value_name = "FOLDER", group = "target")]
+    pub out_dir: Option<PathBuf>,
+    /// Fold and verify, and write nothing
+    #[arg(long, group = "target")]
+    pub dry_run: bool,
+    /// List what changes in the model; without a target nothing is written
+    #[arg(long)]
+    pub diff: bool,
     /// Write the result without verifying it
     #[arg(long, conflicts_with = "allow_unverified")]
     pub no_verify: bool,
@@ -129,9 +139,12 @@ impl Fold {
     /// What `fold` does with these options where nothing is written.
     pub fn unwritten(model: PathBuf, planning: Planning, runs: Runs) -> Fold {
         Fold {
-            model,
+            models: vec![model],
             output: None,
             in_place: false,
+            out_dir: None,
+            dry_run: true,
+            diff: false,
             no_verify: false,
             allow_unverified: false,
             drop_failing: false,

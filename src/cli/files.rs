@@ -53,7 +53,7 @@ pub fn models(paths: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
 }
 
 /// Whether a name that no file has is meant as a pattern.
-fn is_pattern(path: &Path) -> bool {
+pub fn is_pattern(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.contains(['*', '?', '[']))
 }
 

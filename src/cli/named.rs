@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use bnfold::model::{Graph, ScopeId};
-use bnfold::{Error, ErrorKind, plan, verify};
+use bnfold::{Error, ErrorKind, Result, plan, verify};
 
 use super::arguments::{Planning, Runs};
+use super::files::Found;
 
 /// What was asked for, and which of it some model had.
 pub struct Named<'a> {
@@ -71,5 +72,29 @@ impl<'a> Named<'a> {
             _ => (format!("no model has a value `{name}`"), "correct --tap"),
         };
         Some(Error::new(ErrorKind::Choice, what).remedy(remedy))
+    }
+}
+
+/// For each of many models the options as they concern it, or nothing where nodes of other models are meant. What cannot be read
+/// keeps them all, and says so itself later.
+///
+/// # Errors
+/// A name that no model has.
+pub fn options(models: &[&Found], planning: &Planning, runs: &Runs) -> Result<Vec<Option<(Planning, Runs)>>> {
+    let mut named = Named::new(planning, runs);
+    if named.is_empty() {
+        return Ok(models.iter().map(|_| Some((planning.clone(), runs.clone()))).collect());
+    }
+    let mut one = |found: &&Found| {
+        let Ok(input) = planning.open(&found.path) else { return Some((planning.clone(), runs.clone())) };
+        match planning.graph(&input.model) {
+            Ok(graph) => named.of(&graph),
+            Err(_) => Some((planning.clone(), runs.clone())),
+        }
+    };
+    let options = models.iter().map(&mut one).collect();
+    match named.unknown() {
+        Some(error) => Err(error),
+        None => Ok(options),
     }
 }

@@ -137,3 +137,15 @@ impl KeptGroup {
         groups
     }
 }
+
+/// Several models, folded one after the other.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct FoldReports {
+    /// Name and version of this layout.
+    pub schema: String,
+    /// The version of the program.
+    pub version: String,
+    /// A report for each model that could be read.
+    pub reports: Vec<FoldReport>,
+}

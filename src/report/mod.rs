@@ -18,7 +18,7 @@ mod verify;
 
 pub use census::Census;
 pub use check::{CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
-pub use fold::{FoldReport, Folded, KeptGroup, LeftOut};
+pub use fold::{FoldReport, FoldReports, Folded, KeptGroup, LeftOut};
 pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
 pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, site_nodes, sites};
 pub use verify::VerifyReport;

@@ -8,6 +8,7 @@ mod check;
 mod fold;
 mod inspect;
 mod manual;
+mod many;
 // The feature adds an option to the help.
 #[cfg(not(feature = "ort"))]
 mod messages;

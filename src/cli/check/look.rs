@@ -77,7 +77,7 @@ fn proved(
     let folder = input::folder(&mut scratch)?;
     let arguments = Fold::unwritten(found.path.clone(), planning.clone(), runs.clone());
     let before = input.file(&mut scratch)?;
-    let tried = tried(&arguments, (input, graph), (&before, &folder.join("output.onnx")), console)?;
+    let tried = tried(&arguments, (planning, runs), (input, graph), (&before, &folder.join("output.onnx")), console)?;
     match tried.refusal(false) {
         Some(refusal) if tried.differs() => Err(refusal),
         Some(refusal) => Ok((vec![], refusal.what)),

@@ -3,7 +3,6 @@
 
 mod shard;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,13 +13,14 @@ use rayon::prelude::*;
 use bnfold::api::scratch::Scratch;
 use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, text};
 use bnfold::verify::Outcome;
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::{Error, Result};
 
 use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
 use super::console::Console;
 use super::files::{self, Found};
-use super::named::Named;
+use super::fold::distinct;
+use super::named;
 use super::signals::Told;
 use super::status::Status;
 pub use shard::Shard;
@@ -41,15 +41,13 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
     }
-    let mut named = Named::new(&arguments.planning, &arguments.runs);
-    let unnamed = named.is_empty();
-    let meant = |named: &mut Named<'_>, one: &Found| if unnamed { Concerned::Unread } else { concerned(one, arguments, named) };
-    let jobs: Vec<(Found, Concerned)> =
-        found.into_iter().map(|one| (meant(&mut named, &one), one)).map(|(c, f)| (f, c)).collect();
+    let all: Vec<&Found> = found.iter().collect();
     // Of a part of the models nobody can say that no model has a name.
-    if let Some(error) = named.unknown().filter(|_| arguments.shard.is_none()) {
-        return Err(error.into());
-    }
+    let options = match named::options(&all, &arguments.planning, &arguments.runs) {
+        Err(_) if arguments.shard.is_some() => vec![None; found.len()],
+        options => options?,
+    };
+    let jobs: Vec<Job> = found.into_iter().zip(options).collect();
     let models = swept(&jobs, arguments, console)?;
     let (schema, version) = (report::schema("sweep"), report::VERSION.to_owned());
     let report = SweepReport { schema, version, shard: arguments.shard.map(|shard| shard.to_string()), models };
@@ -57,14 +55,13 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
 }
 
 /// Every model, so many at a time as the user wants; each is told as soon as it is done.
-fn swept(jobs: &[(Found, Concerned)], arguments: &Sweep, console: &Console) -> anyhow::Result<Vec<SweptModel>> {
+fn swept(jobs: &[Job], arguments: &Sweep, console: &Console) -> anyhow::Result<Vec<SweptModel>> {
     let (count, done) = (jobs.len(), AtomicUsize::new(0));
-    let one = |(one, concerned): &(Found, Concerned)| -> anyhow::Result<SweptModel> {
+    let one = |(one, options): &Job| -> anyhow::Result<SweptModel> {
         let shown = Activity::model(console, &one.path, (done.load(Ordering::Relaxed) + 1, count));
-        let model = match concerned {
-            Concerned::Nothing => not_meant(one),
-            Concerned::Of(planning, runs) => sweep(one, arguments, (planning, runs))?,
-            Concerned::Unread => sweep(one, arguments, (&arguments.planning, &arguments.runs))?,
+        let model = match options {
+            Some((planning, runs)) => sweep(one, arguments, (planning, runs))?,
+            None => not_meant(one),
         };
         drop(shown);
         done.fetch_add(1, Ordering::Relaxed);
@@ -93,39 +90,13 @@ fn said(report: &SweepReport, unread: bool, console: &Console) -> anyhow::Result
     })
 }
 
-/// What of the names that the user gave concerns a model.
-enum Concerned {
-    /// It is not among the models that are meant.
-    Nothing,
-    Of(Box<Planning>, Box<Runs>),
-    /// It cannot be read, which its fold will say.
-    Unread,
-}
-
-fn concerned(found: &Found, arguments: &Sweep, named: &mut Named<'_>) -> Concerned {
-    let Ok(input) = arguments.planning.open(&found.path) else { return Concerned::Unread };
-    let Ok(graph) = arguments.planning.graph(&input.model) else { return Concerned::Unread };
-    match named.of(&graph) {
-        Some((planning, runs)) => Concerned::Of(Box::new(planning), Box::new(runs)),
-        None => Concerned::Nothing,
-    }
-}
+/// A model, and the options as they concern it.
+type Job = (Found, Option<(Planning, Runs)>);
 
 fn not_meant(found: &Found) -> SweptModel {
     let message = Some("no node of it is meant by --only".to_owned());
     let file = found.path.display().to_string();
     SweptModel { file, outcome: SweepOutcome::Well, message, report: None, seconds: 0.0 }
-}
-
-/// Two results must not take one place.
-fn distinct(found: &[Found], folder: &Path) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    match found.iter().find(|f| !seen.insert(&f.below)) {
-        None => Ok(()),
-        Some(twice) => Err(Error::new(ErrorKind::Target, "two models would be written here")
-            .file(&folder.join(&twice.below))
-            .remedy("sweep their folders one after the other")),
-    }
 }
 
 /// Folds and verifies one model.

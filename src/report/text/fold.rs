@@ -1,7 +1,16 @@
 //! The summary of a fold: at most a screen.
 
-use super::{BOLD, STAYS, WELL, change, counted, name, row, seconds, some_names, styled, verdict_line};
+use super::{BOLD, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
 use crate::report::{FoldReport, KeptGroup, text};
+
+/// The last line of several folds.
+pub fn folds(reports: &[FoldReport]) -> String {
+    let normalizations: u64 = reports.iter().map(|report| report.folded.batch_normalizations).sum();
+    let others: u64 = reports.iter().map(|report| report.folded.other).sum();
+    let written = reports.iter().filter(|report| report.written).count();
+    let models = counted(reports.len() as u64, "model");
+    format!("{models}, {written} written; folded {} BatchNormalization and {} other\n", grouped(normalizations), grouped(others))
+}
 
 /// Groups of reasons that a summary shows.
 const GROUPS: usize = 6;

@@ -2,6 +2,7 @@
 //! bytes of a name that could move a cursor.
 
 mod check;
+mod diff;
 mod fold;
 mod own;
 mod sites;
@@ -15,7 +16,8 @@ use anstyle::{AnsiColor, Style};
 use crate::error;
 
 pub use check::{Detail, check_summary, checked, left};
-pub use fold::fold;
+pub use diff::diff;
+pub use fold::{fold, folds};
 pub use sites::inspect;
 pub use sweep::{swept, swept_summary};
 pub use verdict::{verdict, verdict_line};

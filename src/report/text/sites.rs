@@ -103,7 +103,7 @@ fn nodes(nodes: &[NodeName]) -> String {
 }
 
 /// Name, as --skip takes it, and operator; a node without a name has its operator in the name already.
-fn node(node: &NodeName) -> String {
+pub(super) fn node(node: &NodeName) -> String {
     let unnamed = format!("{} -> ", node.operator);
     if node.name.rsplit('/').any(|part| part.starts_with(&unnamed)) || node.name.starts_with(&unnamed) {
         return crate::error::printable(&node.name);
