@@ -31,7 +31,7 @@ pub use fold::{Fold, Receive};
 pub use options::Direction;
 pub use verification::Verify;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FoldReport, InspectReport};
 use crate::verify::{Outcome, Verdict, VerifyOptions};
 
@@ -41,6 +41,13 @@ fn judge(
     options: &VerifyOptions,
     save_failure: Option<&Path>,
 ) -> Result<(Verdict, Option<String>)> {
+    // Without it nothing would be run, and every fold be left out for a mistake of the caller.
+    if let crate::verify::Runner::Program(program) = &options.runner
+        && !program.is_file()
+    {
+        let error = Error::new(ErrorKind::Choice, "there is no such program to run models with").file(program);
+        return Err(error.remedy("name the program `bnfold`"));
+    }
     #[cfg(all(feature = "remote", not(feature = "tract")))]
     if let crate::verify::Runner::Program(program) = &options.runner {
         return remote::ask(program, (before, after), options, save_failure);
