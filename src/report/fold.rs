@@ -22,6 +22,7 @@ pub struct Folded {
 /// Nodes that stay for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct KeptGroup {
     /// The reason's code.
     pub reason: String,
@@ -38,6 +39,7 @@ pub struct KeptGroup {
 /// A node that was not folded because of the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct LeftOut {
     /// The node, by name.
     pub node: String,
@@ -50,6 +52,7 @@ pub struct LeftOut {
 /// What a fold did.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct FoldReport {
     /// Name and version of this layout.
     pub schema: String,

@@ -24,6 +24,7 @@ pub struct InspectReport {
 /// How a model came out of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum SweepOutcome {
     /// It was folded, as far as it can be, and nothing speaks against the result.
     Well,

@@ -28,6 +28,7 @@ pub enum Direction {
 /// Why a map cannot go one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Refusal {
     /// The reason's code, a stable word.
     pub reason: String,
@@ -42,6 +43,7 @@ pub struct Refusal {
 /// What becomes of a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "status", rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Fate {
     /// It is folded, and the node goes.
     Folded {
@@ -88,6 +90,7 @@ pub enum Fate {
 /// A node with a map, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SiteReport {
     /// The node.
     #[cfg_attr(feature = "serde", serde(flatten))]

@@ -97,6 +97,7 @@ pub struct VerifyOptions {
 /// The process that runs models. The engine can crash, hang and eat memory on hostile models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Runner {
     /// A child of the running program, which must answer to the verb `__execute`.
     Itself,

@@ -1,6 +1,6 @@
 //! The answer: what was shown about two models, by what, and how near to the limit.
 
-/// What is said of two models.
+/// What is said of two models. There are these four; who reads a verdict has to answer each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Outcome {
@@ -77,6 +77,7 @@ pub struct Certificate {
 /// What came of a site that was run alone, in f64: shares of the limit, where 1.0 is the limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Alone {
     /// With zeros, which test the shift.
     pub zeros: f64,
@@ -102,6 +103,7 @@ impl Alone {
 /// A number of a constant and what it should be.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Deviation {
     /// The node of the second model.
     pub node: String,
@@ -163,6 +165,7 @@ impl std::fmt::Display for Deviation {
 /// A node of a place where two models differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SiteNode {
     /// Its number: nodes are counted as they stand in the file, nested graphs right after their node, functions last.
     pub index: usize,
@@ -189,6 +192,7 @@ pub struct Rounding {
 /// A place where the two models differ and what was found there.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Site {
     /// The value at which both models agree again.
     pub value: String,
@@ -235,6 +239,7 @@ pub struct Difference {
 /// equal: information, no judgement.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Tap {
     /// The value.
     pub value: String,
@@ -249,6 +254,7 @@ pub struct Tap {
 /// Whether both models were run whole, and with what.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Execution {
     /// The relay ran: every output that is no site's own was equal bit for bit, or the differences say which was not.
     Ran {
@@ -294,6 +300,7 @@ pub enum Execution {
 /// Both models run side by side on one set of inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct WholeRun {
     /// The seed of synthetic inputs; absent if the user gave them.
     pub seed: Option<u64>,
@@ -313,6 +320,7 @@ pub struct WholeRun {
 /// information, no judgement. Right models differ, too, as each rounds in its own way.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct OwnType {
     /// The engine and its version.
     pub engine: String,
@@ -331,6 +339,7 @@ pub struct OwnType {
 /// How far an output of the second model is from the first's, both run in the types that they have.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct OwnOutput {
     /// The output.
     pub value: String,
