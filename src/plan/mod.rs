@@ -315,11 +315,14 @@ impl Search<'_> {
     }
 }
 
+/// Scales and shifts of a map, a number for each channel.
+pub type Coefficients = (Vec<f64>, Vec<f64>);
+
 /// The map of each node that has one by constants, as the file has it: scales and shifts, one pair for each channel.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn maps(graph: &Graph<'_>, options: &Options) -> Result<BTreeMap<NodeId, (Vec<f64>, Vec<f64>)>> {
+pub fn maps(graph: &Graph<'_>, options: &Options) -> Result<BTreeMap<NodeId, Coefficients>> {
     let calls = Calls::of(graph)?;
     let view = View::new(graph, options, calls.binding(graph, None));
     let map = |id| match view.law(id) {
