@@ -169,11 +169,24 @@ impl Maker {
         let rank = self.spatial.len();
         let area: usize = self.spatial.iter().product();
         let window = list(&vec![2; rank]);
-        match self.pick(3) {
+        let (ones, twos) = (list(&vec![1; 2 * rank]), list(&vec![2; rank]));
+        match self.pick(5) {
             // The mean of a power of two is exact.
             0 if area.is_power_of_two() => {
                 self.node(&format!("GlobalAveragePool ({x})"));
                 self.spatial.fill(1);
+            }
+            // Windows with holes that reach over the border; where an extent is one, they would see nothing but padding.
+            3 if self.opset >= 10 && self.spatial.iter().all(|e| *e > 1) => {
+                self.node(&format!("MaxPool <kernel_shape = [{window}], dilations = [{twos}], pads = [{ones}]> ({x})"));
+            }
+            // Windows at the border have one element in two, four or eight, or are the mean of those that they have.
+            4 => {
+                let counts = self.pick(2);
+                self.node(&format!(
+                    "AveragePool <kernel_shape = [{window}], pads = [{ones}], count_include_pad = {counts}> ({x})"
+                ));
+                self.spatial.iter_mut().for_each(|e| *e += 1);
             }
             kind if self.spatial.iter().all(|e| *e > 1) => {
                 let operator = if kind == 1 { "MaxPool" } else { "AveragePool" };
