@@ -119,11 +119,14 @@ pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: 
 /// The file cannot be read, or an option names what the model has not.
 pub fn inspected(file: &Path, census: Census, graph: &Graph<'_>, options: &plan::Options) -> Result<InspectReport> {
     let plan = fold::examine(graph, options)?;
+    let (inputs, outputs) = report::interfaces(&graph.model.proto);
     Ok(InspectReport {
         schema: report::schema("inspect"),
         version: report::VERSION.to_owned(),
         file: file.display().to_string(),
         census,
+        inputs,
+        outputs,
         sites: report::sites(&plan),
         foreseen: crate::verify::foreseen(graph),
     })

@@ -26,11 +26,14 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
         std::mem::forget(plan);
         sites
     };
+    let (inputs, outputs) = report::interfaces(&input.model.proto);
     let report = InspectReport {
         schema: report::schema("inspect"),
         version: report::VERSION.to_owned(),
         file: input.name.display().to_string(),
         census: input.census(),
+        inputs,
+        outputs,
         sites,
         foreseen: bnfold::verify::foreseen(&graph),
     };

@@ -1,6 +1,6 @@
 //! Models run by tract, in f64: evidence from an engine that reads ONNX with other eyes than ours.
 //!
-//! A model is flattened, looked over, widened and rewritten by one pure function ([`prepare`]),
+//! A model is flattened, looked over, widened and rewritten by one pure function (`prepare`),
 //! then run in the engine's typed form, where every ONNX node still stands on its own. Because the
 //! engine can abort, hang and eat memory on hostile models, the program runs it in a child process
 //! ([`crate::verify::in_child`]); a library user without that program may run in process.

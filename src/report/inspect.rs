@@ -1,6 +1,6 @@
 //! The reports of `inspect` and `sweep`.
 
-use crate::report::{Census, FoldReport, SiteReport};
+use crate::report::{Census, FoldReport, Interface, SiteReport};
 
 /// What could be folded in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,12 @@ pub struct InspectReport {
     pub file: String,
     /// The model in numbers.
     pub census: Census,
+    /// What the model takes from its caller.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub inputs: Vec<Interface>,
+    /// What it gives.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub outputs: Vec<Interface>,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
     /// Why the model is known not to run whole, so that `fold` may not be able to show that its result is right.

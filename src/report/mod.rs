@@ -11,6 +11,7 @@ mod fold;
 #[cfg(feature = "cli")]
 pub mod html;
 mod inspect;
+mod interface;
 mod site;
 #[cfg(feature = "cli")]
 pub mod text;
@@ -20,6 +21,7 @@ pub use census::Census;
 pub use check::{CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
 pub use fold::{FoldReport, FoldReports, Folded, KeptGroup, LeftOut};
 pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
+pub use interface::{Interface, interfaces};
 pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, site_nodes, sites};
 pub use verify::VerifyReport;
 

@@ -12,6 +12,7 @@ fn every_site_is_explained() {
     let folder = Folder::new(&[("folds.onnx", FOLDS), ("stays.onnx", STAYS)]);
     let answer = folder.run(&["inspect", "folds.onnx"]).expect(0);
     assert!(answer.out.contains("bn1 (BatchNormalization) folds back into conv1 (Conv)\n"), "{answer:?}");
+    assert!(answer.out.contains("\n  input  x: float[1,2,4,4]\n  output y: float[1,3,4,4]\n"), "{answer:?}");
     assert!(answer.out.ends_with("1 can be folded: bnfold fold folds.onnx -o OUT\n"), "{answer:?}");
     let answer = folder.run(&["inspect", "stays.onnx"]).expect(0);
     assert!(answer.out.contains("bn1 (BatchNormalization) stays\n    back       graph-input at bn1"), "{answer:?}");
@@ -25,6 +26,7 @@ fn json_has_stable_keys() {
     assert_eq!(report["schema"], "bnfold.inspect/1");
     assert_eq!(report["census"]["nodes"], 2);
     assert_eq!(report["sites"][0]["name"], "bn1");
+    assert_eq!(report["inputs"][0]["type"], "float[1,2,4,4]");
     assert_eq!(report["sites"][0]["status"], "folded");
     assert_eq!(report["sites"][0]["direction"], "back");
     assert_eq!(report["sites"][0]["into"][0]["operator"], "Conv");

@@ -3,6 +3,9 @@
 use super::{BOLD, STAYS, WELL, counted, name, styled};
 use crate::report::{Direction, Fate, InspectReport, NodeName, Refusal, SiteReport};
 
+/// How many inputs and how many outputs are shown.
+const INTERFACES: usize = 6;
+
 /// What could be folded in a model. `verbose` lists the other affine operators that stay, too.
 pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
     let census = report.census;
@@ -13,6 +16,14 @@ pub fn inspect(report: &InspectReport, command: &str, verbose: bool) -> String {
         census.batch_normalizations,
         counted(census.parameters, "parameter")
     );
+    for (label, interfaces) in [("input", &report.inputs), ("output", &report.outputs)] {
+        for one in interfaces.iter().take(if verbose { usize::MAX } else { INTERFACES }) {
+            text.push_str(&format!("  {label:<7}{}: {}\n", name(&one.name), name(&one.r#type)));
+        }
+        if let Some(more) = interfaces.len().checked_sub(INTERFACES).filter(|more| *more > 0 && !verbose) {
+            text.push_str(&format!("  {label:<7}and {more} more (-v lists them)\n"));
+        }
+    }
     let listed = |s: &&SiteReport| verbose || s.is_batch_normalization() || s.changes();
     for site in report.sites.iter().filter(listed) {
         text.push_str(&self::site(site));
