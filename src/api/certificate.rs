@@ -49,7 +49,13 @@ pub fn stated(before: Subject, after: Subject, options: &VerifyOptions, verdict:
 pub fn subject(name: &Path, model: &Model) -> Result<Subject> {
     let sides = model.sides().iter().map(|side| hashed(side.location.clone(), &side.source).map_err(|e| e.file(&side.path)));
     let sides = sides.collect::<Result<Vec<_>>>()?;
-    Ok(Subject { model: hashed(name.display().to_string(), model.file(0)).map_err(|e| e.file(name))?, sides })
+    let called = name.display().to_string();
+    // A model whose nodes were put in order or written otherwise while it was read is no longer what its file says.
+    let hashed = match &model.path {
+        Some(path) => FileSource::open(path).map_err(|e| Error::io("cannot open", e)).and_then(|file| hashed(called, &file)),
+        None => hashed(called, model.file(0)),
+    };
+    Ok(Subject { model: hashed.map_err(|e| e.file(name))?, sides })
 }
 
 #[cfg(feature = "certificate")]

@@ -80,7 +80,9 @@ impl Input {
             return before;
         }
         let sides: u64 = self.model.sides().iter().map(|s| s.source.len()).sum();
-        Census::of(&self.model.proto, &self.model.scan, self.model.len().saturating_add(sides))
+        // What was read otherwise than it stands in its file has another size in memory.
+        let file = self.model.path.as_deref().and_then(|path| path.metadata().ok()).map(|file| file.len());
+        Census::of(&self.model.proto, &self.model.scan, file.unwrap_or(self.model.len()).saturating_add(sides))
     }
 
     /// A file with the model: its own, or a copy of what is in memory.

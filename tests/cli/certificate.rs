@@ -271,3 +271,25 @@ fn values_in_between_can_be_asked_for() {
     assert!(tapped("pp").expect(2).err.contains("`p`"));
     assert!(tapped("q").expect(2).err.contains("folded away"));
 }
+
+#[test]
+fn a_model_that_is_read_otherwise_is_hashed_as_its_file_is() {
+    use sha2::Digest as _;
+    let late = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+        <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+        { c = Conv (r, w) y = BatchNormalization (c, s, b, m, v) r = Abs (x) }"#;
+    let scaler = r#"<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]> g (float[1,3] x) => (float[1,2] y)
+        <float[3,2] w = dyadic(1), float[2] c = dyadic(2)>
+        { s = ai.onnx.ml.Scaler <offset = [1.0, 2.0, 3.0], scale = [0.5, 2.0, 4.0]> (x) y = Gemm (s, w, c) }"#;
+    let folder = Folder::new(&[("late.onnx", late), ("scaler.onnx", scaler)]);
+    for model in ["late.onnx", "scaler.onnx"] {
+        let answer = folder.run(&["fold", model, "-o", "out.onnx", "--certificate", "c.json"]).expect(0);
+        let stated = &stated(&folder)["before"]["model"];
+        let bytes = folder.read(model);
+        let digest: String = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((&stated["sha256"], &stated["bytes"]), (&digest.into(), &bytes.len().into()), "{model}: {answer:?}");
+        folder.run(&["verify", "--recheck", "c.json"]).expect(0);
+        let report = folder.run(&["inspect", model, "--format", "json"]).expect(0).json();
+        assert_eq!(report["census"]["bytes"], bytes.len());
+    }
+}
