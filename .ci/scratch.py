@@ -101,15 +101,23 @@ def snippets():
     return gitlab + jenkins, changed[0].replace("origin/main", "HEAD~1")
 
 
-def pre_commit(repository, expect):
-    hook = ["pre-commit", "try-repo", str(HERE), "bnfold-check-system", "--all-files", "--verbose"]
+def pre_commit(repository, folder, expect):
+    """The hook that takes the command on the path; all that it needs of this repository is its description."""
+    hooks = folder / "hooks"
+    if not hooks.exists():
+        hooks.mkdir()
+        (hooks / ".pre-commit-hooks.yaml").write_text((HERE / ".pre-commit-hooks.yaml").read_text())
+        git(hooks, "init", "-q", "-b", "main")
+        git(hooks, "add", "-A")
+        git(hooks, "commit", "-qm", "hooks")
+    hook = ["pre-commit", "try-repo", str(hooks), "bnfold-check-system", "--all-files", "--verbose"]
     done = run(hook, repository, None)
     assert (done.returncode == 0) == (expect == 0) and "bnfold check" in done.stdout, done.stdout + done.stderr
 
 
 def everywhere(repository, folder, expect, junit):
     act(repository, folder, expect)
-    pre_commit(repository, expect)
+    pre_commit(repository, folder, expect)
     lines, changed = snippets()
     for line in lines:
         run(["bash", "-c", line], repository, expect)
