@@ -8,6 +8,7 @@ use super::certificate;
 use super::input::{self, Input, Shared};
 use super::judged::{self, Terms, Tried};
 use super::options::{Direction, run_options};
+use super::shell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold;
 use crate::model::{Graph, Model};
@@ -202,7 +203,7 @@ impl Fold {
     /// ([`ErrorKind::Unverified`]). The target is then as it was.
     pub fn file(&self, model: impl AsRef<Path>, output: impl AsRef<Path>) -> Result<FoldReport> {
         let (model, output) = (model.as_ref(), output.as_ref());
-        if same(model, output) {
+        if shell::same(model, output) {
             let error = Error::new(ErrorKind::Target, "the output is the input").file(output);
             return Err(error.remedy("name another output, or ask for the model to be replaced"));
         }
@@ -307,7 +308,8 @@ impl Fold {
         let input = self.read(input)?;
         let named = |e: Error| e.file(&input.name);
         let graph = self.graph(&input.model).map_err(named)?;
-        judged::inspected(&input.name, input.census(), &graph, &self.plan).map_err(named)
+        let plan = fold::examine(&graph, &self.plan).map_err(named)?;
+        Ok(judged::inspected(&input, &plan))
     }
 
     fn written(&self, model: &Path, output: &Path) -> Result<FoldReport> {
@@ -392,12 +394,4 @@ impl Fold {
 
 fn length(bytes: u64) -> Result<usize> {
     usize::try_from(bytes).map_err(|_| Error::new(ErrorKind::Target, "the result is larger than memory can be"))
-}
-
-/// Whether two paths name the same file.
-pub(super) fn same(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }

@@ -8,7 +8,7 @@ use super::input::{self, Input};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{self, Prepared, Staged};
 use crate::model::{Graph, NodeId, ScopeId};
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::report::{self, Census, FoldReport, Folded, InspectReport, KeptGroup, LeftOut, evidence};
 use crate::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
 
@@ -112,24 +112,19 @@ pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: 
     }
 }
 
-/// What a plan makes of a graph, and whether the model is known not to run; weights are read, nothing is written. `file` is the
-/// model's name in the report.
-///
-/// # Errors
-/// The file cannot be read, or an option names what the model has not.
-pub fn inspected(file: &Path, census: Census, graph: &Graph<'_>, options: &plan::Options) -> Result<InspectReport> {
-    let plan = fold::examine(graph, options)?;
-    let (inputs, outputs) = report::interfaces(&graph.model.proto);
-    Ok(InspectReport {
+/// What a plan makes of the model from `input`, and whether it is known not to run; nothing is written.
+pub fn inspected(input: &Input, plan: &Plan<'_>) -> InspectReport {
+    let (inputs, outputs) = report::interfaces(&input.model.proto);
+    InspectReport {
         schema: report::schema("inspect"),
         version: report::VERSION.to_owned(),
-        file: file.display().to_string(),
-        census,
+        file: input.name.display().to_string(),
+        census: input.census(),
         inputs,
         outputs,
-        sites: report::sites(&plan),
-        foreseen: crate::verify::foreseen(graph),
-    })
+        sites: report::sites(plan),
+        foreseen: crate::verify::foreseen(plan.view.graph),
+    }
 }
 
 /// Folds the file `before` to a temporary name beside `place` and judges it; what is not right is left out and all is tried again.

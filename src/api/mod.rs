@@ -30,6 +30,8 @@ use std::path::Path;
 pub use fold::{Fold, Receive};
 pub use options::Direction;
 pub use verification::Verify;
+#[doc(hidden)]
+pub use verification::demand_a_run;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FoldReport, InspectReport};

@@ -1,4 +1,4 @@
-//! Words of commands that can be pasted into a shell.
+//! Paths as a user means them, and words of commands that can be pasted into a shell.
 
 use std::path::Path;
 
@@ -32,6 +32,14 @@ pub fn quoted(path: &Path) -> String {
         return text;
     }
     format!("'{}'", error::printable(&text).replace('\'', r"'\''"))
+}
+
+/// Whether two paths name the same file.
+pub fn same(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -135,28 +135,6 @@ pub struct Fold {
     pub runs: Runs,
 }
 
-impl Fold {
-    /// What `fold` does with these options where nothing is written.
-    pub fn unwritten(model: PathBuf, planning: Planning, runs: Runs) -> Fold {
-        Fold {
-            models: vec![model],
-            output: None,
-            in_place: false,
-            out_dir: None,
-            dry_run: true,
-            diff: false,
-            no_verify: false,
-            allow_unverified: false,
-            drop_failing: false,
-            save_failure: None,
-            certificate: None,
-            fsync: false,
-            planning,
-            runs,
-        }
-    }
-}
-
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {

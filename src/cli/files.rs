@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind, Result};
 
-pub use bnfold::api::shell::quoted;
+pub use bnfold::api::shell::{quoted, same};
 
 use super::input;
 
@@ -108,14 +108,6 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let mut file = AtomicFile::create(path, 0o644)?;
     file.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(path))?;
     file.publish(false)
-}
-
-/// Whether two paths name the same file.
-pub fn same(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

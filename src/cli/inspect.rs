@@ -1,7 +1,8 @@
 //! `bnfold inspect`: what can be folded into what, and why the rest stays.
 
+use bnfold::api::judged;
 use bnfold::fold;
-use bnfold::report::{self, InspectReport, text};
+use bnfold::report::text;
 
 use super::activity::Activity;
 use super::arguments::{Format, Inspect};
@@ -18,24 +19,13 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     let input = arguments.planning.open(&arguments.model)?;
     let named = |e: bnfold::Error| e.file(&input.name);
     let graph = arguments.planning.graph(&input.model).map_err(named)?;
-    let sites = {
+    let report = {
         let _shown = Activity::begin(console, "reading", None);
         let plan = fold::examine(&graph, &arguments.planning.options()).map_err(named)?;
-        let sites = report::sites(&plan);
+        let report = judged::inspected(&input, &plan);
         // The process ends soon: what it holds goes with it, faster than piece by piece.
         std::mem::forget(plan);
-        sites
-    };
-    let (inputs, outputs) = report::interfaces(&input.model.proto);
-    let report = InspectReport {
-        schema: report::schema("inspect"),
-        version: report::VERSION.to_owned(),
-        file: input.name.display().to_string(),
-        census: input.census(),
-        inputs,
-        outputs,
-        sites,
-        foreseen: bnfold::verify::foreseen(&graph),
+        report
     };
     let model = if input::is_stream(&arguments.model) { "-".to_owned() } else { files::quoted(&arguments.model) };
     let words = ["bnfold", "fold", &model, "-o", "OUT"].map(str::to_owned).into_iter().chain(arguments.planning.quoted());

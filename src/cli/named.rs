@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bnfold::model::{Graph, ScopeId};
-use bnfold::{Error, ErrorKind, Result, plan, verify};
+use bnfold::{Error, ErrorKind, plan, verify};
 
 use super::arguments::{Planning, Runs};
 use super::files::Found;
@@ -76,14 +76,11 @@ impl<'a> Named<'a> {
 }
 
 /// For each of many models the options as they concern it, or nothing where nodes of other models are meant. What cannot be read
-/// keeps them all, and says so itself later.
-///
-/// # Errors
-/// A name that no model has.
-pub fn options(models: &[&Found], planning: &Planning, runs: &Runs) -> Result<Vec<Option<(Planning, Runs)>>> {
+/// keeps them all, and says so itself later. Beside them the first name that none of the models has.
+pub fn options(models: &[&Found], planning: &Planning, runs: &Runs) -> (Vec<Option<(Planning, Runs)>>, Option<Error>) {
     let mut named = Named::new(planning, runs);
     if named.is_empty() {
-        return Ok(models.iter().map(|_| Some((planning.clone(), runs.clone()))).collect());
+        return (models.iter().map(|_| Some((planning.clone(), runs.clone()))).collect(), None);
     }
     let mut one = |found: &&Found| {
         let Ok(input) = planning.open(&found.path) else { return Some((planning.clone(), runs.clone())) };
@@ -93,8 +90,5 @@ pub fn options(models: &[&Found], planning: &Planning, runs: &Runs) -> Result<Ve
         }
     };
     let options = models.iter().map(&mut one).collect();
-    match named.unknown() {
-        Some(error) => Err(error),
-        None => Ok(options),
-    }
+    (options, named.unknown())
 }

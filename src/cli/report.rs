@@ -38,7 +38,7 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
             (text, Some(verdict))
         }
         None => {
-            let verify = (!arguments.no_verify).then(|| arguments.runs.options(Tier::Own));
+            let verify = (!arguments.no_verify).then(|| arguments.runs.of_fold(&arguments.planning));
             let terms = Terms { plan, verify, allow_unverified: true, idle: false, save_failure: None };
             let mut shown = Some(Activity::begin(console, "folding", None));
             let mut step = |step| match step {

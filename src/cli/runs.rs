@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::planning::Planning;
+
 use bnfold::api::shell;
 use bnfold::verify::{Tier, VerifyOptions};
 
@@ -47,6 +49,12 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// How a fold with these choices is judged.
+    pub fn of_fold(&self, planning: &Planning) -> VerifyOptions {
+        VerifyOptions { freeze: planning.freeze_initializers, ..self.options(Tier::Own) }
+    }
+
+    /// How two files are judged.
     pub fn options(&self, tier: Tier) -> VerifyOptions {
         VerifyOptions {
             tier,

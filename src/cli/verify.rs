@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use bnfold::api::certificate as stated;
-use bnfold::api::{failure, shell};
+use bnfold::api::{demand_a_run, failure, shell};
 use bnfold::model::Model;
 use bnfold::report::{self, VerifyReport, text};
-use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind};
 
 use super::activity::Activity;
@@ -78,13 +78,6 @@ fn again(arguments: &Verify, before: &Path, after: &Path) -> String {
     shell::command(std::iter::once("verify".into()).chain(files).chain(flags).chain(arguments.runs.arguments()))
 }
 
-/// A proof from the files alone is not what somebody wants who is strict.
-fn demand_a_run(verdict: &mut Verdict) {
-    if let Execution::NotRun { .. } = verdict.execution {
-        verdict.outcome = Outcome::NotJudged;
-    }
-}
-
 fn status(verdict: &Verdict) -> Status {
     match verdict.outcome {
         Outcome::Differs => Status::Finding,
@@ -96,6 +89,7 @@ fn status(verdict: &Verdict) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bnfold::verify::Execution;
 
     #[test]
     fn the_status_follows_from_the_outcome_and_who_is_strict_wants_a_run() {

@@ -38,6 +38,11 @@ fn two_files_are_compared_and_what_differs_is_said_first() {
     assert!(wrong.contains("<strong class=\"wrong\">differs"), "{wrong}");
     let stays = folder.run(&["report", "stays.onnx", "-o", "-", "--no-verify"]).expect(0).out;
     assert!(stays.contains("not verified") && stays.contains("graph-output"), "{stays}");
+    // What a caller may override is a constant here, for the fold and for the judge.
+    let frozen = FOLDS.replace("(float[1,2,4,4] x)", "(float[1,2,4,4] x, float[3] s)");
+    folder.write("frozen.onnx", &bnfold::sample::encode(&frozen).unwrap());
+    let page = folder.run(&["report", "frozen.onnx", "-o", "-", "--freeze-initializers"]).expect(0).out;
+    assert!(page.contains("equal within rounding") && page.contains("1 of 1 BatchNormalization folded"), "{page}");
     for words in [
         &["report", "missing.onnx", "-o", "p.html"][..],
         &["report", "stays.onnx"],

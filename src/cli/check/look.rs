@@ -2,15 +2,14 @@
 
 use std::sync::Mutex;
 
+use bnfold::api::judged::{self, Terms};
 use bnfold::model::Graph;
 use bnfold::report::{self, CheckedFile, SiteReport};
 use bnfold::verify::foreseen;
 use bnfold::{Result, fold};
 
-use crate::cli::arguments::{Check, Fold, Planning, Runs};
-use crate::cli::console::Console;
+use crate::cli::arguments::{Check, Planning, Runs};
 use crate::cli::files::{self, Found};
-use crate::cli::fold::tried;
 use crate::cli::input::{self, Input};
 use crate::cli::named::Named;
 
@@ -18,7 +17,7 @@ use crate::cli::named::Named;
 ///
 /// # Errors
 /// The file cannot be read or is not a model; with a proof also a fold that is wrong.
-pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mutex<Named<'_>>, console: &Console) -> Result<()> {
+pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mutex<Named<'_>>) -> Result<()> {
     let input = arguments.planning.open(&found.path)?;
     let of_file = |e: bnfold::Error| e.file(&input.name);
     let graph = arguments.planning.graph(&input.model).map_err(of_file)?;
@@ -41,7 +40,7 @@ pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mu
     // What is known not to run is tried at once: `fold` may leave all of it or a part.
     if !findings.is_empty() && (arguments.prove || foreseen(&graph).is_some()) {
         let all = findings.len();
-        let (proved, why) = proved((&planning, &runs), (&input, &graph), found, console).map_err(of_file)?;
+        let (proved, why) = proved((&planning, &runs), (&input, &graph)).map_err(of_file)?;
         findings = proved;
         file.unproved = (findings.len() < all).then_some(why);
     }
@@ -67,17 +66,18 @@ fn changes(sites: Vec<SiteReport>) -> Vec<SiteReport> {
 }
 
 /// What `fold` would write, and why it is not more.
-fn proved(
-    (planning, runs): (&Planning, &Runs),
-    (input, graph): (&Input, &Graph<'_>),
-    found: &Found,
-    console: &Console,
-) -> Result<(Vec<SiteReport>, String)> {
+fn proved((planning, runs): (&Planning, &Runs), (input, graph): (&Input, &Graph<'_>)) -> Result<(Vec<SiteReport>, String)> {
     let mut scratch = None;
     let folder = input::folder(&mut scratch)?;
-    let arguments = Fold::unwritten(found.path.clone(), planning.clone(), runs.clone());
     let before = input.file(&mut scratch)?;
-    let tried = tried(&arguments, (planning, runs), (input, graph), (&before, &folder.join("output.onnx")), console)?;
+    let terms = Terms {
+        plan: planning.options(),
+        verify: Some(runs.of_fold(planning)),
+        allow_unverified: false,
+        idle: false,
+        save_failure: None,
+    };
+    let tried = judged::tried(&terms, graph, (&before, &folder.join("output.onnx")), &mut |_| {})?;
     match tried.refusal(false) {
         Some(refusal) if tried.differs() => Err(refusal),
         Some(refusal) => Ok((vec![], refusal.what)),

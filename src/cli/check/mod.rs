@@ -60,7 +60,7 @@ fn checked(arguments: &Check, console: &Console) -> anyhow::Result<Vec<CheckedFi
     let named = Mutex::new(Named::new(&arguments.planning, &arguments.runs));
     let one = |found: &Found| {
         let mut file = CheckedFile::new(found.path.display().to_string());
-        if let Err(error) = look::look(&mut file, found, arguments, &named, console) {
+        if let Err(error) = look::look(&mut file, found, arguments, &named) {
             file.error = Some(error.to_string());
         }
         file

@@ -11,7 +11,7 @@ use bnfold::api::judged::{self, Step, Terms, Tried};
 use bnfold::fold::Staged;
 use bnfold::model::Graph;
 use bnfold::report::{self, FoldReport, FoldReports, SiteReport, text};
-use bnfold::verify::{Tier, Verdict, VerifyOptions};
+use bnfold::verify::Verdict;
 use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
@@ -52,7 +52,10 @@ pub fn run(arguments: &Fold, console: &Console) -> anyhow::Result<Status> {
 /// Folds model after model.
 fn several(arguments: &Fold, jobs: &[(Found, Target)], console: &Console) -> anyhow::Result<Status> {
     let models: Vec<&Found> = jobs.iter().map(|(found, _)| found).collect();
-    let options = named::options(&models, &arguments.planning, &arguments.runs)?;
+    let (options, unknown) = named::options(&models, &arguments.planning, &arguments.runs);
+    if let Some(error) = unknown {
+        return Err(error.into());
+    }
     let (mut status_of_all, mut reports) = (Status::Well, Vec::new());
     for ((found, target), options) in jobs.iter().zip(&options) {
         let Some((planning, runs)) = options else { continue };
@@ -169,10 +172,9 @@ pub fn tried<'a>(
 
 /// How the library carries out what the arguments say.
 fn terms(arguments: &Fold, (planning, runs): (&Planning, &Runs)) -> Terms {
-    let options = VerifyOptions { freeze: planning.freeze_initializers, ..runs.options(Tier::Own) };
     Terms {
         plan: planning.options(),
-        verify: (!arguments.no_verify).then_some(options),
+        verify: (!arguments.no_verify).then(|| runs.of_fold(planning)),
         allow_unverified: arguments.allow_unverified,
         // Without a change there is nothing to judge, unless somebody wants it in writing.
         idle: arguments.certificate.is_some(),

@@ -42,11 +42,11 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
         distinct(&found, folder)?;
     }
     let all: Vec<&Found> = found.iter().collect();
+    let (options, unknown) = named::options(&all, &arguments.planning, &arguments.runs);
     // Of a part of the models nobody can say that no model has a name.
-    let options = match named::options(&all, &arguments.planning, &arguments.runs) {
-        Err(_) if arguments.shard.is_some() => vec![None; found.len()],
-        options => options?,
-    };
+    if let Some(error) = unknown.filter(|_| arguments.shard.is_none()) {
+        return Err(error.into());
+    }
     let jobs: Vec<Job> = found.into_iter().zip(options).collect();
     let models = swept(&jobs, arguments, console)?;
     let (schema, version) = (report::schema("sweep"), report::VERSION.to_owned());
