@@ -128,10 +128,7 @@ fn files(inputs: Option<&Path>) -> Result<Vec<PathBuf>> {
 #[cfg(feature = "certificate")]
 pub fn write(path: &Path, certificate: &Certificate) -> Result<()> {
     let encoded = serde_json::to_string_pretty(certificate).map_err(|e| Error::io("cannot encode the certificate", e.into()))?;
-    let mut file = crate::write::AtomicFile::create(path, 0o644)?;
-    let failed = |e| Error::io("cannot write", e).file(path);
-    std::io::Write::write_all(&mut file, (encoded + "\n").as_bytes()).map_err(failed)?;
-    file.publish(false)
+    crate::write::AtomicFile::of_text(path, &(encoded + "\n"))
 }
 
 /// Without the feature nothing is written.

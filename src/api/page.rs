@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::{Graph, Model, TensorId};
 use crate::plan::{self, Options};
 use crate::report;
-use crate::report::html::{Channels, Page, Ranges, page};
+use crate::report::html::{Channels, Page, Ranges, extremes, page};
 use crate::verify::{SiteNode, Verdict, VerifyOptions};
 
 /// Weights with more elements are not read for a picture.
@@ -105,7 +105,5 @@ fn weight(graph: &Graph<'_>, node: &SiteNode) -> Option<TensorId> {
 fn range(graph: &Graph<'_>, tensor: TensorId) -> Option<(f64, f64)> {
     let tensor = graph.tensor(tensor);
     let elements = if tensor.elements() <= LARGEST { tensor.floats(graph.model).ok()? } else { return None };
-    let finite = || elements.iter().copied().filter(|value| value.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    (low <= high).then_some((low, high))
+    extremes(&elements)
 }

@@ -1,9 +1,7 @@
 //! From the paths that the user named to model files, and to commands that can be pasted.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind, Result};
 
 pub use bnfold::api::shell::{quoted, same};
@@ -98,16 +96,6 @@ fn list(folder: &Path, folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> 
         }
     }
     Ok(())
-}
-
-/// Writes a text to a file, all of it or nothing.
-///
-/// # Errors
-/// The system refuses; what was there is then as it was.
-pub fn write(path: &Path, text: &str) -> Result<()> {
-    let mut file = AtomicFile::create(path, 0o644)?;
-    file.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(path))?;
-    file.publish(false)
 }
 
 #[cfg(test)]

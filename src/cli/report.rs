@@ -3,6 +3,7 @@
 use bnfold::api::judged::{Step, Terms};
 use bnfold::api::page;
 use bnfold::verify::{Outcome, Tier, VerifyOptions};
+use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind};
 
 use super::activity::Activity;
@@ -55,7 +56,7 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
     match output {
         None => console.text(&text)?,
         Some(path) => {
-            files::write(path, &text)?;
+            AtomicFile::of_text(path, &text)?;
             if !console.quiet && console.format == Format::Text {
                 console.text(&format!("{}: written; open it in a browser\n", path.display()))?;
             }

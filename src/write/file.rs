@@ -43,6 +43,16 @@ impl Drop for Temporary {
 }
 
 impl AtomicFile {
+    /// Writes a text to a file, all of it or nothing.
+    ///
+    /// # Errors
+    /// The system refuses; what was there is then as it was.
+    pub fn of_text(target: &Path, text: &str) -> Result<()> {
+        let mut file = AtomicFile::create(target, 0o644)?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(target))?;
+        file.publish(false)
+    }
+
     /// Begins a file that will be `target`. `mode` is used if nothing is replaced, as far as the umask of the process
     /// allows: the mode of the input, as `cp` does.
     ///

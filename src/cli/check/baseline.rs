@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bnfold::report::{CheckReport, CheckedFile};
+use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind, Result, report};
 
 use crate::cli::arguments::Check;
@@ -101,7 +102,7 @@ impl Baseline {
         let files: BTreeMap<String, BTreeSet<String>> = found.map(|file| (self.key(&file.file), nodes(file))).collect();
         let count = files.values().map(BTreeSet::len).sum();
         let text = crate::cli::console::encode(&Layout { schema: report::schema("baseline"), files })?;
-        crate::cli::files::write(&self.path, &text)?;
+        AtomicFile::of_text(&self.path, &text)?;
         Ok(count)
     }
 

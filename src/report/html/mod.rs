@@ -5,6 +5,8 @@ mod drawing;
 mod plot;
 mod verdict;
 
+pub use plot::extremes;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::error::printable;

@@ -91,9 +91,13 @@ fn row(one: &Ranges) -> Markup {
     }
 }
 
-/// The smallest and the largest; what is no number has no part in it.
-fn span(values: &[f64]) -> (f64, f64) {
+/// The smallest and the largest, where there is any; what is no number has no part in it.
+pub fn extremes(values: &[f64]) -> Option<(f64, f64)> {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    if low <= high { (low, high) } else { (0.0, 0.0) }
+    (low <= high).then_some((low, high))
+}
+
+fn span(values: &[f64]) -> (f64, f64) {
+    extremes(values).unwrap_or_default()
 }
