@@ -67,6 +67,15 @@ fn note(folder: &Path, line: &str) {
     writeln!(file, "{}", line.replace('\n', " ")).unwrap();
 }
 
+/// Keeps both files of what was not judged, to be looked at by hand.
+fn keep(folder: &Path, name: &str, before: &Path, after: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    for (file, end) in [(before, "before"), (after, "after")] {
+        std::fs::copy(file, folder.join(format!("{name}.{end}.onnx"))).unwrap();
+    }
+}
+
 /// Folds a model; the model again where it does not fold.
 fn folded(bytes: &[u8]) -> Option<Vec<u8>> {
     caught(|| {
@@ -209,6 +218,10 @@ impl Worker<'_> {
         let [before, after] = self.files(&pair.before, &pair.after);
         let found = self.judge(&before, &after, &modes()[0].1);
         self.table.lock().unwrap().right(&pair.name, &found);
+        if let (Some(folder), Ok((Outcome::NotJudged, why))) = (&self.saved, &found) {
+            note(folder, &format!("right | {} | {why}", pair.name));
+            keep(&folder.join("not_judged"), &format!("right {}", pair.name), &before, &after);
+        }
         let refused = !found.is_ok_and(|(outcome, _)| outcome != Outcome::Differs);
         if let (Some(folder), true) = (&self.saved, refused) {
             std::fs::create_dir_all(folder).unwrap();
@@ -244,6 +257,7 @@ impl Worker<'_> {
         let wrong = self.table.lock().unwrap().enter(damage, &effect, &found, place, seconds);
         if let (Some(folder), true, Some((_, Ok((Outcome::NotJudged, why))))) = (&self.saved, changed, found.first()) {
             note(folder, &format!("{} | {place} | {} | {why}", damage.kind, damage.place));
+            keep(&folder.join("not_judged"), place, &before, &after);
         }
         if let (Some(folder), Some(sort)) = (&self.saved, wrong) {
             self.save(

@@ -94,6 +94,15 @@ pub(crate) fn in_other_words(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) 
     Judge { read: (a, b), a: a.graph, b: b.graph }.in_other_words(region)
 }
 
+/// A region as a site, if it may be a fold.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn as_fold(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<Option<Site>> {
+    let found = Judge { read: (a, b), a: a.graph, b: b.graph }.fold(region)?;
+    Ok(if let Found::Site(site) = found { Some(*site) } else { None })
+}
+
 /// As [`judge`], of files of which something is known.
 ///
 /// # Errors
@@ -150,7 +159,8 @@ struct Judge<'x, 'm> {
 
 impl Judge<'_, '_> {
     /// The next regions to be joined: half a fold with what reads it, or what makes the input of a region that is no fold with
-    /// that region, provided that they are a fold together. Otherwise the places that a report names would grow without need.
+    /// that region, or a region that is no fold with what reads it (a map that went forward through operators whose values keep
+    /// their names), provided that they are a fold together. Otherwise the places that a report names would grow without need.
     fn union(&self, regions: &[Region], found: &[Found], tried: &mut BTreeSet<Vec<NodeId>>) -> Result<Option<Union>> {
         let is = |wanted: fn(&Found) -> bool| {
             let chosen = regions.iter().zip(found).enumerate().filter(move |(_, (_, found))| wanted(found));
@@ -162,7 +172,7 @@ impl Judge<'_, '_> {
             failed.iter().any(|(_, f)| f.scopes == region.scopes && region.outputs.iter().any(|name| f.inputs.contains(name)))
         };
         let makers = is(|found| matches!(found, Found::Site(_))).into_iter().filter(|(_, region)| feeds(region));
-        for (index, _) in halves.iter().copied().chain(makers) {
+        for (index, _) in halves.iter().copied().chain(makers).chain(failed.iter().copied()) {
             let Some(first) = regions.get(index) else { continue };
             let Some((mut members, region)) = grow::joined((self.a, self.b), regions, first, false) else { continue };
             members.insert(index);

@@ -78,6 +78,7 @@ fn union(
     let regions: Vec<Region> = parts.iter().map(|part| part.site.region.clone()).collect();
     let Some(mut region) = regions.get(first).cloned() else { return Ok(None) };
     let mut members = BTreeSet::from([first]);
+    let mut open = None;
     for _ in 0..FARTHEST {
         let Some((more, all)) = region::joined((a.graph, b.graph), &regions, &region, true) else { break };
         region = all;
@@ -94,6 +95,12 @@ fn union(
         if whole.is_proved() {
             return Ok(Some((members, whole)));
         }
+        // A fold that waits for the sizes of a run is proved there, or not at all.
+        if matches!(whole.certified, Certified::OtherForm(_))
+            && let Some(site) = region::as_fold(a, b, &region)?
+        {
+            open = Some((members.clone(), Part { site, difference: None, ..whole }));
+        }
     }
-    Ok(None)
+    Ok(open)
 }
