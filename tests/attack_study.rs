@@ -152,7 +152,8 @@ fn modes() -> [(&'static str, VerifyOptions); 4] {
     let of = |tier: Tier, quick: bool| VerifyOptions {
         tier,
         runner: Runner::InProcess,
-        own_type: false,
+        // What overflows in its own type is seen there alone.
+        own_type: !quick && tier == Tier::Foreign,
         regions: !quick,
         ..VerifyOptions::default()
     };
@@ -233,11 +234,9 @@ impl Worker<'_> {
     }
 
     fn damage(&self, oracle: &Oracle, (kept, turned): (&[u8], bool), damage: &Damage, place: &str) {
-        let effect = if Model::from_bytes(damage.bytes.clone()).is_err() {
-            Effect::Excluded("it does not open".into())
-        } else {
-            oracle.effect(&damage.bytes)
-        };
+        let opens = |bytes| Model::from_bytes(bytes).is_ok_and(|model| bnfold::constants::build(&model).is_ok());
+        let effect =
+            if !opens(damage.bytes.clone()) { Effect::Excluded("it does not open".into()) } else { oracle.effect(&damage.bytes) };
         if matches!(effect, Effect::Excluded(_)) {
             self.table.lock().unwrap().row(&damage.kind).excluded += 1;
             return;

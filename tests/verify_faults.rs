@@ -136,16 +136,16 @@ fn attributes_ignored() {
 }
 
 #[test]
-fn a_second_model_that_does_not_run_is_told_from_one_that_the_engine_lacks() {
+fn a_second_model_that_contradicts_the_specification_is_told_from_one_that_the_engine_lacks() {
     let verdict = changed(|graph, _| {
         let name = maker(graph, "o").input[2].clone();
         let bias = graph.initializer.iter_mut().find(|t| t.name() == name).unwrap();
         bias.dims = vec![3];
         store(bias, &[1.0, 2.0, 3.0]);
     });
-    assert_eq!(verdict.outcome, Outcome::NotJudged);
+    assert_eq!(verdict.outcome, Outcome::Differs);
     let Execution::NotRun { reason, .. } = verdict.execution else { panic!() };
-    assert!(reason.starts_with("the second model does not run, although the first does: "), "{reason}");
+    assert!(reason.starts_with("the second model has no answer where the first has one: "), "{reason}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn merge(known: &mut OwnOutput, other: OwnOutput) {
         (one, two) => one.or(two),
     };
     known.unlike += other.unlike;
+    known.overflowed += other.overflowed;
     known.apart = known.apart.take().or(other.apart);
 }
 
@@ -70,6 +71,7 @@ fn output(name: &str, element: String, found: &Array, expected: &Array) -> OwnOu
         if class(f) != class(e) {
             output.unlike += 1;
         }
+        output.overflowed += usize::from(e.is_finite() && !f.is_finite());
         if !f.is_finite() || !e.is_finite() {
             continue;
         }
@@ -114,7 +116,7 @@ mod tests {
     fn what_is_no_number_in_one_model_only_is_counted() {
         let (nan, infinity) = (f64::NAN, f64::INFINITY);
         let found = compared(&[nan, 1.0, infinity, infinity, nan, 3.0], &[1.0, nan, -infinity, infinity, nan, 2.0]);
-        assert_eq!((found.unlike, found.largest, found.magnitude), (3, 1.0, 2.0));
+        assert_eq!((found.unlike, found.overflowed, found.largest, found.magnitude), (3, 1, 1.0, 2.0));
     }
 
     #[test]

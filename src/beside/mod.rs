@@ -1,7 +1,8 @@
 //! Both models run whole in the types that they have, as they are used, and how far their outputs are from each other.
 //!
 //! Rounding differs between right models, and nets amplify it, so there is no limit that such a difference could be held
-//! against. It is information and no judgement.
+//! against. It is information and no judgement, but for one thing: where nothing else decides and the second model's numbers
+//! overflow where the first's do not, that is a difference.
 
 mod compare;
 #[cfg(feature = "ort")]

@@ -22,6 +22,9 @@ pub enum CouldNotRun {
     /// The second of two models, of which the first does run.
     #[error("the second model does not run, although the first does: {0}")]
     Second(String),
+    /// The second of two models, which contradicts the specification where the first computes something.
+    #[error("the second model has no answer where the first has one: {0}")]
+    NoAnswer(String),
     /// A stored tensor that cannot be read or widened.
     #[error("tensor `{tensor}`: {why}")]
     Tensor {

@@ -39,7 +39,7 @@ pub(crate) struct Opaque {
     /// The value that holds the fingerprint of what it reads.
     pub read: String,
     /// What stands for its operator and attributes.
-    function: u64,
+    pub function: u64,
     outputs: Vec<Drawn>,
     /// Whether it reads anything.
     reads: bool,

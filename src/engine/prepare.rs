@@ -1,6 +1,6 @@
 //! From a model as it is stored to one that the engine runs as real arithmetic, in f64.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::bind::Sizes;
 use super::flatten::{Branch, flatten};
@@ -36,6 +36,22 @@ impl Prepared {
     /// The nodes whose results are drawn at random, by the first value that each makes.
     pub fn drawn(&self) -> Vec<&str> {
         self.opaque.iter().map(|opaque| opaque.label.as_str()).collect()
+    }
+
+    /// The outputs that are computed from what is drawn at random, each with a node that draws.
+    pub(crate) fn drawn_outputs(&self) -> BTreeMap<String, String> {
+        let Some(graph) = &self.model.graph else { return BTreeMap::new() };
+        let mut drawn: BTreeMap<&str, &str> = BTreeMap::new();
+        for node in &graph.node {
+            let own =
+                |output: &String| self.opaque.iter().find(|opaque| opaque.makes(output)).map(|opaque| opaque.label.as_str());
+            let read = || node.input.iter().find_map(|input| drawn.get(input.as_str()).copied());
+            if let Some(label) = node.output.iter().find_map(own).or_else(read) {
+                drawn.extend(node.output.iter().map(|output| (output.as_str(), label)));
+            }
+        }
+        let outputs = graph.output.iter().filter_map(|output| drawn.get_key_value(output.name()));
+        outputs.map(|(output, label)| ((*output).to_owned(), (*label).to_owned())).collect()
     }
 
     /// Takes what the user says of opaque values.

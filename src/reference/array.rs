@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Array, Data, ReferenceError, invalid};
+use super::{Array, Data, ReferenceError, invalid, too_much};
 
 /// The most elements that a value may have: half a gigabyte of f64.
 const MOST_ELEMENTS: usize = 1 << 26;
@@ -199,7 +199,7 @@ pub(super) fn count(dims: &[usize]) -> Result<usize, ReferenceError> {
     });
     match product {
         Some(count) => Ok(count),
-        None => invalid(format!("the dims {dims:?} ask for too many elements")),
+        None => too_much(format!("the dims {dims:?} ask for too many elements")),
     }
 }
 

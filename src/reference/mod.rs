@@ -63,9 +63,12 @@ pub enum ReferenceError {
     /// An operator, a form of it or a type that the reference does not evaluate.
     #[error("the reference does not evaluate {0}")]
     Unsupported(String),
-    /// A model or an input that contradicts the specification; or the limits of the reference.
+    /// A model or an input that contradicts the specification.
     #[error("{0}")]
     Invalid(String),
+    /// More than the reference evaluates.
+    #[error("{0}")]
+    TooMuch(String),
     /// An input of the graph for which no value was given.
     #[error("no value is given for the input `{0}`")]
     MissingInput(String),
@@ -73,6 +76,10 @@ pub enum ReferenceError {
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, ReferenceError> {
     Err(ReferenceError::Invalid(message.into()))
+}
+
+fn too_much<T>(message: impl Into<String>) -> Result<T, ReferenceError> {
+    Err(ReferenceError::TooMuch(message.into()))
 }
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, ReferenceError> {

@@ -2,7 +2,7 @@
 
 use super::array::{at, axis, broadcast_dims, count, flat, replaced, size};
 use super::call::Call;
-use super::{Array, ReferenceError, invalid, unsupported};
+use super::{Array, ReferenceError, invalid, too_much, unsupported};
 
 pub(super) fn identity(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     Ok(vec![call.input(0)?.clone()])
@@ -151,7 +151,7 @@ pub(super) fn tile(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     for (&dim, &repeat) in x.dims.iter().zip(repeats) {
         match dim.checked_mul(size(repeat)?) {
             Some(dim) => dims.push(dim),
-            None => return invalid("too many repeats"),
+            None => return too_much("too many repeats"),
         }
     }
     let y = x.pick(&dims, |position| {

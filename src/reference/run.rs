@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::call::Call;
-use super::{Array, ReferenceError, constant, control, function, invalid, table, unsupported};
+use super::{Array, ReferenceError, constant, control, function, invalid, table, too_much, unsupported};
 use crate::onnx::type_proto::Value as TypeValue;
 use crate::onnx::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
@@ -25,7 +25,7 @@ impl<'m> World<'m> {
     /// The world one level further in.
     pub(super) fn deeper(&self, opset: i64) -> Result<World<'m>, ReferenceError> {
         if self.depth == DEEPEST {
-            return invalid("graphs and functions are nested too deeply");
+            return too_much("graphs and functions are nested too deeply");
         }
         let depth = self.depth + 1;
         Ok(World { opset, depth, ..*self })

@@ -2,7 +2,7 @@
 
 use super::array::{at, axis, broadcast_dims, broadcast_flat, count, each_position, extent, flat, moved, replaced, size};
 use super::call::Call;
-use super::{Array, Data, ReferenceError, invalid};
+use super::{Array, Data, ReferenceError, invalid, too_much};
 
 /// The arrays one behind the other along an axis.
 pub(super) fn joined(arrays: &[&Array], along: usize) -> Result<Array, ReferenceError> {
@@ -13,7 +13,7 @@ pub(super) fn joined(arrays: &[&Array], along: usize) -> Result<Array, Reference
     for other in others {
         let before = extent(&result.dims, along)?;
         let Some(total) = before.checked_add(extent(&other.dims, along)?) else {
-            return invalid("too many elements to join");
+            return too_much("too many elements to join");
         };
         let dims = replaced(&result.dims, along, total);
         if replaced(&other.dims, along, total) != dims {

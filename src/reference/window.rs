@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::array::{each_position, flat, size};
 use super::call::Call;
-use super::{ReferenceError, invalid};
+use super::{ReferenceError, invalid, too_much};
 
 /// The largest extent, stride, dilation or pad: keeps all sums of products below 2⁶³.
 const LARGEST: i64 = 1 << 30;
@@ -15,7 +15,7 @@ const LARGEST: i64 = 1 << 30;
 pub(super) fn signed(extent: usize) -> Result<i64, ReferenceError> {
     match i64::try_from(extent) {
         Ok(extent) if extent <= LARGEST => Ok(extent),
-        _ => invalid(format!("the extent {extent} is too large")),
+        _ => too_much(format!("the extent {extent} is too large")),
     }
 }
 

@@ -11,6 +11,8 @@ mod compose;
 pub mod computed;
 mod constants;
 #[cfg(feature = "tract")]
+mod contradiction;
+#[cfg(feature = "tract")]
 pub mod failure;
 mod files;
 #[cfg(feature = "tract")]
@@ -195,5 +197,9 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
         compose::hurried(&mut verdict);
     }
     verdict.outcome = compose::outcome(&verdict);
+    if let (Outcome::NotJudged, Some(overflow)) = (verdict.outcome, compose::overflowed(&verdict)) {
+        verdict.differences.push(overflow);
+        verdict.outcome = compose::outcome(&verdict);
+    }
     Ok(verdict)
 }

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::contradiction;
 use super::side::Side;
-use crate::engine::array::Array;
+use crate::engine::array::{Array, fingerprint};
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
@@ -79,6 +80,11 @@ struct Opened {
     branches: bool,
     unit: f64,
     jumps: bool,
+    /// Outputs that follow from a node whose meaning nobody knows, each with that node: in what both models make of it nothing is
+    /// seen but that it is the same.
+    drawn: BTreeMap<String, String>,
+    /// Such nodes: what stands for the operator, and the value that stands for what it reads.
+    opaque: Vec<(u64, String)>,
     assumptions: Vec<String>,
 }
 
@@ -100,7 +106,10 @@ impl Pair {
     /// Both models with one of the branches of every If. Returns whether there is one.
     fn branch(&self, branch: Branch, report: &mut PairReport) -> Result<bool, CouldNotRun> {
         let (one, two) = beside(|| self.open(&self.before, branch, None), || self.open(&self.after, branch, None));
-        let (one, two) = (one?, two.map_err(|error| CouldNotRun::Second(error.to_string()))?);
+        let (one, two) = match (one?, two) {
+            (one, Ok(two)) => (one, two),
+            (one, Err(error)) => return Err(self.unopened(&one, &error)),
+        };
         report.notes.extend(one.assumptions.iter().chain(&two.assumptions).cloned());
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
         let given = given.by_name(&one.loaded.inputs())?;
@@ -126,7 +135,8 @@ impl Pair {
                     }
                 }
                 Found::Neither(error) => neither = neither.or(Some(error)),
-                Found::First(specs, error) => second = second.or(Some((told(&specs), error))),
+                Found::First(_, _, Some(why)) => return Err(CouldNotRun::NoAnswer(why)),
+                Found::First(specs, error, None) => second = second.or(Some((told(&specs), error))),
             }
         }
         if let Some((at, error)) = second {
@@ -154,6 +164,24 @@ impl Pair {
         Ok(one.branches)
     }
 
+    /// Why the second model cannot be opened by the engine, which opens the first.
+    fn unopened(&self, one: &Opened, error: &CouldNotRun) -> CouldNotRun {
+        let found = sizes::choices(one.loaded.signature(), &self.sizes).all.iter().find_map(|sizes| {
+            let specs = choices(one.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
+            let values = seeded_inputs(&specs, self.seed, &BTreeMap::new()).ok()?;
+            made(&one.loaded, &specs, &values).ok()?;
+            self.contradiction(one, &specs, &values)
+        });
+        found.map_or_else(|| CouldNotRun::Second(error.to_string()), CouldNotRun::NoAnswer)
+    }
+
+    /// What the second model contradicts on inputs that the first takes, and what these are.
+    fn contradiction(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<String> {
+        let products = one.loaded.bind(specs).ok()?.cost().products;
+        let why = contradiction::found((&self.before, &self.after), self.freeze, values, products)?;
+        Some(format!("{why}; on {}", told(specs)))
+    }
+
     fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {
         let mut model = load(side)?;
         computed::settle(&mut model, side, self.freeze)?;
@@ -171,8 +199,10 @@ impl Pair {
             Ok(())
         })?;
         let unit = if prepared.narrow.is_empty() { unit } else { unit.max(f64::from(f32::EPSILON) / 2.0) };
-        let (branches, assumptions) = (prepared.branches, prepared.assumptions.clone());
-        Ok(Opened { loaded: Loaded::parse(prepared, &[])?, branches, unit, jumps, assumptions })
+        let (branches, assumptions, drawn) = (prepared.branches, prepared.assumptions.clone(), prepared.drawn_outputs());
+        let opaque: Vec<(u64, String)> = prepared.opaque.iter().map(|node| (node.function, node.read.clone())).collect();
+        let taps: Vec<String> = opaque.iter().map(|(_, read)| read.clone()).collect();
+        Ok(Opened { loaded: Loaded::parse(prepared, &taps)?, branches, unit, jumps, drawn, opaque, assumptions })
     }
 }
 
@@ -181,8 +211,18 @@ enum Found {
     Run(PairRun),
     /// The first model does not run with them.
     Neither(CouldNotRun),
-    /// The first model does, the second does not.
-    First(Vec<InputSpec>, CouldNotRun),
+    /// The first model does, the second does not; and what it contradicts.
+    First(Vec<InputSpec>, CouldNotRun, Option<String>),
+}
+
+impl Opened {
+    /// Takes what stands for the reading of opaque nodes from what was made, as an order that both models have.
+    fn asked(&self, made: &mut Values) -> Vec<(u64, Option<u64>)> {
+        let mut all: Vec<_> =
+            self.opaque.iter().map(|(of, read)| (*of, made.remove(read).map(|value| fingerprint(&value)))).collect();
+        all.sort_unstable();
+        all
+    }
 }
 
 struct Runner<'x> {
@@ -203,14 +243,18 @@ impl Runner<'_> {
         let specs = all.into_iter().next().ok_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()))?;
         let mut values = seeded_inputs(&specs, seed, self.given)?;
         sort.apply(&mut values, self.given);
-        let expected = match made(&self.one.loaded, &specs, &values) {
+        let mut expected = match made(&self.one.loaded, &specs, &values) {
             Ok(expected) => expected,
             Err(error) => return Ok(Found::Neither(error)),
         };
-        let found = match made(&self.two.loaded, &specs, &values) {
+        let mut found = match made(&self.two.loaded, &specs, &values) {
             Ok(found) => found,
-            Err(error) => return Ok(Found::First(specs, error)),
+            Err(error) => {
+                let why = self.pair.contradiction(self.one, &specs, &values);
+                return Ok(Found::First(specs, error, why));
+            }
         };
+        let known = self.one.asked(&mut expected) == self.two.asked(&mut found);
         let drawn = specs.iter().any(|spec| !self.given.contains_key(&spec.name));
         let mut run =
             PairRun { seed: drawn.then_some(seed), numbers: sort.words().to_owned(), inputs: specs, ..PairRun::default() };
@@ -222,11 +266,16 @@ impl Runner<'_> {
         }
         for (name, expected) in &expected {
             let name = name.clone();
-            match found.get(&name).map(|found| tolerance.compare(&name, found, expected)) {
-                Some(Answer::Agree) => run.agree.push(name),
-                Some(Answer::Apart(place)) => run.apart.push((name, place)),
-                Some(Answer::Unclear(why)) => run.unclear.push((name, why)),
-                None => run.unclear.push((name, "the second model gave no value for it".to_owned())),
+            let drawn = self.one.drawn.get(&name).or(self.two.drawn.get(&name)).filter(|_| !known);
+            match (found.get(&name).map(|found| tolerance.compare(&name, found, expected)), drawn) {
+                (Some(Answer::Agree), _) => run.agree.push(name),
+                (Some(_), Some(node)) => {
+                    let why = format!("it follows from `{node}`, whose meaning is not known and which reads other numbers");
+                    run.unclear.push((name, why));
+                }
+                (Some(Answer::Apart(place)), None) => run.apart.push((name, place)),
+                (Some(Answer::Unclear(why)), None) => run.unclear.push((name, why)),
+                (None, _) => run.unclear.push((name, "the second model gave no value for it".to_owned())),
             }
         }
         Ok(Found::Run(run))

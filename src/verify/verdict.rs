@@ -355,6 +355,9 @@ pub struct OwnOutput {
     pub place: Option<String>,
     /// How many elements are NaN or infinite in one model and not so in the other; they count in nothing else.
     pub unlike: usize,
+    /// How many elements are NaN or infinite in the second model and finite in the first.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub overflowed: usize,
     /// Why the numbers cannot be compared, if they cannot: shape or type.
     pub apart: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Both models run plainly, in the types that they have: what is told beside the judgement and changes nothing in it.
+//! Both models run plainly, in the types that they have: what is told beside the judgement and changes nothing
+//! in it but where it is open and numbers overflow in the second model alone.
 
 use super::{Graph, VerifyOptions, run};
 use crate::beside::{Engine, OwnReport};
@@ -11,7 +12,7 @@ use crate::verify::{Done, Job, Relay, RelayReport};
 /// Longer reasons of an engine are cut.
 const LONGEST_REASON: usize = 160;
 
-/// Runs both models with each engine there is; nothing if that was not asked for.
+/// Runs both models with each engine there is, as a relay ran; nothing if that was not asked for.
 pub(super) fn run(
     relay: &Relay,
     report: Option<&RelayReport>,
@@ -23,17 +24,33 @@ pub(super) fn run(
     for spec in report.filter(|report| report.data_sets.is_empty()).iter().flat_map(|report| &report.inputs) {
         sizes.instead.entry(spec.name.clone()).or_insert_with(|| spec.dims.clone());
     }
-    let job = |engine| crate::beside::OwnType {
-        // The files as they stand.
-        before: Side { wording: Wording::default(), ..relay.before.clone() },
-        after: Side { wording: Wording::default(), ..relay.after.clone() },
-        sizes: sizes.clone(),
+    let job = crate::beside::OwnType {
+        sizes,
         inputs: relay.inputs.clone(),
         data_sets: relay.data_sets.clone(),
-        seed: relay.seed,
         samples: relay.samples,
-        engine,
+        ..plain((&relay.before, &relay.after), options)
     };
+    each(&job, graphs, options)
+}
+
+/// What is run of two files that are taken as they stand.
+pub(super) fn plain((before, after): (&Side, &Side), options: &VerifyOptions) -> crate::beside::OwnType {
+    crate::beside::OwnType {
+        before: Side { wording: Wording::default(), ..before.clone() },
+        after: Side { wording: Wording::default(), ..after.clone() },
+        sizes: run::sizes(options),
+        inputs: options.inputs.clone(),
+        data_sets: vec![],
+        seed: options.seed,
+        samples: 1,
+        engine: Engine::Tract,
+    }
+}
+
+/// Runs with each engine there is; nothing if that was not asked for.
+pub(super) fn each(job: &crate::beside::OwnType, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Vec<OwnType> {
+    let job = |engine| crate::beside::OwnType { engine, ..job.clone() };
     let mut found = Vec::new();
     if options.own_type {
         found.push(told(crate::engine::ENGINE, job(Engine::Tract), graphs, options));

@@ -1,5 +1,6 @@
 //! Both models run side by side where their files cannot be matched, and what that adds to what is said of them.
 
+use super::own;
 use super::run::{run, sizes};
 use super::{Graph, Outcome, Side, Verdict, VerifyOptions};
 use crate::engine::{CouldNotRun, ENGINE};
@@ -32,6 +33,7 @@ pub(in crate::verify) fn side_by_side(
         Ok(report) => report,
         Err(reason) => {
             let second = matches!(reason, CouldNotRun::Second(_));
+            super::no_answer(verdict, &reason);
             verdict.execution = Execution::NotRun { reason: reason.to_string(), second };
             return;
         }
@@ -44,6 +46,9 @@ pub(in crate::verify) fn side_by_side(
             let found = site.reason.take().unwrap_or_default();
             site.reason = Some(format!("{found}; but the models, run whole, agree, and they are not matched elsewhere"));
         }
+    }
+    if verdict.differences.is_empty() {
+        verdict.own_type = own::each(&own::plain((&sides.0, &sides.1), options), graphs, options);
     }
     let runs = report.runs.into_iter().map(told).collect();
     verdict.execution = Execution::SideBySide { engine: ENGINE.to_owned(), runs, assumptions: report.notes };

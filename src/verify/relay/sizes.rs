@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lead::Lead;
 use super::{Follower, Gathered, Relay};
+use crate::engine::array::Array;
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::cost::Cost;
 use crate::engine::flatten::Branch;
@@ -17,6 +18,8 @@ use crate::engine::load::load;
 use crate::engine::prepare::prepare;
 use crate::engine::run::{Loaded, Run};
 use crate::engine::{CouldNotRun, beside, computed};
+use crate::verify::contradiction;
+use crate::verify::pair::told;
 
 /// Products beyond which fixed extents are made smaller, where what differs holds for all sizes.
 const LONG: u64 = 40_000_000_000;
@@ -218,7 +221,7 @@ impl<'x> Runs<'x> {
     ) -> Result<(), CouldNotRun> {
         for (specs, error) in refused {
             if is_the_engines(error) && self.first_runs(specs) {
-                return Err(CouldNotRun::Second(format!("{error}{}", at(specs))));
+                return Err(self.second(specs, error));
             }
         }
         Ok(())
@@ -228,8 +231,22 @@ impl<'x> Runs<'x> {
     fn of_the_second(&self, specs: &[InputSpec], error: CouldNotRun) -> CouldNotRun {
         let second = self.pairs.first().map(|pair| pair.lead.loaded.bind(specs).and_then(|run| self.drive(&run, specs)));
         match second {
-            Some(Err(_)) => CouldNotRun::Second(format!("{error}{}", at(specs))),
+            Some(Err(_)) => self.second(specs, &error),
             _ => error,
+        }
+    }
+
+    /// What is said where the first model runs and the second does not.
+    fn second(&self, specs: &[InputSpec], error: &CouldNotRun) -> CouldNotRun {
+        let (before, after) = (&self.relay.before, &self.relay.after);
+        let first = self.first.get().and_then(|first| first.as_ref().ok()).and_then(|first| first.bind(specs).ok());
+        let values = self.values(specs);
+        let found = first
+            .zip(values.ok())
+            .and_then(|(run, values)| contradiction::found((before, after), self.relay.freeze, &values, run.cost().products));
+        match found {
+            Some(why) => CouldNotRun::NoAnswer(format!("{why}; on {}", told(specs))),
+            None => CouldNotRun::Second(format!("{error}{}", at(specs))),
         }
     }
 
@@ -245,8 +262,12 @@ impl<'x> Runs<'x> {
     }
 
     fn drive(&self, run: &Run, specs: &[InputSpec]) -> Result<(), CouldNotRun> {
+        run.run(&self.values(specs)?).map(drop)
+    }
+
+    fn values(&self, specs: &[InputSpec]) -> Result<BTreeMap<String, Array>, CouldNotRun> {
         let given = self.given.by_name(&specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>())?;
-        run.run(&seeded_inputs(specs, self.relay.seed, &given)?).map(drop)
+        seeded_inputs(specs, self.relay.seed, &given)
     }
 
     /// Whether a run takes more memory than there is: the second model, the first, and the limits each need it.

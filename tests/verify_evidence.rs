@@ -1,0 +1,120 @@
+//! What may be said where files do not match by structure alone: a map that went forward through values that keep their names, a
+//! second model that has no answer, numbers that overflow in their own type.
+#![cfg(feature = "tract")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod judged;
+
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use judged::{inexact, judge_with, options};
+
+fn judge(before: &str, after: &str) -> Verdict {
+    let files = [before, after].map(|text| bnfold::sample::encode(text).unwrap());
+    judge_with(&files[0], &files[1], &VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() })
+}
+
+/// A factor before operators whose values keep their names, or, in its place, in the weight behind them.
+fn forward(extents: &str, between: &str, weight: [f64; 4], before: bool) -> String {
+    let [w0, w1, w2, w3] = weight;
+    let (map, from) = if before { ("m = Mul (x, s)", "m") } else { ("", "x") };
+    let between = between.replace("FROM", from);
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[{extents}] x) => (float[N,C,T] y)
+        <float[1,2,1] s = {{2, 0.5}}, int64[1] last = {{-1}}, float[3] sizes = {{1, 1, 2}},
+         float[2,2,1] w = {{{w0}, {w1}, {w2}, {w3}}}>
+        {{ {map} {between} y = Conv (g, w) }}"#
+    )
+}
+
+#[test]
+fn a_map_that_went_forward_through_values_that_keep_their_names_is_a_fold() {
+    let (plain, folded) = ([1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 6.0, 2.0]);
+    for between in [
+        "g = Gather <axis = 2> (FROM, last)",
+        r#"g = Resize <mode = "linear"> (FROM, "", sizes)"#,
+        "r = Relu (FROM) g = Gather <axis = 2> (r, last)",
+        r#"r = Relu (FROM) g = Resize <mode = "linear"> (r, "", sizes)"#,
+    ] {
+        let text = |weight, before| forward("n,2,t", between, weight, before);
+        let verdict = judge(&text(plain, true), &text(folded, false));
+        assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{between}: {verdict:#?}");
+        let verdict = judge(&text(plain, true), &text([2.0, 1.0, 6.0, 2.001], false));
+        assert_eq!(verdict.outcome, Outcome::Differs, "{between}: {verdict:#?}");
+        let other = between.replace("linear", "nearest").replace("last", "first");
+        let other = text(folded, false).replace(between.replace("FROM", "x").as_str(), &other.replace("FROM", "x"));
+        let other = other.replace("int64[1] last = {-1}", "int64[1] first = {0}");
+        assert_eq!(judge(&text(plain, true), &other).outcome, Outcome::Differs, "{other}");
+    }
+}
+
+fn product(operator: &str) -> String {
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[N,2,4,4] x) => (float[a,b,c,d] y) <float[2,2,1,1] w = fill(0.5)> {{ r = Relu (x) y = {operator} (r, w) }}"#
+    )
+}
+
+#[test]
+fn a_second_model_that_has_no_answer_where_the_first_has_one_is_another() {
+    let verdict = judge(&product("Conv"), &product("MatMul"));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    let said = &verdict.differences[0];
+    assert!(said.place == "the second model" && said.what.contains("MatMul `y`: [2, 2, 4, 4] and [2, 2, 1, 1]"), "{said:?}");
+    // What the engine lacks, and what nobody here knows, says nothing.
+    for operator in ["Multinomial", "com.example.Conv"] {
+        let verdict = judge(&product("Conv"), &product(operator));
+        assert_eq!(verdict.outcome, Outcome::NotJudged, "{operator}: {verdict:#?}");
+    }
+    // Neither has an answer.
+    let verdict = judge(&product("MatMul"), &product("Gemm"));
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+}
+
+/// A node of another domain in front of what is or is not right.
+fn plugin(read: &str, weight: f64) -> String {
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17, "com.example" : 1]>
+        g (float[N,2,4,4] x) => (float[N,2,4,4] y) <float[2,2,1,1] w = fill({weight}), float k = {{1}}, float t = {{3}}>
+        {{ m = Mul ({read}, k) p = com.example.Act (m) q = Softmax (p) e = Exp (q) y = Conv (e, w) }}"#
+    )
+}
+
+#[test]
+fn what_follows_from_an_unknown_operator_is_evidence_where_both_models_have_it_and_read_the_same() {
+    let verdict = judge(&plugin("x", 0.5), &plugin("x", 0.6).replace("e = Exp (q)", "e0 = Neg (q) e1 = Neg (e0) e = Exp (e1)"));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    // The same function of other numbers, as rounding makes them, is other numbers.
+    let other = plugin("x", 0.5).replace("m = Mul (x, k)", "a = Add (x, t) m = Sub (a, t)");
+    let verdict = judge(&plugin("x", 0.5), &other);
+    assert_ne!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+}
+
+#[test]
+fn shapes_that_no_step_made_are_another() {
+    let text = |tail: &str| {
+        let tail = format!("s = Sign (x) r = Mul (x, s) y = {tail}");
+        format!(r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2,3] x) => (float[a,b] y) {{ {tail} }}"#)
+    };
+    let verdict = judge(&text("Flatten <axis = 1> (r)"), &text("Flatten <axis = 2> (r)"));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+}
+
+fn carried(first: f64, second: f64) -> Vec<u8> {
+    inexact(&format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[N,2,4,4] x) => (float[N,2,4,4] y)
+        <float[2,2,1,1] a = fill({first:e}), float[2,2,1,1] b = fill({second:e})> {{ c = Conv (x, a) r = Relu (c) y = Conv (r, b) }}"#
+    ))
+}
+
+#[test]
+fn what_overflows_in_its_own_type_alone_differs() {
+    let factor = 2.0_f64.powi(121);
+    let (plain, large) = (carried(64.0, 0.5), carried(64.0 * factor, 0.5 / factor));
+    let judged = |own_type| judge_with(&plain, &large, &VerifyOptions { tier: Tier::Foreign, own_type, ..options() });
+    let verdict = judged(true);
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    assert!(verdict.differences[0].what.contains("overflows in its own type"), "{verdict:#?}");
+    assert_eq!(judged(false).outcome, Outcome::NotJudged);
+}
