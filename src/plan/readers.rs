@@ -37,10 +37,22 @@ pub(super) fn looks_at_shape(view: &View<'_>, user: Use, left: usize, changed: &
     true
 }
 
+/// Whether nothing but shapes is asked behind a use, as far as edges tell: laws are read only where that is so, as it is seldom.
+fn leads_to_shapes(view: &View<'_>, user: Use, left: usize) -> bool {
+    let Use::Node(id, _) = user else { return false };
+    let node = view.graph.node(id);
+    if node.standard && asks_for_shape(node.proto) {
+        return true;
+    }
+    let Some(left) = left.checked_sub(1) else { return false };
+    let mut outputs = (0..node.outputs.len()).filter_map(|output| view.draft.output(view.graph, id, output));
+    outputs.all(|value| view.draft.uses(view.graph, value).iter().all(|user| leads_to_shapes(view, *user, left)))
+}
+
 /// Whether elements are read that are nobody's but those of this use; adds what else changes.
 fn is_free(view: &View<'_>, user: Use, changed: &mut Vec<ValueId>) -> bool {
     let mut more = vec![];
-    let free = looks_at_shape(view, user, FURTHEST, &mut more);
+    let free = leads_to_shapes(view, user, FURTHEST) && looks_at_shape(view, user, FURTHEST, &mut more);
     if free {
         changed.extend(more);
     }
