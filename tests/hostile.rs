@@ -100,20 +100,14 @@ fn deep_nesting_is_refused() {
     assert!(error.to_string().contains("nested"), "{error}");
 }
 
-#[test]
-fn functions_that_call_functions_end_somewhere() {
-    // A thousand functions, each of which calls the next one.
-    let mut model = support::model_of(
-        &bnfold::sample::encode(
-            r#"<ir_version: 8, opset_import: ["" : 17, "f" : 1]> g (float[1] x) => (float[1] y) { y = f.f0 (x) }"#,
-        )
-        .unwrap(),
-    );
-    for number in 0..1_000 {
-        let body = model.graph.as_ref().unwrap().node[0].clone();
-        let operator =
-            if number == 999 { ("Relu".to_owned(), String::new()) } else { (format!("f{}", number + 1), "f".to_owned()) };
-        let node = bnfold::onnx::NodeProto { op_type: Some(operator.0), domain: Some(operator.1), ..body };
+/// A model with so many functions, each of which calls the next one.
+fn chained(count: usize) -> Vec<u8> {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17, "f" : 1]> g (float[1] x) => (float[1] y) { y = f.f0 (x) }"#;
+    let mut model = support::model_of(&bnfold::sample::encode(text).unwrap());
+    let call = model.graph.as_ref().unwrap().node[0].clone();
+    for number in 0..count {
+        let next = if number + 1 == count { ("Relu".to_owned(), "") } else { (format!("f{}", number + 1), "f") };
+        let node = bnfold::onnx::NodeProto { op_type: Some(next.0), domain: Some(next.1.to_owned()), ..call.clone() };
         model.functions.push(bnfold::onnx::FunctionProto {
             name: Some(format!("f{number}")),
             domain: Some("f".to_owned()),
@@ -124,7 +118,16 @@ fn functions_that_call_functions_end_somewhere() {
             ..Default::default()
         });
     }
-    survives(prost::Message::encode_to_vec(&model));
+    prost::Message::encode_to_vec(&model)
+}
+
+#[test]
+fn functions_that_call_functions_end_at_a_depth() {
+    assert!(survives(chained(100)));
+    let model = Model::from_bytes(chained(10_000)).unwrap();
+    let error = bnfold::constants::build(&model).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("functions call functions more than 100 deep"), "{error}");
+    assert!(model.inlined().is_err(), "what inlines them asks the same");
 }
 
 #[test]
