@@ -60,3 +60,22 @@ fn what_cannot_be_opened_comes_with_a_remedy() {
     let said = folder.run(&["verify", "--recheck", "nosuch.json"]).expect(2).err;
     assert!(said.contains("; check the path, and whether you may read the file"), "{said}");
 }
+
+#[test]
+fn files_of_other_sorts_are_named_for_what_they_are() {
+    let folder = Folder::new(&[]);
+    let sorts: [(&[u8], &str); 7] = [
+        (b"\x1c\x00\x00\x00TFL3\x14\x00\x20\x00", "this is a TensorFlow Lite model; convert it to ONNX first"),
+        (b"\x02\x00\x00\x00\x00\x00\x00\x00{}\x00\x00", "this is a safetensors file: weights without a graph; export"),
+        (b"\x89HDF\r\n\x1a\n\x00\x00", "this is an HDF5 file; export the model to ONNX"),
+        (b"GGUF\x03\x00\x00\x00\x00", "this is a GGUF file; export"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "this is a gzip archive; unpack it first"),
+        (b"\x80\x02}q\x00.", "this is a Python pickle; export"),
+        (b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "m.onnx: "),
+    ];
+    for (bytes, said) in sorts {
+        folder.write("m.onnx", bytes);
+        let answer = folder.run(&["check", "m.onnx"]).expect(2);
+        assert!(answer.err.contains(said), "{answer:?}");
+    }
+}
