@@ -187,11 +187,11 @@ impl Aligner<'_, '_> {
                     }
                     pairs.push((here, there));
                 }
-                None => self.differs(format!("function {}:{}", name.0, name.1), "stands in the second model only"),
+                None => self.differs(format!("function {}:{}", name.0, name.1), "only the second model has it"),
             }
         }
         for name in ours.into_keys() {
-            self.differs(format!("function {}:{}", name.0, name.1), "stands in the first model only");
+            self.differs(format!("function {}:{}", name.0, name.1), "only the first model has it");
         }
         Ok(pairs)
     }

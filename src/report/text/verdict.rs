@@ -316,6 +316,8 @@ mod tests {
         assert!(!verdict_line(&verdict).contains("bit-equal"));
         verdict.sites[0].worst = Some(f64::MAX);
         let text = anstream::adapter::strip_str(&super::verdict(&report(verdict), false)).to_string();
-        assert!(text.contains("; beyond any limit at [0,1]: 1 for 1.5"), "{text}");
+        assert!(text.contains("; in the whole beyond any limit at [0,1]: 1 for 1.5"), "{text}");
+        assert!(text.contains("  folds               0 right, 1 wrong\n") && !text.contains("bit-equal"), "{text}");
+        assert_eq!((of(2.0, "the limit"), of(0.5, "the limit")), ("2.00 times the limit".into(), "0.50 of the limit".into()));
     }
 }
