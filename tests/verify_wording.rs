@@ -535,3 +535,29 @@ fn a_cast_that_rounds_ends_a_region() {
     unequal(moved("float", "11"));
     unequal(moved("float", "10"));
 }
+
+#[test]
+fn an_output_whose_shape_is_not_stated_may_get_the_one_that_follows() {
+    let open = |shape: &str| {
+        bnfold::sample::encode(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,3,H] x) => (float{shape} y)
+            <float[2,3,1] w = dyadic(1)> {{ y = Conv (x, w) }}"#
+        ))
+        .unwrap()
+    };
+    let mut silent = decode(&open("[N,2,H]"));
+    let Some(bnfold::onnx::type_proto::Value::TensorType(tensor)) =
+        silent.graph.as_mut().unwrap().output[0].r#type.as_mut().unwrap().value.as_mut()
+    else {
+        panic!()
+    };
+    tensor.shape = None;
+    let silent = silent.encode_to_vec();
+    for (shape, outcome) in [("[N,2,H]", Outcome::Equal), ("[N,3,H]", Outcome::Differs), ("[N,2]", Outcome::Differs)] {
+        let verdict = judge(&silent, &open(shape));
+        assert_eq!(verdict.outcome, outcome, "{shape}: {verdict:#?}");
+        assert_eq!(judge(&open(shape), &silent).outcome, outcome, "{shape}, the other way round");
+    }
+    let verdict = judge(&silent, &open("[N,3,H]"));
+    assert!(verdict.differences[0].what.ends_with("differ in name, order or type: the types of `y`"), "{verdict:#?}");
+}
