@@ -561,3 +561,25 @@ fn an_output_whose_shape_is_not_stated_may_get_the_one_that_follows() {
     let verdict = judge(&silent, &open("[N,3,H]"));
     assert!(verdict.differences[0].what.ends_with("differ in name, order or type: the types of `y`"), "{verdict:#?}");
 }
+
+#[test]
+fn what_rests_on_an_operator_without_a_meaning_shows_no_difference() {
+    let model = |imports: &str, body: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17{imports}]> g (float[1,2,4,4] x) => (float[1,2,4,4] y, float[1,2,4,4] z)
+            <float[2,2,1,1] w = dyadic(1)> {{ {body}  z = Exp (x) }}"#
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let before = model("", "c = Conv (x, w)  r = Relu (c)  y = Neg (r)");
+    let fused = "r = com.microsoft.FusedConv <activation = \"Relu\"> (x, w)  y = Neg (r)";
+    let domain = ", \"com.microsoft\" : 1";
+    let verdict = judge(&before, &model(domain, fused));
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+    // What does not rest on it is compared as ever.
+    let mut second = decode(&model(domain, fused));
+    second.graph.as_mut().unwrap().node.last_mut().unwrap().op_type = Some("Softplus".to_owned());
+    let verdict = judge(&before, &second.encode_to_vec());
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    assert!(verdict.differences.iter().all(|found| found.place.contains("`z`")), "{verdict:#?}");
+}

@@ -9,7 +9,7 @@ mod dither;
 mod numbers;
 mod sizes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
 use crate::engine::load::load;
-use crate::engine::prepare::prepare_edited;
+use crate::engine::prepare::{Prepared, prepare_edited};
 use crate::engine::run::Loaded;
 use crate::engine::{CouldNotRun, beside, computed};
 use compare::{Answer, Tolerance};
@@ -80,6 +80,8 @@ struct Opened {
     unit: f64,
     jumps: bool,
     assumptions: Vec<String>,
+    /// The values that rest on what is drawn at random, as nobody knows what the node that makes it means.
+    drawn: BTreeSet<String>,
 }
 
 impl Pair {
@@ -171,8 +173,8 @@ impl Pair {
             Ok(())
         })?;
         let unit = if prepared.narrow.is_empty() { unit } else { unit.max(f64::from(f32::EPSILON) / 2.0) };
-        let (branches, assumptions) = (prepared.branches, prepared.assumptions.clone());
-        Ok(Opened { loaded: Loaded::parse(prepared, &[])?, branches, unit, jumps, assumptions })
+        let (branches, assumptions, drawn) = (prepared.branches, prepared.assumptions.clone(), behind(&prepared));
+        Ok(Opened { loaded: Loaded::parse(prepared, &[])?, branches, unit, jumps, assumptions, drawn })
     }
 }
 
@@ -224,6 +226,11 @@ impl Runner<'_> {
             let name = name.clone();
             match found.get(&name).map(|found| tolerance.compare(&name, found, expected)) {
                 Some(Answer::Agree) => run.agree.push(name),
+                // What is drawn follows every bit of what its node reads, so that right models are apart there, too.
+                Some(Answer::Apart(place)) if self.one.drawn.contains(&name) || self.two.drawn.contains(&name) => {
+                    let why = "it rests on what an operator makes that has no meaning here";
+                    run.unclear.push((name, format!("{why}: {place}")));
+                }
                 Some(Answer::Apart(place)) => run.apart.push((name, place)),
                 Some(Answer::Unclear(why)) => run.unclear.push((name, why)),
                 None => run.unclear.push((name, "the second model gave no value for it".to_owned())),
@@ -231,6 +238,21 @@ impl Runner<'_> {
         }
         Ok(Found::Run(run))
     }
+}
+
+/// The values that are drawn, and those that are made of them.
+fn behind(prepared: &Prepared) -> BTreeSet<String> {
+    let drawn = prepared.drawn();
+    let mut behind = BTreeSet::new();
+    for node in prepared.model.graph.iter().flat_map(|graph| &graph.node) {
+        // A body may read any value around it.
+        let body = node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty());
+        let reads = node.input.iter().any(|input| behind.contains(input)) || body && !behind.is_empty();
+        if reads || node.output.iter().any(|output| drawn.contains(&output.as_str())) {
+            behind.extend(node.output.iter().cloned());
+        }
+    }
+    behind
 }
 
 fn made(loaded: &Loaded, specs: &[InputSpec], values: &Values) -> Result<Values, CouldNotRun> {

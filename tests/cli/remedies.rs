@@ -79,3 +79,14 @@ fn files_of_other_sorts_are_named_for_what_they_are() {
         assert!(answer.err.contains(said), "{answer:?}");
     }
 }
+
+#[test]
+fn what_onnxruntime_writes_beyond_onnx_is_no_difference_and_comes_with_a_remedy() {
+    let fused = r#"<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (float[1,2,4,4] x) => (float[1,3,4,4] y)
+        <float[3,2,1,1] W = dyadic(1), float[3] B = dyadic(2)>
+        { [conv1] z = com.microsoft.FusedConv <activation = "Relu"> (x, W, B)  [neg] y = Neg (z) }"#;
+    let folder = Folder::new(&[("a.onnx", FOLDS), ("b.onnx", fused)]);
+    let said = folder.run(&["verify", "a.onnx", "b.onnx"]).expect(2).out;
+    assert!(said.contains("not judged") && said.contains("ORT_ENABLE_BASIC"), "{said}");
+}
