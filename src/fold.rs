@@ -98,7 +98,7 @@ pub fn prepare<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String
     let mut lowered = edit::lower(&plan, side_names)?;
     let edits = std::mem::take(&mut lowered.edits);
     let pieces = splice(graph.model.file(0), 0..graph.model.len(), edits)
-        .map_err(|e| Error::new(ErrorKind::Graph, format!("the changes do not fit the file: {e}")))?;
+        .map_err(|e| changed(graph.model, format!("the changes do not fit the file: {e}")))?;
     if total(&pieces).is_none_or(|t| t > LARGEST_FILE) {
         return Err(Error::new(ErrorKind::Target, "the result would be larger than 2 GiB, which no reader of ONNX accepts")
             .remedy("store the weights in a side file first"));
@@ -187,6 +187,11 @@ impl Prepared<'_> {
         write_pieces(source, &pieces, &lazies, sink, progress)?;
         self.hurt(&lazies)
     }
+}
+
+/// What does not fit a file that is no more what it was is no fault of the edits.
+fn changed(model: &Model, otherwise: String) -> Error {
+    model.check_unchanged().err().unwrap_or_else(|| Error::new(ErrorKind::Graph, otherwise))
 }
 
 /// The names that the side files of a model get beside a target.

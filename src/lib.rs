@@ -72,7 +72,7 @@
 //! | `tract` (default) | runs of the models; without it, the judgement rests on structure and constants |
 //! | `remote` | without `tract`: the program that [`Fold::engine`] names judges, so that the engine need not be built |
 //! | `certificate` | [`Fold::certificate`], [`Verify::certificate`] |
-//! | `serde` | reports and verdicts can be serialised; their layouts are in `docs/exit-status.md` |
+//! | `serde` | reports and verdicts can be serialised; their layouts are in `docs/json.md` |
 //! | `cli` (default) | the program |
 //! | `ort` | onnxruntime as a second engine, for information |
 //!

@@ -90,7 +90,10 @@ fn names_that_nothing_has_are_errors_with_the_nearest_one() {
     let skip = refused(Options { skip: named(&["n3"]), ..Options::default() });
     assert_eq!(skip, "there is no node `n3`; the nearest is `n1`");
     let far = refused(Options { only: named(&["backbone.*"]), ..Options::default() });
-    assert_eq!(far, "there is no node `backbone.*`; `bnfold inspect -v` lists the names");
+    assert_eq!(
+        far,
+        "there is no node `backbone.*`; `bnfold inspect -v` lists the nodes that can be folded; others have the names that a viewer shows"
+    );
     let rule = refused(Options { rules: named(&["Conv", "MaxPol"]), ..Options::default() });
     assert_eq!(rule, "there is no operator `MaxPol`; the nearest is `MaxPool`");
 }

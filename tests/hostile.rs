@@ -99,3 +99,81 @@ fn deep_nesting_is_refused() {
     let error = Model::from_bytes(file).unwrap_err();
     assert!(error.to_string().contains("nested"), "{error}");
 }
+
+/// A model with so many functions, each of which calls the next one.
+fn chained(count: usize) -> Vec<u8> {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17, "f" : 1]> g (float[1] x) => (float[1] y) { y = f.f0 (x) }"#;
+    let mut model = support::model_of(&bnfold::sample::encode(text).unwrap());
+    let call = model.graph.as_ref().unwrap().node[0].clone();
+    for number in 0..count {
+        let next = if number + 1 == count { ("Relu".to_owned(), "") } else { (format!("f{}", number + 1), "f") };
+        let node = bnfold::onnx::NodeProto { op_type: Some(next.0), domain: Some(next.1.to_owned()), ..call.clone() };
+        model.functions.push(bnfold::onnx::FunctionProto {
+            name: Some(format!("f{number}")),
+            domain: Some("f".to_owned()),
+            input: vec!["x".to_owned()],
+            output: vec!["y".to_owned()],
+            node: vec![node],
+            opset_import: model.opset_import.clone(),
+            ..Default::default()
+        });
+    }
+    prost::Message::encode_to_vec(&model)
+}
+
+#[test]
+fn functions_that_call_functions_end_at_a_depth() {
+    assert!(survives(chained(100)));
+    let model = Model::from_bytes(chained(10_000)).unwrap();
+    let error = bnfold::constants::build(&model).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("functions call functions more than 100 deep"), "{error}");
+    assert!(model.inlined().is_err(), "what inlines them asks the same");
+}
+
+#[test]
+fn shapes_that_lie_are_refused_by_name() {
+    let good = support::model_of(&models()[0]);
+    let changes: [(&str, fn(&mut bnfold::onnx::TensorProto)); 5] = [
+        ("negative", |t| t.dims = vec![-1]),
+        ("overflowing", |t| t.dims = vec![1 << 40, 1 << 40]),
+        ("overflowing in bytes", |t| t.dims = vec![1 << 62]),
+        ("another size", |t| t.dims.push(3)),
+        ("given twice", |t| t.int32_data = vec![1]),
+    ];
+    for (what, change) in changes {
+        let mut model = good.clone();
+        let tensor = &mut model.graph.as_mut().unwrap().initializer[0];
+        change(tensor);
+        let name = tensor.name().to_owned();
+        let bytes = prost::Message::encode_to_vec(&model);
+        let fold = || -> bnfold::Result<()> {
+            let model = Model::from_bytes(bytes)?;
+            bnfold::fold::write_to(&bnfold::constants::build(&model)?, &Options::default(), &mut Vec::new())?;
+            Ok(())
+        };
+        let error = fold().expect_err(what);
+        assert!(error.to_string().contains(&name), "{what}: {error}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_left_alone() {
+    // Unknown types, strings, complex numbers, a segment; operators, domains and an operator set that nobody knows.
+    let text = r#"<ir_version: 99, opset_import: ["" : 99, "vendor" : 7]> g (float[1,2,4,4] x) => (float[1,2,4,4] y)
+        <float[2] a = {1, 2}, float[2] b = {1, 2}, float[2] c = {1, 2}, float[2] d = {1, 2}>
+        { y = vendor.Own (x, a, b, c, d) }"#;
+    let mut model = support::model_of(&bnfold::sample::encode(text).unwrap());
+    let tensors = &mut model.graph.as_mut().unwrap().initializer;
+    for (tensor, kind) in tensors.iter_mut().zip([8, 14, 99, 1]) {
+        tensor.data_type = Some(kind);
+    }
+    let [text, complex, _, segment] = &mut tensors[..] else { panic!() };
+    (text.raw_data, text.float_data, text.string_data) = (None, vec![], vec![b"\xff\x1b[2J".to_vec(), b"b".to_vec()]);
+    (complex.raw_data, complex.float_data) = (Some(vec![0; 16]), vec![]);
+    segment.segment = Some(bnfold::onnx::tensor_proto::Segment { begin: Some(0), end: Some(1) });
+    let bytes = prost::Message::encode_to_vec(&model);
+    assert!(support::fold(&bytes) == bytes, "nothing to fold: the bytes of the model");
+    model.opset_import.clear();
+    let bytes = prost::Message::encode_to_vec(&model);
+    assert!(support::fold(&bytes) == bytes);
+}

@@ -1,4 +1,4 @@
-//! The README's tables are made from the code. `BLESS=1 cargo test --test readme` rewrites them.
+//! The tables of operators and reasons in `docs` are made from the code. `BLESS=1 cargo test --test readme` rewrites them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fmt::Write as _;
@@ -19,7 +19,10 @@ fn operators() -> String {
 fn reasons() -> String {
     let mut table = String::from("| reason | what the matter is | what you could do |\n| --- | --- | --- |\n");
     for reason in Reason::ALL {
-        writeln!(table, "| `{}` | {} | {} |", reason.code(), reason.sentence(), reason.advice()).unwrap();
+        // An empty cell says that nothing can be done.
+        let advice = reason.advice();
+        let advice = if advice == "nothing" { "" } else { advice.strip_prefix("nothing; ").unwrap_or(advice) };
+        writeln!(table, "| `{}` | {} | {advice} |", reason.code(), reason.sentence()).unwrap();
     }
     table
 }
@@ -27,20 +30,24 @@ fn reasons() -> String {
 /// The text with the part between two marks replaced.
 fn filled(text: &str, mark: &str, table: &str) -> String {
     let (open, close) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
-    let start = text.find(&open).unwrap_or_else(|| panic!("the README has no {open}")) + open.len();
-    let end = text.find(&close).unwrap_or_else(|| panic!("the README has no {close}"));
+    let start = text.find(&open).unwrap_or_else(|| panic!("there is no {open}")) + open.len();
+    let end = text.find(&close).unwrap_or_else(|| panic!("there is no {close}"));
     format!("{}{table}{}", &text[..start], &text[end..])
 }
 
 #[test]
 fn the_tables_are_those_of_the_code() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let new = filled(&filled(&text, "operators", &operators()), "reasons", &reasons());
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, &new).unwrap();
+    for (page, mark, table) in [("operators.md", "operators", operators()), ("reasons.md", "reasons", reasons())] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+        let new = filled(&std::fs::read_to_string(&path).unwrap(), mark, &table);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &new).unwrap();
+        }
+        assert!(
+            new == std::fs::read_to_string(&path).unwrap(),
+            "the table in docs/{page} is old: BLESS=1 cargo test --test readme"
+        );
     }
-    assert!(new == std::fs::read_to_string(&path).unwrap(), "the README's tables are old: BLESS=1 cargo test --test readme");
     assert!(OPERATORS.iter().all(|o| *o.opsets.end() == NEWEST_OPSET));
 }
 
@@ -50,28 +57,4 @@ fn the_first_two_code_blocks_are_one_command_each() {
     let blocks: Vec<&str> = text.split("```").skip(1).step_by(2).take(2).collect();
     assert_eq!(blocks[0].trim(), "cargo run -- fold fixtures/ppocr_cls.onnx -o target/ppocr_cls.folded.onnx");
     assert_eq!(blocks[1].trim(), "cargo test");
-}
-
-/// What the README shows is what the program says, but for the time that it takes.
-#[cfg(all(feature = "cli", feature = "tract"))]
-#[test]
-fn the_example_is_what_the_program_prints() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let start = text.find("$ bnfold fold").unwrap();
-    let block = &text[start..start + text[start..].find("```").unwrap()];
-    let (command, shown) = block.split_once('\n').unwrap();
-    let words: Vec<&str> = command.split_whitespace().skip(2).collect();
-    let [_, model, "-o", target] = words[..] else { panic!("{command}") };
-    let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join(target);
-    let run = std::process::Command::new(env!("CARGO_BIN_EXE_bnfold"))
-        .current_dir(&root)
-        .args(["fold", model, "-o"])
-        .arg(&output)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(run.stdout).unwrap().replace(output.to_str().unwrap(), target);
-    let lines: Vec<&str> = printed.lines().filter(|line| !line.starts_with("  time ")).collect();
-    assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
 }

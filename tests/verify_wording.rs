@@ -534,3 +534,51 @@ fn a_cast_that_rounds_ends_a_region() {
     unequal(moved("float", "11"));
     unequal(moved("float", "10"));
 }
+
+#[test]
+fn an_output_whose_shape_is_not_stated_may_get_the_one_that_follows() {
+    let open = |shape: &str| {
+        bnfold::sample::encode(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,3,H] x) => (float{shape} y)
+            <float[2,3,1] w = dyadic(1)> {{ y = Conv (x, w) }}"#
+        ))
+        .unwrap()
+    };
+    let mut silent = decode(&open("[N,2,H]"));
+    let Some(bnfold::onnx::type_proto::Value::TensorType(tensor)) =
+        silent.graph.as_mut().unwrap().output[0].r#type.as_mut().unwrap().value.as_mut()
+    else {
+        panic!()
+    };
+    tensor.shape = None;
+    let silent = silent.encode_to_vec();
+    for (shape, outcome) in [("[N,2,H]", Outcome::Equal), ("[N,3,H]", Outcome::Differs), ("[N,2]", Outcome::Differs)] {
+        let verdict = judge(&silent, &open(shape));
+        assert_eq!(verdict.outcome, outcome, "{shape}: {verdict:#?}");
+        assert_eq!(judge(&open(shape), &silent).outcome, outcome, "{shape}, the other way round");
+    }
+    let verdict = judge(&silent, &open("[N,3,H]"));
+    assert!(verdict.differences[0].what.ends_with("differ in name, order or type: the types of `y`"), "{verdict:#?}");
+}
+
+#[test]
+fn what_rests_on_an_operator_without_a_meaning_shows_no_difference() {
+    let model = |imports: &str, body: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17{imports}]> g (float[1,2,4,4] x) => (float[1,2,4,4] y, float[1,2,4,4] z)
+            <float[2,2,1,1] w = dyadic(1)> {{ {body}  z = Exp (x) }}"#
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let before = model("", "c = Conv (x, w)  r = Relu (c)  y = Neg (r)");
+    let fused = "r = com.microsoft.FusedConv <activation = \"Relu\"> (x, w)  y = Neg (r)";
+    let domain = ", \"com.microsoft\" : 1";
+    let verdict = judge(&before, &model(domain, fused));
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+    // What does not rest on it is compared as ever.
+    let mut second = decode(&model(domain, fused));
+    second.graph.as_mut().unwrap().node.last_mut().unwrap().op_type = Some("Softplus".to_owned());
+    let verdict = judge(&before, &second.encode_to_vec());
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    assert!(verdict.differences.iter().all(|found| found.place.contains("`z`")), "{verdict:#?}");
+}

@@ -120,7 +120,7 @@ pub struct Fold {
     /// Leave out folds that fail the verdict, which is always done
     #[arg(long, hide = true, conflicts_with = "no_verify")]
     pub drop_failing: bool,
-    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    /// Save the first fold that is wrong into this folder: before.onnx, after.onnx, input.npz
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_verify")]
     pub save_failure: Option<PathBuf>,
     /// Write what was shown about the result, bound to both files by their hashes, to this file
@@ -150,16 +150,16 @@ pub struct Verify {
     /// Accept no verdict for which the models were not run
     #[arg(long)]
     pub strict: bool,
-    /// Take initializers that are also inputs for constants
+    /// Treat initializers that are also inputs as constants
     #[arg(long)]
     pub freeze_initializers: bool,
     /// Write what was shown, bound to both files by their hashes, to this file
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,
-    /// Save the first fold that is wrong into this folder, as a small pair of models with an input
+    /// Save the first fold that is wrong into this folder: before.onnx, after.onnx, input.npz
     #[arg(long, value_name = "FOLDER")]
     pub save_failure: Option<PathBuf>,
-    /// Judge again what a certificate says, under its conditions; models that are named stand for its own
+    /// Judge again what a certificate says, under its conditions; files given here replace those named in it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "save_failure", "exact", "strict", "freeze_initializers"])]
     pub recheck: Option<PathBuf>,
     #[command(flatten)]

@@ -41,7 +41,7 @@ fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<Certificate> {
-    let failed = |e| Error::io("cannot open", e).file(path);
+    let failed = |e| Error::io("cannot open", e).file(path).remedy("check the path, and whether you may read the file");
     if std::fs::metadata(path).map_err(failed)?.len() > LONGEST {
         return Err(Error::new(ErrorKind::Foreign, "this is no certificate").file(path));
     }

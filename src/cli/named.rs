@@ -66,7 +66,10 @@ impl<'a> Named<'a> {
         let missing = |(kind, name): &(&'static str, &str)| !self.seen.contains(&(*kind, (*name).to_owned()));
         let (kind, name) = self.names().into_iter().find(missing).filter(|_| self.models > 0)?;
         let (what, remedy) = match kind {
-            "node" | "pattern" => (format!("no model has a node `{name}`"), "`bnfold inspect -v` lists the names in a model"),
+            "node" | "pattern" => (
+                format!("no model has a node `{name}`"),
+                "`bnfold inspect -v` lists the nodes of a model that can be folded; others have the names that a viewer shows",
+            ),
             "dimension" => (format!("no model has a dimension `{name}` at its inputs"), "correct --dim"),
             "input" => (format!("no model has an input `{name}`"), "correct --input-shape"),
             _ => (format!("no model has a value `{name}`"), "correct --tap"),

@@ -14,7 +14,7 @@ pub struct Planning {
     /// Take BatchNormalization of opset 6 and older without `is_test` for inference
     #[arg(long)]
     pub assume_inference: bool,
-    /// Take initializers that are also inputs for constants, and off the list of inputs
+    /// Treat initializers that are also inputs as constants, and remove them from the inputs
     #[arg(long)]
     pub freeze_initializers: bool,
     /// Make no scale of quantised weights negative: ONNX allows it, some runtimes do not
@@ -23,26 +23,26 @@ pub struct Planning {
     /// Replace calls of the model's own functions by the functions' bodies
     #[arg(long)]
     pub inline: bool,
-    /// Where only a scale can move: leave an Add; `auto` does where no weight is stored twice for it
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Choice")]
+    /// Where only a scale can be folded, keep the shift as an Add: never, where no weight is stored twice for it, or always
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "What to fold")]
     pub partial: Partial,
     /// Leave branches of one value apart that could be one operator
-    #[arg(long, help_heading = "Choice")]
+    #[arg(long, help_heading = "What to fold")]
     pub no_branches: bool,
     /// Leave a node as it is, by its name or an output's
-    #[arg(long, value_name = "NODE", help_heading = "Choice")]
+    #[arg(long, value_name = "NODE", help_heading = "What to fold")]
     pub skip: Vec<String>,
     /// Fold these nodes alone; `*` and `?` stand for characters of a name
-    #[arg(long, value_name = "GLOB", help_heading = "Choice")]
+    #[arg(long, value_name = "GLOB", help_heading = "What to fold")]
     pub only: Vec<String>,
     /// Move maps in one direction alone
-    #[arg(long, value_enum, default_value_t, value_name = "WAY", help_heading = "Choice")]
+    #[arg(long, value_enum, default_value_t, value_name = "WAY", help_heading = "What to fold")]
     pub direction: Direction,
     /// Use these operators alone to take maps in or hand them on, for example Conv,Relu
-    #[arg(long, value_delimiter = ',', value_name = "OPERATORS", help_heading = "Choice")]
+    #[arg(long, value_delimiter = ',', value_name = "OPERATORS", help_heading = "What to fold")]
     pub rules: Vec<String>,
     /// Replace BatchNormalizations that stay
-    #[arg(long, value_enum, value_name = "OPERATORS", help_heading = "Choice")]
+    #[arg(long, value_enum, value_name = "OPERATORS", help_heading = "What to fold")]
     pub lower: Option<Lower>,
 }
 

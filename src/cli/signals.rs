@@ -19,6 +19,7 @@ pub fn watch() {
             stop_children();
             bnfold::write::remove_temporary_files();
             bnfold::api::scratch::remove_all();
+            clear_line();
             std::process::exit(128 + signal);
         }
     });
@@ -48,6 +49,17 @@ impl Drop for Told {
 
 fn children() -> MutexGuard<'static, BTreeSet<u32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What showed that something lasts does not stay on a terminal.
+#[cfg(unix)]
+fn clear_line() {
+    use std::io::{IsTerminal as _, Write as _};
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        // Whoever closed it sees nothing anyway.
+        let _ = stderr.write_all(b"\r\x1b[2K");
+    }
 }
 
 #[cfg(unix)]

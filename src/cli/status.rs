@@ -65,8 +65,8 @@ Exit status:
 /// The exit status of `sweep`.
 pub const SWEEP: &str = "\
 Exit status:
-  0  no model differs, the program broke down on none (models that could not be run are counted as unverified)
-  1  a model differs, or the program broke down on one
+  0  no model differs, no model made the program crash (models that could not be run are counted as unverified)
+  1  a model differs, or made the program crash
   2  could not: a file cannot be read, no model was found, bad usage";
 
 /// The exit status of `selftest`.

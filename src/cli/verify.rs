@@ -6,7 +6,7 @@ use std::time::Instant;
 use bnfold::api::certificate as stated;
 use bnfold::api::{demand_a_run, failure, shell};
 use bnfold::model::Model;
-use bnfold::report::{self, VerifyReport, text};
+use bnfold::report::{self, Census, VerifyReport, text};
 use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
 use bnfold::{Error, ErrorKind};
 
@@ -51,6 +51,7 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     };
     let again = (verdict.outcome >= Outcome::NotJudged).then(|| again(arguments, before, after));
     let status = status(&verdict);
+    let swapped = status != Status::Well && are_swapped(before, after)?;
     let report = VerifyReport {
         schema: report::schema("verify"),
         version: report::VERSION.to_owned(),
@@ -66,7 +67,17 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         _ if console.quiet && status == Status::Well => {}
         _ => console.text(&text::verdict(&report, console.verbose))?,
     }
+    if swapped {
+        let error = Error::new(ErrorKind::Target, "the second model has more BatchNormalization than the first");
+        console.error(&error.remedy("name the model before the fold first"));
+    }
     Ok(status)
+}
+
+/// Whether it looks as if the files were named the other way round.
+fn are_swapped(before: &Path, after: &Path) -> bnfold::Result<bool> {
+    let count = |path: &Path| Model::open(path).map(|m| Census::of(&m.proto, &m.scan, 0).batch_normalizations);
+    Ok(count(after)? > count(before)?)
 }
 
 /// The command of this verification, with its seed.

@@ -45,7 +45,12 @@ impl Prepared {
         for node in &graph.node {
             let own =
                 |output: &String| self.opaque.iter().find(|opaque| opaque.makes(output)).map(|opaque| opaque.label.as_str());
-            let read = || node.input.iter().find_map(|input| drawn.get(input.as_str()).copied());
+            // A body may read any value around it.
+            let body = node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty());
+            let read = || match body {
+                true => drawn.values().next().copied(),
+                false => node.input.iter().find_map(|input| drawn.get(input.as_str()).copied()),
+            };
             if let Some(label) = node.output.iter().find_map(own).or_else(read) {
                 drawn.extend(node.output.iter().map(|output| (output.as_str(), label)));
             }

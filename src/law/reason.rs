@@ -44,7 +44,7 @@ reasons! {
     NotFloat = "not-float", "a parameter is not of type float, double, float16 or bfloat16", "nothing; whole numbers are not folded";
     PerElement = "per-element", "the constant is not one number per channel", "nothing; the map is not one per channel";
     Clipping = "clipping", "a Clip with other bounds than zero below and none above hands no map on", "nothing";
-    NotAffine = "not-affine", "the operation is not affine in its input (c / x)", "nothing";
+    NotAffine = "not-affine", "the operation is not affine in its input", "nothing";
     UnknownShape = "unknown-shape", "a shape that decides how the constants align is not known", "run shape inference on the model; where that knows no more, fix the sizes that are open";
     AttributeReference = "attribute-reference", "an attribute is a parameter of the function around it and not known", "--inline replaces calls by the function's body";
     Attribute = "attribute", "an input or an attribute is missing, of another type, or out of its range", "correct the model; it is not valid";

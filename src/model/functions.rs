@@ -6,6 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::graph::is_standard_domain;
 use crate::onnx::{AttributeProto, FunctionProto, ModelProto, NodeProto};
 
+/// How deep calls may stand in each other: what walks through them must not meet the end of the stack.
+const DEEPEST: usize = 100;
+
 /// Domain, name and overload.
 type Key<'m> = (&'m str, &'m str, &'m str);
 
@@ -25,7 +28,7 @@ impl<'m> Functions<'m> {
     /// The functions of a model.
     ///
     /// # Errors
-    /// A function that calls itself, be it by way of others.
+    /// A function that calls itself, be it by way of others; calls that stand too deep in each other.
     pub fn of(model: &'m ModelProto) -> Result<Functions<'m>> {
         let protos = &model.functions[..];
         let mut functions = Functions { protos, ..Functions::default() };
@@ -72,6 +75,7 @@ impl<'m> Functions<'m> {
     /// Looks for a function that calls itself: functions are taken away as soon as they call none that is left.
     fn check(&self) -> Result<()> {
         let mut calls = Vec::with_capacity(self.protos.len());
+        let mut depths = vec![1; self.protos.len()];
         let mut callers = vec![Vec::new(); self.protos.len()];
         for (index, f) in self.protos.iter().enumerate() {
             let called: BTreeSet<usize> = nodes(&f.node).into_iter().filter_map(|n| self.called(n)).collect();
@@ -84,7 +88,15 @@ impl<'m> Functions<'m> {
         }
         let mut ready: Vec<usize> = (0..calls.len()).filter(|index| calls.get(*index) == Some(&0)).collect();
         while let Some(index) = ready.pop() {
+            let depth = depths.get(index).copied().unwrap_or_default();
+            if depth > DEEPEST {
+                let what = format!("functions call functions more than {DEEPEST} deep");
+                return Err(self.refused(index, &what).remedy("inline some of them when the model is exported"));
+            }
             for caller in callers.get(index).into_iter().flatten() {
+                if let Some(known) = depths.get_mut(*caller) {
+                    *known = depth.saturating_add(1).max(*known);
+                }
                 if let Some(left) = calls.get_mut(*caller) {
                     *left = left.saturating_sub(1);
                     if *left == 0 {
@@ -94,12 +106,18 @@ impl<'m> Functions<'m> {
             }
         }
         // What is left calls itself, or one that does.
-        match calls.iter().position(|left| *left > 0).and_then(|index| self.get(index)) {
+        match calls.iter().position(|left| *left > 0) {
             None => Ok(()),
-            Some(f) => Err(Error::new(ErrorKind::Graph, "the function calls itself, or another that does")
-                .at(format!("function {}:{}", f.domain(), f.name()))
-                .remedy("the model is broken; export it again")),
+            Some(index) => {
+                let error = self.refused(index, "the function calls itself, or another that does");
+                Err(error.remedy("the model is broken; export it again"))
+            }
         }
+    }
+
+    fn refused(&self, index: usize, what: &str) -> Error {
+        let name = self.get(index).map_or_else(String::new, |f| format!("function {}:{}", f.domain(), f.name()));
+        Error::new(ErrorKind::Graph, what).at(name)
     }
 }
 

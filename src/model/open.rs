@@ -107,7 +107,8 @@ impl Model {
             if metadata.is_dir() {
                 return Err(Error::new(ErrorKind::Foreign, "this is a folder").remedy("name a model file in it"));
             }
-            let file = FileSource::open(path).map_err(|e| Error::io("cannot open", e))?;
+            let remedy = "check the path, and whether you may read the file";
+            let file = FileSource::open(path).map_err(|e| Error::io("cannot open", e).remedy(remedy))?;
             Model::read(Bytes::File(file), Some(path), moved)
         };
         open().map_err(|e| e.file(path))

@@ -82,7 +82,7 @@ pub struct Operator {
     pub opsets: RangeInclusive<i64>,
     /// Whether a node is listed by reports even when it is not a map.
     pub always_listed: bool,
-    /// What takes part in folds, in words, for the table in the README.
+    /// What takes part in folds, in words, for the table in `docs/operators.md`.
     pub summary: &'static str,
     /// Reads the law of a node.
     pub read: fn(&NodeView<'_>) -> Result<Law, Stop>,

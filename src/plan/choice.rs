@@ -81,7 +81,7 @@ impl Choice {
         for wanted in &options.skip {
             let found = matching(graph, |name| name == wanted);
             if found.is_empty() {
-                return Err(unknown("node", wanted, all_names(graph)));
+                return Err(unknown(("node", wanted), all_names(graph), NAMES));
             }
             skipped.extend(found);
         }
@@ -89,7 +89,7 @@ impl Choice {
         for pattern in &options.only {
             let found = matching(graph, |name| fits(pattern, name));
             if found.is_empty() {
-                return Err(unknown("node", pattern, all_names(graph)));
+                return Err(unknown(("node", pattern), all_names(graph), NAMES));
             }
             only.extend(found);
         }
@@ -147,8 +147,9 @@ fn matching(graph: &Graph<'_>, fits: impl Fn(&str) -> bool) -> Vec<NodeId> {
 pub fn operator(name: &str) -> Result<&'static str> {
     let found = ops::OPERATORS.iter().find(|operator| operator.name.eq_ignore_ascii_case(name));
     found.map(|operator| operator.name).ok_or_else(|| {
-        let all = ops::OPERATORS.iter().map(|operator| operator.name.to_owned()).collect();
-        unknown("operator", name, all)
+        let all: Vec<String> = ops::OPERATORS.iter().map(|operator| operator.name.to_owned()).collect();
+        let remedy = format!("those that take part in folds are {}", all.join(", "));
+        unknown(("operator", name), all, &remedy)
     })
 }
 
@@ -162,12 +163,15 @@ fn all_names(graph: &Graph<'_>) -> Vec<String> {
     (0..graph.nodes.len()).flat_map(|id| names(graph, NodeId(id))).collect()
 }
 
-fn unknown(what: &str, wanted: &str, known: Vec<String>) -> Error {
+/// Where names of nodes are found.
+const NAMES: &str = "`bnfold inspect -v` lists the nodes that can be folded; others have the names that a viewer shows";
+
+fn unknown((what, wanted): (&str, &str), known: Vec<String>, otherwise: &str) -> Error {
     let error = Error::new(ErrorKind::Choice, format!("there is no {what} `{wanted}`"));
     let nearest = known.into_iter().map(|name| (distance(wanted, &name), name)).min();
-    match nearest.filter(|(distance, _)| *distance <= 2 + wanted.chars().count() / 3) {
+    match nearest.filter(|(distance, _)| *distance * 2 <= wanted.chars().count()) {
         Some((_, name)) => error.remedy(format!("the nearest is `{name}`")),
-        None => error.remedy("`bnfold inspect -v` lists the names"),
+        None => error.remedy(otherwise),
     }
 }
 

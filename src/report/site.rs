@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::law::Reason;
 use crate::model::{Graph, NodeId};
 use crate::plan::{Kept, Plan, Stay, Substitute, Way};
 
@@ -186,10 +187,12 @@ fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {
 }
 
 fn refusal(graph: &Graph<'_>, kept: Kept) -> Refusal {
+    // A graph needs an output: its only one is not to be removed.
+    let only = kept.reason == Reason::GraphOutput && graph.scope(graph.node(kept.node).scope).outputs.len() == 1;
     Refusal {
         reason: kept.reason.code().to_owned(),
         node: name(graph, kept.node),
         sentence: kept.reason.sentence().to_owned(),
-        advice: kept.reason.advice().to_owned(),
+        advice: if only { "nothing" } else { kept.reason.advice() }.to_owned(),
     }
 }

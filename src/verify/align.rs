@@ -187,11 +187,11 @@ impl Aligner<'_, '_> {
                     }
                     pairs.push((here, there));
                 }
-                None => self.differs(format!("function {}:{}", name.0, name.1), "stands in the second model only"),
+                None => self.differs(format!("function {}:{}", name.0, name.1), "only the second model has it"),
             }
         }
         for name in ours.into_keys() {
-            self.differs(format!("function {}:{}", name.0, name.1), "stands in the first model only");
+            self.differs(format!("function {}:{}", name.0, name.1), "only the first model has it");
         }
         Ok(pairs)
     }
@@ -218,19 +218,24 @@ impl Aligner<'_, '_> {
             let open = g.scope(id).inputs.iter().filter(|v| matches!(g.value(**v).origin, Origin::Input { .. }));
             open.map(|v| (g.value(*v).name.to_owned(), declared::opened(g.value(*v).declared))).collect::<Vec<_>>()
         };
-        if inputs(self.a, a) != inputs(self.b, b) {
-            self.differs_outside(a, place.clone(), "the inputs differ in name, order or type");
+        let apart = |what: &str, found: String| format!("the {what} differ in name, order or type: {found}");
+        let split = |all: Vec<(String, Vec<u8>)>| all.into_iter().unzip::<_, _, Vec<String>, Vec<Vec<u8>>>();
+        let ((ours, types), (theirs, others)) = (split(inputs(self.a, a)), split(inputs(self.b, b)));
+        if let Some(found) = declared::first_apart(&ours, &theirs, |at| types.get(at) != others.get(at)) {
+            self.differs_outside(a, place.clone(), apart("inputs", found));
         }
         let names =
             |g: &Graph<'_>, id: ScopeId| g.scope(id).outputs.iter().map(|v| g.value(*v).name.to_owned()).collect::<Vec<_>>();
         let (ours, theirs) = (declared::outputs(self.a, a), declared::outputs(self.b, b));
         let fixed = declared::fixed_inputs(self.a, a);
         let known = |index: usize| self.measures.0.extents(*self.a.scope(a).outputs.get(index)?);
-        let pairs = ours.iter().zip(theirs).enumerate();
-        let alike = ours.len() == theirs.len()
-            && pairs.into_iter().all(|(index, (x, y))| declared::alike(x, y, fixed, known(index).as_deref()));
-        if names(self.a, a) != names(self.b, b) || !alike {
-            self.differs_outside(a, place, "the outputs differ in name, order or type");
+        let unlike = |index: usize| match (ours.get(index), theirs.get(index)) {
+            (Some(x), Some(y)) => !declared::alike(x, y, fixed, known(index).as_deref()),
+            (None, None) => false,
+            _ => true,
+        };
+        if let Some(found) = declared::first_apart(&names(self.a, a), &names(self.b, b), unlike) {
+            self.differs_outside(a, place, apart("outputs", found));
         }
     }
 

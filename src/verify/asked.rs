@@ -97,7 +97,7 @@ fn mistaken(why: &CouldNotRun) -> Error {
 fn nearest<'n>(error: Error, wanted: &str, known: impl Iterator<Item = &'n str>) -> Error {
     let far = |name: &str| distance(&wanted.to_lowercase(), &name.to_lowercase());
     let found = known.filter(|name| !name.is_empty()).min_by_key(|name| (far(name), name.len()));
-    match found.filter(|name| far(name) <= 2 + wanted.chars().count() / 3) {
+    match found.filter(|name| far(name) * 2 <= wanted.chars().count()) {
         Some(name) => error.remedy(format!("the nearest is `{name}`")),
         None => error,
     }

@@ -270,7 +270,9 @@ impl Runner<'_> {
             match (found.get(&name).map(|found| tolerance.compare(&name, found, expected)), drawn) {
                 (Some(Answer::Agree), _) => run.agree.push(name),
                 (Some(_), Some(node)) => {
-                    let why = format!("it follows from `{node}`, whose meaning is not known and which reads other numbers");
+                    let why = format!(
+                        "it follows from `{node}`, whose meaning is not known and which need not read the same in both models"
+                    );
                     run.unclear.push((name, why));
                 }
                 (Some(Answer::Apart(place)), None) => run.apart.push((name, place)),

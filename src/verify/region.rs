@@ -210,7 +210,7 @@ impl Judge<'_, '_> {
         let (before, after) = match (self.forms(self.a, &region.before)?, self.forms(self.b, &region.after)?) {
             (Ok(before), Ok(after)) => (before, after),
             (Err(why), _) | (_, Err(why)) => {
-                return differs(format!("is another node in the second model, and no fold: {why}"));
+                return differs(format!("has no counterpart in the second model, and is no part of a fold: {why}"));
             }
         };
         if let Some(difference) = self.kept_operators(&before, &after) {
@@ -338,7 +338,7 @@ impl Judge<'_, '_> {
         let (graph, nodes, other, others) = if more { (self.a, one, self.b, two) } else { (self.b, two, self.a, one) };
         let names: BTreeSet<_> = others.iter().map(|node| name(other, *node)).collect();
         let alone = nodes.iter().find(|node| !names.contains(&name(graph, **node)))?;
-        let what = format!("such a {} stands in the {} model only", kind.0, if more { "first" } else { "second" });
+        let what = format!("only the {} model has such a {}", if more { "first" } else { "second" }, kind.0);
         Some(Difference { place: place(graph, &[*alone]), what })
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn find(target: &Path) -> Result<Place> {
         }
         Ok(metadata) => {
             if rustix::fs::access(target, Access::WRITE_OK).is_err() {
-                return refuse("this file is read-only", "make it writable or name another file");
+                if metadata.permissions().readonly() {
+                    return refuse("this file is read-only", "make it writable or name another file");
+                }
+                return refuse("you may not write this file, which is another user's", "name another file");
             }
             let path = target.canonicalize().map_err(|error| failed("cannot resolve the path", error))?;
             Ok(Place { path, replaced: Some(metadata) })

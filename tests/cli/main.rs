@@ -12,6 +12,7 @@ mod many;
 // The feature adds an option to the help.
 #[cfg(not(feature = "ort"))]
 mod messages;
+mod remedies;
 mod report;
 mod selftest;
 mod status;

@@ -164,7 +164,10 @@ pub fn tried<'a>(
     let mut verifying = None;
     let mut step = |step| match step {
         Step::Written(done) => writing.iter_mut().for_each(|shown| shown.reached(done)),
-        Step::Judging => verifying = Some(Activity::begin(console, "verifying", None)),
+        Step::Judging => {
+            writing = None;
+            verifying = Some(Activity::begin(console, "verifying", None));
+        }
         Step::Judged => verifying = None,
     };
     judged::tried(&terms(arguments, options), graph, (before, place), &mut step)

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use bnfold::api::scratch::Scratch;
 use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, text};
 use bnfold::verify::Outcome;
-use bnfold::{Error, Result};
+use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
@@ -40,6 +40,10 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     }
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
+        if found.iter().any(|model| files::same(&model.path, &folder.join(&model.below))) {
+            let error = Error::new(ErrorKind::Target, "the results would take the place of the models").file(folder);
+            return Err(error.remedy("name another folder with --out-dir").into());
+        }
     }
     let all: Vec<&Found> = found.iter().collect();
     let (options, unknown) = named::options(&all, &arguments.planning, &arguments.runs);

@@ -41,7 +41,7 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     text.push_str(&row("BatchNormalization", styled(style, folded)));
     let stay: usize = report.kept.iter().map(|g| g.other.len()).sum();
     if report.folded.other > 0 || verbose && stay > 0 {
-        text.push_str(&row("other affine", format!("{} folded, {stay} kept", report.folded.other)));
+        text.push_str(&row("Mul, Add, Sub, Div", format!("{} folded, {stay} kept", report.folded.other)));
     }
     kept(&mut text, &report.kept, verbose);
     text.push_str(&row("parameters", change(before.parameters, after.parameters)));
@@ -53,7 +53,7 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     if !report.dropped.is_empty() {
         text.push_str(&row(
             "left out",
-            styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " that were not shown to be right"),
+            styled(text::WRONG, counted(report.dropped.len() as u64, "fold") + " not shown to be right"),
         ));
         text.push_str(&row("", some_names(report.dropped.iter(), NAMES)));
         let limit = if verbose { usize::MAX } else { NAMES };

@@ -10,7 +10,7 @@ pub(super) fn rows(verdict: &Verdict, verbose: bool) -> String {
     let mut text = String::new();
     for own in &verdict.own_type {
         text.push_str(&row("own type", line(own, alone)));
-        for output in own.outputs.iter().filter(|_| verbose) {
+        for output in own.outputs.iter().filter(|_| verbose && own.outputs.len() > 1) {
             text.push_str(&row("", format!("{}: {}", typed(output), said(output))));
         }
         for assumption in own.assumptions.iter().filter(|_| alone) {

@@ -57,8 +57,8 @@ pub(super) fn site(site: &SiteReport) -> String {
         }
         Fate::Partly { direction, into, through, back, ahead } => {
             let folds = styled(WELL, "folds in part");
-            let line = format!("  {} {folds} {} {}", node(&site.node), way(*direction), nodes(into));
-            line + &passing(through) + ", an Add stays\n" + &refusals(back, ahead)
+            let line = format!("  {} {folds}: its scale {} {}", node(&site.node), way(*direction), nodes(into));
+            line + &passing(through) + "; its shift stays as an Add\n" + &refusals(back, ahead)
         }
         Fate::Replaced { operators, back, ahead } => {
             let head = format!("  {} {} {}\n", node(&site.node), styled(STAYS, "becomes"), operators.join(" and "));

@@ -52,7 +52,7 @@ pub fn swept_summary(report: &SweepReport) -> String {
     let folded: u64 = folds().map(|r| r.folded.batch_normalizations).sum();
     let found: u64 = folds().map(|r| r.before.batch_normalizations).sum();
     let other: u64 = folds().map(|r| r.folded.other).sum();
-    let time = seconds(report.models.iter().map(|m| m.seconds).sum());
+    let time = seconds(report.models.iter().map(|m| m.seconds).fold(0.0, |all, one| all + one));
     let count = |outcome| report.count(outcome);
     format!(
         "{}: {} ok, {} unverified, {} differ, {} crashed, {} failed; folded {} of {} BatchNormalization and {} other; {time}\n",

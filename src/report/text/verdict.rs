@@ -38,13 +38,17 @@ fn share(share: f64) -> String {
     if share < f64::MAX { format!("{share:.2}") } else { "beyond any limit".to_owned() }
 }
 
-/// A share with the limit that it is of.
+/// A share with the limit that it is of; beyond it so many times the limit.
 fn of(worst: f64, limit: &str) -> String {
-    if worst < f64::MAX { format!("{} of {limit}", share(worst)) } else { share(worst) }
+    let between = if worst > 1.0 { "times" } else { "of" };
+    if worst < f64::MAX { format!("{} {between} {limit}", share(worst)) } else { share(worst) }
 }
 
 /// Outputs of the first model that were equal where it went on from what the second had at each fold.
 fn forced(outputs: usize) -> String {
+    if outputs == 0 {
+        return "every output is made by a fold".to_owned();
+    }
     format!("{} bit-equal where folds are forced to be", counted(outputs as u64, "output"))
 }
 
@@ -73,11 +77,10 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     let mut text = format!("{} | {}\n", name(&report.before), name(&report.after));
     text.push_str(&row("verdict", verdict_line(verdict)));
     if verdict.outcome == Outcome::EqualWithinRounding {
-        text.push_str(&row("tier", tier(verdict)));
+        text.push_str(&row("limit", tier(verdict)));
     }
     if !verdict.sites.is_empty() {
-        let wrong = verdict.sites.iter().filter(|s| s.outcome >= Outcome::NotJudged).count();
-        text.push_str(&row("folds", format!("{}, {wrong} not shown to be right", verdict.sites.len())));
+        text.push_str(&row("folds", folds(&verdict.sites)));
     }
     let mut listed: Vec<&Site> = verdict.sites.iter().filter(|s| verbose || s.outcome >= Outcome::NotJudged).collect();
     let limit = if verbose { usize::MAX } else { SHOWN };
@@ -92,7 +95,7 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     }
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
-    text.push_str(&runs(&verdict.execution));
+    text.push_str(&runs(&verdict.execution, verdict.outcome));
     text.push_str(&super::own::rows(verdict, verbose));
     for (label, said) in [("again", &report.again), ("saved", &report.saved)] {
         text.extend(said.iter().map(|said| row(label, crate::error::printable(said))));
@@ -107,12 +110,24 @@ fn more(text: &mut String, count: usize, limit: usize) {
     }
 }
 
+/// How many folds are right, how many wrong, and how many nobody can tell.
+fn folds(sites: &[Site]) -> String {
+    let count = |is: fn(Outcome) -> bool| sites.iter().filter(|site| is(site.outcome)).count();
+    let right = count(|outcome| outcome < Outcome::NotJudged);
+    let others = [(count(|o| o == Outcome::Differs), "wrong"), (count(|o| o == Outcome::NotJudged), "not judged")];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    format!("{right} right{}", others.collect::<String>())
+}
+
+/// The limit of a constant in the tier asked for, and whether the stricter one holds, too.
 fn tier(verdict: &Verdict) -> String {
     match (verdict.tier, verdict.rounded_once) {
-        (Tier::Own, _) => "exact: each folded constant is rounded once".to_owned(),
-        (Tier::Foreign, Some(true)) => "8 units of roundoff; --exact holds, too".to_owned(),
-        (Tier::Foreign, Some(false)) => "8 units of roundoff; --exact does not hold".to_owned(),
-        (Tier::Foreign, None) => "8 units of roundoff".to_owned(),
+        (Tier::Own, _) => "one rounding of each folded constant (--exact)".to_owned(),
+        (Tier::Foreign, Some(true)) => "8 units of roundoff of each folded constant; that of --exact, 1, holds, too".to_owned(),
+        (Tier::Foreign, Some(false)) => {
+            "8 units of roundoff of each folded constant; that of --exact, 1, does not hold".to_owned()
+        }
+        (Tier::Foreign, None) => "8 units of roundoff of each folded constant".to_owned(),
     }
 }
 
@@ -133,11 +148,11 @@ fn place(site: &Site) -> String {
     if let Some(alone) = &site.alone {
         line.push_str(&match &alone.skipped {
             Some(why) => format!("; not run alone: {}", crate::error::printable(why)),
-            None => format!("; alone {} (control {})", share(alone.worst()), share(alone.control)),
+            None => format!("; run alone {}", of(alone.worst(), "the limit")),
         });
     }
     if let Some(worst) = site.worst {
-        line.push_str(&format!("; {}", of(worst, "the limit")));
+        line.push_str(&format!("; in the whole {}", of(worst, "the limit")));
     }
     if let Some(place) = &site.place {
         line.push_str(&format!(" at {}", crate::error::printable(place)));
@@ -145,12 +160,14 @@ fn place(site: &Site) -> String {
     line + "\n"
 }
 
-fn runs(execution: &Execution) -> String {
+fn runs(execution: &Execution, outcome: Outcome) -> String {
     match execution {
         Execution::Ran { engine, samples, seed, data_sets, taps, inputs, assumptions, outputs_equal } => {
             let from = seed.map_or_else(|| "inputs as given".to_owned(), |s| format!("seed {s}"));
             let samples = counted(*samples as u64, "sample");
-            let mut text = row("run", format!("{}, {samples}, {from}: {}", name(engine), forced(*outputs_equal)));
+            // Outputs are compared behind folds that are fed with each other's values, which says little where one is wrong.
+            let equal = if outcome == Outcome::Differs { String::new() } else { format!(": {}", forced(*outputs_equal)) };
+            let mut text = row("run", format!("{}, {samples}, {from}{equal}", name(engine)));
             data_sets.iter().for_each(|set| text.push_str(&row("test data", name(set))));
             taps.iter().for_each(|found| text.push_str(&row("tap", tap(found))));
             inputs.iter().for_each(|i| text.push_str(&row("input", name(i))));
@@ -164,7 +181,7 @@ fn runs(execution: &Execution) -> String {
             text
         }
         Execution::NotRun { reason, .. } => row("run", format!("no: {}", crate::error::printable(reason))),
-        Execution::NotNeeded => row("run", "not needed"),
+        Execution::NotNeeded => row("run", "skipped: the files alone decide"),
     }
 }
 
@@ -250,7 +267,9 @@ mod tests {
         wrong.differences.push(Difference { place: "node `n`".into(), what: "an attribute".into() });
         let text = anstream::adapter::strip_str(&verdict(&report(wrong), false)).to_string();
         assert!(
-            text.contains("differs conv1 at y (Conv, BatchNormalization | Conv); 0.42 of the limit at [0,1]: 1 for 1.5"),
+            text.contains(
+                "differs conv1 at y (Conv, BatchNormalization | Conv); in the whole 0.42 of the limit at [0,1]: 1 for 1.5"
+            ),
             "{text}"
         );
         assert!(text.contains("differs node `n`: an attribute"), "{text}");
@@ -297,6 +316,8 @@ mod tests {
         assert!(!verdict_line(&verdict).contains("bit-equal"));
         verdict.sites[0].worst = Some(f64::MAX);
         let text = anstream::adapter::strip_str(&super::verdict(&report(verdict), false)).to_string();
-        assert!(text.contains("; beyond any limit at [0,1]: 1 for 1.5"), "{text}");
+        assert!(text.contains("; in the whole beyond any limit at [0,1]: 1 for 1.5"), "{text}");
+        assert!(text.contains("  folds               0 right, 1 wrong\n") && !text.contains("bit-equal"), "{text}");
+        assert_eq!((of(2.0, "the limit"), of(0.5, "the limit")), ("2.00 times the limit".into(), "0.50 of the limit".into()));
     }
 }

@@ -40,6 +40,15 @@ pub(super) fn opened(declared: Option<&TypeProto>) -> Vec<u8> {
     plain.encode_to_vec()
 }
 
+/// What is the first to differ of two lists of names, whose types may differ where the names are the same.
+pub(super) fn first_apart(ours: &[String], theirs: &[String], is_apart: impl Fn(usize) -> bool) -> Option<String> {
+    let named = |name: Option<&String>| name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+    (0..ours.len().max(theirs.len())).find_map(|index| match (ours.get(index), theirs.get(index)) {
+        (Some(one), Some(two)) if one == two => is_apart(index).then(|| format!("the types of `{one}`")),
+        (one, two) => Some(format!("{} against {}", named(one), named(two))),
+    })
+}
+
 /// The extent that is said.
 fn given(size: &Option<Size>) -> Option<i64> {
     if let Some(Size::DimValue(size)) = size { Some(*size).filter(|size| *size > 0) } else { None }
@@ -63,7 +72,16 @@ pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, kno
             };
             one.dim.len() == two.dim.len() && sizes.enumerate().all(same)
         }
-        _ => fixed,
+        // Which shape is not said is open in all its extents, as many as are known.
+        (Some(shape), None) | (None, Some(shape)) => {
+            let sizes = || shape.dim.iter().map(|dim| given(&dim.value)).enumerate();
+            let fits = |known: &[&Extent]| {
+                let is = |(axis, size): (usize, i64)| known.get(axis).and_then(|known| known.as_number()) == Some(size);
+                known.len() == shape.dim.len() && sizes().filter_map(|(axis, size)| Some((axis, size?))).all(is)
+            };
+            fixed || known.is_some_and(fits)
+        }
+        (None, None) => true,
     };
     one.elem_type == two.elem_type && shapes
 }

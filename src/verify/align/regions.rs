@@ -58,7 +58,7 @@ impl Aligner<'_, '_> {
         if before.is_empty() || after.is_empty() {
             // A fold into what stands elsewhere leaves no node behind only if the value is handed on under its name.
             let side = if before.is_empty() { "second" } else { "first" };
-            return self.differs(place, format!("stands in the {side} model only"));
+            return self.differs(place, format!("only the {side} model has it"));
         }
         if (&inputs, &outputs) != (&theirs.0, &theirs.1) {
             let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");

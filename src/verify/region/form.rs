@@ -67,7 +67,10 @@ fn connected(node: &Node<'_>, input: usize) -> bool {
 /// How much of an affine map the operator is, and its parameters.
 fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, TensorId)>)> {
     if !node.standard {
-        return Err("is an operator of another domain".into());
+        // onnxruntime writes operators of its own into what it has optimised, from its extended level on.
+        let own = node.proto.domain() == "com.microsoft";
+        let remedy = if own { " (save the model at onnxruntime's basic level, ORT_ENABLE_BASIC)" } else { "" };
+        return Err(format!("is an operator of another domain{remedy}"));
     }
     let outputs = node.outputs.iter().flatten().count();
     let several = matches!(node.proto.op_type(), "Split" | "LSTM" | "GRU" | "RNN");
