@@ -59,6 +59,9 @@ const JUMPS: [&str; 17] = [
     "Mod",
 ];
 
+/// Why there is nothing to hold a damage against.
+const NOT_THE_SAME: &str = "the models do not compute the same";
+
 /// What is known of the undamaged models.
 pub struct Oracle {
     original: ModelProto,
@@ -125,6 +128,8 @@ impl Oracle {
                     oracle.trials.extend(trials);
                     kept += 1;
                 }
+                // What differs at one of the sizes is no right fold, whatever others show.
+                Err(why) if why == NOT_THE_SAME => return Err(why),
                 Err(why) => failure = why,
             }
         }
@@ -151,7 +156,7 @@ impl Oracle {
             let rounding: Vec<f64> = outputs.iter().zip(&others).zip(&scales).map(|((a, b), s)| distance(a, b, *s)).collect();
             let apart = rounding.iter().any(|r| !r.is_finite() || *r > self.clear);
             if apart && family == 0 && self.wanted == 1 {
-                return Err("the models do not compute the same".to_owned());
+                return Err(NOT_THE_SAME.to_owned());
             }
             if apart {
                 // Both cannot be held against one another here: what is ill conditioned, or jumps.
