@@ -5,6 +5,7 @@
 mod asked;
 mod certificate;
 mod check;
+mod external;
 mod fold;
 mod inspect;
 mod manual;
