@@ -117,9 +117,8 @@ fn too_large(storage: &Storage) -> Error {
         Storage::Keep(_) | Storage::Share { .. } => {
             error.remedy("put what is large in it into one side file, for example --external-data weights.data")
         }
-        Storage::Inline => {
-            error.remedy("leave weights in side files: --external-data keep, or all in one, for example --external-data weights.data")
-        }
+        Storage::Inline => error
+            .remedy("leave weights in side files: --external-data keep, or all in one, for example --external-data weights.data"),
         Storage::One(_) => error.remedy("the graph alone is too large; split it"),
     }
 }
@@ -144,7 +143,8 @@ fn exclude(plan: &Plan<'_>, hurt: &[(NodeId, Reason)], options: &mut Options) ->
 impl Prepared<'_> {
     /// Whether the result is the input, byte for byte.
     pub fn is_unchanged(&self) -> bool {
-        let copied = self.lowered.idle || matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty() && self.lowered.own.is_empty();
+        let copied = self.lowered.idle
+            || matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty() && self.lowered.own.is_empty();
         let model = self.plan.view.graph.model;
         copied && !model.is_inlined() && !model.is_sorted()
     }

@@ -34,8 +34,10 @@ impl FromStr for ExternalData {
             "share" => Ok(ExternalData::Share),
             "inline" => Ok(ExternalData::Inline),
             // What is misspelt is no file.
-            _ if !text.contains('.') => Err(Error::new(ErrorKind::Choice, format!("`{text}` is neither keep, share, inline nor a file"))
-                .remedy("name a file with an ending, for example weights.data")),
+            _ if !text.contains('.') => {
+                Err(Error::new(ErrorKind::Choice, format!("`{text}` is neither keep, share, inline nor a file"))
+                    .remedy("name a file with an ending, for example weights.data"))
+            }
             _ => named(text).map(|()| ExternalData::File(text.to_owned())),
         }
     }
@@ -117,7 +119,8 @@ impl Place<'_> {
             let path = side.path.canonicalize().ok();
             let below = path.as_deref().and_then(|path| path.strip_prefix(&real).ok()).and_then(Path::to_str);
             below.filter(|below| !below.contains('\\')).map(str::to_owned).ok_or_else(|| {
-                let what = format!("the side file `{}` is outside of the folder of the result, which cannot refer to it", side.location);
+                let what =
+                    format!("the side file `{}` is outside of the folder of the result, which cannot refer to it", side.location);
                 Error::new(ErrorKind::Target, what)
                     .file(self.target)
                     .remedy("write the result beside the model, or copy what is needed with --external-data keep")
@@ -168,7 +171,8 @@ mod tests {
         assert_eq!(read("share").unwrap(), ExternalData::Share);
         assert_eq!(read("inline").unwrap(), ExternalData::Inline);
         assert_eq!(read("w.data").unwrap(), ExternalData::File("w.data".into()));
-        for text in ["", "shared", "a/w.data", "../w.data", "/w.data", ".", "..", "./w.data", "a\\w.data", "c:w.data", "w.data/"] {
+        for text in ["", "shared", "a/w.data", "../w.data", "/w.data", ".", "..", "./w.data", "a\\w.data", "c:w.data", "w.data/"]
+        {
             assert_eq!(read(text).unwrap_err().kind, ErrorKind::Choice, "{text}");
         }
     }
