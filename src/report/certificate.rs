@@ -1,7 +1,7 @@
 //! The certificate file: what was shown about two files, bound to their bytes, so that anybody can show it again.
 //!
 //! A statement, not a proof: whoever doubts it judges the files again, with this program or another. Nothing is read or judged
-//! here; `docs/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
+//! here; `docs/schemas/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
 
 use crate::verify::certify::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
 use crate::verify::verdict::TESTED;
