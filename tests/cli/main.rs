@@ -14,6 +14,7 @@ mod many;
 #[cfg(not(feature = "ort"))]
 mod messages;
 mod report;
+mod schemas;
 mod selftest;
 mod status;
 mod streams;
