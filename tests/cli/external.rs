@@ -84,6 +84,19 @@ fn what_is_shared_is_referred_to_and_only_what_changes_is_brought() {
     loads_elsewhere(&folder.path("out.onnx"));
 }
 
+/// What is in one file is not compared; what is at the same place of two files is.
+#[test]
+fn other_bytes_at_the_same_place_of_another_file_differ() {
+    let folder = outside();
+    folder.run(&["fold", "m.onnx", "-o", "out.onnx"]).expect(0);
+    let mut changed = folder.read("out.onnx.data");
+    assert_eq!(changed[32..], weights()[32..]);
+    changed[35] ^= 0x80;
+    folder.write("out.onnx.data", &changed);
+    let said = folder.run(&["verify", "m.onnx", "out.onnx"]).expect(1);
+    assert!(said.out.contains("constant `V`"), "{said:?}");
+}
+
 #[test]
 fn a_result_above_the_side_files_shares_them_and_one_beside_them_cannot() {
     let folder = outside();
