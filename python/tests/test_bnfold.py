@@ -189,7 +189,7 @@ def test_weights_in_side_files_go_where_they_are_wanted(proto, tmp_path):
     def names():
         return sorted(path.name for path in tmp_path.iterdir())
 
-    onnx.save(proto, tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    onnx.save(copy.deepcopy(proto), tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
     for place, brings in [("keep", ["b.onnx.data"]), ("share", ["b.onnx.data"]), ("inline", []), ("b.weights", ["b.weights"])]:
         result = bnfold.fold(tmp_path / "a.onnx", output=tmp_path / "b.onnx", external_data=place)
         assert names() == sorted(["a.data", "a.onnx", "b.onnx", *brings])
