@@ -1,15 +1,19 @@
 //! The pipeline: open, plan, lower, write.
 
-use std::path::{Path, PathBuf};
+mod place;
+
+use std::path::PathBuf;
 
 use crate::edit::rescale::Damage;
-use crate::edit::{self, Lowered, SideEdit, loss};
+use crate::edit::{self, Lowered, SideEdit, Storage, loss};
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::Reason;
 use crate::model::{Graph, Model, NodeId};
 use crate::plan::{self, Options, Plan};
-use crate::wire::splice::{Piece, splice, total};
+use crate::wire::splice::{Piece, SpliceError, splice, total};
 use crate::write::{AtomicFile, Publication, Rescaled, Sink, Stream, write_pieces};
+
+pub use place::{ExternalData, Place};
 
 /// A protobuf message cannot be larger.
 const LARGEST_FILE: u64 = i32::MAX as u64;
@@ -49,7 +53,7 @@ pub struct Staged {
     publication: Publication,
     /// The new model under its temporary name.
     pub model: PathBuf,
-    /// Where the side files that the new model names are until it is published.
+    /// Where the side files that the new model names are until it is published; some are there to stay.
     pub sides: Vec<(String, PathBuf)>,
     /// The size of the new model file.
     pub bytes: u64,
@@ -62,7 +66,7 @@ pub struct Staged {
 pub fn examine<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     // What is too large for a file is found when its bytes are counted.
     if graph.model.len() > LARGEST_FILE / 2 {
-        return prepare_examined(graph, options, &side_names(graph.model, Path::new(""))).map(|prepared| prepared.plan);
+        return prepare_examined(graph, options, &as_they_are(graph.model)).map(|prepared| prepared.plan);
     }
     let mut options = options.clone();
     loop {
@@ -78,10 +82,10 @@ pub fn examine<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> 
 ///
 /// # Errors
 /// As [`examine`] and [`prepare`].
-pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String]) -> Result<Prepared<'a>> {
+pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, storage: &Storage) -> Result<Prepared<'a>> {
     let mut options = options.clone();
     loop {
-        let prepared = prepare(graph, &options, side_names)?;
+        let prepared = prepare(graph, &options, storage)?;
         let hurt = edit::losses(graph, &prepared.lowered)?;
         if !exclude(&prepared.plan, &hurt, &mut options) {
             return Ok(prepared);
@@ -93,17 +97,35 @@ pub fn prepare_examined<'a>(graph: &'a Graph<'a>, options: &Options, side_names:
 ///
 /// # Errors
 /// A file that cannot be read, or a result larger than a protobuf message can be.
-pub fn prepare<'a>(graph: &'a Graph<'a>, options: &Options, side_names: &[String]) -> Result<Prepared<'a>> {
+pub fn prepare<'a>(graph: &'a Graph<'a>, options: &Options, storage: &Storage) -> Result<Prepared<'a>> {
     let plan = plan::plan(graph, options)?;
-    let mut lowered = edit::lower(&plan, side_names)?;
+    let mut lowered = edit::lower(&plan, storage)?;
     let edits = std::mem::take(&mut lowered.edits);
-    let pieces = splice(graph.model.file(0), 0..graph.model.len(), edits)
-        .map_err(|e| changed(graph.model, format!("the changes do not fit the file: {e}")))?;
+    let pieces = splice(graph.model.file(0), 0..graph.model.len(), edits).map_err(|e| match e {
+        SpliceError::TooLong => too_large(storage),
+        other => changed(graph.model, format!("the changes do not fit the file: {other}")),
+    })?;
     if total(&pieces).is_none_or(|t| t > LARGEST_FILE) {
-        return Err(Error::new(ErrorKind::Target, "the result would be larger than 2 GiB, which no reader of ONNX accepts")
-            .remedy("store the weights in a side file first"));
+        return Err(too_large(storage));
     }
     Ok(Prepared { plan, lowered, pieces })
+}
+
+fn too_large(storage: &Storage) -> Error {
+    let error = Error::new(ErrorKind::Target, "the model file would be larger than 2 GiB, which no reader of ONNX accepts");
+    match storage {
+        Storage::Keep(_) | Storage::Share { .. } => {
+            error.remedy("put what is large in it into one side file, for example --external-data weights.data")
+        }
+        Storage::Inline => error
+            .remedy("leave weights in side files: --external-data keep, or all in one, for example --external-data weights.data"),
+        Storage::One(_) => error.remedy("the graph alone is too large; split it"),
+    }
+}
+
+/// Side files under the names that the model has for them.
+pub fn as_they_are(model: &Model) -> Storage {
+    Storage::Keep(model.sides().iter().map(|side| side.location.clone()).collect())
 }
 
 /// Excludes the folds that went into nodes whose weights do not survive. False if there are none.
@@ -121,7 +143,8 @@ fn exclude(plan: &Plan<'_>, hurt: &[(NodeId, Reason)], options: &mut Options) ->
 impl Prepared<'_> {
     /// Whether the result is the input, byte for byte.
     pub fn is_unchanged(&self) -> bool {
-        let copied = self.lowered.idle || matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty();
+        let copied = self.lowered.idle
+            || matches!(&self.pieces[..], [] | [Piece::Copy(_)]) && self.lowered.sides.is_empty() && self.lowered.own.is_empty();
         let model = self.plan.view.graph.model;
         copied && !model.is_inlined() && !model.is_sorted()
     }
@@ -139,22 +162,32 @@ impl Prepared<'_> {
         Ok(Writer { model, pieces: &self.pieces, lazies: self.lazies(model)? })
     }
 
-    /// Writes the new model file. Returns the nodes whose weights do not survive in their type, with the reason; then what was
-    /// written is not to be used.
-    fn write(&self, model: &Model, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<Vec<(NodeId, Reason)>> {
+    /// Writes a file that is made of pieces of file number `source`. Returns the nodes whose weights do not survive in their type,
+    /// with the reason; then what was written is not to be used.
+    fn write(
+        &self,
+        model: &Model,
+        (source, pieces): (usize, &[Piece]),
+        sink: &mut dyn Sink,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<(NodeId, Reason)>> {
         let lazies = self.lazies(model)?;
-        write_pieces(model.file(0), &self.pieces, &lazies, sink, progress)?;
+        write_pieces(model.file(source), pieces, &lazies, sink, progress)?;
         self.hurt(&lazies)
     }
 
     fn lazies<'m>(&'m self, model: &'m Model) -> Result<Vec<Rescaled<'m>>> {
-        self.lowered.scaled.iter().map(|s| Rescaled::new(model.file(s.file), s.range.clone(), &s.factored.rescale)).collect()
+        let rescaled = |s: &'m edit::Scaled| {
+            Rescaled::new(model.file(s.file), s.range.clone(), s.factored.as_ref().map(|factored| &factored.rescale))
+        };
+        self.lowered.scaled.iter().map(rescaled).collect()
     }
 
     /// The kernel only tells that something may be wrong; then the weight is looked at once more, exactly.
     fn hurt(&self, lazies: &[Rescaled<'_>]) -> Result<Vec<(NodeId, Reason)>> {
         let mut hurt = self.lowered.hurt.clone();
-        let written = self.lowered.scaled.iter().zip(lazies).map(|(scaled, lazy)| (&scaled.factored, Some(lazy.damage())));
+        let scaled = self.lowered.scaled.iter().zip(lazies);
+        let written = scaled.filter_map(|(scaled, lazy)| Some((scaled.factored.as_ref()?, Some(lazy.damage()))));
         let damaged = written.filter(|(_, damage)| damage.is_some_and(Damage::any));
         for (factored, seen) in damaged.chain(self.lowered.held.iter().map(|held| (held, None))) {
             if let Some(reason) = loss::loss(self.plan.view.graph, factored, seen)? {
@@ -164,15 +197,22 @@ impl Prepared<'_> {
         Ok(hurt)
     }
 
-    /// Writes side file number `file` with its changes.
-    fn write_side(
-        &self,
-        model: &Model,
-        file: usize,
-        sink: &mut dyn Sink,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<Vec<(NodeId, Reason)>> {
-        let source = model.file(file);
+    /// The side files that the result brings: name, and pieces of which file of the model.
+    fn side_files(&self, model: &Model, storage: &Storage) -> Vec<(String, usize, Vec<Piece>)> {
+        match storage {
+            Storage::Keep(names) => {
+                let side = |(index, name): (usize, &String)| (name.clone(), index + 1, self.side(model, index + 1));
+                names.iter().enumerate().map(side).collect()
+            }
+            Storage::Share { own, .. } | Storage::One(own) if !self.lowered.own.is_empty() => {
+                vec![(own.clone(), 0, self.lowered.own.clone())]
+            }
+            Storage::Share { .. } | Storage::One(_) | Storage::Inline => vec![],
+        }
+    }
+
+    /// Side file number `file` with its changes.
+    fn side(&self, model: &Model, file: usize) -> Vec<Piece> {
         let mut edits: Vec<&SideEdit> = self.lowered.sides.iter().filter(|s| s.file == file).collect();
         edits.sort_by_key(|e| e.range.start);
         let mut pieces = Vec::new();
@@ -182,10 +222,8 @@ impl Prepared<'_> {
             pieces.push(edit.with.clone());
             at = edit.range.end;
         }
-        pieces.push(Piece::Copy(at..source.len()));
-        let lazies = self.lazies(model)?;
-        write_pieces(source, &pieces, &lazies, sink, progress)?;
-        self.hurt(&lazies)
+        pieces.push(Piece::Copy(at..model.file(file).len()));
+        pieces
     }
 }
 
@@ -194,38 +232,34 @@ fn changed(model: &Model, otherwise: String) -> Error {
     model.check_unchanged().err().unwrap_or_else(|| Error::new(ErrorKind::Graph, otherwise))
 }
 
-/// The names that the side files of a model get beside a target.
-pub fn side_names(model: &Model, target: &Path) -> Vec<String> {
-    let stem = target.file_name().map_or_else(|| "model.onnx".to_owned(), |n| n.to_string_lossy().into_owned());
-    let name = |index: usize| if index == 0 { format!("{stem}.data") } else { format!("{stem}.{index}.data") };
-    (0..model.sides().len()).map(name).collect()
-}
-
-/// Plans a fold of a model and writes the result beside `target` under a temporary name.
+/// Plans a fold of a model and writes the result beside its target under a temporary name.
 ///
 /// # Errors
 /// A file that cannot be read or written; the target is as it was.
-pub fn stage<'a>(
+pub fn stage<'a, 'p>(
     graph: &'a Graph<'a>,
     options: &Options,
-    target: &Path,
+    place: impl Into<Place<'p>>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Prepared<'a>, Staged)> {
-    let model = graph.model;
-    refuse_own_files(model, target)?;
-    let names = side_names(model, target);
+    let (model, place) = (graph.model, place.into());
+    let storage = place.storage(model)?;
     let mut options = options.clone();
     loop {
-        let prepared = prepare(graph, &options, &names)?;
-        let mut file = AtomicFile::create(target, mode(model))?;
-        let mut hurt = prepared.write(model, &mut file, progress)?;
-        let mut sides = Vec::new();
+        let prepared = prepare(graph, &options, &storage)?;
+        let mut file = AtomicFile::create(place.target, mode(model))?;
+        let mut hurt = prepared.write(model, (0, &prepared.pieces), &mut file, progress)?;
+        let mut sides: Vec<(String, PathBuf)> = match &storage {
+            Storage::Share { locations, .. } => {
+                locations.iter().cloned().zip(model.sides().iter().map(|side| side.path.clone())).collect()
+            }
+            Storage::Keep(_) | Storage::Inline | Storage::One(_) => vec![],
+        };
         let mut publication = Publication::new();
-        for (index, name) in names.iter().enumerate() {
-            let path = target.parent().unwrap_or(Path::new("")).join(name);
-            let mut side = AtomicFile::create(&path, mode(model))?;
-            hurt.extend(prepared.write_side(model, index + 1, &mut side, progress)?);
-            sides.push((name.clone(), side.temporary().to_path_buf()));
+        for (name, source, pieces) in prepared.side_files(model, &storage) {
+            let mut side = AtomicFile::create(&place.beside(&name), mode(model))?;
+            hurt.extend(prepared.write(model, (source, &pieces), &mut side, progress)?);
+            sides.push((name, side.temporary().to_path_buf()));
             publication.add(side);
         }
         model.check_unchanged()?;
@@ -246,17 +280,17 @@ pub type Judge<'j, 'a> = dyn FnMut(&Prepared<'a>, &Staged) -> Result<Vec<usize>>
 ///
 /// # Errors
 /// As [`stage`], and those of the judge.
-pub fn stage_judged<'a>(
+pub fn stage_judged<'a, 'p>(
     graph: &'a Graph<'a>,
     options: &Options,
-    target: &Path,
+    place: impl Into<Place<'p>>,
     progress: &mut dyn FnMut(u64),
     judge: &mut Judge<'_, 'a>,
 ) -> Result<(Prepared<'a>, Staged, Vec<NodeId>)> {
-    let mut options = options.clone();
+    let (place, mut options) = (place.into(), options.clone());
     let mut dropped = Vec::new();
     loop {
-        let (prepared, staged) = stage(graph, &options, target, progress)?;
+        let (prepared, staged) = stage(graph, &options, place, progress)?;
         let refused = judge(&prepared, &staged)?;
         let folds = prepared.plan.folds().iter().map(|fold| fold.site).chain(prepared.plan.view.draft.spelled.iter().copied());
         // What was left out already is not asked for again, whatever is said of it.
@@ -290,8 +324,8 @@ pub fn write_to<'a>(graph: &'a Graph<'a>, options: &Options, out: &mut dyn std::
         );
     }
     // A stream cannot be taken back, so what would be found while writing is found before.
-    let prepared = prepare_examined(graph, options, &[])?;
-    prepared.write(graph.model, &mut Stream(out), &mut |_| {})?;
+    let prepared = prepare_examined(graph, options, &Storage::default())?;
+    prepared.write(graph.model, (0, &prepared.pieces), &mut Stream(out), &mut |_| {})?;
     graph.model.check_unchanged()?;
     Ok(prepared)
 }
@@ -303,16 +337,4 @@ fn mode(model: &Model) -> u32 {
     }
     let _ = model;
     0o644
-}
-
-/// Writing over a side file of the input would destroy what other models may read.
-fn refuse_own_files(model: &Model, target: &Path) -> Result<()> {
-    let Ok(real) = target.canonicalize() else { return Ok(()) };
-    let is = |path: &Path| path.canonicalize().is_ok_and(|p| p == real);
-    if model.sides().iter().any(|side| is(&side.path)) {
-        return Err(Error::new(ErrorKind::Target, "the output is a side file of the input")
-            .file(target)
-            .remedy("name another output"));
-    }
-    Ok(())
 }

@@ -127,6 +127,7 @@ pub mod write;
 
 pub use api::{Direction, Fold, Verify, fold_bytes, fold_file, inspect, verify};
 pub use error::{Error, ErrorKind, Result};
+pub use fold::ExternalData;
 pub use plan::{Partial, Substitute as Lower};
 pub use verify::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,

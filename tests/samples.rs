@@ -16,7 +16,8 @@ use support::{evaluate, fold, model_of, random_inputs};
 fn reasons(bytes: &[u8]) -> BTreeSet<&'static str> {
     let model = Model::from_bytes(bytes.to_vec()).unwrap();
     let graph = bnfold::constants::build(&model).unwrap();
-    let prepared = bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &[]).unwrap();
+    let prepared =
+        bnfold::fold::prepare_examined(&graph, &bnfold::plan::Options::default(), &bnfold::edit::Storage::default()).unwrap();
     let examined = bnfold::fold::examine(&graph, &bnfold::plan::Options::default()).unwrap();
     assert_eq!(examined.folds(), prepared.plan.folds(), "a plan without bytes is the plan with them");
     let mut found: BTreeSet<&str> =

@@ -40,7 +40,7 @@ fn fold(source: &Path, target: &Path, element: Element, rescaled: u64, columns: 
         let end = start + TENSOR;
         if tensor < rescaled {
             pieces.push(Piece::Lazy { index: lazies.len(), len: TENSOR });
-            lazies.push(Rescaled::new(&source, start..end, &rescale).unwrap());
+            lazies.push(Rescaled::new(&source, start..end, Some(&rescale)).unwrap());
         } else {
             pieces.push(Piece::Copy(start..end));
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bnfold::{Direction, Fold, Lower, Partial, Verify};
+use bnfold::{Direction, ExternalData, Fold, Lower, Partial, Verify};
 use pyo3::PyResult;
 use pyo3::exceptions::PyValueError;
 use serde::Deserialize;
@@ -27,6 +27,10 @@ pub struct FoldOptions {
     direction: Way,
     rules: Vec<String>,
     lower: Option<Operators>,
+    external_data: Option<String>,
+    /// The same, read.
+    #[serde(skip)]
+    external: ExternalData,
     runs: Runs,
 }
 
@@ -111,7 +115,12 @@ impl FoldOptions {
     /// # Errors
     /// `ValueError`: they are none.
     pub fn read(options: &str) -> PyResult<FoldOptions> {
-        read(options)
+        let mut options: FoldOptions = read(options)?;
+        if let Some(text) = &options.external_data {
+            let wrong = |error: bnfold::Error| PyValueError::new_err(format!("external_data: {error}"));
+            options.external = text.parse().map_err(wrong)?;
+        }
+        Ok(options)
     }
 
     /// The same as the library knows them.
@@ -130,6 +139,7 @@ impl FoldOptions {
             .no_verify(self.no_verify)
             .allow_unverified(self.allow_unverified)
             .fsync(self.fsync)
+            .external_data(self.external)
             .assume_inference(self.assume_inference)
             .freeze_initializers(self.freeze_initializers)
             .positive_scales(self.positive_scales)

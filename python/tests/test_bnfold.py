@@ -130,7 +130,7 @@ def test_options_have_the_names_of_the_command_line(proto):
     ours = set(inspect.signature(bnfold.fold).parameters) - {"model"}
     told_otherwise = {"help", "format", "quiet", "verbose", "color"}
     assert ours <= flags, ours - flags
-    assert flags - ours <= told_otherwise | {"out_dir", "dry_run", "diff", "external_data", "jobs"}, flags - ours
+    assert flags - ours <= told_otherwise | {"out_dir", "dry_run", "diff", "jobs"}, flags - ours
 
 
 @pytest.mark.parametrize(
@@ -183,6 +183,29 @@ def test_broken_bytes_and_side_files_are_named(proto, tmp_path):
         bnfold.fold(onnx.load(tmp_path / "a.onnx", load_external_data=False))
     assert raised.value.kind == "ExternalData" and "path" in raised.value.remedy
     assert bnfold.fold(tmp_path / "a.onnx", output=tmp_path / "b.onnx").folded.batch_normalizations == 1
+
+
+def test_weights_in_side_files_go_where_they_are_wanted(proto, tmp_path):
+    def names():
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    onnx.save(copy.deepcopy(proto), tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    for place, brings in [("keep", ["b.onnx.data"]), ("share", ["b.onnx.data"]), ("inline", []), ("b.weights", ["b.weights"])]:
+        result = bnfold.fold(tmp_path / "a.onnx", output=tmp_path / "b.onnx", external_data=place)
+        assert names() == sorted(["a.data", "a.onnx", "b.onnx", *brings])
+        assert bnfold.verify(tmp_path / "a.onnx", result.model, exact=True).ok
+        onnx.checker.check_model(str(result.model))
+        for name in ["b.onnx", *brings]:
+            (tmp_path / name).unlink()
+    with pytest.raises(bnfold.Error, match="would replace one of the input"):
+        bnfold.fold(tmp_path / "a.onnx", output=tmp_path / "b.onnx", external_data="a.data")
+    with pytest.raises(bnfold.Error, match="has no folder"):
+        bnfold.fold(proto, external_data="b.data")
+    assert bnfold.fold(proto, external_data="share").folded.batch_normalizations == 1
+    with pytest.raises(ValueError, match="external_data: `shared` is neither"):
+        bnfold.fold(proto, external_data="shared")
+    with pytest.raises(TypeError, match="external_data"):
+        bnfold.fold(proto, external_data=None)
 
 
 def test_what_is_not_shown_to_be_right_is_none(proto):

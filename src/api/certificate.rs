@@ -23,12 +23,7 @@ pub fn of(
     options: &VerifyOptions,
     verdict: &Verdict,
 ) -> Result<Certificate> {
-    let mut after = subject(target, &Model::open_moved(&staged.model, &staged.sides)?)?;
-    for side in &mut after.sides {
-        // They have other names until they are published.
-        let known = staged.sides.iter().find(|(_, path)| path.file_name() == Path::new(&side.file).file_name());
-        side.file = known.map_or_else(|| side.file.clone(), |(name, _)| name.clone());
-    }
+    let after = subject(target, &Model::open_moved(&staged.model, &staged.sides)?)?;
     let before = subject(&input.name, &Model::open(file)?)?;
     input.model.check_unchanged()?;
     stated(before, after, options, verdict)

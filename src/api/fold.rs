@@ -10,7 +10,7 @@ use super::judged::{self, Terms, Tried};
 use super::options::{Direction, run_options};
 use super::shell;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold;
+use crate::fold::{self, ExternalData};
 use crate::model::{Graph, Model};
 use crate::plan::{Partial, Substitute, Way};
 use crate::report::{FoldReport, InspectReport};
@@ -45,6 +45,7 @@ pub struct Fold {
     save_failure: Option<PathBuf>,
     certificate: Option<PathBuf>,
     fsync: bool,
+    external: ExternalData,
 }
 
 impl Default for Fold {
@@ -58,6 +59,7 @@ impl Default for Fold {
             save_failure: None,
             certificate: None,
             fsync: false,
+            external: ExternalData::Keep,
         }
     }
 }
@@ -190,6 +192,13 @@ impl Fold {
         self
     }
 
+    /// Where the result has elements that the original keeps in side files. A model in memory has none, and gets none.
+    #[must_use]
+    pub fn external_data(mut self, place: ExternalData) -> Fold {
+        self.external = place;
+        self
+    }
+
     run_options!(verify);
 }
 
@@ -245,8 +254,12 @@ impl Fold {
     pub fn shared(&self, model: &Shared, receive: &mut Receive<'_>) -> Result<FoldReport> {
         let started = Instant::now();
         let name = Path::new(IN_MEMORY);
-        let input = self.read(Input::of_bytes(model.clone(), name)?)?;
         let named = |e: Error| e.file(name);
+        if let ExternalData::File(side) = &self.external {
+            let error = Error::new(ErrorKind::Target, format!("a model in memory has no folder for the side file `{side}`"));
+            return Err(named(error.remedy("give the path of the model file")));
+        }
+        let input = self.read(Input::of_bytes(model.clone(), name)?)?;
         let graph = self.graph(&input.model).map_err(named)?;
         let mut report = match self.no_verify && self.certificate.is_none() {
             true => self.straight(&input, &graph, receive),
@@ -301,6 +314,8 @@ impl Fold {
             allow_unverified: self.allow_unverified,
             idle: self.certificate.is_some(),
             save_failure: self.save_failure.clone(),
+            external: self.external.clone(),
+            passing: false,
         }
     }
 
@@ -351,7 +366,7 @@ impl Fold {
     /// Nothing is judged, so that no file is needed.
     fn straight(&self, input: &Input, graph: &Graph<'_>, receive: &mut Receive<'_>) -> Result<FoldReport> {
         crate::verify::asked(graph, &self.verify)?;
-        let prepared = fold::prepare_examined(graph, &self.plan, &[])?;
+        let prepared = fold::prepare_examined(graph, &self.plan, &fold::as_they_are(graph.model))?;
         let mut after = input.census();
         if !prepared.is_unchanged() {
             let writer = prepared.writer(graph.model)?;

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::input::{self, Input};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{self, Prepared, Staged};
+use crate::fold::{self, ExternalData, Place, Prepared, Staged};
 use crate::model::{Graph, NodeId, ScopeId};
 use crate::plan::{self, Plan};
 use crate::report::{self, Census, FoldReport, Folded, InspectReport, KeptGroup, LeftOut, evidence};
 use crate::verify::{Outcome, SiteNode, Tier, Verdict, VerifyOptions};
 
 /// How a fold is carried out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// What is folded.
     pub plan: plan::Options,
@@ -25,6 +25,10 @@ pub struct Terms {
     pub idle: bool,
     /// The folder into which the first fold that is wrong is saved.
     pub save_failure: Option<PathBuf>,
+    /// Where the result has elements that are not in the model file.
+    pub external: ExternalData,
+    /// Whether the result is looked at and thrown away.
+    pub passing: bool,
 }
 
 /// What a fold is at, for who shows it.
@@ -156,6 +160,7 @@ pub fn tried<'a>(
         Ok(nodes)
     };
     let mut progress = |done| shown.borrow_mut()(Step::Written(done));
+    let place = Place { target: place, external: &terms.external, passing: terms.passing };
     let (prepared, staged, dropped) = fold::stage_judged(graph, &terms.plan, place, &mut progress, &mut judge)?;
     let left_out = dropped.iter().filter_map(|node| {
         let (wrong, why) = found.get(&node.0).cloned()?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bnfold::ExternalData;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::planning::Planning;
@@ -111,6 +112,10 @@ pub struct Fold {
     /// List what changes in the model; without a target nothing is written
     #[arg(long)]
     pub diff: bool,
+    /// Where weights in side files go: copied (keep), the original's and one side file with what changes (share), into the model
+    /// (inline), or with all large weights into one side file of this name
+    #[arg(long, value_name = "keep|share|inline|FILE", default_value = "keep", hide_default_value = true, value_parser = external)]
+    pub external_data: ExternalData,
     /// Write the result without verifying it
     #[arg(long, conflicts_with = "allow_unverified")]
     pub no_verify: bool,
@@ -216,6 +221,10 @@ pub struct Check {
 
 fn allowed() -> clap::builder::PossibleValuesParser {
     bnfold::report::WORTH_A_LOOK.iter().map(|reason| reason.code()).into()
+}
+
+fn external(text: &str) -> Result<ExternalData, String> {
+    text.parse().map_err(|error: bnfold::Error| error.to_string())
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use bnfold::api::certificate::{conditions, subject};
 use bnfold::model::Model;
 use bnfold::report::certificate::{Certificate, HashedFile, SCHEMA, Subject};
-use bnfold::report::{self, text};
+use bnfold::report::{self, RecheckReport, text};
 use bnfold::verify::{VerifyOptions, verify};
 use bnfold::{Error, ErrorKind, Result};
-use serde::Serialize;
 
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
@@ -17,19 +16,6 @@ use super::status::Status;
 
 /// A certificate is not near this long.
 const LONGEST: u64 = 256 << 20;
-
-/// What came of a certificate that was judged again.
-#[derive(Debug, Serialize)]
-struct Recheck {
-    schema: String,
-    version: String,
-    certificate: String,
-    /// Whether all of it holds, and what it says is that the models are equal.
-    holds: bool,
-    outcome: &'static str,
-    /// What does not hold.
-    refuted: Vec<String>,
-}
 
 /// The file or folder of inputs that a certificate names.
 fn inputs(stated: &Certificate, path: &Path) -> Option<PathBuf> {
@@ -95,10 +81,16 @@ pub fn recheck(path: &Path, arguments: &Verify, console: &Console) -> anyhow::Re
         refuted = stated.refuted_by(&Certificate::new(subjects.0, subjects.1, conditions, verdict));
     }
     let holds = refuted.is_empty() && stated.is_favourable();
-    let outcome = stated.verdict.outcome.words();
+    let outcome = stated.verdict.outcome.words().to_owned();
     let certificate = path.display().to_string();
-    let report =
-        Recheck { schema: report::schema("recheck"), version: report::VERSION.to_owned(), certificate, holds, outcome, refuted };
+    let report = RecheckReport {
+        schema: report::schema("recheck"),
+        version: report::VERSION.to_owned(),
+        certificate,
+        holds,
+        outcome,
+        refuted,
+    };
     match console.format {
         Format::Json => console.json(&report)?,
         _ if console.quiet && holds => {}
@@ -128,7 +120,7 @@ fn changed(was: &HashedFile, is: &HashedFile) -> Option<String> {
     (!same).then(|| format!("`{}` is not the file that it speaks of", is.file))
 }
 
-fn described(report: &Recheck) -> String {
+fn described(report: &RecheckReport) -> String {
     let mut out = format!("{}\n", text::name(&report.certificate));
     let holds = if report.refuted.is_empty() { "holds" } else { "does not hold" };
     out.push_str(&format!("  {holds}; it says: {}\n", report.outcome));

@@ -40,7 +40,7 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
         }
         None => {
             let verify = (!arguments.no_verify).then(|| arguments.runs.of_fold(&arguments.planning));
-            let terms = Terms { plan, verify, allow_unverified: true, idle: false, save_failure: None };
+            let terms = Terms { plan, verify, allow_unverified: true, passing: true, ..Terms::default() };
             let mut shown = Some(Activity::begin(console, "folding", None));
             let mut step = |step| match step {
                 Step::Written(_) => {}

@@ -8,96 +8,16 @@ use bnfold::faults::effect::{Effect, Oracle};
 use bnfold::faults::walk::Walk;
 use bnfold::faults::{Fault, Seeding, Subject};
 use bnfold::model::Model;
-use bnfold::report::{self, text};
-use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions, verify};
+use bnfold::report::{self, Counts, FaultKind, SelftestReport, text};
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions, verify};
 use bnfold::{Error, ErrorKind, Result, fold};
 use prost::Message as _;
-use serde::Serialize;
 
 use super::activity::Activity;
 use super::arguments::{Format, Selftest};
 use super::console::Console;
 use super::input::{self, Input};
 use super::status::Status;
-
-/// What came of the faults.
-#[derive(Debug, Serialize)]
-struct Report {
-    schema: String,
-    version: String,
-    input: String,
-    /// Places where the right fold changed the model.
-    folds: usize,
-    seed: u64,
-    all: Counts,
-    kinds: Vec<Kind>,
-    seconds: f64,
-}
-
-/// What came of the faults of a kind.
-#[derive(Debug, Serialize)]
-struct Kind {
-    fault: String,
-    #[serde(flatten)]
-    counts: Counts,
-}
-
-/// How many faults were seeded, and what found them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
-    seeded: usize,
-    /// Found by a look at the files.
-    by_structure: usize,
-    /// Found with the models' runs.
-    by_execution: usize,
-    /// Taken for right.
-    missed: usize,
-    /// Neither.
-    not_judged: usize,
-    /// No fault: within the rounding of a right fold, of no effect, or no valid model.
-    excluded: usize,
-}
-
-impl Counts {
-    fn add(&mut self, other: Counts) {
-        self.seeded += other.seeded;
-        self.by_structure += other.by_structure;
-        self.by_execution += other.by_execution;
-        self.missed += other.missed;
-        self.not_judged += other.not_judged;
-        self.excluded += other.excluded;
-    }
-
-    fn enter(&mut self, verdict: &Verdict) {
-        self.seeded += 1;
-        match (verdict.outcome, &verdict.execution) {
-            (Outcome::Differs, Execution::Ran { .. }) => self.by_execution += 1,
-            (Outcome::Differs, _) => self.by_structure += 1,
-            // What is not matched is refused, whether a run shows that it differs or not.
-            (Outcome::NotJudged, _) if !verdict.unmatched.is_empty() => self.by_structure += 1,
-            (Outcome::NotJudged, _) => self.not_judged += 1,
-            (Outcome::Equal | Outcome::EqualWithinRounding, _) => self.missed += 1,
-        }
-    }
-
-    /// Enters what was said of a fault; what cannot be read is no fault. Returns how many that were.
-    fn judged(&mut self, verdict: Result<Verdict>) -> usize {
-        let Ok(verdict) = verdict else {
-            self.excluded += 1;
-            return 0;
-        };
-        self.enter(&verdict);
-        1
-    }
-
-    fn status(self) -> Status {
-        match (self.missed, self.not_judged) {
-            (0, 0) => Status::Well,
-            (0, _) => Status::CouldNot,
-            _ => Status::Finding,
-        }
-    }
-}
 
 /// Runs the verb.
 ///
@@ -109,13 +29,21 @@ pub fn run(arguments: &Selftest, console: &Console) -> anyhow::Result<Status> {
     let report = test(arguments, &input, started, console).map_err(|e| e.file(&input.name))?;
     match console.format {
         Format::Json => console.json(&report)?,
-        _ if console.quiet && report.all.status() == Status::Well => {}
+        _ if console.quiet && status(report.all) == Status::Well => {}
         _ => console.text(&table(&report))?,
     }
-    Ok(report.all.status())
+    Ok(status(report.all))
 }
 
-fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console) -> Result<Report> {
+fn status(counts: Counts) -> Status {
+    match (counts.missed, counts.not_judged) {
+        (0, 0) => Status::Well,
+        (0, _) => Status::CouldNot,
+        _ => Status::Finding,
+    }
+}
+
+fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console) -> Result<SelftestReport> {
     let mut scratch = None;
     let before = input.file(&mut scratch)?;
     let folder = input::folder(&mut scratch)?;
@@ -147,7 +75,7 @@ fn test(arguments: &Selftest, input: &Input, started: Instant, console: &Console
     kinds.extend(walked);
     let mut all = Counts::default();
     kinds.iter().for_each(|kind| all.add(kind.counts));
-    Ok(Report {
+    Ok(SelftestReport {
         schema: report::schema("selftest"),
         version: report::VERSION.to_owned(),
         input: input.name.display().to_string(),
@@ -165,7 +93,7 @@ fn seeded(
     subject: &Subject<'_, '_>,
     walked: usize,
     judge: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
-) -> Result<Vec<Kind>> {
+) -> Result<Vec<FaultKind>> {
     let mut counts = BTreeMap::<usize, Counts>::new();
     let (mut made, mut round) = (walked, 0_u64);
     loop {
@@ -193,12 +121,16 @@ fn seeded(
         }
         round += 1;
     }
-    let kind = |(index, counts): (usize, Counts)| Some(Kind { fault: Fault::ALL.get(index)?.name(), counts });
+    let kind = |(index, counts): (usize, Counts)| Some(FaultKind { fault: Fault::ALL.get(index)?.name(), counts });
     Ok(counts.into_iter().filter_map(kind).collect())
 }
 
 /// Half of the faults are changes of one thing anywhere in the right fold, where the slow reference can tell what they do.
-fn walked(arguments: &Selftest, (before, after): (&[u8], &[u8]), judge: &mut dyn FnMut(&[u8]) -> Result<Verdict>) -> Vec<Kind> {
+fn walked(
+    arguments: &Selftest,
+    (before, after): (&[u8], &[u8]),
+    judge: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
+) -> Vec<FaultKind> {
     let wanted = usize::from(arguments.count) / 2;
     let mut counts = BTreeMap::<String, Counts>::new();
     let (Ok(oracle), Some(walk)) = (Oracle::new(before, after, 2), Walk::new(after)) else { return vec![] };
@@ -215,7 +147,7 @@ fn walked(arguments: &Selftest, (before, after): (&[u8], &[u8]), judge: &mut dyn
             _ => row.excluded += 1,
         }
     }
-    counts.into_iter().map(|(fault, counts)| Kind { fault, counts }).collect()
+    counts.into_iter().map(|(fault, counts)| FaultKind { fault, counts }).collect()
 }
 
 fn judge(wrong: &[u8], before: &Path, file: &Path, options: &VerifyOptions) -> Result<Verdict> {
@@ -223,7 +155,7 @@ fn judge(wrong: &[u8], before: &Path, file: &Path, options: &VerifyOptions) -> R
     verify(before, file, options)
 }
 
-fn table(report: &Report) -> String {
+fn table(report: &SelftestReport) -> String {
     let mut out = format!("{}\n", text::name(&report.input));
     let width = report.kinds.iter().map(|kind| kind.fault.chars().count()).max().unwrap_or(0).max("fault".len());
     out.push_str(&format!("  {:<width$}  seeded  structure  execution  missed  not judged  excluded\n", "fault"));
@@ -249,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_passes_is_a_finding_and_what_is_not_judged_no_success() {
-        let status = |missed, not_judged| Counts { missed, not_judged, ..Counts::default() }.status();
+        let status = |missed, not_judged| status(Counts { missed, not_judged, ..Counts::default() });
         assert_eq!([status(0, 0), status(0, 1), status(1, 0), status(1, 1)].map(|s| s as u8), [0, 2, 1, 1]);
     }
 }

@@ -45,16 +45,37 @@ pub(super) fn text_field(number: u32, name: &str) -> Vec<u8> {
 
 /// A tensor field `number` of a parent: name, type and shape, then `raw_data` of `len` bytes that `payload` stands for.
 pub(super) fn tensor_field(number: u32, name: &str, data_type: i32, dims: &[u64], payload: Piece) -> Vec<Piece> {
-    let proto =
-        TensorProto { dims: dims.iter().map(|d| *d as i64).collect(), data_type: Some(data_type), ..TensorProto::default() };
-    let mut head = proto.encode_to_vec();
-    if !name.is_empty() {
-        head.extend(text_field(8, name));
-    }
+    let mut head = tensor_head(name, data_type, dims);
     head.extend(header(9, payload.len()));
     let mut first = header(number, head.len() as u64 + payload.len());
     first.extend(head);
     vec![Piece::Bytes(first), payload]
+}
+
+/// A tensor field `number` of a parent with these fields of [`external`].
+pub(super) fn outside_field(number: u32, name: &str, data_type: i32, dims: &[u64], external: &[u8]) -> Vec<u8> {
+    let mut content = tensor_head(name, data_type, dims);
+    content.extend(external);
+    field(number, &content)
+}
+
+fn tensor_head(name: &str, data_type: i32, dims: &[u64]) -> Vec<u8> {
+    let dims = dims.iter().map(|d| *d as i64).collect();
+    let mut head = TensorProto { dims, data_type: Some(data_type), ..TensorProto::default() }.encode_to_vec();
+    if !name.is_empty() {
+        head.extend(text_field(8, name));
+    }
+    head
+}
+
+/// The fields of a tensor that say where in a side file its elements are.
+pub(super) fn external(location: &str, offset: u64, length: u64) -> Vec<u8> {
+    let entries = [("location", location), ("offset", &offset.to_string()), ("length", &length.to_string())];
+    let mut fields: Vec<u8> =
+        entries.iter().flat_map(|(key, value)| field(13, &[text_field(1, key), text_field(2, value)].concat())).collect();
+    // data_location = EXTERNAL
+    fields.extend([14 << 3, 1]);
+    fields
 }
 
 /// The fields of a Constant's attribute `value` around a tensor field: everything but the tag of the attribute itself.

@@ -7,10 +7,11 @@ pub mod rescale;
 mod scalers;
 mod settle;
 mod sides;
+mod storage;
 mod tensors;
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::double_double::DoubleDouble;
@@ -21,6 +22,7 @@ use crate::plan::{Channels, Plan};
 use crate::wire::splice::{Edit, Piece};
 
 use rescale::Rescale;
+pub use storage::Storage;
 
 /// A weight times factors.
 #[derive(Clone, Debug)]
@@ -41,15 +43,15 @@ pub struct Factored {
     pub reader: (NodeId, usize),
 }
 
-/// Stored elements that are multiplied while they are copied.
+/// Stored elements that are copied to where they were not, or multiplied while they are copied.
 #[derive(Clone, Debug)]
 pub struct Scaled {
     /// Index among the files of the model.
     pub file: usize,
     /// The elements.
     pub range: Range<u64>,
-    /// By what.
-    pub factored: Factored,
+    /// By what, if they are multiplied.
+    pub factored: Option<Factored>,
 }
 
 /// New content for a part of a side file; its length stays.
@@ -70,6 +72,8 @@ pub struct Lowered {
     pub edits: Vec<Edit>,
     /// Edits of side files.
     pub sides: Vec<SideEdit>,
+    /// The side file that the result has beside those of the model.
+    pub own: Vec<Piece>,
     /// What [`Piece::Lazy`] refers to.
     pub scaled: Vec<Scaled>,
     /// Weights in forms that are not copied, which were multiplied when the edits were made and perhaps did not survive it.
@@ -82,13 +86,13 @@ pub struct Lowered {
     inlined: Vec<Range<u64>>,
 }
 
-/// Turns a plan into edits. `side_names` gives for each side file of the model the name that the result refers to.
+/// Turns a plan into edits, of which the result keeps elements as `storage` says.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
+pub fn lower(plan: &Plan<'_>, storage: &Storage) -> Result<Lowered> {
     let settlement = settle::settle(plan)?;
-    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default(), shared: OnceCell::new() };
+    let mut lowering = Lowering::new(plan, storage);
     for store in &settlement.stores {
         lowering.store(store)?;
     }
@@ -96,7 +100,7 @@ pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
         lowering.zero_points(zeros)?;
     }
     lowering.nodes(&settlement)?;
-    lowering.side_names(side_names, &settlement.dead)?;
+    lowering.stored(&settlement.dead)?;
     lowering.scalers();
     Ok(lowering.out)
 }
@@ -107,7 +111,8 @@ pub fn lower(plan: &Plan<'_>, side_names: &[String]) -> Result<Lowered> {
 /// # Errors
 /// A file that cannot be read.
 pub fn weigh(plan: &Plan<'_>) -> Result<Vec<(NodeId, Reason)>> {
-    let mut lowering = Lowering { plan, graph: plan.view.graph, out: Lowered::default(), shared: OnceCell::new() };
+    let storage = Storage::default();
+    let mut lowering = Lowering::new(plan, &storage);
     for store in &settle::stores(plan)? {
         lowering.weigh(store)?;
         // One after the other, so that no more than one is held.
@@ -123,7 +128,7 @@ pub fn weigh(plan: &Plan<'_>) -> Result<Vec<(NodeId, Reason)>> {
 /// A file that cannot be read.
 pub fn losses(graph: &Graph<'_>, lowered: &Lowered) -> Result<Vec<(NodeId, Reason)>> {
     let mut hurt = lowered.hurt.clone();
-    for factored in lowered.scaled.iter().map(|s| &s.factored).chain(&lowered.held) {
+    for factored in lowered.scaled.iter().filter_map(|s| s.factored.as_ref()).chain(&lowered.held) {
         if let Some(reason) = loss::loss(graph, factored, None)? {
             hurt.push((factored.reader.0, reason));
         }
@@ -135,7 +140,29 @@ pub fn losses(graph: &Graph<'_>, lowered: &Lowered) -> Result<Vec<(NodeId, Reaso
 struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     graph: &'p Graph<'g>,
+    storage: &'p Storage,
     out: Lowered,
     /// Constants in side files whose bytes others use as well, once somebody asks.
     shared: OnceCell<BTreeSet<TensorId>>,
+    /// New elements of tensors that get another place than they had, by where the tensor's message begins.
+    moved: BTreeMap<u64, Piece>,
+    /// How long the result's own side file is so far.
+    own_len: u64,
+    /// What lies in it as it was: file and range, and the fields that refer to it.
+    known: BTreeMap<(usize, u64, u64), Vec<u8>>,
+}
+
+impl<'p, 'g> Lowering<'p, 'g> {
+    fn new(plan: &'p Plan<'g>, storage: &'p Storage) -> Lowering<'p, 'g> {
+        Lowering {
+            plan,
+            graph: plan.view.graph,
+            storage,
+            out: Lowered::default(),
+            shared: OnceCell::new(),
+            moved: BTreeMap::new(),
+            own_len: 0,
+            known: BTreeMap::new(),
+        }
+    }
 }

@@ -18,17 +18,19 @@ impl Lowering<'_, '_> {
             return Ok(());
         }
         let changed: BTreeSet<usize> = self.out.sides.iter().map(|s| s.file).collect();
-        let mut found = 0;
-        let graph = self.graph;
-        for (proto, span) in external_tensors(graph, dead) {
-            found += 1;
-            if self.out.inlined.contains(&span.payload) {
-                continue;
+        let tensors = external_tensors(self.graph, dead);
+        for External { proto, span, .. } in &tensors {
+            let span = &span.span;
+            if !self.out.inlined.contains(&span.payload) && !self.moved.contains_key(&span.payload.start) {
+                self.rename_side(proto, span, names, &changed)?;
             }
-            self.rename_side(proto, &span, names, &changed)?;
         }
-        // Sparse tensors and lists of tensors are not walked; a reference from there would be left behind.
-        if found + dead_external(graph, dead) != count_external(model) {
+        self.expect_all(tensors.len(), dead)
+    }
+
+    /// Sparse tensors and lists of tensors are not walked; a reference from there would be left behind.
+    pub(super) fn expect_all(&self, found: usize, dead: &BTreeSet<ValueId>) -> Result<()> {
+        if found + dead_external(self.graph, dead) != count_external(self.graph.model) {
             return Err(Error::new(ErrorKind::Target, "a sparse tensor or a list of tensors has elements in a side file")
                 .remedy("store the model with its tensors inside the file first"));
         }
@@ -88,26 +90,40 @@ fn count_external(model: &crate::model::Model) -> usize {
     count
 }
 
-/// Tensors of a graph that have their elements in a side file and stay, with their messages.
-fn external_tensors<'g>(graph: &'g Graph<'_>, dead: &BTreeSet<ValueId>) -> Vec<(&'g TensorProto, Span)> {
-    let gone: BTreeSet<Home> = dead.iter().filter_map(|v| dead_home(graph, *v)).collect();
+/// A tensor that has its elements in a side file.
+pub(super) struct External<'g> {
+    pub proto: &'g TensorProto,
+    pub span: TensorSpan,
+    pub home: Home,
+}
+
+/// The messages that go with dead values.
+pub(super) fn homes(graph: &Graph<'_>, dead: &BTreeSet<ValueId>) -> BTreeSet<Home> {
+    dead.iter().filter_map(|v| dead_home(graph, *v)).collect()
+}
+
+/// Tensors of a graph that have their elements in a side file and stay.
+pub(super) fn external_tensors<'g>(graph: &Graph<'g>, dead: &BTreeSet<ValueId>) -> Vec<External<'g>> {
+    let gone = homes(graph, dead);
     let mut found = Vec::new();
     for (id, scope) in graph.scopes.iter().enumerate() {
-        let Some(proto) = scope.graph else { continue };
-        for (index, (tensor, span)) in proto.initializer.iter().zip(&scope.span.initializers).enumerate() {
-            if is_external(tensor) && !gone.contains(&Home::Initializer { scope: ScopeId(id), index }) {
-                found.push((tensor, span.span.clone()));
+        let initializers = scope.graph.map_or(&[][..], |proto| &proto.initializer);
+        for (index, (proto, span)) in initializers.iter().zip(&scope.span.initializers).enumerate() {
+            let home = Home::Initializer { scope: ScopeId(id), index };
+            if is_external(proto) && !gone.contains(&home) {
+                found.push(External { proto, span: span.clone(), home });
             }
         }
     }
     for (id, node) in graph.nodes.iter().enumerate() {
         for (attribute, nested) in &node.span.nested {
-            let tensor = node.proto.attribute.get(*attribute).and_then(|a| a.t.as_ref());
-            if let (Nested::Tensor(TensorSpan { span, .. }), Some(tensor)) = (nested, tensor)
-                && is_external(tensor)
-                && !gone.contains(&Home::Constant { node: NodeId(id), attribute: *attribute })
+            let home = Home::Constant { node: NodeId(id), attribute: *attribute };
+            let proto = node.proto.attribute.get(*attribute).and_then(|a| a.t.as_ref());
+            if let (Nested::Tensor(span), Some(proto)) = (nested, proto)
+                && is_external(proto)
+                && !gone.contains(&home)
             {
-                found.push((tensor, span.clone()));
+                found.push(External { proto, span: span.clone(), home });
             }
         }
     }

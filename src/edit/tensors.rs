@@ -70,7 +70,7 @@ impl Lowering<'_, '_> {
 
     fn scaled(&mut self, file: usize, range: std::ops::Range<u64>, factored: Factored) -> Piece {
         let len = range.end - range.start;
-        self.out.scaled.push(Scaled { file, range, factored });
+        self.out.scaled.push(Scaled { file, range, factored: Some(factored) });
         Piece::Lazy { index: self.out.scaled.len() - 1, len }
     }
 
@@ -131,6 +131,11 @@ impl Lowering<'_, '_> {
 
     fn store_in_place(&mut self, store: &Store<'_>, into: TensorId) -> Result<()> {
         let tensor = self.graph.tensor(into);
+        if self.moves(tensor) {
+            let (payload, span) = (self.payload(store)?, self.tensor_span(tensor)?);
+            self.moved.insert(span.span.payload.start, payload);
+            return Ok(());
+        }
         if let Payload::Bytes { file, range } = &tensor.payload {
             if *file > 0 && self.shares_its_range(into) {
                 return self.move_inline(store, tensor);
@@ -226,7 +231,10 @@ impl Lowering<'_, '_> {
         let piece = at.span.last_piece();
         let inside = |span: &TensorSpan| piece.start <= span.span.field.start && span.span.field.end <= piece.end;
         let last = at.span.initializers.iter().rev().find(|s| inside(s)).map_or(piece.end, |s| s.span.field.end);
-        let with = message::tensor_field(5, name, data_type, dims, payload);
+        let with = match self.outside(&payload) {
+            Some(fields) => vec![Piece::Bytes(message::outside_field(5, name, data_type, dims, &fields))],
+            None => message::tensor_field(5, name, data_type, dims, payload),
+        };
         self.out.edits.push(Edit { parent: piece.clone(), at: last..last, with });
         if self.lists_initializers_as_inputs(scope) {
             let end = at.span.inputs.last().filter(|s| s.field.end <= piece.end).map_or(piece.end, |s| s.field.end);

@@ -292,7 +292,7 @@ impl Model {
                 continue;
             }
             if let Some((_, real)) = moved.iter().find(|(name, _)| *name == location) {
-                self.sides.push(external::open_named(real)?);
+                self.sides.push(SideFile { location: location.clone(), ..external::open_named(real)? });
                 self.side_index.insert(location, self.sides.len());
                 continue;
             }

@@ -7,6 +7,7 @@ use crate::onnx::{GraphProto, ModelProto, NodeProto};
 /// Counts over a model: main graph, nested graphs and functions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Census {
     /// Nodes.
     pub nodes: u64,

@@ -1,7 +1,7 @@
 //! The certificate file: what was shown about two files, bound to their bytes, so that anybody can show it again.
 //!
 //! A statement, not a proof: whoever doubts it judges the files again, with this program or another. Nothing is read or judged
-//! here; `docs/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
+//! here; `docs/schemas/certificate.schema.json` describes the layout, and `docs/certificate.md` what the parts mean.
 
 use crate::verify::certify::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
 use crate::verify::verdict::TESTED;
@@ -18,6 +18,7 @@ const COMPUTED: f64 = 1e-9;
 /// What was shown about two files.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// The name of this layout.
     pub schema: String,
@@ -42,6 +43,7 @@ pub struct Certificate {
 /// How far what was shown reaches: for all inputs, or for those that were tried. Sites are called by their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Claims {
     /// Sites whose constants were compared one by one: these are right for all inputs.
     pub for_all_inputs: Vec<String>,
@@ -60,6 +62,7 @@ pub struct Claims {
 /// A site that was tested by random numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tested {
     /// The site.
     pub site: String,
@@ -109,6 +112,7 @@ impl Claims {
 /// A model with all its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
     /// The model file.
     pub model: HashedFile,
@@ -119,18 +123,21 @@ pub struct Subject {
 /// A file and its content, as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HashedFile {
     /// Its path, as it was named.
     pub file: String,
     /// Its size.
     pub bytes: u64,
     /// SHA-256 of its bytes, in hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub sha256: String,
 }
 
 /// How two models were judged, as far as it decides what is found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conditions {
     /// Whether initializers that are also inputs were taken for constants.
     pub freeze_initializers: bool,
@@ -155,6 +162,7 @@ pub struct Conditions {
 /// unit roundoff; biases are measured on the scale of the magnitudes that they are the sum of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case", tag = "tier"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Limits {
     /// Computed in f64 and rounded once.
     Own {
@@ -187,8 +195,10 @@ pub enum Limits {
 /// A part of the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Layer {
     /// `structure`, `constants` (one by one), `random` (numbers in their place), `alone` or `whole`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["structure", "constants", "random", "alone", "whole"])))]
     pub name: String,
     /// How many sites it says something about; for `whole` and `structure`, whether it ran, as 1 or 0.
     pub count: usize,

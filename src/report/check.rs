@@ -1,5 +1,7 @@
 //! The report of `check`: what is left to fold in many models, and what deserves a look.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::law::Reason;
 use crate::report::SiteReport;
 
@@ -11,6 +13,7 @@ pub const WORTH_A_LOOK: &[Reason] =
 /// Nodes that stay for a reason that is worth a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// The reason's code, a stable word.
     pub reason: String,
@@ -25,6 +28,7 @@ pub struct Warning {
 /// One file of a check.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckedFile {
     /// The file.
     pub file: String,
@@ -62,6 +66,7 @@ impl CheckedFile {
 /// What is left to fold in many models.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckReport {
     /// Name and version of this layout.
     pub schema: String,
@@ -84,6 +89,17 @@ impl CheckReport {
     pub fn counts(&self) -> (usize, usize) {
         self.files.iter().map(CheckedFile::counts).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
     }
+}
+
+/// The findings that a repository had when it took up the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BaselineFile {
+    /// Name and version of this layout.
+    pub schema: String,
+    /// The nodes that could be folded, by file as seen from the baseline's folder.
+    pub files: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What of these sites stays and is worth a look, by reason, but for the reasons that are allowed.

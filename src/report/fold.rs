@@ -6,6 +6,7 @@ use crate::verify::Verdict;
 /// How many nodes were folded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Folded {
     /// BatchNormalization nodes.
     pub batch_normalizations: u64,
@@ -22,6 +23,7 @@ pub struct Folded {
 /// Nodes that stay for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct KeptGroup {
     /// The reason's code.
@@ -39,6 +41,7 @@ pub struct KeptGroup {
 /// A node that was not folded because of the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LeftOut {
     /// The node, by name.
@@ -52,6 +55,7 @@ pub struct LeftOut {
 /// What a fold did.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FoldReport {
     /// Name and version of this layout.
@@ -144,6 +148,7 @@ impl KeptGroup {
 /// Several models, folded one after the other.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FoldReports {
     /// Name and version of this layout.
     pub schema: String,

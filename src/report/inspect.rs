@@ -5,6 +5,7 @@ use crate::report::{Census, FoldReport, Interface, SiteReport};
 /// What could be folded in a model.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InspectReport {
     /// Name and version of this layout.
     pub schema: String,
@@ -30,6 +31,7 @@ pub struct InspectReport {
 /// How a model came out of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum SweepOutcome {
     /// It was folded, as far as it can be, and nothing speaks against the result.
@@ -47,6 +49,7 @@ pub enum SweepOutcome {
 /// One model of a sweep.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SweptModel {
     /// The model.
     pub file: String,
@@ -63,6 +66,7 @@ pub struct SweptModel {
 /// Many models, folded and verified.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SweepReport {
     /// Name and version of this layout.
     pub schema: String,

@@ -8,6 +8,7 @@ use crate::onnx::{ModelProto, TypeProto, ValueInfoProto, tensor_shape_proto::dim
 /// An input or an output of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Interface {
     /// Its name.
     pub name: String,

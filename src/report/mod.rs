@@ -12,18 +12,20 @@ mod fold;
 pub mod html;
 mod inspect;
 mod interface;
+mod selftest;
 mod site;
 #[cfg(feature = "cli")]
 pub mod text;
 mod verify;
 
 pub use census::Census;
-pub use check::{CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
+pub use check::{BaselineFile, CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
 pub use fold::{FoldReport, FoldReports, Folded, KeptGroup, LeftOut};
 pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
 pub use interface::{Interface, interfaces};
+pub use selftest::{Counts, FaultKind, SelftestReport};
 pub use site::{Direction, Fate, NodeName, Refusal, SiteReport, site_nodes, sites};
-pub use verify::VerifyReport;
+pub use verify::{RecheckReport, VerifyReport};
 
 /// The version of this program, which every report carries.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

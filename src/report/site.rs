@@ -9,6 +9,7 @@ use crate::plan::{Kept, Plan, Stay, Substitute, Way};
 /// A node as a person looks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeName {
     /// Its name, or else operator and first output; with the way to its graph unless that is the main one.
     pub name: String,
@@ -19,6 +20,7 @@ pub struct NodeName {
 /// Where a map goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Direction {
     /// Into what produces the node's input.
     Back,
@@ -29,6 +31,7 @@ pub enum Direction {
 /// Why a map cannot go one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Refusal {
     /// The reason's code, a stable word.
@@ -44,6 +47,7 @@ pub struct Refusal {
 /// What becomes of a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "status", rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Fate {
     /// It is folded, and the node goes.
@@ -91,6 +95,7 @@ pub enum Fate {
 /// A node with a map, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SiteReport {
     /// The node.

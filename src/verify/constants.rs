@@ -222,6 +222,10 @@ fn recipes((one, a): (&Recipe, &Model), (two, b): (&Recipe, &Model), budget: &mu
 }
 
 fn same_bytes(a: &dyn Source, a_start: u64, b: &dyn Source, b_start: u64, len: u64) -> Result<bool> {
+    if a_start == b_start && a.identity().is_some_and(|file| b.identity() == Some(file)) {
+        // The second model refers to the first one's side file.
+        return Ok(true);
+    }
     let failed = |e| crate::Error::io("cannot read a constant", e);
     let (mut one, mut two) = (vec![0; BLOCK.min(len) as usize], vec![0; BLOCK.min(len) as usize]);
     let mut at = 0;

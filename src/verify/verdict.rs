@@ -3,6 +3,7 @@
 /// What is said of two models. There are these four; who reads a verdict has to answer each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Outcome {
     /// No difference was found in the files; nothing had to be run.
     Equal,
@@ -29,6 +30,7 @@ impl Outcome {
 /// How strictly folded constants are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Tier {
     /// Computed in f64 and rounded once: our own folds.
     Own,
@@ -55,6 +57,7 @@ pub const TESTED: &str = "tested by random numbers";
 /// What the constants of a site are, held against what those of the first model ask for.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// The strictest tier that holds; absent if none does.
     pub tier: Option<Tier>,
@@ -77,6 +80,7 @@ pub struct Certificate {
 /// What came of a site that was run alone, in f64: shares of the limit, where 1.0 is the limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Alone {
     /// With zeros, which test the shift.
@@ -103,6 +107,7 @@ impl Alone {
 /// A number of a constant and what it should be.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Deviation {
     /// The node of the second model.
@@ -165,6 +170,7 @@ impl std::fmt::Display for Deviation {
 /// A node of a place where two models differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SiteNode {
     /// Its number: nodes are counted as they stand in the file, nested graphs right after their node, functions last.
@@ -180,6 +186,7 @@ pub struct SiteNode {
 /// What the rounding of a site's constants may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rounding {
     /// The unit roundoff of their type; of the coarsest if there are several.
     pub unit: f64,
@@ -192,6 +199,7 @@ pub struct Rounding {
 /// A place where the two models differ and what was found there.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Site {
     /// The value at which both models agree again.
@@ -228,6 +236,7 @@ impl Site {
 /// A place where two models differ, or where their files do.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// The graph, node, value or constant.
     pub place: String,
@@ -239,6 +248,7 @@ pub struct Difference {
 /// equal: information, no judgement.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Tap {
     /// The value.
@@ -254,6 +264,7 @@ pub struct Tap {
 /// Whether both models were run whole, and with what.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Execution {
     /// The relay ran: every output that is no site's own was equal bit for bit, or the differences say which was not.
@@ -300,6 +311,7 @@ pub enum Execution {
 /// Both models run side by side on one set of inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct WholeRun {
     /// The seed of synthetic inputs; absent if the user gave them.
@@ -320,6 +332,7 @@ pub struct WholeRun {
 /// information, no judgement. Right models differ, too, as each rounds in its own way.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OwnType {
     /// The engine and its version.
@@ -339,6 +352,7 @@ pub struct OwnType {
 /// How far an output of the second model is from the first's, both run in the types that they have.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OwnOutput {
     /// The output.
@@ -365,6 +379,7 @@ pub struct OwnOutput {
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// What is said.
     pub outcome: Outcome,

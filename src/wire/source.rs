@@ -18,7 +18,15 @@ pub trait Source: Send + Sync {
     /// [`io::ErrorKind::UnexpectedEof`] when the source ends before the buffer is full, also when
     /// the offset lies past the end; otherwise what the system reports.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// What two sources have in common only if they are one file in one state, so that its bytes need not be compared.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
 }
+
+/// A file in one state: length, time of change, device and inode.
+pub type Identity = (u64, (i64, i64), (u64, u64));
 
 impl Source for &[u8] {
     fn len(&self) -> u64 {
@@ -56,7 +64,7 @@ mod file {
     use std::path::Path;
     use std::sync::Mutex;
 
-    use super::Source;
+    use super::{Identity, Source};
 
     /// Reads of up to this many bytes are served from what was read last, as small constants lie side by side.
     const SMALL: usize = 4 << 10;
@@ -144,6 +152,10 @@ mod file {
             self.stamp.len
         }
 
+        fn identity(&self) -> Option<Identity> {
+            Some((self.stamp.len, self.stamp.modified, self.stamp.inode))
+        }
+
         fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
             // What was appended since the file was opened does not exist for us; also, an offset
             // that no file can have is reported differently by each system.
@@ -205,6 +217,21 @@ mod tests {
             file.read_exact_at(&mut buffer, start as u64).unwrap();
             assert_eq!(buffer, bytes[start..start + length], "{length} bytes at {start}");
         }
+    }
+
+    #[test]
+    fn one_file_is_told_from_another_with_the_same_bytes_and_from_itself_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("bytes"), directory.path().join("other"));
+        std::fs::write(&path, "same").unwrap();
+        std::fs::write(&other, "same").unwrap();
+        let open = |path| FileSource::open(path).unwrap();
+        let first = open(&path);
+        assert_eq!(first.identity(), open(&path).identity());
+        assert_ne!(first.identity(), open(&other).identity());
+        std::fs::write(&path, "changed").unwrap();
+        assert_ne!(first.identity(), open(&path).identity());
+        assert_eq!((&b"same"[..]).identity(), None);
     }
 
     #[test]

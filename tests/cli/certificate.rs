@@ -107,7 +107,7 @@ fn a_certificate_that_says_too_much_does_not_hold() {
 
 #[test]
 fn the_published_schema_describes_it() {
-    let schema: Value = serde_json::from_str(include_str!("../../docs/certificate.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../../docs/schemas/certificate.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let folder = folded();
     tampered(&folder, 1.0001);

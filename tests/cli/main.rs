@@ -5,6 +5,7 @@
 mod asked;
 mod certificate;
 mod check;
+mod external;
 mod fold;
 mod inspect;
 mod manual;
@@ -14,6 +15,7 @@ mod many;
 mod messages;
 mod remedies;
 mod report;
+mod schemas;
 mod selftest;
 mod status;
 mod streams;

@@ -29,6 +29,7 @@ def fold(
     *,
     output: Optional[Path] = None,
     in_place: bool = False,
+    external_data: str = "keep",
     no_verify: bool = False,
     allow_unverified: bool = False,
     save_failure: Optional[Path] = None,
@@ -58,7 +59,8 @@ def fold(
 ) -> Result[M]:
     """Folds a model, shows that the result computes the same, and gives it back as what it was.
 
-    A path needs ``output`` or ``in_place``; all else comes back in ``Result.model`` and is itself never changed. What cannot be
+    A path needs ``output`` or ``in_place``; all else comes back in ``Result.model`` and is itself never changed. ``external_data``
+    says where a file's weights in side files go: ``"keep"``, ``"share"``, ``"inline"``, or the name of one side file. What cannot be
     folded stays (``Result.kept``), and so does what is not shown to be right (``Result.left_out``).
 
     Raises:
@@ -73,6 +75,7 @@ def fold(
         "save_failure": _path(save_failure),
         "certificate": _path(certificate),
         "fsync": _flag("fsync", fsync),
+        "external_data": _word("external_data", external_data),
         "runs": _runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
         **_planning(
             assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower
@@ -270,6 +273,12 @@ def _shapes(option: str, shapes: Optional[Shapes]) -> "list[Tuple[str, list[int]
 def _flag(option: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{option} must be True or False, not {value!r}")
+    return value
+
+
+def _word(option: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{option}: a word or the name of a file is needed, not {value!r}")
     return value
 
 

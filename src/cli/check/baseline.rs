@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bnfold::report::{CheckReport, CheckedFile};
+use bnfold::report::{BaselineFile, CheckReport, CheckedFile};
 use bnfold::write::AtomicFile;
 use bnfold::{Error, ErrorKind, Result, report};
 
@@ -13,13 +13,6 @@ use crate::cli::arguments::Check;
 
 /// Where a baseline is unless another place is named.
 const NAME: &str = "bnfold-baseline.json";
-
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Layout {
-    schema: String,
-    files: BTreeMap<String, BTreeSet<String>>,
-}
 
 /// Findings that are known: by file, the names of nodes.
 pub struct Baseline {
@@ -47,7 +40,7 @@ impl Baseline {
             Error::io("cannot read the baseline", e).file(&baseline.path).remedy("`bnfold check --write-baseline` writes it")
         };
         let text = std::fs::read_to_string(&baseline.path).map_err(failed)?;
-        let layout: std::result::Result<Layout, _> = serde_json::from_str(&text);
+        let layout: std::result::Result<BaselineFile, _> = serde_json::from_str(&text);
         match layout {
             Ok(layout) if layout.schema == report::schema("baseline") => baseline.files = layout.files,
             Ok(layout) => {
@@ -101,7 +94,7 @@ impl Baseline {
         let nodes = |file: &CheckedFile| file.findings.iter().map(|site| site.node.name.clone()).collect();
         let files: BTreeMap<String, BTreeSet<String>> = found.map(|file| (self.key(&file.file), nodes(file))).collect();
         let count = files.values().map(BTreeSet::len).sum();
-        let text = crate::cli::console::encode(&Layout { schema: report::schema("baseline"), files })?;
+        let text = crate::cli::console::encode(&BaselineFile { schema: report::schema("baseline"), files })?;
         AtomicFile::of_text(&self.path, &text)?;
         Ok(count)
     }

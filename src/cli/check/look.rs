@@ -6,7 +6,7 @@ use bnfold::api::judged::{self, Terms};
 use bnfold::model::Graph;
 use bnfold::report::{self, CheckedFile, SiteReport};
 use bnfold::verify::foreseen;
-use bnfold::{Result, fold};
+use bnfold::{ExternalData, Result, fold};
 
 use crate::cli::arguments::{Check, Planning, Runs};
 use crate::cli::files::{self, Found};
@@ -25,8 +25,8 @@ pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mu
     let concerned = named.lock().unwrap_or_else(std::sync::PoisonError::into_inner).of(&graph);
     let Some((planning, runs)) = concerned else { return Ok(()) };
     bnfold::verify::asked(&graph, &runs.options(bnfold::verify::Tier::Own)).map_err(of_file)?;
-    let names: Vec<String> = input.model.sides().iter().map(|s| s.location.clone()).collect();
-    let prepared = fold::prepare_examined(&graph, &planning.options(), &names).map_err(of_file)?;
+    let storage = fold::as_they_are(&input.model);
+    let prepared = fold::prepare_examined(&graph, &planning.options(), &storage).map_err(of_file)?;
     let sites = report::sites(&prepared.plan);
     file.warnings = report::warnings(&sites, &arguments.allow);
     let mut findings = changes(sites);
@@ -73,9 +73,10 @@ fn proved((planning, runs): (&Planning, &Runs), (input, graph): (&Input, &Graph<
     let terms = Terms {
         plan: planning.options(),
         verify: Some(runs.of_fold(planning)),
-        allow_unverified: false,
-        idle: false,
-        save_failure: None,
+        // Nothing is kept, so that nothing need be copied.
+        external: ExternalData::Share,
+        passing: true,
+        ..Terms::default()
     };
     let tried = judged::tried(&terms, graph, (&before, &folder.join("output.onnx")), &mut |_| {})?;
     match tried.refusal(false) {

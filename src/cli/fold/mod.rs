@@ -12,7 +12,7 @@ use bnfold::fold::Staged;
 use bnfold::model::Graph;
 use bnfold::report::{self, FoldReport, FoldReports, SiteReport, text};
 use bnfold::verify::Verdict;
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::{Error, ErrorKind, ExternalData, Result};
 
 use super::activity::Activity;
 use super::arguments::{Fold, Format, Planning, Runs};
@@ -94,9 +94,9 @@ fn fold(
     let started = Instant::now();
     let input = options.0.open(model)?;
     let named = |e: Error| e.file(&input.name);
-    if matches!(target, Target::Stream) && !input.model.sides().is_empty() {
+    if matches!(target, Target::Stream) && !input.model.sides().is_empty() && arguments.external_data != ExternalData::Inline {
         let error = Error::new(ErrorKind::Target, "a model with side files cannot be written to standard output");
-        return Err(named(error.remedy("name an output file")));
+        return Err(named(error.remedy("name an output file, or put all into the model with --external-data inline")));
     }
     let graph = options.0.graph(&input.model).map_err(named)?;
     let mut scratch = None;
@@ -108,7 +108,8 @@ fn fold(
         std::fs::create_dir_all(folder).map_err(|e| Error::io("cannot create the folder", e).file(folder))?;
     }
     let before = input.file(&mut scratch)?;
-    let tried = tried(arguments, options, (&input, &graph), (&before, &place), console).map_err(named)?;
+    let terms = Terms { passing: matches!(target, Target::Nowhere), ..terms(arguments, options) };
+    let tried = tried(&terms, (&input, &graph), (&before, &place), console).map_err(named)?;
     let refusal = tried.refusal(arguments.allow_unverified).map(named);
     let mut report = tried.report(&input, target.to_string())?;
     let staged = tried.staged;
@@ -153,9 +154,8 @@ fn spoken(arguments: &Fold, report: &FoldReport, console: &Console) -> String {
 ///
 /// # Errors
 /// What the caller asked for is not there; a file that cannot be read or written.
-pub fn tried<'a>(
-    arguments: &Fold,
-    options: (&Planning, &Runs),
+fn tried<'a>(
+    terms: &Terms,
     (input, graph): (&Input, &'a Graph<'a>),
     (before, place): (&Path, &Path),
     console: &Console,
@@ -170,7 +170,7 @@ pub fn tried<'a>(
         }
         Step::Judged => verifying = None,
     };
-    judged::tried(&terms(arguments, options), graph, (before, place), &mut step)
+    judged::tried(terms, graph, (before, place), &mut step)
 }
 
 /// How the library carries out what the arguments say.
@@ -182,6 +182,8 @@ fn terms(arguments: &Fold, (planning, runs): (&Planning, &Runs)) -> Terms {
         // Without a change there is nothing to judge, unless somebody wants it in writing.
         idle: arguments.certificate.is_some(),
         save_failure: arguments.save_failure.clone(),
+        external: arguments.external_data.clone(),
+        passing: false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::{Error, ErrorKind, ExternalData, Result};
 
 use crate::cli::arguments::Fold;
 use crate::cli::files::{self, Found};
@@ -59,6 +59,12 @@ pub fn jobs(arguments: &Fold) -> Result<Jobs> {
         return Err(Error::new(ErrorKind::Target, "one file cannot be for several models").at(*option).remedy(*remedy));
     }
     let (found, wrong) = files::models(&arguments.models);
+    if let ExternalData::File(name) = &arguments.external_data
+        && found.len() > 1
+    {
+        let what = format!("the side file `{name}` cannot be that of several models");
+        return Err(Error::new(ErrorKind::Target, what).remedy("fold the models one by one, or choose keep, share or inline"));
+    }
     if let Some(folder) = &arguments.out_dir {
         distinct(&found, folder)?;
     }
@@ -84,6 +90,10 @@ fn single(arguments: &Fold, model: &Path) -> Result<Target> {
     if input::is_stream(output) {
         if io::stdout().is_terminal() {
             return Err(refuse("a model is not written to a terminal", "redirect standard output, or name a file with -o"));
+        }
+        if let ExternalData::File(name) = &arguments.external_data {
+            let what = format!("the side file `{name}` has no folder if the model goes to standard output");
+            return Err(refuse(&what, "name a file with -o, or put all into the model with --external-data inline"));
         }
         return Ok(Target::Stream);
     }

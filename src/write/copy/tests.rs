@@ -68,7 +68,7 @@ fn a_tensor_may_lie_anywhere_in_source_and_result() {
             for elements in [1, 2, LONG / size - 1, LONG / size, LONG / size + 1] {
                 let range = shift..shift + elements * size;
                 let rescale = by_columns(element, elements);
-                let lazies = [Rescaled::new(&source, range.clone(), &rescale).unwrap()];
+                let lazies = [Rescaled::new(&source, range.clone(), Some(&rescale)).unwrap()];
                 let len = lazies[0].len();
                 let pieces = [Piece::Copy(0..before), Piece::Lazy { index: 0, len }, Piece::Bytes(vec![9; 3])];
                 let actual = written(&source, &pieces, &lazies);
@@ -114,7 +114,7 @@ proptest! {
                     rescale.apply(0, &mut tensor);
                     expected.extend(tensor);
                     pieces.push(Piece::Lazy { index: lazies.len(), len: range.end - range.start });
-                    lazies.push(Rescaled::new(&source, range, rescale).unwrap());
+                    lazies.push(Rescaled::new(&source, range, Some(rescale)).unwrap());
                 }
             }
         }
@@ -128,7 +128,7 @@ fn damage_within_any_window_is_reported() {
     source[3 * WINDOW..3 * WINDOW + 4].copy_from_slice(&f32::MAX.to_le_bytes());
     let elements = WINDOW as u64;
     let rescale = Rescale::new(Element::F32, vec![Axis { size: elements, steps: vec![0] }], vec![vec![2.0]]).unwrap();
-    let lazies = [Rescaled::new(&source, 0..4 * elements, &rescale).unwrap()];
+    let lazies = [Rescaled::new(&source, 0..4 * elements, Some(&rescale)).unwrap()];
     written(&source, &[Piece::Lazy { index: 0, len: 4 * elements }], &lazies);
     assert_eq!(lazies[0].damage(), Damage { overflow: true, underflow: false });
 }
@@ -138,10 +138,10 @@ fn a_range_that_does_not_fit_its_shape_is_refused() {
     let source = vec![0; 100];
     let rescale = by_columns(Element::F32, 10);
     for end in [0, 39, 41, 44] {
-        assert_eq!(Rescaled::new(&source, 0..end, &rescale).err().unwrap().kind, ErrorKind::Tensor);
+        assert_eq!(Rescaled::new(&source, 0..end, Some(&rescale)).err().unwrap().kind, ErrorKind::Tensor);
     }
     #[allow(clippy::reversed_empty_ranges)]
-    let backwards = Rescaled::new(&source, 50..10, &rescale);
+    let backwards = Rescaled::new(&source, 50..10, Some(&rescale));
     assert_eq!(backwards.err().unwrap().kind, ErrorKind::Tensor);
 }
 
@@ -151,7 +151,7 @@ fn what_cannot_be_made_or_read_is_an_error() {
     let rescale = by_columns(Element::F32, 10);
     let fail = |pieces: &[Piece], source: &Vec<u8>| {
         let short = vec![0; 39];
-        let lazies = [Rescaled::new(&short, 0..40, &rescale).unwrap()];
+        let lazies = [Rescaled::new(&short, 0..40, Some(&rescale)).unwrap()];
         write_pieces(source, pieces, &lazies, &mut Stream(Vec::new()), &mut |_| {}).unwrap_err().kind
     };
     assert_eq!(fail(&[Piece::Copy(990..1001)], &source), ErrorKind::Changed);
