@@ -149,7 +149,7 @@ struct Lowering<'p, 'g> {
     /// How long the result's own side file is so far.
     own_len: u64,
     /// What lies in it as it was: file and range, and the fields that refer to it.
-    placed: BTreeMap<(usize, u64, u64), Vec<u8>>,
+    known: BTreeMap<(usize, u64, u64), Vec<u8>>,
 }
 
 impl<'p, 'g> Lowering<'p, 'g> {
@@ -162,7 +162,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             shared: OnceCell::new(),
             moved: BTreeMap::new(),
             own_len: 0,
-            placed: BTreeMap::new(),
+            known: BTreeMap::new(),
         }
     }
 }

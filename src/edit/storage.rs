@@ -55,6 +55,12 @@ impl Storage {
 impl Lowering<'_, '_> {
     /// Edits that bring elements where they are to be, once all changes are known.
     pub(super) fn stored(&mut self, dead: &BTreeSet<ValueId>) -> Result<()> {
+        self.placed(dead)?;
+        // What changes and was not found would be as it was.
+        if self.moved.is_empty() { Ok(()) } else { Err(self.lost("a constant that changes")) }
+    }
+
+    fn placed(&mut self, dead: &BTreeSet<ValueId>) -> Result<()> {
         match self.storage {
             Storage::Keep(names) => self.side_names(names, dead),
             Storage::Share { locations, .. } => {
@@ -132,12 +138,12 @@ impl Lowering<'_, '_> {
     /// Elements that tensors share in the model's files are shared in the result's, too.
     fn put_once(&mut self, file: usize, range: &Range<u64>) -> Vec<u8> {
         let key = (file, range.start, range.end);
-        if let Some(known) = self.placed.get(&key) {
+        if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         let copied = self.copied(file, range);
         let fields = self.put(copied);
-        self.placed.insert(key, fields.clone());
+        self.known.insert(key, fields.clone());
         fields
     }
 
