@@ -85,8 +85,9 @@ def mnn():
         folder = tempfile.mkdtemp()
         file = os.path.join(folder, "m.mnn")
         words = ["-f", "ONNX", "--modelFile", path, "--MNNModel", file, "--bizCode", "b"]
-        convert = os.path.join(os.path.dirname(sys.executable), "mnnconvert")
-        told = subprocess.run([convert, *words], capture_output=True, text=True)
+        # The command `mnnconvert` does the same and then reports to its makers over the network, which takes seconds a model.
+        convert = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)"]
+        told = subprocess.run([*convert, *words], capture_output=True, text=True)
         if not os.path.exists(file):
             raise RuntimeError("not converted: " + " ".join((told.stdout + told.stderr).split())[-200:])
         graph = onnx.load(path, load_external_data=False).graph
