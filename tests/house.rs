@@ -213,3 +213,24 @@ fn every_module_says_what_it_is() {
         assert!(text.starts_with("//!") || file.ends_with("tests.rs"), "{} does not open with what it is", file.display());
     }
 }
+
+/// Names of engines that stand in the table alone.
+const ENGINE_NAMES: [&str; 10] =
+    ["onnxruntime", "openvino", "opencv", "tract", "rten", "tvm", "mnn", "ncnn", "tinygrad", "onnx2tf"];
+/// Rooms in which an engine is run, or what it has computed is told, by name.
+const RUN: [&str; 9] = ["api", "beside", "cli", "engine", "engines", "lib", "main", "report", "verify"];
+
+#[test]
+fn engines_are_named_in_their_table_and_where_they_are_run() {
+    for file in sources(&root()) {
+        let room = room(&file);
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+        for name in ENGINE_NAMES.iter().filter(|name| words.contains(**name)) {
+            let run = ["onnxruntime", "tract"].contains(name) && RUN.contains(&room.as_str());
+            assert!(run || room == "engines", "{} names {name}", file.display());
+        }
+    }
+    let tabled: BTreeSet<&str> = bnfold::engines::ENGINES.iter().map(|engine| engine.name.split('-').next().unwrap()).collect();
+    assert_eq!(tabled, ENGINE_NAMES.into_iter().collect(), "an engine of the table that is not looked for");
+}

@@ -59,6 +59,14 @@ pub const ROWS: &[Row] = &[
         evidence: "benches/engines q_conv_scalar_tiny_e8",
     },
     Row {
+        engine: "opencv",
+        versions: &["5.0.0"],
+        form: Form::QuantisedBias,
+        effect: Wrong,
+        what: "in its new engine computes in whole numbers and loses what of a bias does not fit them",
+        evidence: "benches/engines q_conv_scalar_tiny_e8, q_gemm_axis_tiny_e8",
+    },
+    Row {
         engine: "mnn",
         versions: &["3.6.1"],
         form: Form::ScalePerChannel,

@@ -62,6 +62,7 @@ fn behind_activations(view: &View<'_>) -> Vec<NodeId> {
     let adds = |node: &NodeId| {
         graph.node(*node).standard
             && !draft.is_removed(*node)
+            && !draft.substituted.contains_key(node)
             && operator(*node) == "Add"
             && view.constants(*node).array(1).is_ok()
             && behind(node) == Some(true)
