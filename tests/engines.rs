@@ -67,8 +67,8 @@ const CASES: &[Case] = &[
     Case {
         form: Form::QuantisedBias,
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
-            g (uint8[1,2,4,4] x) => (float[1,2,4,4] y)
-            <float a = {0.5}, uint8 z = {128}, int8[2,2,1,1] w = {1, 2, 3, 4}, float k = {0.5}, int8 o = {0}, float[2] c = {1, 2}, float[2] s = {1e-9, 1}, float[2] b = {3, 4}, float[2] m = {0, 0}, float[2] v = {1, 1}>
+            g (uint8[1,2,4] x) => (float[1,2,4] y)
+            <float a = {0.5}, uint8 z = {128}, int8[2,2,1] w = {1, 2, 3, 4}, float k = {0.5}, int8 o = {0}, float[2] c = {1, 2}, float[2] s = {1e-9, 1}, float[2] b = {3, 4}, float[2] m = {0, 0}, float[2] v = {1, 1}>
             { d = DequantizeLinear (x, a, z)
               q = DequantizeLinear (w, k, o)
               n = Conv (d, q, c)

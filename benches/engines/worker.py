@@ -87,7 +87,7 @@ def mnn():
         words = ["-f", "ONNX", "--modelFile", path, "--MNNModel", file, "--bizCode", "b"]
         # The command `mnnconvert` does the same and then reports to its makers over the network, which takes seconds a model.
         convert = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)"]
-        told = subprocess.run([*convert, *words], capture_output=True, text=True)
+        told = subprocess.run([*convert, *words], capture_output=True, text=True, cwd=folder)
         if not os.path.exists(file):
             raise RuntimeError("not converted: " + " ".join((told.stdout + told.stderr).split())[-200:])
         graph = onnx.load(path, load_external_data=False).graph
