@@ -89,7 +89,7 @@ fn engines(report: &EnginesReport, unchanged: bool, verbose: bool) -> String {
     let all = if verbose || report.as_before.len() <= NAMES {
         report.as_before.join(", ")
     } else {
-        format!("{} that were measured", counted(report.as_before.len() as u64, "engine"))
+        format!("{} of engines", counted(report.as_before.len() as u64, "measured version"))
     };
     let mut text = if all.is_empty() { String::new() } else { row("engines", format!("as the original in {all}")) };
     for note in report.otherwise.iter().filter(|note| verbose || note.effect != "before") {
