@@ -98,6 +98,8 @@ pub mod edit;
 #[doc(hidden)]
 pub mod engine;
 #[doc(hidden)]
+pub mod engines;
+#[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
 pub mod faults;
@@ -126,9 +128,10 @@ pub mod wire;
 pub mod write;
 
 pub use api::{Direction, Fold, Verify, fold_bytes, fold_file, inspect, verify};
+pub use engines::Target;
 pub use error::{Error, ErrorKind, Result};
 pub use fold::ExternalData;
-pub use plan::{Partial, Substitute as Lower};
+pub use plan::{Partial, Substitute as Lower, target};
 pub use verify::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,
     Verdict, WholeRun,

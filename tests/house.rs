@@ -172,7 +172,8 @@ fn layers_know_only_what_is_below_them() {
         ("constants", &["model", "sample"][..]),
         ("law", &["double_double", "map"][..]),
         ("ops", &["double_double", "model", "law", "map", "sample"][..]),
-        ("plan", &["double_double", "ops", "law", "map", "model", "sample"][..]),
+        ("engines", &["law"][..]),
+        ("plan", &["double_double", "engines", "ops", "law", "map", "model", "sample"][..]),
         ("edit", &["double_double", "plan", "model", "law", "wire"][..]),
         ("write", &["edit", "wire", "model"][..]),
         ("reference", &[][..]),
@@ -180,8 +181,8 @@ fn layers_know_only_what_is_below_them() {
         ("beside", &["engine", "model", "reference", "verify"][..]),
         ("verify", &["beside", "double_double", "engine", "model", "reference", "wire"][..]),
         ("faults", &["double_double", "model", "reference", "verify", "wire"][..]),
-        ("report", &["plan", "law", "verify", "model"][..]),
-        ("api", &["constants", "fold", "model", "plan", "report", "verify", "wire", "write"][..]),
+        ("report", &["engines", "plan", "law", "verify", "model"][..]),
+        ("api", &["constants", "engines", "fold", "model", "plan", "report", "verify", "wire", "write"][..]),
     ]);
     let open = ["onnx", "error", "Error", "ErrorKind", "Result"];
     let mut seen = BTreeSet::new();
@@ -211,4 +212,25 @@ fn every_module_says_what_it_is() {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("//!") || file.ends_with("tests.rs"), "{} does not open with what it is", file.display());
     }
+}
+
+/// Names of engines that stand in the table alone.
+const ENGINE_NAMES: [&str; 10] =
+    ["onnxruntime", "openvino", "opencv", "tract", "rten", "tvm", "mnn", "ncnn", "tinygrad", "onnx2tf"];
+/// Rooms in which an engine is run, or what it has computed is told, by name.
+const RUN: [&str; 9] = ["api", "beside", "cli", "engine", "engines", "lib", "main", "report", "verify"];
+
+#[test]
+fn engines_are_named_in_their_table_and_where_they_are_run() {
+    for file in sources(&root()) {
+        let room = room(&file);
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+        for name in ENGINE_NAMES.iter().filter(|name| words.contains(**name)) {
+            let run = ["onnxruntime", "tract"].contains(name) && RUN.contains(&room.as_str());
+            assert!(run || room == "engines", "{} names {name}", file.display());
+        }
+    }
+    let tabled: BTreeSet<&str> = bnfold::engines::ENGINES.iter().map(|engine| engine.name.split('-').next().unwrap()).collect();
+    assert_eq!(tabled, ENGINE_NAMES.into_iter().collect(), "an engine of the table that is not looked for");
 }

@@ -118,6 +118,11 @@ fn every_reason_has_a_sample_that_names_it() {
     // These are raised by options: tests/choice.rs and tests/quantised.rs.
     assert!(named.insert("left-out"));
     assert!(named.insert("negative-scale"));
+    // These by engines: tests/engines.rs.
+    assert!(named.insert("scale-per-channel"));
+    assert!(named.insert("rounded-product"));
+    assert!(named.insert("product-with-term"));
+    assert!(named.insert("add-left"));
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
     assert_eq!(all, named);
 }

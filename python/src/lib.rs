@@ -54,7 +54,7 @@ fn shared(model: PyBackedBytes) -> Shared {
 #[pyfunction]
 #[pyo3(signature = (model, output, options))]
 fn fold_file(py: Python<'_>, model: PathBuf, output: Option<PathBuf>, options: &str) -> PyResult<String> {
-    let fold = FoldOptions::read(options)?.fold();
+    let fold = FoldOptions::read(options)?.fold().map_err(|error| raised(&error))?;
     let report = py.detach(|| match &output {
         Some(output) => fold.file(&model, output),
         None => fold.in_place(&model),
@@ -65,7 +65,7 @@ fn fold_file(py: Python<'_>, model: PathBuf, output: Option<PathBuf>, options: &
 /// Folds bytes. The result is absent where nothing was changed.
 #[pyfunction]
 fn fold_bytes(py: Python<'_>, model: PyBackedBytes, options: &str) -> PyResult<(Option<Py<PyBytes>>, String)> {
-    let fold = FoldOptions::read(options)?.fold();
+    let fold = FoldOptions::read(options)?.fold().map_err(|error| raised(&error))?;
     let model = shared(model);
     let (result, report) = py.detach(|| {
         let (mut result, mut broken) = (None, None);
@@ -114,14 +114,14 @@ fn verify_bytes(py: Python<'_>, before: PyBackedBytes, after: PyBackedBytes, opt
 /// Looks into a file.
 #[pyfunction]
 fn inspect_file(py: Python<'_>, model: PathBuf, options: &str) -> PyResult<String> {
-    let fold = FoldOptions::read(options)?.fold();
+    let fold = FoldOptions::read(options)?.fold().map_err(|error| raised(&error))?;
     encoded(&py.detach(|| fold.inspect(&model)).map_err(|error| raised(&error))?)
 }
 
 /// Looks into a model in memory.
 #[pyfunction]
 fn inspect_bytes(py: Python<'_>, model: PyBackedBytes, options: &str) -> PyResult<String> {
-    let fold = FoldOptions::read(options)?.fold();
+    let fold = FoldOptions::read(options)?.fold().map_err(|error| raised(&error))?;
     let model = shared(model);
     encoded(&py.detach(|| fold.inspect_shared(model)).map_err(|error| raised(&error))?)
 }

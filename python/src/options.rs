@@ -31,6 +31,8 @@ pub struct FoldOptions {
     /// The same, read.
     #[serde(skip)]
     external: ExternalData,
+    #[serde(rename = "for")]
+    engines: Vec<String>,
     runs: Runs,
 }
 
@@ -124,7 +126,10 @@ impl FoldOptions {
     }
 
     /// The same as the library knows them.
-    pub fn fold(self) -> Fold {
+    ///
+    /// # Errors
+    /// There is no engine of a name.
+    pub fn fold(self) -> bnfold::Result<Fold> {
         let partial = match self.partial {
             When::Never => Partial::Never,
             When::Auto => Partial::Auto,
@@ -146,7 +151,8 @@ impl FoldOptions {
             .inline(self.inline)
             .partial(partial)
             .no_branches(self.no_branches)
-            .direction(direction);
+            .direction(direction)
+            .target(bnfold::target(&self.engines)?);
         let fold = self.skip.into_iter().fold(fold, Fold::skip);
         let fold = self.only.into_iter().fold(fold, Fold::only);
         let fold = self.rules.into_iter().fold(fold, Fold::rule);
@@ -157,7 +163,7 @@ impl FoldOptions {
             Some(Operators::DepthwiseConv) => fold.lower(Lower::DepthwiseConv),
             None => fold,
         };
-        with_runs!(fold, self.runs)
+        Ok(with_runs!(fold, self.runs))
     }
 }
 

@@ -165,6 +165,9 @@ def test_wrong_types_of_options(proto):
     for options in [{"partial": "sometimes"}, {"samples": 0}, {"dim": {"N": 0}}, {"lower": "Conv"}]:
         with pytest.raises(ValueError, match=next(iter(options))):
             bnfold.fold(proto, **options)
+    with pytest.raises(bnfold.Error, match="no engine `openvimo`"):
+        bnfold.fold(proto, for_="openvimo")
+    assert bnfold.fold(proto, for_=["mnn", "tract@0.23"]).raw["engines"]["asked"] == ["mnn", "tract@0.23.9"]
     with pytest.raises(TypeError, match="both be paths"):
         bnfold.verify("a.onnx", proto)
     with pytest.raises(bnfold.Error, match="in_place=True"):

@@ -9,6 +9,7 @@ use super::input::{self, Input, Shared};
 use super::judged::{self, Terms, Tried};
 use super::options::{Direction, run_options};
 use super::shell;
+use crate::engines::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{self, ExternalData};
 use crate::model::{Graph, Model};
@@ -143,6 +144,14 @@ impl Fold {
     #[must_use]
     pub fn rule(mut self, operator: impl Into<String>) -> Fold {
         self.plan.rules.push(operator.into());
+        self
+    }
+
+    /// Makes no form that these engines refuse, get wrong or are slow at; the default is any engine. [`crate::target`]
+    /// reads their names.
+    #[must_use]
+    pub fn target(mut self, engines: Target) -> Fold {
+        self.plan.target = engines;
         self
     }
 

@@ -109,6 +109,7 @@ pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: 
         kept: KeptGroup::of(&sites),
         dropped: vec![],
         left_out: vec![],
+        engines: report::engines(&prepared.plan),
         sites,
         verdict: None,
         saved: None,

@@ -41,6 +41,9 @@ pub struct Planning {
     /// Use these operators alone to take maps in or hand them on, for example Conv,Relu
     #[arg(long, value_delimiter = ',', value_name = "OPERATORS", help_heading = "What to fold")]
     pub rules: Vec<String>,
+    /// Make no form that these engines refuse, get wrong or are slow at: names, with or without @VERSION, `any` or `none`
+    #[arg(long = "for", value_delimiter = ',', value_parser = engine, value_name = "ENGINE", help_heading = "Choice")]
+    pub engines: Vec<String>,
     /// Replace BatchNormalizations that stay
     #[arg(long, value_enum, value_name = "OPERATORS", help_heading = "What to fold")]
     pub lower: Option<Lower>,
@@ -69,6 +72,11 @@ pub enum Direction {
 pub enum Lower {
     MulAdd,
     DepthwiseConv,
+}
+
+fn engine(name: &str) -> Result<String, String> {
+    let known = plan::target(&[name]).map(|_| name.to_owned());
+    known.map_err(|error| error.to_string())
 }
 
 impl Planning {
@@ -105,7 +113,9 @@ impl Planning {
         choice("--partial", self.partial.to_possible_value().filter(|_| self.partial != Partial::default()));
         choice("--direction", self.direction.to_possible_value().filter(|_| self.direction != Direction::default()));
         choice("--lower", self.lower.and_then(|lower| lower.to_possible_value()));
-        for (option, given) in [("--skip", &self.skip), ("--only", &self.only), ("--rules", &self.rules)] {
+        for (option, given) in
+            [("--skip", &self.skip), ("--only", &self.only), ("--rules", &self.rules), ("--for", &self.engines)]
+        {
             words.extend(given.iter().map(|value| format!("{option}={value}")));
         }
         words
@@ -139,6 +149,8 @@ impl Planning {
             },
             rules: self.rules.clone(),
             keep_branches: self.no_branches,
+            // Each name was looked up when it was read.
+            target: plan::target(&self.engines).unwrap_or_default(),
             substitute: self.lower.map(|lower| match lower {
                 Lower::MulAdd => plan::Substitute::MulAdd,
                 Lower::DepthwiseConv => plan::Substitute::DepthwiseConv,
@@ -171,8 +183,12 @@ mod tests {
             given.quoted().collect::<Vec<_>>().join(" "),
             "--partial=never --direction=forward --skip='a b' --skip=-c --only='*'"
         );
-        let lists = planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference", "--no-branches"]);
-        assert_eq!(lists.words(), ["--assume-inference", "--no-branches", "--lower=mul-add", "--rules=Conv", "--rules=Relu"]);
+        let lists =
+            planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference", "--no-branches", "--for", "any"]);
+        assert_eq!(
+            lists.words(),
+            ["--assume-inference", "--no-branches", "--lower=mul-add", "--rules=Conv", "--rules=Relu", "--for=any"]
+        );
         assert!(planning(&[]).words().is_empty());
     }
 }

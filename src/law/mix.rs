@@ -63,6 +63,8 @@ pub enum Bias {
     },
     /// Nowhere.
     None,
+    /// Nowhere, although the operator has a place, because who runs it may not.
+    Barred,
 }
 
 /// A linear operator with constant weight.
@@ -126,9 +128,9 @@ impl Mix {
                     let term = Affine::new(vec![DoubleDouble::ONE], term);
                     match (&self.bias, self.out_axis) {
                         // What a bias would have held goes on to a constant that is added behind.
-                        (Bias::None, Ok(axis)) => {
+                        (bias @ (Bias::None | Bias::Barred), Ok(axis)) => {
                             step.moves.push((Port::Output(0), Placed::of(Some(axis), term)));
-                            step.lacks = Some(Reason::NoBias);
+                            step.lacks = Some(if *bias == Bias::None { Reason::NoBias } else { Reason::ProductWithTerm });
                         }
                         _ => self.rebias(&mut step, constants, &term)?,
                     }
@@ -142,7 +144,7 @@ impl Mix {
 
     /// A scale along an axis that the weight does not touch: `W·(s·x) = s·(W·x)`.
     fn past(&self, port: Port, axis: usize, map: &Placed) -> Result<Step, Reason> {
-        let alone = matches!(self.bias, Bias::None | Bias::Becoming { .. });
+        let alone = matches!(self.bias, Bias::None | Bias::Barred | Bias::Becoming { .. });
         if !alone || !map.map.has_no_shift() {
             return Err(Reason::OtherAxis);
         }
@@ -194,6 +196,7 @@ impl Mix {
                 step.parameters.push(Parameter::Replace { input: *input, value });
             }
             Bias::None => return Err(Reason::NoBias),
+            Bias::Barred => return Err(Reason::ProductWithTerm),
         }
         Ok(())
     }

@@ -58,6 +58,6 @@ const SAMPLES: &[Sample] = &[
             { c = Conv (x, w)
               p = Relu (c)
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
-        expect: Expect::Partly { reason: "shift-through-activation", left: &["Conv", "Relu", "Add"] },
+        expect: Expect::Partly { reason: "shift-through-activation", left: &["Conv", "Relu", "Sub"] },
     },
 ];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::engines::{Asked, ENGINES, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::law::Reason;
 use crate::model::{Graph, NodeId};
@@ -31,6 +32,8 @@ pub struct Options {
     pub keep_branches: bool,
     /// What becomes of BatchNormalizations that stay.
     pub substitute: Option<Substitute>,
+    /// The engines that must not lose by a fold.
+    pub target: Target,
 }
 
 /// Whether a BatchNormalization of which only the scale can move becomes an Add.
@@ -151,6 +154,30 @@ pub fn operator(name: &str) -> Result<&'static str> {
         let remedy = format!("those that take part in folds are {}", all.join(", "));
         unknown(("operator", name), all, &remedy)
     })
+}
+
+/// The engines of these names, each with or without a version; `any` means all that were measured, `none` nothing more.
+///
+/// # Errors
+/// There is none of a name; with all names and the nearest.
+pub fn target(names: &[impl AsRef<str>]) -> Result<Target> {
+    let mut target = Target { any: names.is_empty(), these: vec![] };
+    for name in names.iter().map(AsRef::as_ref) {
+        match (name, Asked::of(name)) {
+            ("any", _) => target.any = true,
+            ("none", _) => {}
+            (_, Some(asked)) => target.these.push(asked),
+            (_, None) => return Err(no_engine(name.split('@').next().unwrap_or_default())),
+        }
+    }
+    Ok(target)
+}
+
+fn no_engine(wanted: &str) -> Error {
+    let known: Vec<&str> = ENGINES.iter().map(|engine| engine.name).chain(["any", "none"]).collect();
+    let nearest = known.iter().min_by_key(|name| distance(wanted, name)).copied().unwrap_or_default();
+    let error = Error::new(ErrorKind::Choice, format!("there is no engine `{wanted}`; there are {}", known.join(", ")));
+    error.remedy(format!("the nearest is `{nearest}`"))
 }
 
 /// Whether a name, or a pattern with `*` and `?`, means a node of the graph.

@@ -6,6 +6,7 @@ mod calls;
 mod channels;
 mod choice;
 mod draft;
+mod forms;
 mod fused;
 mod lift;
 mod merged;
@@ -21,8 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
-pub use choice::{Options, Partial, Substitute, is_meant, operator};
+pub use choice::{Options, Partial, Substitute, is_meant, operator, target};
 pub use draft::{Draft, DraftTensor, Fold};
+pub use forms::made as forms;
 pub use lift::{Lifted, Signature};
 pub use merged::{MOST_ELEMENTS, Merged};
 pub use quantised::{Factors, Requantised, Zeros, requantised};
@@ -31,9 +33,10 @@ pub use samples::SAMPLES;
 pub use view::View;
 
 use crate::double_double::nearest;
+use crate::engines::Form;
 use crate::error::Result;
 use crate::law::{Constants as _, Host, Law, Map, Reason};
-use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind, Shape};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -117,12 +120,14 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
             search.settle(&mut other, &sites)?;
             let kept = search.stays(&other, &sites);
             search.substitute(&mut other, &kept);
+            forms::rephrase(&mut other, &calls);
             let elements = Elements::of_function(&other, function);
             Ok((other.draft, elements))
         };
         let kept = search.stays(&view, &candidates);
         // Before constants are handed over to calls, as those of substitutes go the same way.
         search.substitute(&mut view, &kept);
+        forms::rephrase(&mut view, &calls);
         search.spell_out(&mut view, &kept);
         match lift::lift(&view, &calls, partial, &mut planned)? {
             Ok(lifted) => {
@@ -173,7 +178,7 @@ impl Search<'_> {
                 continue;
             }
             for site in first.iter().copied() {
-                if let Some(route) = self.scale_alone(view, site) {
+                if let Some(route) = self.scale_alone(view, site).filter(|_| !self.is_slower(view, site)) {
                     view.draft = std::mem::take(&mut view.draft).with(graph, route);
                 }
                 view.check()?;
@@ -238,6 +243,13 @@ impl Search<'_> {
         let pays = |route: &Route| self.partial == Partial::Always || !route::copies(view, route);
         let part = |way| route::part(view, &self.choice, site, way).ok().filter(pays);
         part(Way::Back).or_else(|| part(Way::Ahead))
+    }
+
+    /// Whether an Add that is left would be slower than the BatchNormalization is, for who runs it.
+    fn is_slower(&self, view: &View<'_>, site: NodeId) -> bool {
+        let value = view.draft.input(view.graph, site, 0);
+        let axes = value.and_then(|value| view.shape(value)).map(Shape::rank);
+        axes == Some(4) && view.target.avoids(Form::AddLeft)
     }
 
     /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
@@ -309,6 +321,8 @@ impl Search<'_> {
             return both(Reason::LeftOut);
         }
         match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
+            // It is the refusal that decided: the scale alone would have gone.
+            (Err(_), Err(_)) if self.is_slower(view, site) && self.scale_alone(view, site).is_some() => both(Reason::AddLeft),
             (Err(back), Err(ahead)) => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! One map's way from its node to what takes it in, whole or its scale alone, or who refused it.
 
 use crate::double_double::DoubleDouble;
+use crate::engines::Form;
 use crate::law::{Array, Constants as _, Host, Law, Parameter, Reason, Step};
 use crate::map::{Affine, Placed};
 use crate::model::{Element, NodeId, ValueId};
@@ -178,6 +179,14 @@ const BIAS: usize = 2;
 /// Whether the bias that a product has after a step is an int32 in units of its scales, those of what it reads and of its weight:
 /// runtimes that compute in whole numbers store it so, and lose it without a word where it is not.
 fn holds_bias(view: &View<'_>, node: NodeId, scales: &[f64], step: &Step) -> Result<(), Reason> {
+    if !view.target.avoids(Form::QuantisedBias) {
+        return Ok(());
+    }
+    fits_bias(view, node, scales, step)
+}
+
+/// As [`holds_bias`], whoever runs it.
+pub(super) fn fits_bias(view: &View<'_>, node: NodeId, scales: &[f64], step: &Step) -> Result<(), Reason> {
     let made = view.draft.input(view.graph, node, 0).and_then(|read| view.draft.producer(view.graph, read));
     let Some((read, _)) = made.filter(|(read, _)| view.graph.node(*read).proto.op_type() == "DequantizeLinear") else {
         return Ok(());

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::double_double::{DoubleDouble, nearest};
+use crate::engines::{Form, Target};
 use crate::error::{Error, Result};
 use crate::law::{Constants, Law, Reason, Role};
 use crate::model::node_view::Elements;
@@ -19,6 +20,7 @@ use crate::plan::blind;
 use crate::plan::calls::Binding;
 use crate::plan::choice::Options;
 use crate::plan::draft::{Draft, DraftTensor};
+use crate::plan::forms;
 use crate::plan::quantised::{Factors, requantised};
 use elements::{NodeElements, fault};
 
@@ -40,6 +42,8 @@ pub struct View<'a> {
     symbols: u32,
     assume_inference: bool,
     positive_scales: bool,
+    /// The engines that must not lose by a fold.
+    pub target: Target,
     /// What stands for the parameters of functions.
     binding: Binding<'a>,
     /// The first fault of file or system, which ends the run.
@@ -61,9 +65,22 @@ impl<'a> View<'a> {
         let types = (0..graph.values.len()).map(|v| graph.declared_element(ValueId(v))).collect();
         let draft = Draft::new(graph);
         let Options { assume_inference, positive_scales, .. } = *options;
-        let (extents, blind, failure) = (BTreeMap::new(), BTreeSet::new(), RefCell::new(None));
-        let mut view =
-            View { graph, draft, shapes, types, extents, blind, symbols: 0, assume_inference, positive_scales, binding, failure };
+        let (target, failure) = (options.target.clone(), RefCell::new(None));
+        let (extents, blind, symbols) = (BTreeMap::new(), BTreeSet::new(), 0);
+        let mut view = View {
+            graph,
+            draft,
+            shapes,
+            types,
+            extents,
+            blind,
+            symbols,
+            assume_inference,
+            positive_scales,
+            target,
+            binding,
+            failure,
+        };
         view.learn();
         view.ranks_of_readers();
         view.blind = blind::blind(&view);
@@ -246,6 +263,7 @@ impl<'a> View<'a> {
             }
             (operator.read)(view)
         })
+        .map(|law| forms::permitted(self, id, law))
     }
 
     /// What a reader of a node of ONNX's own operator set makes of it, or why nothing.
@@ -316,7 +334,11 @@ impl<'a> View<'a> {
         let factors = Factors::of(axes, draft).and(label, factor);
         let made = requantised(self.graph.model, recipe, &factors);
         let made = made.map_err(|error| elements.reason(fault(tensor, input, error)))??;
-        if made.negative && self.positive_scales { Err(Reason::NegativeScale) } else { Ok(Some(nearest(&made.scale.values))) }
+        if made.negative && self.positive_scales {
+            return Err(Reason::NegativeScale);
+        }
+        let refused = forms::of_scales(self, node, recipe, &made).into_iter().find(|form| self.target.avoids(*form));
+        refused.and_then(Form::reason).map_or_else(|| Ok(Some(nearest(&made.scale.values))), Err)
     }
 
     /// The scales of a quantised weight by now; nothing of one that is not quantised. Errors: why they are not known.

@@ -1,6 +1,6 @@
 //! The report of a fold.
 
-use crate::report::{Census, Fate, SiteReport};
+use crate::report::{Census, EnginesReport, Fate, SiteReport};
 use crate::verify::Verdict;
 
 /// How many nodes were folded.
@@ -87,6 +87,9 @@ pub struct FoldReport {
     /// The same with what was found at them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub left_out: Vec<LeftOut>,
+    /// What the engines that the fold is for make of it, as far as it was measured.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub engines: EnginesReport,
     /// Every node with a map.
     pub sites: Vec<SiteReport>,
     /// What was shown about the result; absent if it was not verified.

@@ -6,6 +6,7 @@
 mod census;
 pub mod certificate;
 mod check;
+mod engines;
 pub mod evidence;
 mod fold;
 #[cfg(feature = "cli")]
@@ -20,6 +21,7 @@ mod verify;
 
 pub use census::Census;
 pub use check::{BaselineFile, CheckReport, CheckedFile, WORTH_A_LOOK, Warning, warnings};
+pub use engines::{EngineNote, EnginesReport, engines};
 pub use fold::{FoldReport, FoldReports, Folded, KeptGroup, LeftOut};
 pub use inspect::{InspectReport, SweepOutcome, SweepReport, SweptModel};
 pub use interface::{Interface, interfaces};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engines::Row;
 use crate::law::Reason;
 use crate::model::{Graph, NodeId};
 use crate::plan::{Kept, Plan, Stay, Substitute, Way};
@@ -166,7 +167,7 @@ fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
             fold.site,
             match stay {
                 Some(stay) => {
-                    let (back, ahead) = (refusal(graph, stay.back), refusal(graph, stay.ahead));
+                    let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
                     Fate::Partly { direction, into, through, back, ahead }
                 }
                 None => Fate::Folded { direction, into, through },
@@ -177,8 +178,7 @@ fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
 }
 
 fn kept(plan: &Plan<'_>, stay: &Stay) -> Fate {
-    let graph = plan.view.graph;
-    let (back, ahead) = (refusal(graph, stay.back), refusal(graph, stay.ahead));
+    let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
     let words = |operators: &[&str]| operators.iter().map(|o| (*o).to_owned()).collect();
     match plan.view.draft.substituted.get(&stay.site) {
         Some(Substitute::MulAdd) => Fate::Replaced { operators: words(&["Mul", "Add"]), back, ahead },
@@ -191,13 +191,16 @@ fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {
     NodeName { name: graph.describe(node), operator: graph.node(node).proto.op_type().to_owned() }
 }
 
-fn refusal(graph: &Graph<'_>, kept: Kept) -> Refusal {
+fn refusal(plan: &Plan<'_>, kept: Kept) -> Refusal {
+    let (graph, reason) = (plan.view.graph, kept.reason);
+    let seen: Vec<String> = plan.view.target.behind(reason).map(Row::clause).collect();
+    let sentence = std::iter::once(reason.sentence().to_owned()).chain(seen).collect::<Vec<_>>().join(": ");
     // A graph needs an output: its only one is not to be removed.
-    let only = kept.reason == Reason::GraphOutput && graph.scope(graph.node(kept.node).scope).outputs.len() == 1;
+    let only = reason == Reason::GraphOutput && graph.scope(graph.node(kept.node).scope).outputs.len() == 1;
     Refusal {
-        reason: kept.reason.code().to_owned(),
+        reason: reason.code().to_owned(),
         node: name(graph, kept.node),
-        sentence: kept.reason.sentence().to_owned(),
-        advice: if only { "nothing" } else { kept.reason.advice() }.to_owned(),
+        sentence,
+        advice: if only { "nothing" } else { reason.advice() }.to_owned(),
     }
 }

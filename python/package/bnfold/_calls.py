@@ -46,6 +46,7 @@ def fold(
     direction: Direction = "both",
     rules: Names = (),
     lower: Optional[Lower] = None,
+    for_: Names = (),
     dim: Optional[Mapping[str, int]] = None,
     input_shape: Optional[Shapes] = None,
     value_shape: Optional[Shapes] = None,
@@ -78,7 +79,8 @@ def fold(
         "external_data": _word("external_data", external_data),
         "runs": _runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
         **_planning(
-            assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower
+            assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
+            for_,
         ),
     }
     if isinstance(subject, bytes):
@@ -155,6 +157,7 @@ def inspect(
     direction: Direction = "both",
     rules: Names = (),
     lower: Optional[Lower] = None,
+    for_: Names = (),
 ) -> Report:
     """Says of each BatchNormalization and each other foldable map where it can go, or who refuses, why, and what you could change.
 
@@ -164,7 +167,8 @@ def inspect(
     """
     subject, _ = carried(model)
     options = _planning(
-        assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower
+        assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
+        for_,
     )
     with told():
         if isinstance(subject, bytes):
@@ -223,6 +227,7 @@ def _planning(
     direction: str,
     rules: Names,
     lower: Optional[str],
+    for_: Names,
 ) -> Dict[str, Any]:
     return {
         "assume_inference": _flag("assume_inference", assume_inference),
@@ -235,6 +240,7 @@ def _planning(
         "only": _names("only", only),
         "direction": _one_of("direction", direction, ("backward", "forward", "both")),
         "rules": _names("rules", rules),
+        "for": _names("for_", for_),
         "lower": None if lower is None else _one_of("lower", lower, ("mul-add", "depthwise-conv")),
     }
 

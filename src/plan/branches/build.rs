@@ -147,7 +147,9 @@ impl Sum<'_, '_> {
             Bias::Input { input, present, gain, rank, axis } => (*input, (*rank, *axis), *gain, *present, None),
             Bias::Becoming { operator, input, axis } => (*input, (2, *axis), (1.0, None), false, Some(*operator)),
             // Nowhere: then there must be none.
-            Bias::None | Bias::Rows { .. } => (usize::MAX, (weight.axes.0 + 1, weight.axes.0), (1.0, None), false, None),
+            Bias::None | Bias::Barred | Bias::Rows { .. } => {
+                (usize::MAX, (weight.axes.0 + 1, weight.axes.0), (1.0, None), false, None)
+            }
         };
         let mut total: Option<Array> = None;
         for (member, negative) in terms {

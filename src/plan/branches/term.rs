@@ -210,7 +210,7 @@ impl Weight {
                 array.values.iter_mut().for_each(|value| *value *= DoubleDouble::new(gain.0));
                 Some(array)
             }
-            Bias::Input { .. } | Bias::Becoming { .. } | Bias::None => None,
+            Bias::Input { .. } | Bias::Becoming { .. } | Bias::Barred | Bias::None => None,
             Bias::Rows { .. } => return Err(Reason::NoBias),
         };
         Ok(Weight { mix: mix.clone(), merged: Merged { layout, parts }, windows, axes: (mix.out_axis?, mix.in_axis?), bias })

@@ -1,7 +1,7 @@
 //! The summary of a fold: at most a screen.
 
 use super::{BOLD, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
-use crate::report::{FoldReport, KeptGroup, text};
+use crate::report::{EnginesReport, FoldReport, KeptGroup, text};
 
 /// The last line of several folds.
 pub fn folds(reports: &[FoldReport]) -> String {
@@ -64,6 +64,7 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
             text.push_str(&row("", "that the result is wrong with a fold is a fault of bnfold; please report it with the graph"));
         }
     }
+    text.push_str(&engines(&report.engines, report.unchanged, verbose));
     if let Some(saved) = &report.saved {
         text.push_str(&row("saved", crate::error::printable(saved)));
     }
@@ -75,6 +76,24 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
         for site in &report.sites {
             text.push_str(&super::sites::site(site));
         }
+    }
+    text
+}
+
+/// In which engines the result is known to do as the original, and what the others do.
+fn engines(report: &EnginesReport, unchanged: bool, verbose: bool) -> String {
+    let total = report.as_before.len() + report.otherwise.iter().filter(|note| note.effect != "before").count();
+    if unchanged || total == 0 {
+        return String::new();
+    }
+    let all = if verbose || report.as_before.len() <= NAMES {
+        report.as_before.join(", ")
+    } else {
+        format!("{} of engines", counted(report.as_before.len() as u64, "measured version"))
+    };
+    let mut text = if all.is_empty() { String::new() } else { row("engines", format!("as the original in {all}")) };
+    for note in report.otherwise.iter().filter(|note| verbose || note.effect != "before") {
+        text.push_str(&row("", format!("{}: {} {}", styled(STAYS, &note.effect), note.engine, note.what)));
     }
     text
 }
