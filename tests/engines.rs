@@ -134,6 +134,8 @@ const EXPECTED: &[(&str, Form, bool)] = &[
     ("onnxruntime", Form::ScalePerColumn, false),
     ("openvino", Form::RoundedProduct, false),
     ("onnxruntime", Form::AddLeft, false),
+    ("opencv", Form::AddLeft, false),
+    ("tract", Form::AddLeft, false),
 ];
 
 #[test]
@@ -180,8 +182,11 @@ fn the_report_of_a_fold_says_what_engines_make_of_it() {
         report(names).otherwise.iter().map(|note| (note.engine.clone(), note.effect.clone())).collect::<Vec<_>>()
     };
     let of = |engine: &str, effect: &str| (engine.to_owned(), effect.to_owned());
-    assert_eq!(otherwise(&["any"]), [of("onnxruntime 1.32.0", "slow")]);
-    assert_eq!(otherwise(&["none"]), [of("mnn 3.6.1", "wrong"), of("onnxruntime 1.32.0", "slow")]);
+    let slow = [of("onnxruntime 1.32.0", "slow"), of("opencv 5.0.0", "slow"), of("tract 0.23.9", "slow")];
+    assert_eq!(otherwise(&["any"]), slow);
+    assert_eq!(otherwise(&["none"])[0], of("mnn 3.6.1", "wrong"));
+    assert_eq!(otherwise(&["none"])[1..], slow);
+    assert_eq!(otherwise(&["opencv@4"]), []);
     assert_eq!(report(&["mnn"]).as_before, ["mnn 3.6.1"]);
     assert_eq!((report(&["mnn"]).asked, report(&["any"]).asked), (vec!["mnn".to_owned()], vec!["any".to_owned()]));
 }

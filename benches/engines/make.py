@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes small seeded models of every form that a fold leaves, to be run by engines before and after it: `make.py FOLDER`.
+"""Writes small seeded models of every form that a fold leaves, to be run by engines before and after it: `make.py FOLDER`;
+`make.py --larger FOLDER` writes some that take long enough to be timed.
 
 Each model NAME.onnx has an input beside it in NAME.npz. The first letter of a name is the group: a chains of convolutions,
 b groups and transposed convolutions, c products of matrices, d maps of which only the scale moves, e weights behind
@@ -328,6 +329,30 @@ def branches(folder):
     n.save(folder, n.node("Relu", [n.node("Add", [y, "x"])]))
 
 
+def larger(folder):
+    """Nets that are worth a clock: dense blocks, pre-activation, everything quantised."""
+    for k in (1, 3):
+        n = Net(f"l_densenet_{k}x{k}", [1, 16, 56, 56])
+        x, c = n.conv("x", 16, 64), 64
+        for _ in range(8):
+            y = n.conv(n.node("Relu", [n.bn(x, c, plus=True)]), c, 16, k, pads=k // 2)
+            x, c = n.node("Concat", [x, y], axis=1), c + 16
+        n.save(folder, n.conv(n.node("Relu", [n.bn(x, c, plus=True)]), c, 16))
+    n = Net("l_pre_activation", [1, 16, 56, 56])
+    x = n.conv("x", 16, 64)
+    for _ in range(6):
+        y = n.conv(n.node("Relu", [n.bn(x, 64, plus=True)]), 64, 64)
+        x = n.node("Add", [x, n.conv(n.node("Relu", [n.bn(y, 64, plus=True)]), 64, 64)])
+    n.save(folder, x)
+    n = Net("l_quantised", [1, 32, 56, 56], opset=21, ir=10)
+    x = n.qdq("x")
+    for _ in range(6):
+        w = n.dequantised([32, 32, 3, 3], "int8", "scalar", 0, scale=0.001)
+        y = n.node("Conv", [x, w, n.numbers(32)], kernel_shape=[3, 3], pads=[1] * 4)
+        x = n.qdq(n.node("Relu", [n.bn(y, 32)]), zero=0)
+    n.save(folder, x)
+
+
 def make(folder):
     os.makedirs(folder, exist_ok=True)
     for family in (chains, groups, products, partial, quantised, files, graphs, others, branches):
@@ -335,4 +360,4 @@ def make(folder):
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    larger(sys.argv[2]) if sys.argv[1] == "--larger" else make(sys.argv[1])

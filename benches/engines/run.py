@@ -218,14 +218,14 @@ def replace(path, mark, lines):
 
 
 def feeds(path, target):
-    """An input for a larger model: open extents are 1."""
+    """An input for a larger model: of open extents the first is 1, others are 64."""
     model = onnx.load(path, load_external_data=False)
     constants = {tensor.name for tensor in model.graph.initializer}
     rng, feed = np.random.default_rng(0), {}
     for value in model.graph.input:
         if value.name not in constants:
             kind = value.type.tensor_type
-            shape = [d.dim_value or 1 for d in kind.shape.dim]
+            shape = [d.dim_value or (64 if at else 1) for at, d in enumerate(kind.shape.dim)]
             feed[value.name] = rng.standard_normal(shape).astype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
     np.savez(target, **feed)
 

@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
         form: Form::QuantisedBias,
         effect: Wrong,
         what: "in its new engine computes in whole numbers and loses what of a bias does not fit them",
-        evidence: "benches/engines q_conv_scalar_tiny_e8, q_gemm_axis_tiny_e8",
+        evidence: "findings/opencv_qdq_bias_of_small_scale.sh; benches/engines q_conv_scalar_tiny_e8, q_gemm_axis_tiny_e8",
     },
     Row {
         engine: "mnn",
@@ -98,7 +98,23 @@ pub const ROWS: &[Row] = &[
         form: Form::AddLeft,
         effect: Slow,
         what: "keeps a BatchNormalization in its blocked layout, but leaves that layout for an Add",
-        evidence: "a DenseNet-like net with cheap convolutions 7.42 to 8.63 ms, with 3x3 convolutions 7 % more",
+        evidence: "docs/engines.md l_densenet_1x1: 1.23 times the original, l_densenet_3x3: 1.23",
+    },
+    Row {
+        engine: "opencv",
+        versions: &["5.0.0"],
+        form: Form::AddLeft,
+        effect: Slow,
+        what: "computes an Add that broadcasts slower than a BatchNormalization, in its new engine",
+        evidence: "docs/engines.md l_densenet_1x1: 1.17 times the original, l_densenet_3x3: 1.08",
+    },
+    Row {
+        engine: "tract",
+        versions: &["0.23.9"],
+        form: Form::AddLeft,
+        effect: Slow,
+        what: "computes an Add that broadcasts slower than a BatchNormalization",
+        evidence: "docs/engines.md l_densenet_1x1: 1.48 times the original, l_densenet_3x3: 1.15",
     },
     Row { engine: "openvino", versions: &["2026.4.1"], form: Form::Functions, effect: Before, what: NO_FUNCTIONS, evidence: G },
     Row {

@@ -39,7 +39,8 @@ pub(super) fn of_scales(view: &View<'_>, node: NodeId, recipe: &Recipe, made: &R
     let kind = DataType::try_from(parts.integers.data_type);
     let wide = matches!(kind, Ok(DataType::Uint8 | DataType::Int16 | DataType::Uint16));
     let narrow = matches!(kind, Ok(DataType::Int8 | DataType::Uint8 | DataType::Int4 | DataType::Uint4));
-    let turned = made.axis.is_some();
+    // One scale becomes several; several of another axis were there before.
+    let turned = made.axis.is_some() && parts.scale.dims.iter().product::<u64>() == 1;
     let all = [
         (Form::ScalePerChannel, turned && wide && matches!(operator, "Conv" | "ConvTranspose")),
         (Form::ScalePerColumn, turned && product && parts.scale.dims.len() == 1),

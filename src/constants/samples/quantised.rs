@@ -30,7 +30,7 @@ pub(super) const QUANTISED: &[Sample] = &[
         name: "quantised without zero points, before a convolution of single channels",
         text: r#"<ir_version: 8, opset_import: ["" : 13]>
             g (float[1,2,3,3] x) => (float[1,4,2,2] y)
-            <uint8[4,1,2,2] q = positive(1), float[1] k = {0.5},
+            <int8[4,1,2,2] q = positive(1), float[1] k = {0.5},
              float[2] s = positive(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
             { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
               w = DequantizeLinear (q, k)

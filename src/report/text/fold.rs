@@ -1,7 +1,7 @@
 //! The summary of a fold: at most a screen.
 
 use super::{BOLD, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
-use crate::report::{EnginesReport, FoldReport, KeptGroup, text};
+use crate::report::{EngineNote, EnginesReport, FoldReport, KeptGroup, text};
 
 /// The last line of several folds.
 pub fn folds(reports: &[FoldReport]) -> String {
@@ -92,8 +92,17 @@ fn engines(report: &EnginesReport, unchanged: bool, verbose: bool) -> String {
         format!("{} of engines", counted(report.as_before.len() as u64, "measured version"))
     };
     let mut text = if all.is_empty() { String::new() } else { row("engines", format!("as the original in {all}")) };
-    for note in report.otherwise.iter().filter(|note| verbose || note.effect != "before") {
-        text.push_str(&row("", format!("{}: {} {}", styled(STAYS, &note.effect), note.engine, note.what)));
+    for note in report.otherwise.iter().filter(|note| verbose && note.effect == "before") {
+        text.push_str(&row("", format!("{} {}", note.engine, note.what)));
+    }
+    let others: Vec<&EngineNote> = report.otherwise.iter().filter(|note| note.effect != "before").collect();
+    for same in others.chunk_by(|one, other| (&one.form, &one.effect) == (&other.form, &other.effect)) {
+        let engines: Vec<&str> = same.iter().map(|note| note.engine.as_str()).collect();
+        let what = same.first().map(|note| format!("{}, {}", styled(STAYS, &note.effect), note.form)).unwrap_or_default();
+        text.push_str(&row("", format!("{what}: {}", engines.join(", "))));
+        for note in same.iter().filter(|_| verbose) {
+            text.push_str(&row("", format!("  {} {}", note.engine, note.what)));
+        }
     }
     text
 }
