@@ -133,7 +133,8 @@ fn functions_that_call_functions_end_at_a_depth() {
 #[test]
 fn shapes_that_lie_are_refused_by_name() {
     let good = support::model_of(&models()[0]);
-    let changes: [(&str, fn(&mut bnfold::onnx::TensorProto)); 5] = [
+    type Change = fn(&mut bnfold::onnx::TensorProto);
+    let changes: [(&str, Change); 5] = [
         ("negative", |t| t.dims = vec![-1]),
         ("overflowing", |t| t.dims = vec![1 << 40, 1 << 40]),
         ("overflowing in bytes", |t| t.dims = vec![1 << 62]),

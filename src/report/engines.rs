@@ -6,6 +6,7 @@ use crate::plan::{self, Plan};
 /// What is known of a fold in the engines that it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnginesReport {
     /// When the table was last measured.
     pub measured: String,
@@ -20,6 +21,7 @@ pub struct EnginesReport {
 /// What an engine does with a form that is in the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EngineNote {
     /// The engine and the version that was measured.
     pub engine: String,

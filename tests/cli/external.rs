@@ -288,7 +288,7 @@ fn forty_gigabytes_are_shared_in_less_than_a_second() {
         .replace("{ [conv1]", &format!("{{ {} [conv1]", products.join(" ")));
     let folder = Folder::new(&[]);
     let number = |name: &str| name.strip_prefix('M').and_then(|number| number.parse::<usize>().ok());
-    let extents = |number: usize| if number % 2 == 0 { vec![1 << 14, 1 << 15] } else { vec![1 << 15, 1 << 14] };
+    let extents = |number: usize| if number.is_multiple_of(2) { vec![1 << 14, 1 << 15] } else { vec![1 << 15, 1 << 14] };
     folder.write("m.onnx", &grown(&text, |name| number(name).map(extents)));
     for i in 0..SIDES {
         File::create(folder.path(&format!("w{i}.bin"))).unwrap().set_len(EACH + 24).unwrap();
