@@ -1,6 +1,6 @@
 //! The program as a user meets it: each test runs the binary.
 #![cfg(feature = "cli")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asked;
 mod certificate;
