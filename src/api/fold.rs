@@ -65,7 +65,6 @@ impl Default for Fold {
     }
 }
 
-/// What is folded.
 impl Fold {
     /// The defaults of the command line.
     #[must_use]
@@ -211,7 +210,6 @@ impl Fold {
     run_options!(verify);
 }
 
-/// Carrying it out.
 impl Fold {
     /// Folds a model file, judges the result, and writes it to `output`, with its side files beside it. The target is the old
     /// file or the complete new one at any time.
