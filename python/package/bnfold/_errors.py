@@ -43,6 +43,12 @@ class Error(Exception):
         self.place = place
         self.remedy = remedy
 
+    def __reduce__(self) -> "tuple[object, ...]":
+        """An error of another process, with all its parts."""
+        from functools import partial
+
+        return partial(type(self), *self.args, **self.__dict__), ()
+
 
 class UnverifiedError(Error):
     """The result was not shown to be right, so there is none."""
