@@ -64,16 +64,23 @@ def test_onnx_ir_comes_back_as_onnx_ir(proto):
     assert bnfold.inspect(model).sites[0].status == "folded"
 
 
-def test_a_program_of_torch_comes_back_as_one():
+@pytest.mark.parametrize("dynamo, external", [(True, False), (True, True), (False, False)])
+def test_what_torch_exports_is_folded(tmp_path, dynamo, external):
     torch = pytest.importorskip("torch", reason="torch is not installed here: no real export was folded")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed here: torch exports nothing without it")
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU()).eval()
-    example = torch.rand(1, 3, 8, 8)
-    # With its optimisation the exporter folds this itself.
-    program = torch.onnx.export(net, (example,), dynamo=True, optimize=False)
-    result = bnfold.fold(program)
-    assert type(result.model) is type(program)
-    assert "BatchNormalization" not in [node.op_type for node in result.model.model.graph]
+    example, file = torch.rand(1, 3, 8, 8), tmp_path / "a.onnx"
+    # With its optimisation, or without `dynamo` its folding of constants, the exporter folds this itself.
+    options = {"optimize": False, "external_data": external} if dynamo else {"do_constant_folding": False}
+    program = torch.onnx.export(net, (example,), file, dynamo=dynamo, **options)
+    assert (tmp_path / "a.onnx.data").exists() == external
+    result = bnfold.fold(file, output=tmp_path / "b.onnx")
+    assert result.verdict.ok and "BatchNormalization" not in operators(onnx.load(tmp_path / "b.onnx"))
+    if dynamo:
+        # In memory it comes back as a program, which computes what the net does.
+        folded = bnfold.fold(program).model
+        assert type(folded) is type(program)
+        assert "BatchNormalization" not in [node.op_type for node in folded.model.graph]
 
 
 def test_inspect_says_who_refuses(proto):
@@ -259,12 +266,17 @@ def test_types():
     folder = pathlib.Path(bnfold.__file__).parent
     assert (folder / "py.typed").exists() and (folder / "_native.pyi").exists()
     checked = 0
-    for words in (["mypy", "--strict"], ["pyright"]):
+    package = ROOT / "python"
+    for words in (
+        ["mypy", "--strict", str(package / "tests" / "typed.py")],
+        ["mypy", "--config-file", str(package / "pyproject.toml"), str(package / "package")],
+        ["pyright", str(package / "tests" / "typed.py")],
+        ["pyright", "--project", str(package), "--pythonpath", sys.executable],
+    ):
         program = pathlib.Path(sys.prefix) / "bin" / words[0]
         if program.exists():
             environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
-            target = [str(ROOT / "python" / "tests" / "typed.py")]
-            ended = subprocess.run([str(program), *words[1:], *target], capture_output=True, text=True, env=environment)
+            ended = subprocess.run([str(program), *words[1:]], capture_output=True, text=True, env=environment)
             assert ended.returncode == 0, ended.stdout
             checked += 1
     if not checked:

@@ -54,7 +54,7 @@ def test_options_of_a_sweep_are_those_of_the_command_line(models):
     assert flags - set(SweepOptions.__optional_keys__) == told_otherwise
     assert set(SweepOptions.__optional_keys__) <= flags
     # Values of every kind arrive.
-    given = {"input_shape": {"x": (2, 3, 8, 8)}, "skip": ["a", "conv1"], "rules": ["Conv", "Relu"], "memory": 10**9, "partial": "never"}
+    given = {"input_shape": {"x": (2, 3, 8, 8)}, "skip": ["a", "conv1"], "rules": ["Conv", "Relu"], "memory": 8 * 10**9, "partial": "never"}
     with pytest.raises(bnfold.Error, match="no model has a node `a`"):
         bnfold.sweep(models, **given)
     assert bnfold.sweep(models, **{**given, "skip": []}).models[0].result.verdict.ok

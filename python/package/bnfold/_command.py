@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Generator, Optional, Sequence, Tuple
 
 from ._errors import Error
 
@@ -66,7 +66,7 @@ def answered(words: Sequence[str], folder: Optional[str] = None) -> Tuple[bytes,
 
 
 @contextmanager
-def _children_heeded() -> Iterator[None]:
+def _children_heeded() -> Generator[None, None, None]:
     """Where a process ignores how its children end, as workers of Ray may, Python takes every one for a success."""
     import signal
     import threading

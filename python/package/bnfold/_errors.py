@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Generator, Optional
 
 from ._native import NativeError
 
@@ -55,7 +55,7 @@ class UnverifiedError(Error):
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Generator[None, None, None]:
     """Turns errors of the library into :class:`Error`."""
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union, cast
 
 from ._command import command
 
@@ -79,14 +79,16 @@ def sweep_words(options: SweepOptions) -> List[str]:
 
 def listed(paths: Union[Path, Iterable[Path]]) -> List[str]:
     """One path or many, as the last words of a command."""
-    some: Any = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    some = cast("Iterable[Any]", [paths] if isinstance(paths, (str, os.PathLike)) else paths)
     return ["--", *(os.fsdecode(os.fspath(path)) for path in some)]
 
 
 def _words(option: str, value: Any) -> Iterable[str]:
     if isinstance(value, bool) or value is None:
         return [option] if value else []
-    values: List[Any] = value if isinstance(value, list) else [value]
+    values: Any = value
+    if not isinstance(value, list):
+        values = [value]
     return [f"{option}={_word(one)}" for one in values]
 
 
@@ -181,7 +183,8 @@ def number(option: str, value: object, least: int, most: int = 2**63 - 1) -> int
 def names(option: str, value: Names) -> "list[str]":
     """One name or many, as many."""
     all_names = [value] if isinstance(value, str) else list(value)
-    for name in all_names:
+    given: List[Any] = [*all_names]
+    for name in given:
         if not isinstance(name, str):
             raise TypeError(f"{option}: names are needed, not {name!r}")
     return all_names
