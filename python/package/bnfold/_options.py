@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union, cast
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from ._command import command
 
@@ -79,8 +79,8 @@ def sweep_words(options: SweepOptions) -> List[str]:
 
 def listed(paths: Union[Path, Iterable[Path]]) -> List[str]:
     """One path or many, as the last words of a command."""
-    some = cast("Iterable[Any]", [paths] if isinstance(paths, (str, os.PathLike)) else paths)
-    return ["--", *(os.fsdecode(os.fspath(path)) for path in some)]
+    some: Iterable[Any] = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    return ["--", *(os.fsdecode(path) for path in some)]
 
 
 def _words(option: str, value: Any) -> Iterable[str]:
