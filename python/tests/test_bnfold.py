@@ -1,6 +1,7 @@
 """The package as a user meets it, in an environment in which the built wheel is installed."""
 
 import copy
+import importlib.util
 import os
 import pathlib
 import re
@@ -243,6 +244,28 @@ def test_the_lines_of_the_readme(tmp_path, monkeypatch):
     names = {"model": onnx.load("model.onnx")}
     exec(code, names)
     assert "BatchNormalization" not in operators(names["folded"])
+
+
+def test_the_cookbook(tmp_path, monkeypatch):
+    """What `docs/python.md` shows as Python runs as it stands there; what needs more than is installed is only compiled."""
+    text = (ROOT / "docs" / "python.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    shutil.copytree(ROOT / "fixtures", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for code in blocks:
+        compiled = compile(code, "docs/python.md", "exec")
+        needed = [name for name in re.findall(r"^import (\w+)", code, re.M) if name in ("torch", "ray")]
+        if "bnfold.ray" in code or any(importlib.util.find_spec(name) is None for name in needed):
+            continue
+        names = {}
+        exec(compiled, names)
+        for name in [name for name in names if name.startswith("test_")]:
+            ids = names[name].pytestmark[0].args[1]
+            assert ids
+            names[name](ids[0])
+        ran += 1
+    assert ran >= 2 and len(blocks) >= 4
 
 
 def test_it_starts_quickly():

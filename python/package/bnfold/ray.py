@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 try:
     # By name, since checkers of types may not have it.
     ray: Any = importlib.import_module("ray")
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "ray":
+        raise
     raise ImportError("a sweep on many machines needs Ray; pip install 'bnfold[ray]'") from error
 
 #: How many parts are done, how many there are, and what came out of the one that was done last.
