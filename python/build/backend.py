@@ -2,7 +2,7 @@
 
     pip install ./python
     pip wheel ./python -C profile=dev     # cargo's profile; `release` by default
-    pip wheel ./python -C command=PATH    # the command, where it is built already
+    pip wheel ./python -C command=PATH    # the command, where it is built already: absolute, or from the root
 
 maturin itself builds either programs or a module into a wheel, not both. A source distribution has the whole project.
 """
@@ -47,7 +47,9 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     settings = dict(config_settings or {})
     profile = settings.pop("profile", "release")
-    _provide(settings.pop("command", None) or _built(profile))
+    command = settings.pop("command", None)
+    # Installers start this in the folder of the package; a path is told from where the library is.
+    _provide(os.path.join(os.path.dirname(HERE), command) if command else _built(profile))
     settings["build-args"] = f"--profile {profile} --strip {settings.get('build-args', '')}".strip()
     return maturin.build_wheel(wheel_directory, settings, metadata_directory)
 
