@@ -2,13 +2,15 @@
 
     pip install ./python
     pip wheel ./python -C profile=dev     # cargo's profile; `release` by default
-    pip wheel ./python -C command=PATH    # the command, where it is built already
+    pip wheel ./python -C command=PATH    # the command, where it is built already: absolute, or from the root
 
-maturin itself builds either programs or a module into a wheel, not both.
+maturin itself builds either programs or a module into a wheel, not both. A source distribution has the whole project.
 """
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 
 import maturin
 from maturin import get_requires_for_build_wheel  # noqa: F401
@@ -45,6 +47,28 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     settings = dict(config_settings or {})
     profile = settings.pop("profile", "release")
-    _provide(settings.pop("command", None) or _built(profile))
+    command = settings.pop("command", None)
+    # Installers start this in the folder of the package; a path is told from where the library is.
+    _provide(os.path.join(os.path.dirname(HERE), command) if command else _built(profile))
     settings["build-args"] = f"--profile {profile} --strip {settings.get('build-args', '')}".strip()
     return maturin.build_wheel(wheel_directory, settings, metadata_directory)
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    # maturin reads the folder even where it takes nothing from it.
+    os.makedirs(SCRIPTS, exist_ok=True)
+    name = maturin.build_sdist(sdist_directory, config_settings)
+    path = os.path.join(sdist_directory, name)
+    with tarfile.open(path) as archive:
+        members = [(member, archive.extractfile(member)) for member in archive]
+        files = [(member, content.read() if content else b"") for member, content in members]
+    with tarfile.open(path, "w:gz") as archive:
+        for member, content in files:
+            if member.name.count("/") == 1 and member.name.endswith("/pyproject.toml"):
+                # maturin puts it one folder up, and not the folders that it names.
+                for here in (b'["build"]', b'"data"'):
+                    assert here in content, here
+                    content = content.replace(here, here.replace(b'"', b'"python/', 1))
+                member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return name

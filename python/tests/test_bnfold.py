@@ -1,6 +1,7 @@
 """The package as a user meets it, in an environment in which the built wheel is installed."""
 
 import copy
+import importlib.util
 import os
 import pathlib
 import re
@@ -64,16 +65,23 @@ def test_onnx_ir_comes_back_as_onnx_ir(proto):
     assert bnfold.inspect(model).sites[0].status == "folded"
 
 
-def test_a_program_of_torch_comes_back_as_one():
+@pytest.mark.parametrize("dynamo, external", [(True, False), (True, True), (False, False)])
+def test_what_torch_exports_is_folded(tmp_path, dynamo, external):
     torch = pytest.importorskip("torch", reason="torch is not installed here: no real export was folded")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed here: torch exports nothing without it")
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU()).eval()
-    example = torch.rand(1, 3, 8, 8)
-    # With its optimisation the exporter folds this itself.
-    program = torch.onnx.export(net, (example,), dynamo=True, optimize=False)
-    result = bnfold.fold(program)
-    assert type(result.model) is type(program)
-    assert "BatchNormalization" not in [node.op_type for node in result.model.model.graph]
+    example, file = torch.rand(1, 3, 8, 8), tmp_path / "a.onnx"
+    # With its optimisation, or without `dynamo` its folding of constants, the exporter folds this itself.
+    options = {"optimize": False, "external_data": external} if dynamo else {"do_constant_folding": False}
+    program = torch.onnx.export(net, (example,), file, dynamo=dynamo, **options)
+    assert (tmp_path / "a.onnx.data").exists() == external
+    result = bnfold.fold(file, output=tmp_path / "b.onnx")
+    assert result.verdict.ok and "BatchNormalization" not in operators(onnx.load(tmp_path / "b.onnx"))
+    if dynamo:
+        # In memory it comes back as a program, which computes what the net does.
+        folded = bnfold.fold(program).model
+        assert type(folded) is type(program)
+        assert "BatchNormalization" not in [node.op_type for node in folded.model.graph]
 
 
 def test_inspect_says_who_refuses(proto):
@@ -264,6 +272,28 @@ def test_the_lines_of_the_readme(tmp_path, monkeypatch):
     assert "BatchNormalization" not in operators(names["folded"])
 
 
+def test_the_cookbook(tmp_path, monkeypatch):
+    """What `docs/python.md` shows as Python runs as it stands there; what needs more than is installed is only compiled."""
+    text = (ROOT / "docs" / "python.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    shutil.copytree(ROOT / "fixtures", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for code in blocks:
+        compiled = compile(code, "docs/python.md", "exec")
+        needed = [name for name in re.findall(r"^import (\w+)", code, re.M) if name in ("torch", "ray")]
+        if "bnfold.ray" in code or any(importlib.util.find_spec(name) is None for name in needed):
+            continue
+        names = {}
+        exec(compiled, names)
+        for name in [name for name in names if name.startswith("test_")]:
+            ids = names[name].pytestmark[0].args[1]
+            assert ids
+            names[name](ids[0])
+        ran += 1
+    assert ran >= 2 and len(blocks) >= 4
+
+
 def test_it_starts_quickly():
     def best(words):
         times = []
@@ -285,12 +315,17 @@ def test_types():
     folder = pathlib.Path(bnfold.__file__).parent
     assert (folder / "py.typed").exists() and (folder / "_native.pyi").exists()
     checked = 0
-    for words in (["mypy", "--strict"], ["pyright"]):
+    package = ROOT / "python"
+    for words in (
+        ["mypy", "--strict", str(package / "tests" / "typed.py")],
+        ["mypy", "--config-file", str(package / "pyproject.toml"), str(package / "package")],
+        ["pyright", str(package / "tests" / "typed.py")],
+        ["pyright", "--project", str(package), "--pythonpath", sys.executable],
+    ):
         program = pathlib.Path(sys.prefix) / "bin" / words[0]
         if program.exists():
             environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
-            target = [str(ROOT / "python" / "tests" / "typed.py")]
-            ended = subprocess.run([str(program), *words[1:], *target], capture_output=True, text=True, env=environment)
+            ended = subprocess.run([str(program), *words[1:]], capture_output=True, text=True, env=environment)
             assert ended.returncode == 0, ended.stdout
             checked += 1
     if not checked:

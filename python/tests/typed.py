@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Optional
 
 import bnfold
 
@@ -14,5 +15,8 @@ def folded(path: pathlib.Path, data: bytes) -> bytes:
     verdict: bnfold.Verdict = bnfold.verify(path, place)
     sites: tuple[bnfold.Site, ...] = bnfold.inspect(data).sites
     files: tuple[bnfold.CheckedFile, ...] = bnfold.check([path, "folder"]).files
+    swept: tuple[bnfold.SweptModel, ...] = bnfold.sweep(path, out_dir="out", jobs=2, dim={"N": 1}).models
+    kept: Optional[bnfold.Result[Optional[str]]] = swept[0].result
+    assert kept is None or kept.verdict
     assert verdict.ok and len(sites) >= len(files)
     return result.model

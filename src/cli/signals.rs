@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::process::Child;
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -9,9 +11,11 @@ static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// Waits for signals from now on, in a thread of its own.
 #[cfg(unix)]
 pub fn watch() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
+    // Who starts the program may ignore that children end, and that is inherited: nobody could wait for one then.
+    let _ = signal_hook::flag::register(SIGCHLD, Arc::default());
     // Without it the program works as well; it only leaves its temporary files when it is interrupted.
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
     std::thread::spawn(move || {

@@ -237,6 +237,10 @@ mod tests {
             let engine = ENGINES.iter().find(|engine| engine.name == row.engine).unwrap();
             assert!(!row.versions.is_empty() && row.versions.iter().all(|version| engine.versions.contains(version)));
             assert!(!row.what.is_empty() && !row.evidence.is_empty(), "{row:?}");
+            let named = row.evidence.split([';', ' ', ':']).filter(|word| word.ends_with(".sh") || word.ends_with(".md"));
+            for file in named {
+                assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{file} of {row:?}");
+            }
         }
         assert!(Form::ALL.iter().all(|form| ROWS.iter().any(|row| row.form == *form)), "a form without a row");
     }

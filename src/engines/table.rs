@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
         form: Form::QuantisedBias,
         effect: Wrong,
         what: "in its new engine computes in whole numbers and loses what of a bias does not fit them",
-        evidence: "findings/opencv_qdq_bias_of_small_scale.sh; benches/engines q_conv_scalar_tiny_e8, q_gemm_axis_tiny_e8",
+        evidence: "benches/engines q_conv_scalar_tiny_e8, q_gemm_axis_tiny_e8",
     },
     Row {
         engine: "mnn",

@@ -65,8 +65,8 @@ fn behind_activations(view: &View<'_>) -> Vec<NodeId> {
             && !draft.is_removed(*node)
             && !draft.substituted.contains_key(node)
             && operator(*node) == "Add"
-            && view.constants(*node).array(1).is_ok()
             && behind(node) == Some(true)
+            && view.constants(*node).array(1).is_ok()
     };
     (0..graph.nodes.len()).map(NodeId).filter(adds).collect()
 }

@@ -75,6 +75,9 @@ pub struct SweepReport {
     /// Which part of the models this is, as `K/N`; absent where it is all of them.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub shard: Option<String>,
+    /// How many models all parts have together; absent where it is all of them.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub whole: Option<usize>,
     /// The models, in order.
     pub models: Vec<SweptModel>,
 }

@@ -23,6 +23,19 @@ fn a_folder_is_folded_into_another() {
 }
 
 #[test]
+fn results_of_an_earlier_run_are_no_models() {
+    let folder = models();
+    folder.run(&["fold", "m", "--out-dir", "m/out"]).expect(0);
+    let names = folder.names();
+    let again = folder.run(&["fold", "m", "--out-dir", "m/out"]).expect(0);
+    assert!(again.out.contains("3 models, 3 written") && folder.names() == names, "{again:?}");
+    let before = folder.read("m/a.onnx");
+    let same = folder.run(&["fold", "m", "--out-dir", "m"]).expect(2);
+    assert!(same.err.contains("all models are in the folder for the results"), "{same:?}");
+    assert_eq!(folder.read("m/a.onnx"), before);
+}
+
+#[test]
 fn several_are_replaced_and_a_bad_one_keeps_nobody_back() {
     let folder = models();
     folder.write("m/text.onnx", b"no model");

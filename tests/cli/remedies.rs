@@ -29,7 +29,7 @@ fn the_only_output_is_not_to_be_removed() {
 fn results_of_a_sweep_are_not_the_models() {
     let folder = Folder::new(&[("few/a.onnx", FOLDS), ("few/b.onnx", STAYS)]);
     let said = folder.run(&["sweep", "few", "--out-dir", "few"]).expect(2);
-    assert_eq!(said.err, "error: few: the results would take the place of the models; name another folder with --out-dir\n");
+    assert_eq!(said.err, "error: few: all models are in the folder for the results; name another with --out-dir\n");
     assert_eq!(said.out, "");
 }
 

@@ -128,3 +128,18 @@ fn large(model: &[u8]) -> Vec<u8> {
     bytes.extend(text);
     bytes
 }
+
+#[cfg(unix)]
+#[test]
+fn a_caller_that_ignores_the_end_of_children_changes_nothing() {
+    let folder = Folder::new(&[("a.onnx", FOLDS)]);
+    let folded = |words: &str| {
+        let line = format!("trap '' CHLD; exec \"$0\" {words}");
+        let mut command = std::process::Command::new("bash");
+        let program = crate::program().get_program().to_owned();
+        Answer::of(command.arg("-c").arg(line).arg(program).current_dir(folder.path("")).output().unwrap())
+    };
+    let report = folded("fold a.onnx -o b.onnx --format json").expect(0).json();
+    assert_eq!(report["folded"]["batch_normalizations"], 1, "{report}");
+    assert_eq!(folded("sweep a.onnx --format json").expect(0).json()["models"][0]["outcome"], "well");
+}

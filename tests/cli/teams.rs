@@ -180,11 +180,34 @@ fn parts_of_a_sweep_are_put_together() {
     folder.write("old.json", other.to_string().as_bytes());
     let old = sweep(&["--merge", "1.json", "old.json"]).expect(2);
     assert!(old.err.contains("old.json: this is a report of bnfold 0.0.1"), "{old:?}");
+    folder.write("m/late.onnx", &folder.read("m/a.onnx"));
+    let late = sweep(&["m", "--no-verify", "--shard", "2/2"]).expect(0);
+    folder.write("late.json", late.out.as_bytes());
+    let changed = sweep(&["--merge", "1.json", "late.json"]).expect(2);
+    assert!(changed.err.contains("part 2/2 was chosen out of 4 models, and part 1/2 out of 3"), "{changed:?}");
+    std::fs::remove_file(folder.path("m/late.onnx")).unwrap();
     // A name that only models of the other part have leaves out nothing of this one.
     let skipping = sweep(&["m", "--no-verify", "--shard", "1/2", "--skip", "bn1", "--skip", "elsewhere"]).expect(0).json();
     let nodes = |model: usize| skipping["models"][model]["report"]["folded"]["batch_normalizations"].clone();
     assert_eq!((nodes(0), nodes(1)), (0.into(), 4.into()), "{skipping}");
     assert!(sweep(&["m", "--shard", "3/2"]).expect(2).err.contains("is no part"));
+}
+
+#[test]
+fn results_are_no_models_of_a_sweep() {
+    let folder = Folder::new(&[("m/a.onnx", FOLDS), ("m/b.onnx", FOLDS)]);
+    let swept = |shard: &str| {
+        let words = ["sweep", "m", "--no-verify", "--format", "json", "--out-dir", "m/out", "--shard", shard];
+        let models = folder.run(&words).expect(0).json()["models"].clone();
+        models.as_array().unwrap().iter().map(|model| model["file"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        assert_eq!([swept("1/2"), swept("2/2")], [["m/a.onnx"], ["m/b.onnx"]]);
+    }
+    // Two parts must not write to one place either.
+    let folder = Folder::new(&[("m/a.onnx", FOLDS), ("n/a.onnx", FOLDS)]);
+    let both = folder.run(&["sweep", "m", "n", "--no-verify", "--out-dir", "out", "--shard", "1/2"]).expect(2);
+    assert!(both.err.contains("two models would be written here"), "{both:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ what it was. Options have the names of the command line, with underscores.
 """
 
 from ._errors import Error, UnverifiedError
-from ._calls import check, fold, inspect, verify
+from ._calls import check, fold, inspect, sweep, verify
 from ._reports import (
     Census,
     Check,
@@ -22,6 +22,8 @@ from ._reports import (
     Report,
     Result,
     Site,
+    Sweep,
+    SweptModel,
     Verdict,
     VerdictSite,
     Warning,
@@ -42,6 +44,8 @@ __all__ = [
     "Report",
     "Result",
     "Site",
+    "Sweep",
+    "SweptModel",
     "UnverifiedError",
     "Verdict",
     "VerdictSite",
@@ -50,5 +54,6 @@ __all__ = [
     "check",
     "fold",
     "inspect",
+    "sweep",
     "verify",
 ]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import _native, _reports
-from ._command import command
+from ._command import answered
 from ._errors import Error, told
 from ._models import carried
-from ._reports import Check, Report, Result, Verdict
+from ._options import decoded, flag, listed, names, planning, runs, sweep_words, word
+from ._reports import Check, Report, Result, Sweep, Verdict
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing_extensions import Unpack
 
-    Path = Union[str, os.PathLike[str]]
-    Partial = Literal["never", "auto", "always"]
-    Direction = Literal["backward", "forward", "both"]
-    Lower = Literal["mul-add", "depthwise-conv"]
-    Names = Union[str, Iterable[str]]
-    Shapes = Mapping[str, Sequence[int]]
+    from ._options import Direction, Lower, Names, Partial, Path, Shapes, SweepOptions
 
 M = TypeVar("M")
 
@@ -71,14 +67,14 @@ def fold(
     """
     subject, back = carried(model)
     options: Dict[str, Any] = {
-        "no_verify": _flag("no_verify", no_verify),
-        "allow_unverified": _flag("allow_unverified", allow_unverified),
-        "save_failure": _path(save_failure),
-        "certificate": _path(certificate),
-        "fsync": _flag("fsync", fsync),
-        "external_data": _word("external_data", external_data),
-        "runs": _runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
-        **_planning(
+        "no_verify": flag("no_verify", no_verify),
+        "allow_unverified": flag("allow_unverified", allow_unverified),
+        "save_failure": decoded(save_failure),
+        "certificate": decoded(certificate),
+        "fsync": flag("fsync", fsync),
+        "external_data": word("external_data", external_data),
+        "runs": runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
+        **planning(
             assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
             for_,
         ),
@@ -128,12 +124,12 @@ def verify(
     """
     (one, _), (other, _) = carried(before, "before"), carried(after, "after")
     options = {
-        "exact": _flag("exact", exact),
-        "strict": _flag("strict", strict),
-        "freeze_initializers": _flag("freeze_initializers", freeze_initializers),
-        "certificate": _path(certificate),
-        "save_failure": _path(save_failure),
-        "runs": _runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
+        "exact": flag("exact", exact),
+        "strict": flag("strict", strict),
+        "freeze_initializers": flag("freeze_initializers", freeze_initializers),
+        "certificate": decoded(certificate),
+        "save_failure": decoded(save_failure),
+        "runs": runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
     }
     with told():
         if isinstance(one, bytes) and isinstance(other, bytes):
@@ -166,9 +162,9 @@ def inspect(
         TypeError: this is no model.
     """
     subject, _ = carried(model)
-    options = _planning(
+    options = planning(
         assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
-        for_,
+            for_,
     )
     with told():
         if isinstance(subject, bytes):
@@ -196,126 +192,31 @@ def check(
     Raises:
         Error: bad usage. That a file cannot be read is part of the result.
     """
-    import subprocess
-
-    one = isinstance(paths, (str, os.PathLike))
-    all_paths: Iterable[Any] = [paths] if one else paths  # type: ignore[list-item,assignment]
-    words = [command(), "check", "--format=json", "--color=never"]
+    words = ["check", "--format=json"]
     words += [word for word, given in (("--prove", prove), ("--strict", strict), ("--no-config", no_config)) if given]
-    words += [f"--operators={name}" for name in _names("operators", operators)]
-    words += [f"--allow={name}" for name in _names("allow", allow)]
+    words += [f"--operators={name}" for name in names("operators", operators)]
+    words += [f"--allow={name}" for name in names("allow", allow)]
     words += [] if max_growth is None else [f"--max-growth={max_growth}"]
     for option, path in (("baseline", baseline), ("config", config)):
         words += [] if path is None else [f"--{option}", os.fspath(path)]
-    words += [*arguments, "--", *(os.fspath(path) for path in all_paths)]
-    ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if not ended.stdout:
-        said = ended.stderr.decode(errors="replace").strip().removeprefix("error: ") or f"ended with {ended.returncode}"
-        raise Error(said, kind="Command", what=said)
-    return _reports.check(_parsed(ended.stdout), ended.returncode)
+    words += [*arguments, *listed(paths)]
+    report, _, status = answered(words)
+    return _reports.check(_parsed(report), status)
 
 
-def _planning(
-    assume_inference: bool,
-    freeze_initializers: bool,
-    positive_scales: bool,
-    inline: bool,
-    partial: str,
-    no_branches: bool,
-    skip: Names,
-    only: Names,
-    direction: str,
-    rules: Names,
-    lower: Optional[str],
-    for_: Names,
-) -> Dict[str, Any]:
-    return {
-        "assume_inference": _flag("assume_inference", assume_inference),
-        "freeze_initializers": _flag("freeze_initializers", freeze_initializers),
-        "positive_scales": _flag("positive_scales", positive_scales),
-        "inline": _flag("inline", inline),
-        "partial": _one_of("partial", partial, ("never", "auto", "always")),
-        "no_branches": _flag("no_branches", no_branches),
-        "skip": _names("skip", skip),
-        "only": _names("only", only),
-        "direction": _one_of("direction", direction, ("backward", "forward", "both")),
-        "rules": _names("rules", rules),
-        "for": _names("for_", for_),
-        "lower": None if lower is None else _one_of("lower", lower, ("mul-add", "depthwise-conv")),
-    }
+def sweep(paths: Union[Path, Iterable[Path]], **options: Unpack[SweepOptions]) -> Sweep:
+    """Folds and verifies every model in files, folders, patterns. This is ``bnfold sweep`` of the package: each model has a process
+    of its own, and one that breaks it is a line of the result.
 
+    ``out_dir`` keeps the results, ``no_verify`` only folds, ``jobs`` models are looked at at a time; the other options are those
+    of :func:`fold`. :mod:`bnfold.ray` does the same on many machines.
 
-def _runs(
-    dim: Optional[Mapping[str, int]],
-    input_shape: Optional[Shapes],
-    value_shape: Optional[Shapes],
-    inputs: Optional[Path],
-    seed: int,
-    samples: int,
-    tap: Names,
-    quick: bool,
-    timeout: int,
-    memory: Optional[int],
-) -> Dict[str, Any]:
-    return {
-        "dim": [(str(name), _number("dim", size, 1)) for name, size in (dim or {}).items()],
-        "input_shape": _shapes("input_shape", input_shape),
-        "value_shape": _shapes("value_shape", value_shape),
-        "inputs": _path(inputs),
-        "seed": _number("seed", seed, 0),
-        "samples": _number("samples", samples, 1, 2**16 - 1),
-        "tap": _names("tap", tap),
-        "quick": _flag("quick", quick),
-        "timeout": _number("timeout", timeout, 1),
-        "memory": None if memory is None else _number("memory", memory, 1),
-        "engine": command(),
-    }
-
-
-def _shapes(option: str, shapes: Optional[Shapes]) -> "list[Tuple[str, list[int]]]":
-    return [(str(name), [_number(option, extent, 1) for extent in dims]) for name, dims in (shapes or {}).items()]
-
-
-def _flag(option: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{option} must be True or False, not {value!r}")
-    return value
-
-
-def _word(option: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{option}: a word or the name of a file is needed, not {value!r}")
-    return value
-
-
-def _number(option: str, value: object, least: int, most: int = 2**63 - 1) -> int:
-    import operator
-
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{option}: a whole number is needed, not {value!r}") from None
-    if not least <= number <= most:
-        raise ValueError(f"{option}: {number} is not from {least} to {most}")
-    return number
-
-
-def _names(option: str, value: Names) -> "list[str]":
-    names = [value] if isinstance(value, str) else list(value)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{option}: names are needed, not {name!r}")
-    return names
-
-
-def _one_of(option: str, value: str, known: Tuple[str, ...]) -> str:
-    if value not in known:
-        raise ValueError(f"{option} must be one of {', '.join(map(repr, known))}, not {value!r}")
-    return value
-
-
-def _path(path: Optional[Path]) -> Optional[str]:
-    return None if path is None else os.fsdecode(os.fspath(path))
+    Raises:
+        Error: bad usage. What happens to a model is part of the result.
+        TypeError: an option is not known, or of another type.
+    """
+    report, said, status = answered(["sweep", "--format=json", *sweep_words(options), *listed(paths)])
+    return _reports.sweep(_parsed(report), said, status)
 
 
 def _as_path(path: str) -> Any:

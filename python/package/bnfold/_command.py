@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Optional
+from typing import Generator, Optional, Sequence, Tuple
 
 from ._errors import Error
 
@@ -44,3 +45,41 @@ def command() -> str:
     what = "the command `bnfold` of this package is not where it was installed"
     remedy = "install the package anew"
     raise Error(f"{what}; {remedy}", kind="Command", what=what, remedy=remedy)
+
+
+def answered(words: Sequence[str], folder: Optional[str] = None) -> Tuple[bytes, str, int]:
+    """Runs the command, in a folder. Gives its report, what it said beside it, and its exit status.
+
+    Raises:
+        Error: there is no report, as after bad usage.
+    """
+    import subprocess
+
+    whole = [command(), "--color=never", *words]
+    with _children_heeded():
+        ended = subprocess.run(whole, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    said = ended.stderr.decode(errors="replace").strip()
+    if not ended.stdout:
+        what = said.removeprefix("error: ") or f"the command ended with {ended.returncode}"
+        raise Error(what, kind="Command", what=what)
+    return ended.stdout, said, ended.returncode
+
+
+@contextmanager
+def _children_heeded() -> Generator[None, None, None]:
+    """Where a process ignores how its children end, as workers of Ray may, Python takes every one for a success."""
+    import signal
+    import threading
+
+    here = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
+    known = signal.getsignal(signal.SIGCHLD) if here else None
+    if known not in (signal.SIG_DFL, signal.SIG_IGN):
+        # Somebody heeds them, or nothing can be done in this thread.
+        yield
+        return
+    # What Python does not know of may have ignored them; for Python it is the default then.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, known)

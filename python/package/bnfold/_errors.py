@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Generator, Optional
 
 from ._native import NativeError
 
@@ -43,13 +43,19 @@ class Error(Exception):
         self.place = place
         self.remedy = remedy
 
+    def __reduce__(self) -> "tuple[object, ...]":
+        """An error of another process, with all its parts."""
+        from functools import partial
+
+        return partial(type(self), *self.args, **self.__dict__), ()
+
 
 class UnverifiedError(Error):
     """The result was not shown to be right, so there is none."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Generator[None, None, None]:
     """Turns errors of the library into :class:`Error`."""
     try:
         yield

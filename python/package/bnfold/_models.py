@@ -38,8 +38,7 @@ def carried(model: object, what: str = "model") -> Carried:
     if isinstance(model, bytes):
         return model, lambda result: model if result is None else result
     if isinstance(model, (bytearray, memoryview)):
-        kind = type(model)
-        return bytes(model), lambda result: model if result is None else kind(result)
+        return _of_buffer(model)
     if _is(model, "onnx", "ModelProto"):
         return _of_proto(model)
     if _is(model, "onnx_ir", "Model"):
@@ -49,6 +48,10 @@ def carried(model: object, what: str = "model") -> Carried:
     known = "a path, bytes, an onnx.ModelProto, an onnx_ir.Model or what torch.onnx.export returns"
     hint = "; export it with torch.onnx.export first" if _is(model, "torch.nn", "Module") else ""
     raise TypeError(f"{what} must be {known}, not {type(model).__module__}.{type(model).__qualname__}{hint}")
+
+
+def _of_buffer(model: Any) -> Carried:
+    return bytes(model), lambda result: model if result is None else type(model)(result)
 
 
 def _too_large() -> Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Dict, Generic, Iterable, Mapping, Optional, Tuple, TypeVar
 
@@ -247,6 +248,42 @@ class Check:
         return page(table(("file", "left to fold", "command or error"), rows))
 
 
+@dataclass(frozen=True)
+class SweptModel:
+    """One model of a sweep."""
+
+    file: str
+    #: ``well``, ``unverified``, ``differs``, ``crashed`` (the program broke down) or ``failed`` (it cannot be read or written).
+    outcome: str
+    #: What the program said where there is no result.
+    message: Optional[str]
+    #: The fold; its model is the path of the result, where results are kept.
+    result: Optional[Result[Optional[str]]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Many models, folded and verified."""
+
+    models: Tuple[SweptModel, ...]
+    #: What could not be looked at: paths that are not there, folders without models.
+    errors: Tuple[str, ...]
+    #: The exit status of ``bnfold sweep``: 0 all well, 1 a model differs or broke the program, 2 something could not be read.
+    status: int
+    raw: Raw = field(repr=False, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was read and no model differs."""
+        return self.status == 0
+
+    def _repr_html_(self) -> str:
+        rows = [(m.file, m.outcome, m.message or "", f"{m.seconds:.1f} s") for m in self.models]
+        rows += [(error, "failed", "", "") for error in self.errors]
+        return page(table(("file", "outcome", "message", "time"), rows))
+
+
 def _node(raw: Raw) -> Node:
     return Node(raw["name"], raw["operator"])
 
@@ -335,3 +372,15 @@ def check(raw: Dict[str, Any], status: int) -> Check:
         for f in raw["files"]
     )
     return Check(files, status, raw)
+
+
+def sweep(raw: Raw, said: str, status: int) -> Sweep:
+    """The report of a sweep, and what was said beside it."""
+
+    def fold(f: Optional[Raw]) -> Optional[Result[Optional[str]]]:
+        # What is not kept is in a folder that is gone.
+        return None if f is None else result(f["output"] if os.path.exists(f["output"]) else None, f)
+
+    models = tuple(SweptModel(m["file"], m["outcome"], m["message"], fold(m["report"]), m["seconds"]) for m in raw["models"])
+    errors = dict.fromkeys(line.removeprefix("error: ") for line in said.splitlines())
+    return Sweep(models, tuple(errors), status, raw)

@@ -21,7 +21,7 @@ use super::files::Found;
 use super::input::{self, Input};
 use super::named;
 use super::status::Status;
-pub use target::distinct;
+pub use target::apart;
 use target::{Jobs, Target};
 
 /// Runs the verb.

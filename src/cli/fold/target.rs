@@ -58,7 +58,7 @@ pub fn jobs(arguments: &Fold) -> Result<Jobs> {
     if let Some((_, option, remedy)) = refused.iter().find(|(given, ..)| *given) {
         return Err(Error::new(ErrorKind::Target, "one file cannot be for several models").at(*option).remedy(*remedy));
     }
-    let (found, wrong) = files::models(&arguments.models);
+    let (mut found, wrong) = files::models(&arguments.models);
     if let ExternalData::File(name) = &arguments.external_data
         && found.len() > 1
     {
@@ -66,7 +66,7 @@ pub fn jobs(arguments: &Fold) -> Result<Jobs> {
         return Err(Error::new(ErrorKind::Target, what).remedy("fold the models one by one, or choose keep, share or inline"));
     }
     if let Some(folder) = &arguments.out_dir {
-        distinct(&found, folder)?;
+        found = apart(found, folder)?;
     }
     let target = |found: &Found| match &arguments.out_dir {
         Some(folder) => Target::File(folder.join(&found.below)),
@@ -120,13 +120,27 @@ fn untargeted(models: &[PathBuf]) -> Error {
     }
 }
 
-/// Two results must not take one place.
-pub fn distinct(found: &[Found], folder: &Path) -> Result<()> {
+/// The models that are no results themselves, of an earlier run or of another part of this one. No two results may take one place.
+///
+/// # Errors
+/// Two would, or all models are results.
+pub fn apart(mut found: Vec<Found>, folder: &Path) -> Result<Vec<Found>> {
+    let refuse = |what: &str| Error::new(ErrorKind::Target, what);
+    let any = !found.is_empty();
+    // A folder that is not there yet has no models.
+    if let Ok(results) = folder.canonicalize() {
+        let folder_of = |model: &Path| std::path::absolute(model).ok()?.parent()?.canonicalize().ok();
+        found.retain(|model| !folder_of(&model.path).is_some_and(|parent| parent.starts_with(&results)));
+    }
+    if any && found.is_empty() {
+        return Err(refuse("all models are in the folder for the results").file(folder).remedy("name another with --out-dir"));
+    }
     let mut seen = BTreeSet::new();
     match found.iter().find(|f| !seen.insert(&f.below)) {
-        None => Ok(()),
-        Some(twice) => Err(Error::new(ErrorKind::Target, "two models would be written here")
-            .file(&folder.join(&twice.below))
-            .remedy("take their folders one after the other")),
+        None => Ok(found),
+        Some(twice) => {
+            let place = folder.join(&twice.below);
+            Err(refuse("two models would be written here").file(&place).remedy("take their folders one after the other"))
+        }
     }
 }

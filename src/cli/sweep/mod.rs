@@ -19,7 +19,7 @@ use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
 use super::console::Console;
 use super::files::{self, Found};
-use super::fold::distinct;
+use super::fold::apart;
 use super::named;
 use super::signals::Told;
 use super::status::Status;
@@ -35,15 +35,12 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     }
     let (mut found, wrong) = files::models(&arguments.paths);
     wrong.iter().for_each(|error| console.error(error));
+    if let Some(folder) = &arguments.out_dir {
+        found = apart(found, folder)?;
+    }
+    let whole = found.len();
     if let Some(shard) = &arguments.shard {
         found = shard.of(found);
-    }
-    if let Some(folder) = &arguments.out_dir {
-        distinct(&found, folder)?;
-        if found.iter().any(|model| files::same(&model.path, &folder.join(&model.below))) {
-            let error = Error::new(ErrorKind::Target, "the results would take the place of the models").file(folder);
-            return Err(error.remedy("name another folder with --out-dir").into());
-        }
     }
     let all: Vec<&Found> = found.iter().collect();
     let (options, unknown) = named::options(&all, &arguments.planning, &arguments.runs);
@@ -54,7 +51,8 @@ pub fn run(arguments: &Sweep, console: &Console) -> anyhow::Result<Status> {
     let jobs: Vec<Job> = found.into_iter().zip(options).collect();
     let models = swept(&jobs, arguments, console)?;
     let (schema, version) = (report::schema("sweep"), report::VERSION.to_owned());
-    let report = SweepReport { schema, version, shard: arguments.shard.map(|shard| shard.to_string()), models };
+    let (shard, whole) = (arguments.shard.map(|shard| shard.to_string()), arguments.shard.map(|_| whole));
+    let report = SweepReport { schema, version, shard, whole, models };
     said(&report, !wrong.is_empty(), console)
 }
 

@@ -70,9 +70,19 @@ pub fn merged(paths: &[PathBuf]) -> Result<SweepReport> {
         let error = Error::new(ErrorKind::Choice, format!("part {missing}/{of} is missing"));
         return Err(error.remedy(format!("run `bnfold sweep --shard {missing}/{of} --format json` and name its report, too")));
     }
+    same_models(&parts, of)?;
     let longest = parts.values().map(|report| report.models.len()).max().unwrap_or(0);
     let models = (0..longest).flat_map(|at| parts.values().filter_map(move |report| report.models.get(at))).cloned().collect();
-    Ok(SweepReport { schema: report::schema("sweep"), version: report::VERSION.to_owned(), shard: None, models })
+    Ok(SweepReport { schema: report::schema("sweep"), version: report::VERSION.to_owned(), shard: None, whole: None, models })
+}
+
+/// Each part chose its models out of those that it found. Where they found others, one is missing or there twice.
+fn same_models(parts: &BTreeMap<usize, SweepReport>, of: usize) -> Result<()> {
+    let mut all = parts.iter().map(|(part, report)| (part, report.whole.unwrap_or(0)));
+    let Some((first, whole)) = all.next() else { return Ok(()) };
+    let Some((part, found)) = all.find(|(_, found)| *found != whole) else { return Ok(()) };
+    let what = format!("part {part}/{of} was chosen out of {found} models, and part {first}/{of} out of {whole}");
+    Err(Error::new(ErrorKind::Choice, what).remedy("sweep all parts over the same files, which nobody changes meanwhile"))
 }
 
 fn read(path: &Path) -> Result<(Shard, SweepReport)> {
