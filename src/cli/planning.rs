@@ -42,7 +42,7 @@ pub struct Planning {
     #[arg(long, value_delimiter = ',', value_name = "OPERATORS", help_heading = "What to fold")]
     pub rules: Vec<String>,
     /// Make no form that these engines refuse, get wrong or are slow at: names, with or without @VERSION, `any` or `none`
-    #[arg(long = "for", value_delimiter = ',', value_parser = engine, value_name = "ENGINE", help_heading = "Choice")]
+    #[arg(long = "for", value_delimiter = ',', value_parser = engine, value_name = "ENGINE", help_heading = "What to fold")]
     pub engines: Vec<String>,
     /// Replace BatchNormalizations that stay
     #[arg(long, value_enum, value_name = "OPERATORS", help_heading = "What to fold")]

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use bnfold::api::scratch::Scratch;
 use bnfold::report::{self, FoldReport, SweepOutcome, SweepReport, SweptModel, text};
 use bnfold::verify::Outcome;
-use bnfold::{Error, ErrorKind, Result};
+use bnfold::{Error, Result};
 
 use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
