@@ -178,8 +178,7 @@ impl Pair {
     /// What the second model contradicts on inputs that the first takes, and what these are.
     fn contradiction(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<String> {
         let products = one.loaded.bind(specs).ok()?.cost().products;
-        let why = contradiction::found((&self.before, &self.after), self.freeze, values, products)?;
-        Some(format!("{why}; on {}", told(specs)))
+        contradiction::found((&self.before, &self.after), self.freeze, (specs, values), products)
     }
 
     fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {

@@ -19,7 +19,6 @@ use crate::engine::prepare::prepare;
 use crate::engine::run::{Loaded, Run};
 use crate::engine::{CouldNotRun, beside, computed};
 use crate::verify::contradiction;
-use crate::verify::pair::told;
 
 /// Products beyond which fixed extents are made smaller, where what differs holds for all sizes.
 const LONG: u64 = 40_000_000_000;
@@ -241,13 +240,10 @@ impl<'x> Runs<'x> {
         let (before, after) = (&self.relay.before, &self.relay.after);
         let first = self.first.get().and_then(|first| first.as_ref().ok()).and_then(|first| first.bind(specs).ok());
         let values = self.values(specs);
-        let found = first
-            .zip(values.ok())
-            .and_then(|(run, values)| contradiction::found((before, after), self.relay.freeze, &values, run.cost().products));
-        match found {
-            Some(why) => CouldNotRun::NoAnswer(format!("{why}; on {}", told(specs))),
-            None => CouldNotRun::Second(format!("{error}{}", at(specs))),
-        }
+        let found = first.zip(values.ok()).and_then(|(run, values)| {
+            contradiction::found((before, after), self.relay.freeze, (specs, &values), run.cost().products)
+        });
+        found.map_or_else(|| CouldNotRun::Second(format!("{error}{}", at(specs))), CouldNotRun::NoAnswer)
     }
 
     /// Whether the first model runs at these sizes.
