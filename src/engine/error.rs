@@ -70,6 +70,11 @@ pub enum CouldNotRun {
 }
 
 impl CouldNotRun {
+    /// Whether it is the second of two models alone that cannot be run.
+    pub(crate) fn is_of_the_second(&self) -> bool {
+        matches!(self, CouldNotRun::Second(_) | CouldNotRun::NoAnswer(_))
+    }
+
     /// A file that could not be read.
     pub(crate) fn file(path: &std::path::Path, error: impl std::fmt::Display) -> CouldNotRun {
         CouldNotRun::Model(format!("{}: {error}", path.display()))

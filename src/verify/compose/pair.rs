@@ -32,7 +32,7 @@ pub(in crate::verify) fn side_by_side(
     let report = match report {
         Ok(report) => report,
         Err(reason) => {
-            let second = matches!(reason, CouldNotRun::Second(_));
+            let second = reason.is_of_the_second();
             super::no_answer(verdict, &reason);
             verdict.execution = Execution::NotRun { reason: reason.to_string(), second };
             return;

@@ -35,7 +35,7 @@ pub(in crate::verify) fn executed(
         Err(reason) => {
             super::no_answer(verdict, &reason);
             let asked = is_asked_for(&reason, options);
-            not_run(verdict, graphs, sites, (reason.to_string(), matches!(reason, CouldNotRun::Second(_))));
+            not_run(verdict, graphs, sites, (reason.to_string(), reason.is_of_the_second()));
             let whole = sites.len();
             let own = verdict.sites.iter_mut().rev().take(whole).rev().zip(sites).enumerate();
             for (index, (site, (_, certified))) in own {
