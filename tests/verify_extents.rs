@@ -284,3 +284,22 @@ fn what_holds_for_one_size_of_an_open_extent_is_no_fold() {
         assert!(verdict.outcome >= Outcome::NotJudged, "{two}: {verdict:#?}");
     }
 }
+
+#[test]
+fn a_constant_of_a_size_that_an_open_extent_may_have_is_seen_where_it_is_broadcast() {
+    // The first takes one size for W, and 1, where it makes more of it; the second is what a tool makes that looked at the one alone.
+    let text = |tail: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,2,H,W] x) => (float[a,b,c,d] y)
+            <float[2,2,1,1] w = fill(0.3), float[2] g = fill(1.2), float[2] b = fill(0.4), float[2] m = fill(-0.2),
+             float[2] v = fill(0.9), int64[1] q = {{96}}, float[2] k = fill(0.5)>
+            {{ {tail} }}"#
+        )
+    };
+    let map = "c = Conv (x, w) e = BatchNormalization (c, g, b, m, v)";
+    let of = "f = ConstantOfShape <value = float[1] {0}> (q) y = Add (e, f)";
+    let options = VerifyOptions { tier: Tier::Foreign, ..judged::options() };
+    let first = bnfold::sample::encode(&text(&format!("{map} {of}"))).unwrap();
+    let second = fold(&bnfold::sample::encode(&text(&map.replace("e = ", "y = "))).unwrap());
+    refused("broadcast", &judge_with(&first, &second, &options));
+}

@@ -51,18 +51,18 @@ impl Part {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn joined(read: (Read<'_, '_>, Read<'_, '_>), parts: &mut Vec<Part>, tier: Tier) -> Result<()> {
-    let (mut at, mut asked) = (0, 0);
-    while let Some(part) = parts.get(at).filter(|_| asked < MOST) {
-        let wrong = part.is_wrong();
+    parts.sort_by_key(|part| part.site.region.before.clone());
+    // From the last one on, so that what is mended by less is not taken for a part of more, whose limit is wider.
+    let (mut left, mut asked) = (parts.len(), 0);
+    while let Some(at) = left.checked_sub(1).filter(|_| asked < MOST) {
+        left = at;
+        let wrong = parts.get(at).is_some_and(Part::is_wrong);
         asked += usize::from(wrong);
-        match if wrong { union(read, parts, at, tier)? } else { None } {
-            Some((members, joined)) => {
-                let mut index = 0..;
-                parts.retain(|_| index.next().is_none_or(|index| !members.contains(&index)));
-                parts.push(joined);
-                at = 0;
-            }
-            None => at += 1,
+        if let Some((members, joined)) = if wrong { union(read, parts, at, tier)? } else { None } {
+            let mut index = 0..;
+            parts.retain(|_| index.next().is_none_or(|index| !members.contains(&index)));
+            parts.push(joined);
+            left = parts.len();
         }
     }
     Ok(())
@@ -95,8 +95,10 @@ fn union(
         if whole.is_proved() {
             return Ok(Some((members, whole)));
         }
-        // A fold that waits for the sizes of a run is proved there, or not at all.
+        // A fold that waits for the sizes of a run is proved there, or not at all. What is a fold by itself, and wrong, stays so.
+        let folds = |index: &usize| parts.get(*index).is_some_and(|part| part.is_wrong() && part.difference.is_none());
         if matches!(whole.certified, Certified::OtherForm(_))
+            && !members.iter().any(folds)
             && let Some(site) = region::as_fold(a, b, &region)?
         {
             open = Some((members.clone(), Part { site, difference: None, ..whole }));

@@ -167,6 +167,7 @@ impl<'x> Runs<'x> {
             }
         }
         if !everywhere {
+            self.ones(lead, sizes, (specs, beyond), &mut open, gathered)?;
             let names: BTreeSet<String> = open.iter().map(|(name, size)| format!("{name} = {size}")).collect();
             let told =
                 names.iter().map(|name| format!("judged for {name} alone, as the models run at no other size that was tried"));
@@ -176,6 +177,33 @@ impl<'x> Runs<'x> {
                 let unseen =
                     gathered.sites.values_mut().filter(|site| self.relay.sites.get(site.plan).is_some_and(|s| !s.everywhere));
                 unseen.for_each(|site| site.unjudged = site.unjudged.take().or_else(|| Some(why.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Both models with 1 for each extent for which they were found to take one size alone: what is broadcast takes that, too.
+    fn ones(
+        &self,
+        lead: &Lead,
+        sizes: &Sizes,
+        (specs, beyond): (&[InputSpec], usize),
+        open: &mut BTreeMap<String, usize>,
+        gathered: &mut Gathered,
+    ) -> Result<(), CouldNotRun> {
+        for (name, size) in open.clone() {
+            let mut one = sizes.clone();
+            one.symbols.extend(open.iter().map(|(name, size)| (name.clone(), *size)));
+            one.symbols.insert(name.clone(), 1);
+            let all = choices(lead.loaded.signature(), &one, Asked::default())?;
+            let Some(other) = all.into_iter().next().filter(|other| other != specs) else { continue };
+            let Ok(run) = lead.loaded.bind(&other) else { continue };
+            match self.at(&other, run, 0, gathered) {
+                Ok(()) if size > beyond => {
+                    open.remove(&name);
+                }
+                Err(Refused::All(error)) if !is_the_engines(&error) => return Err(error),
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(())
