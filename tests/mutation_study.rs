@@ -177,7 +177,7 @@ const FAULTS_A_MODEL_SHORT: usize = 2;
 
 /// The right fold of a net. A BatchNormalization that stays is what some faults are about.
 fn study_fold(index: usize, bytes: &[u8]) -> Vec<u8> {
-    let partial = if index / 10 % 2 == 0 { Partial::Auto } else { Partial::Never };
+    let partial = if (index / 10).is_multiple_of(2) { Partial::Auto } else { Partial::Never };
     fold_with(bytes, &Options { partial, ..Options::default() })
 }
 
