@@ -110,11 +110,14 @@ fn carried(first: f64, second: f64) -> Vec<u8> {
 
 #[test]
 fn what_overflows_in_its_own_type_alone_differs() {
-    let factor = 2.0_f64.powi(121);
-    let (plain, large) = (carried(64.0, 0.5), carried(64.0 * factor, 0.5 / factor));
-    let judged = |own_type| judge_with(&plain, &large, &VerifyOptions { tier: Tier::Foreign, own_type, ..options() });
-    let verdict = judged(true);
-    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
-    assert!(verdict.differences[0].what.contains("overflows in its own type"), "{verdict:#?}");
-    assert_eq!(judged(false).outcome, Outcome::NotJudged);
+    for (power, on) in [(121, "x: float["), (96, "2^33 times as large")] {
+        let factor = 2.0_f64.powi(power);
+        let (plain, large) = (carried(64.0, 0.5), carried(64.0 * factor, 0.5 / factor));
+        let judged = |own_type| judge_with(&plain, &large, &VerifyOptions { tier: Tier::Foreign, own_type, ..options() });
+        let verdict = judged(true);
+        assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+        let said = &verdict.differences[0].what;
+        assert!(said.contains("overflows in its own type") && said.contains(on), "{said}");
+        assert_eq!(judged(false).outcome, Outcome::NotJudged);
+    }
 }

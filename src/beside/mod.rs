@@ -14,13 +14,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::array::Array;
+use crate::engine::array::{Array, Data};
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
 use crate::engine::{CouldNotRun, beside};
 use crate::onnx::ModelProto;
+use crate::onnx::tensor_proto::DataType;
 use crate::verify::OwnOutput;
 use crate::verify::side::Side;
 
@@ -52,6 +53,8 @@ pub struct OwnType {
     pub seed: u64,
     /// How many runs with different seeds.
     pub samples: usize,
+    /// Whether large numbers are run, too, to see whether they overflow in the second model alone.
+    pub large: bool,
     /// What runs the models.
     pub engine: Engine,
 }
@@ -133,7 +136,7 @@ impl OwnType {
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
         let mut count = 0;
         for sample in 0..self.samples.max(1) {
-            let drawn = self.set(pair, &given, self.seed.wrapping_add(sample as u64), report)?;
+            let drawn = self.set(pair, (&given, 0), self.seed.wrapping_add(sample as u64), report)?;
             count += 1;
             if !drawn {
                 // Nothing would change.
@@ -142,14 +145,28 @@ impl OwnType {
         }
         for set in &self.data_sets {
             // Whose it is was said by the relay.
-            let fits = Given::read(set).and_then(|given| self.set(pair, &given, self.seed, report));
+            let fits = Given::read(set).and_then(|given| self.set(pair, (&given, 0), self.seed, report));
             count += usize::from(fits.is_ok());
+        }
+        if self.large && report.outputs.iter().all(|output| output.overflowed == 0) {
+            // Evidence if it overflows; that large numbers cannot be run says nothing.
+            let mut found = OwnReport::default();
+            if self.set(pair, (&given, LARGE), self.seed, &mut found).is_ok() {
+                compare::overflowed(&found.outputs, &mut report.outputs);
+            }
         }
         Ok(count)
     }
 
-    /// Runs both on one set of inputs, at the first size that both accept. Returns whether any value was drawn.
-    fn set(&self, pair: &mut Pair, given: &Given, seed: u64, report: &mut OwnReport) -> Result<bool, CouldNotRun> {
+    /// Runs both on one set of inputs, at the first size that both accept; what is drawn is scaled by a power of two. Returns
+    /// whether any value was drawn.
+    fn set(
+        &self,
+        pair: &mut Pair,
+        (given, power): (&Given, i32),
+        seed: u64,
+        report: &mut OwnReport,
+    ) -> Result<bool, CouldNotRun> {
         let (one, two) = (&mut pair.0, &mut pair.1);
         let signature = two.signature().clone();
         let inputs: Vec<&str> = signature.graph.iter().flat_map(|graph| &graph.input).map(|input| input.name()).collect();
@@ -157,7 +174,7 @@ impl OwnType {
         let sizes = self.sizes.with(&given);
         let mut refused = None;
         for specs in choices(&signature, &sizes, Asked::default())? {
-            let values = seeded_inputs(&specs, seed, &given)?;
+            let values = scaled(&specs, seeded_inputs(&specs, seed, &given)?, &given, power);
             // A run can take long, and is for nothing where the other model has none.
             let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {
                 (Ok(()), Ok(())) => beside(|| one.run(&specs, &values), || two.run(&specs, &values)),
@@ -184,6 +201,28 @@ impl OwnType {
         }
         refused.unwrap_or_else(|| Err(CouldNotRun::Model("there is no size to try".to_owned())))
     }
+}
+
+/// The power of two by which large numbers are larger than ordinary ones: sums and products of what a net takes may come so far.
+const LARGE: i32 = 33;
+
+/// The same for inputs of float16, which end at 2^16.
+const LARGE_IN_FLOAT16: i32 = 6;
+
+/// Floats that were drawn, larger by a power of two.
+fn scaled(
+    specs: &[InputSpec],
+    mut values: BTreeMap<String, Array>,
+    given: &BTreeMap<String, Array>,
+    power: i32,
+) -> BTreeMap<String, Array> {
+    for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
+        if let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) {
+            let most = if spec.data_type() == DataType::Float16 { LARGE_IN_FLOAT16 } else { LARGE };
+            numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power.min(most)));
+        }
+    }
+    values
 }
 
 /// Says of which model it is that something cannot be done, which can be done with the other.

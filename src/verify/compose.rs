@@ -7,7 +7,8 @@ use crate::verify::region::Site as Legal;
 use crate::verify::side::Side;
 use crate::verify::wording::Wording;
 use crate::verify::{
-    Certificate, Difference, Execution, NOT_RUN, Outcome, OwnType, Rounding, Site, SiteNode, Verdict, VerifyOptions, constants,
+    Certificate, Difference, Execution, NOT_RUN, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Verdict, VerifyOptions,
+    constants,
 };
 
 /// The outcome that follows from all parts: what differs weighs more than what is not judged, and that more than the rest.
@@ -27,9 +28,10 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
 /// Where nothing decides: an output that overflows in the second model's own type and not in the first's is a difference that was
 /// seen. What is right in f64, where all else is computed, may be wrong by its range alone.
 pub(super) fn overflowed(verdict: &Verdict) -> Option<Difference> {
-    let found = |run: &'_ OwnType| run.outputs.iter().find(|output| output.overflowed > 0).map(|output| output.value.clone());
-    let (run, value) = verdict.own_type.iter().find_map(|run| Some((run, found(run)?)))?;
-    let on = run.inputs.join(", ");
+    let found = |run: &'_ OwnType| run.outputs.iter().find(|output| output.overflowed > 0).cloned();
+    let (run, OwnOutput { value, large, .. }) = verdict.own_type.iter().find_map(|run| Some((run, found(run)?)))?;
+    let numbers = if large { ", on numbers 2^33 times as large as ordinary ones (2^6 times in float16)" } else { "" };
+    let on = format!("{}{numbers}", run.inputs.join(", "));
     let what = format!("overflows in its own type and does not in the first model; both run whole by {} on {on}", run.engine);
     Some(Difference { place: format!("output `{value}`"), what })
 }

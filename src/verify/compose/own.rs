@@ -12,9 +12,10 @@ use crate::verify::{Done, Job, Relay, RelayReport};
 /// Longer reasons of an engine are cut.
 const LONGEST_REASON: usize = 160;
 
-/// Runs both models with each engine there is, as a relay ran; nothing if that was not asked for.
+/// Runs both models with each engine there is, as a relay ran, and on large numbers where a site is open; nothing if that was not
+/// asked for.
 pub(super) fn run(
-    relay: &Relay,
+    (relay, open): (&Relay, bool),
     report: Option<&RelayReport>,
     graphs: (&Graph<'_>, &Graph<'_>),
     options: &VerifyOptions,
@@ -29,6 +30,7 @@ pub(super) fn run(
         inputs: relay.inputs.clone(),
         data_sets: relay.data_sets.clone(),
         samples: relay.samples,
+        large: open,
         ..plain((&relay.before, &relay.after), options)
     };
     each(&job, graphs, options)
@@ -44,6 +46,7 @@ pub(super) fn plain((before, after): (&Side, &Side), options: &VerifyOptions) ->
         data_sets: vec![],
         seed: options.seed,
         samples: 1,
+        large: true,
         engine: Engine::Tract,
     }
 }

@@ -29,7 +29,8 @@ pub(in crate::verify) fn executed(
         shaped(&mut relay, graphs, sites, report, options)?;
     }
     let alone = alone::run(&relay, report.as_ref().ok(), graphs, options);
-    verdict.own_type = own::run(&relay, report.as_ref().ok(), graphs, options);
+    let open = sites.iter().any(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
+    verdict.own_type = own::run((&relay, open), report.as_ref().ok(), graphs, options);
     let report = match report {
         Ok(report) => report,
         Err(reason) => {
