@@ -238,7 +238,7 @@ def feeds(path, target):
 
 
 def latency(options):
-    """Runs in turns: the original, the fold, the fold for this engine, and the original again for the noise."""
+    """Runs in turns: the original, the fold, those for this engine and for none, and the original again for the noise."""
     lines = ["| model | " + " | ".join(options.engines) + " |", "| --- |" + " --- |" * len(options.engines)]
     workers = {engine: Worker(options.work, engine) for engine in options.engines}
     for path in options.latency:
@@ -246,15 +246,16 @@ def latency(options):
         given = os.path.join(options.work, "latency.npz")
         feeds(path, given)
         for engine in options.engines:
-            folded = [os.path.join(options.work, f"latency-{choice}.onnx") for choice in ("any", "own")]
-            for target, choice in zip(folded, (None, ENGINES[engine][0])):
+            folded = [os.path.join(options.work, f"latency-{choice}.onnx") for choice in ("any", "own", "none")]
+            for target, choice in zip(folded, (None, ENGINES[engine][0], "none")):
                 fold(options.command, path, target, choice)
             answer = workers[engine].ask({"models": [path, *folded, path], "input": given, "seconds": options.seconds}, 600)
             if "error" in answer:
                 cells.append("refused")
                 continue
-            _, after, own, again = answer["shares"]
-            cells.append(f"{answer['ok']:.2f} ms: {after:.2f}, {own:.2f} (noise {abs(again - 1):.2f}, n {answer['runs']})")
+            _, *shares, again = answer["shares"]
+            shares = ", ".join(f"{share:.2f}" for share in shares)
+            cells.append(f"{answer['ok']:.2f} ms: {shares} (noise {abs(again - 1):.2f}, n {answer['runs']})")
         print(name, cells, flush=True)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     if options.write:

@@ -20,7 +20,8 @@ pub enum Form {
     ScalePerChannel,
     /// Weights of a product of matrices with a scale for each column, where one of one element was for all.
     ScalePerColumn,
-    /// A product of matrices, sums of 32 products or more, whose weights of 8 bits have taken a map in.
+    /// A product of matrices, sums of 32 products or more, whose weights of 8 bits, or of 4 without sign, have taken a map
+    /// in.
     RoundedProduct,
     /// An Add in the place of a BatchNormalization, in a value of four axes.
     AddLeft,

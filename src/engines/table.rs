@@ -82,16 +82,17 @@ pub const ROWS: &[Row] = &[
         effect: Rounded,
         what: "rounds activations to 8 bits where weights of a product have a scale for each column (session option \
                session.qdq_matmulnbits_accuracy_level=1 keeps them)",
-        evidence: "benches/engines e_matmul_int8_one, e_gemm_int8_one: off by 0.2 to 0.6 % of the largest output",
+        evidence: "benches/engines e_matmul_int8_one, e_gemm_int8_one under --for none: off by 0.2 to 0.6 % of the largest output",
     },
     Row {
         engine: "openvino",
         versions: &["2026.4.1"],
         form: Form::RoundedProduct,
         effect: Rounded,
-        what: "rounds activations to 8 bits where a product of 8-bit weights has no map behind it \
+        what: "rounds activations to 8 bits where a product of 8-bit or uint4 weights over 32 values or more has no map behind it \
                (DYNAMIC_QUANTIZATION_GROUP_SIZE=0 keeps them)",
-        evidence: "benches/engines e_matmul_int8_axis, e_matmul_uint8_one: off by 0.2 to 1.1 % of the largest output",
+        evidence: "benches/engines e_matmul_int8_axis, e_matmul_uint8_one, e_matmul_uint4_axis under --for none: off by 0.2 to 1.1 % \
+                   of the largest output",
     },
     Row {
         engine: "onnxruntime",

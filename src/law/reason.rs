@@ -74,7 +74,7 @@ reasons! {
     QuantisedBias = "quantised-bias", "runtimes that store the bias beside quantised weights as int32, in units of the folded scales, could not hold it", "fold before quantising; --for none folds all the same";
     ScalePerChannel = "scale-per-channel", "weights that an engine takes with one scale would have one for each channel", "--for names the engines that matter; --for none folds for none in particular";
     ScalePerColumn = "scale-per-column", "weights of a product with one scale would have one for each column, for which an engine rounds activations to 8 bits", "--for names the engines that matter, --for none folds all the same; or set the engine's option that keeps activations";
-    RoundedProduct = "rounded-product", "an engine would begin to round activations to 8 bits for the product with weights of 8 bits", "--for names the engines that matter, --for none folds all the same; or set the engine's option that keeps activations";
+    RoundedProduct = "rounded-product", "an engine would begin to round activations to 8 bits for the product with quantised weights", "--for names the engines that matter, --for none folds all the same; or set the engine's option that keeps activations";
     ProductWithTerm = "product-with-term", "an engine has the product of matrices in this type, but not with a term", "nothing, the shift stays as an Add; --for none puts it into the product";
     AddLeft = "add-left", "an engine is slower with the Add that would be left than with the BatchNormalization", "--partial always leaves the Add";
     AddInBlocks = "add-in-blocks", "an engine holds the value in blocks of channels, where it has the BatchNormalization, but not the Add that would be left", "--partial always leaves the Add";

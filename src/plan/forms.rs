@@ -48,7 +48,7 @@ pub(super) fn of_scales(
     let kind = DataType::try_from(parts.integers.data_type);
     let wide = matches!(kind, Ok(DataType::Uint8 | DataType::Int16 | DataType::Uint16));
     let summed = axes.iter().filter(|(role, _)| matches!(role, Role::In | Role::Sum)).map(|(_, size)| *size);
-    let long = matches!(kind, Ok(DataType::Int8 | DataType::Uint8)) && summed.product::<u64>() >= LONG;
+    let long = matches!(kind, Ok(DataType::Int8 | DataType::Uint8 | DataType::Uint4)) && summed.product::<u64>() >= LONG;
     let exact = product && !reads_quantised(view, node);
     // One scale becomes several; several of another axis were there before.
     let turned = made.axis.is_some() && parts.scale.dims.iter().product::<u64>() == 1;
