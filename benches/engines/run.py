@@ -185,25 +185,41 @@ def matrix(options):
             list(pool.map(lambda job: fold(options.command, *job, choice), jobs))
     worker = Worker(work, "onnxruntime-off")
     wanted = {name: reference(worker, name, os.path.join(originals, name + ".onnx"), work) for name in models}
-    rows, worse, groups = [], [], {}
+    os.makedirs(os.path.join(work, "results"), exist_ok=True)
+    found = []
     for engine in options.engines:
         after, own = folders[None], folders[ENGINES[engine][0]]
         told = judged(work, engine, models, wanted, [originals, after, own])
-        print(engine, count(models, told, originals, after), count(models, told, originals, own), flush=True)
-        rows.append((engine, count(models, told, originals, after), count(models, told, originals, own)))
-        groups[engine] = [count([n for n in models if n.startswith(g)], told, originals, after) for g in GROUPS]
+        counts = [count(models, told, originals, after), count(models, told, originals, own)]
+        print(engine, *counts, flush=True)
+        groups = [count([n for n in models if n.startswith(g)], told, originals, after) for g in GROUPS]
+        worse = []
         for name in models:
             for choice, folder in (("any", after), (ENGINES[engine][0], own)):
                 if pair(told, name, originals, folder) == (True, False):
                     worse.append((engine, choice, name, told[name, folder]))
-    for line in worse:
-        print("only the original is right:", *line)
-    return models, rows, groups, worse
+        for line in worse:
+            print("only the original is right:", *line)
+        found.append({"engine": engine, "models": len(models), "counts": counts, "groups": groups, "worse": worse})
+        with open(os.path.join(work, "results", engine + ".json"), "w") as file:
+            json.dump(found[-1], file)
+    return found
 
 
-def page(options, models, rows, groups, worse):
-    """The two tables, between marks in a page."""
-    lines = [f"{len(models)} models.", "", "| engine | packages | by default | under `--for` |", "| --- | --- | --- | --- |"]
+def page(options):
+    """The two tables, between marks in a page, of all engines that were run with as many models as the last."""
+    found, groups, worse = {}, {}, []
+    for engine in ENGINES:
+        path = os.path.join(options.work, "results", engine + ".json")
+        if os.path.exists(path):
+            with open(path) as file:
+                found[engine] = json.load(file)
+    models = found[options.engines[-1]]["models"]
+    rows = [(engine, *found[engine]["counts"]) for engine in found if found[engine]["models"] == models]
+    for engine, *_ in rows:
+        groups[engine] = found[engine]["groups"]
+        worse += found[engine]["worse"]
+    lines = [f"{models} models.", "", "| engine | packages | by default | under `--for` |", "| --- | --- | --- | --- |"]
     for engine, default, own in rows:
         packages = ", ".join(p.removeprefix("npm:") for p in ENGINES[engine][2] if p != "numpy" and not p.startswith("onnx=="))
         lines.append(f"| {engine} | {packages} | {default} | {own} |")
@@ -279,8 +295,8 @@ def main():
         return 0
     found = matrix(options)
     if options.write:
-        page(options, *found)
-    return int(bool(found[3]))
+        page(options)
+    return int(any(result["worse"] for result in found))
 
 
 if __name__ == "__main__":

@@ -257,7 +257,12 @@ def webgpu():
         def run(feed, shapes):
             model["content"] = content
             jobs.put(feeds_of(feed))
-            return arrays(answers.get(timeout=100))
+            try:
+                return arrays(answers.get(timeout=60))
+            except queue.Empty:
+                # The page is gone; `run.py` starts another.
+                browser.kill()
+                os._exit(1)
 
         return run
 
