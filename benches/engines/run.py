@@ -37,7 +37,7 @@ ENGINES = {
     "mnn": ("mnn", "mnn", ["MNN==3.6.1", "onnx==1.23.2", "numpy"]),
     "tinygrad": ("tinygrad", "tinygrad", ["tinygrad==0.14.0", "onnx==1.23.2", "numpy"]),
     "litert": ("onnx2tf", "litert", ["onnx2tf==2.6.9"]),
-    "iree": ("iree", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
+    "iree": ("any", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
     "tvm": ("tvm", "tvm", ["apache-tvm==0.27.0.post1", "onnx==1.23.2", "numpy"]),
 }
 GROUPS = {
@@ -265,7 +265,7 @@ def latency(options):
             folded = [os.path.join(options.work, f"latency-{choice}.onnx") for choice in ("any", "own", "none")]
             for target, choice in zip(folded, (None, ENGINES[engine][0], "none")):
                 fold(options.command, path, target, choice)
-            answer = workers[engine].ask({"models": [path, *folded, path], "input": given, "seconds": options.seconds}, 600)
+            answer = workers[engine].ask({"models": [path, *folded, path], "input": given, "seconds": options.seconds}, 900)
             if "error" in answer:
                 cells.append("refused")
                 continue

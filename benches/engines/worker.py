@@ -306,17 +306,17 @@ ENGINES = {
 
 
 def timed(load, job, feed):
-    """Of runs in turns, each turn in another order: the first model's median in milliseconds, and of each model the median of
-    its shares of what the first took in the same turn, which others on the machine disturb least."""
+    """Of runs in turns, each turn in another order, in processor time, as others may be on the machine: the first model's median
+    in milliseconds, and of each model the median of its shares of what the first took in the same turn."""
     runs = [load(path) for path in job["models"]]
     rng, spent = np.random.default_rng(0), []
     end = time.monotonic() + job["seconds"]
     while time.monotonic() < end or len(spent) < 6:
         turn = [0.0] * len(runs)
         for at in rng.permutation(len(runs)):
-            start = time.perf_counter()
+            start = time.process_time()
             runs[at](feed, None)
-            turn[at] = 1e3 * (time.perf_counter() - start)
+            turn[at] = 1e3 * (time.process_time() - start)
         spent.append(turn)
     spent = np.array(spent[1:])
     shares = np.median(spent / spent[:, :1], axis=0)

@@ -33,7 +33,11 @@ fn a_scale_alone_moves_within_a_body() {
     // The same constants at every call: they are there once.
     let after = folded(&padded("y = local.f (x, s, b, m, v, w) z = local.f (x, s, b, m, v, w)", PADDED));
     assert_eq!(bodies(&after), [["Add", "Conv"]]);
-    assert_eq!(after.graph.unwrap().initializer.iter().filter(|t| t.dims == [3, 2, 3, 3]).count(), 2, "weight and the other weight");
+    assert_eq!(
+        after.graph.unwrap().initializer.iter().filter(|t| t.dims == [3, 2, 3, 3]).count(),
+        2,
+        "weight and the other weight"
+    );
     // Constants in the body, one of them a name that a new one would like to have.
     let body = r#"<opset_import: ["" : 17], domain: "local"> f (x, w) => (y)
         { s = Constant <value_floats = [2.0, -0.5]> () b = Constant <value_floats = [1.0, 2.0]> ()
