@@ -31,9 +31,14 @@ use crate::verify::side::Side;
 pub enum Engine {
     /// The engine that is built in.
     Tract,
-    /// onnxruntime, as the library in this file.
+    /// onnxruntime.
     #[cfg(feature = "ort")]
-    Onnxruntime(PathBuf),
+    Onnxruntime {
+        /// The file of its library.
+        library: PathBuf,
+        /// Whether with all its optimisations, as it is deployed, or with none.
+        optimised: bool,
+    },
 }
 
 /// What is to be compared.
@@ -104,9 +109,9 @@ impl OwnType {
                 (self.sets(&mut pair, &mut report)?, branches)
             }
             #[cfg(feature = "ort")]
-            Engine::Onnxruntime(library) => {
-                report.engine = onnxruntime::load(library)?;
-                let open = onnxruntime::Session::open;
+            Engine::Onnxruntime { library, optimised } => {
+                report.engine = onnxruntime::load(library)? + if *optimised { ", optimised" } else { "" };
+                let open = |side: &Side| onnxruntime::Session::open(side, *optimised);
                 let (a, b) = beside(|| open(&self.before), || open(&self.after));
                 let mut pair: Pair = (Box::new(a?), Box::new(of("second", b)?));
                 (self.sets(&mut pair, &mut report)?, false)

@@ -1,6 +1,7 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
 mod blind;
+mod blocks;
 mod branches;
 mod calls;
 mod channels;
@@ -36,7 +37,7 @@ use crate::double_double::nearest;
 use crate::engines::Form;
 use crate::error::Result;
 use crate::law::{Constants as _, Host, Law, Map, Reason};
-use crate::model::{Graph, NodeId, ScopeId, ScopeKind, Shape};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -177,8 +178,9 @@ impl Search<'_> {
             if view.draft.folds.len() > before {
                 continue;
             }
+            view.forget_blocks();
             for site in first.iter().copied() {
-                if let Some(route) = self.scale_alone(view, site).filter(|_| !self.is_slower(view, site)) {
+                if let Some(route) = self.scale_alone(view, site).filter(|_| self.slower(view, site).is_none()) {
                     view.draft = std::mem::take(&mut view.draft).with(graph, route);
                 }
                 view.check()?;
@@ -245,11 +247,10 @@ impl Search<'_> {
         part(Way::Back).or_else(|| part(Way::Ahead))
     }
 
-    /// Whether an Add that is left would be slower than the BatchNormalization is, for who runs it.
-    fn is_slower(&self, view: &View<'_>, site: NodeId) -> bool {
-        let value = view.draft.input(view.graph, site, 0);
-        let axes = value.and_then(|value| view.shape(value)).map(Shape::rank);
-        axes == Some(4) && view.target.avoids(Form::AddLeft)
+    /// Why an Add that is left would be slower than the BatchNormalization is, for who runs it and did not ask for it.
+    fn slower(&self, view: &View<'_>, site: NodeId) -> Option<Reason> {
+        let avoided = |form: &Form| self.partial != Partial::Always && view.target.avoids(*form);
+        forms::of_rest(view, site).into_iter().find(avoided).and_then(Form::reason)
     }
 
     /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
@@ -321,9 +322,11 @@ impl Search<'_> {
             return both(Reason::LeftOut);
         }
         match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
-            // It is the refusal that decided: the scale alone would have gone.
-            (Err(_), Err(_)) if self.is_slower(view, site) && self.scale_alone(view, site).is_some() => both(Reason::AddLeft),
-            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
+            (Err(back), Err(ahead)) => match self.slower(view, site).filter(|_| self.scale_alone(view, site).is_some()) {
+                // It is the refusal that decided: the scale alone would have gone.
+                Some(reason) => both(reason),
+                None => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
+            },
             _ => None,
         }
     }
