@@ -334,6 +334,7 @@ def branches(folder):
 
 def larger(folder):
     """Nets that are worth a clock: dense blocks, pre-activation, maps behind activations, a transformer, everything quantised."""
+    os.makedirs(folder, exist_ok=True)
     for k in (1, 3):
         n = Net(f"l_densenet_{k}x{k}", [1, 16, 56, 56])
         x, c = n.conv("x", 16, 64), 64
