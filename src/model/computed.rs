@@ -12,7 +12,7 @@ use crate::model::integers::whole;
 use crate::model::scan::Nested;
 use crate::model::small_float::small_float;
 use crate::model::tensor::element;
-use crate::model::{Graph, Home, Model, NodeId, NotConstant, Payload, Tensor, TensorId, ValueId};
+use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Tensor, TensorId, ValueId};
 use crate::onnx::{NodeProto, type_proto};
 
 /// Elements beyond which a constant is not computed: 256 MiB of f64.
@@ -312,10 +312,18 @@ impl Graph<'_> {
     }
 
     fn certain_type(&self, value: ValueId) -> Option<i32> {
-        match (self.source(value), self.value(value).declared.and_then(|d| d.value.as_ref())) {
+        let known = |value: &ValueId| match (self.source(*value), self.value(*value).declared.and_then(|d| d.value.as_ref())) {
             (Ok(tensor), _) => Some(self.tensor(tensor).data_type),
             (_, Some(type_proto::Value::TensorType(tensor))) => Some(tensor.elem_type()),
             _ => None,
-        }
+        };
+        // Where it is not declared, it is that of what the value is made of.
+        let before = |value: &ValueId| match self.value(*value).origin {
+            Origin::Node(node, 0) => {
+                self.node(node).inputs.first().copied().flatten().filter(|_| header::keeps_type(self.node(node)))
+            }
+            _ => None,
+        };
+        std::iter::successors(Some(value), before).take(DEEPEST).find_map(|value| known(&value))
     }
 }

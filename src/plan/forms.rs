@@ -9,7 +9,7 @@ use crate::model::{Element, Grain, NodeId, Origin, Shape};
 use crate::onnx::tensor_proto::DataType;
 use crate::plan::blocks;
 use crate::plan::calls::Calls;
-use crate::plan::draft::DraftTensor;
+use crate::plan::draft::{DraftTensor, Left};
 use crate::plan::quantised::{Factors, Requantised, requantised};
 use crate::plan::route::fits_bias;
 use crate::plan::view::View;
@@ -123,7 +123,7 @@ pub fn made(view: &View<'_>) -> BTreeSet<Form> {
     }
     let left =
         |node: NodeId| matches!(draft.operators.get(&node), Some(&("Add" | "Sub"))) && !draft.substituted.contains_key(&node);
-    for fold in draft.folds.iter().filter(|fold| fold.partial && left(fold.site)) {
+    for fold in draft.folds.iter().filter(|fold| fold.left == Left::Term && left(fold.site)) {
         found.extend(of_rest(view, fold.site));
     }
     if graph.nodes.iter().any(|node| node.calls.is_some()) {

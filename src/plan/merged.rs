@@ -1,6 +1,8 @@
 //! Weights that are sums of others: each stored weight keeps its place in the file and is embedded, times its factors, when the sum
 //! is asked for. Where an element goes is said in channels and taps, which mean the same in whatever weight it is embedded.
 
+use std::sync::Arc;
+
 use crate::double_double::DoubleDouble;
 use crate::error::Result;
 use crate::law::{Reason, Role};
@@ -37,11 +39,22 @@ pub struct Layout {
     taps: Vec<usize>,
 }
 
-/// A stored weight, or ones, embedded in a sum.
+/// Where the elements of a part come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Every element is one.
+    Ones,
+    /// A weight of the file.
+    Stored(TensorId),
+    /// Numbers that were computed.
+    Held(Arc<Vec<DoubleDouble>>),
+}
+
+/// A weight, or ones, embedded in a sum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
-    /// The stored weight; without one every element is one.
-    pub source: Option<TensorId>,
+    /// Its elements, in the order of its axes.
+    pub source: Source,
     /// Its axes, outermost first.
     pub lanes: Vec<Lane>,
     /// The tap at which its first one lies, along each axis.
@@ -84,6 +97,19 @@ impl Layout {
         self.dims.iter().fold(1, |all, dim| all.saturating_mul(*dim))
     }
 
+    /// How many taps there are, which lie side by side.
+    pub fn taps(&self) -> usize {
+        match self.taps.first() {
+            Some(step) => step * self.dims.get(2).map_or(1, |size| *size as usize),
+            None => 1,
+        }
+    }
+
+    /// The number of the first tap from an input channel to an output channel; nothing where they are in different groups.
+    pub fn between(&self, out: usize, input: usize) -> Option<usize> {
+        self.place(&At { out, input, taps: vec![] })
+    }
+
     /// The number of an element, whose channels are in one group.
     fn place(&self, at: &At) -> Option<usize> {
         let per_group = (self.channels.0 / self.groups.max(1), self.channels.1 / self.groups.max(1));
@@ -104,7 +130,7 @@ struct At {
 
 impl Part {
     /// A weight with these axes, whose taps have these extents and lie at `start`, each `step` from the one before.
-    pub fn stored(source: TensorId, axes: &[(Role, u64)], kernel: &[u64]) -> Part {
+    pub fn of(source: Source, axes: &[(Role, u64)], kernel: &[u64]) -> Part {
         let mut lanes = Vec::new();
         for ((role, _), (size, out, input)) in axes.iter().zip(Channels::new(axes).steps()) {
             match role {
@@ -112,14 +138,14 @@ impl Part {
                 _ => lanes.push(Lane { size: *size, out: *out, input: *input, tap: None }),
             }
         }
-        Part { source: Some(source), lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
+        Part { source, lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
     }
 
     /// Ones from each channel to itself, at every tap of a kernel.
     pub fn ones(channels: usize, kernel: &[u64]) -> Part {
         let mut lanes = vec![Lane { size: channels as u64, out: 1, input: 1, tap: None }];
         lanes.extend(kernel.iter().enumerate().map(|(axis, size)| Lane::tap(*size, axis)));
-        Part { source: None, lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
+        Part { source: Source::Ones, lanes, start: vec![0; kernel.len()], out: vec![], input: vec![] }
     }
 
     /// The part with its taps moved: along each axis, where the first one lies and how far apart they are.
@@ -144,8 +170,8 @@ impl Part {
         let mut position = vec![0u64; self.lanes.len()];
         let mut at = At { out: 0, input: 0, taps: self.start.clone() };
         let of = |factors: &[DoubleDouble], channel: usize| factors.get(channel).copied().unwrap_or(DoubleDouble::ONE);
-        let mut one = |weight: f64| {
-            take(&at, DoubleDouble::new(weight) * of(&self.out, at.out) * of(&self.input, at.input));
+        let mut one = |weight: DoubleDouble| {
+            take(&at, weight * of(&self.out, at.out) * of(&self.input, at.input));
             for (position, lane) in position.iter_mut().zip(&self.lanes).rev() {
                 *position += 1;
                 let ends = *position == lane.size;
@@ -156,13 +182,15 @@ impl Part {
                 *position = 0;
             }
         };
-        match self.source {
-            Some(source) => graph.tensor(source).blocks(graph.model, &mut |_, block| block.iter().for_each(|w| one(*w))),
-            None => {
-                (0..self.lanes.iter().map(|lane| lane.size).product::<u64>()).for_each(|_| one(1.0));
-                Ok(())
+        match &self.source {
+            Source::Stored(source) => {
+                let blocks = &mut |_: u64, block: &[f64]| block.iter().for_each(|weight| one(DoubleDouble::new(*weight)));
+                return graph.tensor(*source).blocks(graph.model, blocks);
             }
+            Source::Held(numbers) => numbers.iter().copied().for_each(one),
+            Source::Ones => (0..self.lanes.iter().map(|lane| lane.size).product::<u64>()).for_each(|_| one(DoubleDouble::ONE)),
         }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod forms;
 mod fused;
 mod lift;
 mod merged;
+mod normalized;
 mod quantised;
 mod readers;
 mod route;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute, is_meant, operator, target};
-pub use draft::{Draft, DraftTensor, Fold};
+pub use draft::{Draft, DraftTensor, Fold, Left};
 pub use forms::made as forms;
 pub use lift::{Lifted, Signature};
 pub use merged::{MOST_ELEMENTS, Merged};
@@ -107,10 +108,10 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     // The end of a LayerNormalization stays one, whatever it takes in.
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
-    let Options { partial, substitute, keep_branches, .. } = *options;
+    let Options { partial, substitute, keep_branches, normalizations, .. } = *options;
     let choice = Choice::of(graph, options, fused, excluded)?;
     let as_they_are = BTreeSet::new();
-    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, as_they_are };
+    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, normalizations, as_they_are };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
@@ -152,6 +153,8 @@ struct Search<'c> {
     substitute: Option<Substitute>,
     /// Whether branches of one value become one.
     branches: bool,
+    /// Whether normalisations hand their maps on.
+    normalizations: bool,
     /// BatchNormalizations that no other operator takes the place of.
     as_they_are: BTreeSet<NodeId>,
 }
@@ -189,6 +192,14 @@ impl Search<'_> {
                 self.merge(view)?;
             }
             if view.draft.folds.len() == before {
+                self.hand_over(view)?;
+            }
+            // What a fold has brought to a convolution has its rank.
+            if view.draft.folds.len() == before && view.ranks_of_readers() {
+                view.learn();
+                continue;
+            }
+            if view.draft.folds.len() == before {
                 return Ok(());
             }
         }
@@ -216,8 +227,9 @@ impl Search<'_> {
             return Ok(());
         }
         let (graph, before) = (view.graph, view.draft.folds.len());
+        let may = |node| self.may_merge(graph, node);
         for top in branches::tops(view).into_iter().filter(|top| self.choice.moves(*top)) {
-            while let Ok(Some(merge)) = branches::merge(view, top, &|node| self.may_merge(graph, node)) {
+            while let Ok(Some(merge)) = branches::merge(view, top, &may) {
                 view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
                 if view.draft.is_removed(top) {
                     break;
@@ -225,8 +237,28 @@ impl Search<'_> {
             }
             view.check()?;
         }
+        // What became one operator may stand behind another.
+        for second in branches::seconds(view).into_iter().filter(|_| view.draft.folds.len() == before).collect::<Vec<_>>() {
+            if let Some(row) = branches::row(view, second, &may) {
+                view.draft = std::mem::take(&mut view.draft).join(graph, row);
+            }
+            view.check()?;
+        }
         if view.draft.folds.len() > before {
             view.learn();
+        }
+        Ok(())
+    }
+
+    /// Lets normalisations hand their scale and bias to what follows.
+    fn hand_over(&self, view: &mut View<'_>) -> Result<()> {
+        let graph = view.graph;
+        let may = |site: &NodeId| self.normalizations && normalized::may_be(graph, *site) && self.may_merge(graph, *site);
+        for site in (0..graph.nodes.len()).map(NodeId).filter(may).filter(|site| self.choice.folds(*site)) {
+            if let Some(route) = normalized::route(view, &self.choice, site) {
+                view.draft = std::mem::take(&mut view.draft).with(graph, route);
+            }
+            view.check()?;
         }
         Ok(())
     }

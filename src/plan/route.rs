@@ -38,8 +38,24 @@ pub struct Route {
     pub changed: Vec<ValueId>,
     /// Nodes beside the site that are the same map and go with it, and the input that each maps.
     pub alike: Vec<(NodeId, usize)>,
-    /// What the site becomes, where only its scale moves; `None`: nothing of it stays.
-    pub rest: Option<Vec<Parameter>>,
+    /// What the site becomes; `None`: nothing of it stays.
+    pub rest: Option<Rest>,
+}
+
+/// What a site becomes that stays.
+#[derive(Clone, Debug)]
+pub enum Rest {
+    /// An Add, as only its scale moves.
+    Term(Vec<Parameter>),
+    /// A normalisation that scales by one.
+    Normalization {
+        /// What is put at its inputs.
+        parameters: Vec<Parameter>,
+        /// The input that it does without.
+        without: Option<usize>,
+        /// Whether a shift moves, too.
+        shift: bool,
+    },
 }
 
 /// Why a map stays, and which node refused.
@@ -99,7 +115,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
         Way::Back => view.draft.input(view.graph, site, map.data),
         Way::Ahead => view.draft.output(view.graph, site, 0),
     });
-    route.rest = Some(rest);
+    route.rest = Some(Rest::Term(rest));
     Ok(route)
 }
 

@@ -143,16 +143,23 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a convolution says of the value that it reads: its rank and channels.
-    fn ranks_of_readers(&mut self) {
-        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
-            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
+    /// What a convolution says of the value that it reads: its rank. Returns whether that was not known.
+    pub(super) fn ranks_of_readers(&mut self) -> bool {
+        let mut news = false;
+        for (id, node) in self.graph.nodes.iter().enumerate() {
+            if !node.standard || !matches!(node.proto.op_type(), "Conv" | "ConvTranspose") || self.draft.is_removed(NodeId(id)) {
+                continue;
+            }
+            let input = |at| self.draft.input(self.graph, NodeId(id), at);
+            let (Some(value), Some(weight)) = (input(0), input(1)) else { continue };
             if self.shape(value).is_none()
                 && let Some(weight) = self.shape(weight)
             {
                 self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
+                news = true;
             }
         }
+        news
     }
 
     /// The constant behind a value, with the call's arguments in the place of parameters.
