@@ -7,38 +7,13 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use bnfold::model::Model;
 use maker::graph;
 use proptest::prelude::*;
-use support::{evaluate, fold, model_of, random_inputs};
+use support::{fold, model_of, same_function};
 
 /// Folds the graph of a seed and compares. Returns how many nodes went.
 fn check(seed: u64) -> usize {
-    let text = graph(seed);
-    let bytes = bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let folded = fold(&bytes);
-    let twice = fold(&folded);
-    if twice != folded {
-        let nodes = |b: &[u8]| {
-            model_of(b)
-                .graph
-                .unwrap()
-                .node
-                .iter()
-                .map(|n| format!("{:?} = {}({:?})", n.output, n.op_type(), n.input))
-                .collect::<Vec<_>>()
-        };
-        panic!("seed {seed}: folding twice is not folding once\n{text}\n{:#?}\n{:#?}", nodes(&folded), nodes(&twice));
-    }
-    let inputs = random_inputs(&model_of(&bytes), seed);
-    let (before, after) = (evaluate(&bytes, &inputs), evaluate(&folded, &inputs));
-    support::names_mean_one_thing(&folded, &before, &after, &text);
-    for output in &model_of(&bytes).graph.unwrap().output {
-        assert_eq!(before[output.name()], after[output.name()], "seed {seed}, output {}\n{text}", output.name());
-    }
-    let model = Model::from_bytes(folded.clone()).unwrap();
-    bnfold::constants::build(&model).unwrap();
-    model_of(&bytes).graph.unwrap().node.len() - model_of(&folded).graph.unwrap().node.len()
+    same_function(&graph(seed), seed)
 }
 
 fn cases() -> u32 {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bnfold::model::Model;
-use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
+use bnfold::onnx::{ModelProto, NodeProto, tensor_shape_proto::dimension, type_proto};
 use bnfold::reference::{Array, Data};
 use prost::Message as _;
 
@@ -45,6 +45,26 @@ pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, aft
             assert!(one == two, "`{name}` is something else in the folded model: {place}");
         }
     }
+}
+
+/// Folds the graph of a text, in which arithmetic is exact, once and twice, and compares all outputs bit for bit on inputs that
+/// follow from a seed. Returns how many nodes went.
+pub fn same_function(text: &str, seed: u64) -> usize {
+    let bytes = bnfold::sample::encode(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let folded = fold(&bytes);
+    let twice = fold(&folded);
+    if twice != folded {
+        let node = |n: &NodeProto| format!("{:?} = {}({:?})", n.output, n.op_type(), n.input);
+        let nodes = |b: &[u8]| model_of(b).graph.unwrap().node.iter().map(node).collect::<Vec<_>>();
+        panic!("seed {seed}: folding twice is not folding once\n{text}\n{:#?}\n{:#?}", nodes(&folded), nodes(&twice));
+    }
+    let inputs = random_inputs(&model_of(&bytes), seed);
+    let (before, after) = (evaluate(&bytes, &inputs), evaluate(&folded, &inputs));
+    names_mean_one_thing(&folded, &before, &after, text);
+    for output in &model_of(&bytes).graph.unwrap().output {
+        assert_eq!(before[output.name()], after[output.name()], "seed {seed}, output {}\n{text}", output.name());
+    }
+    model_of(&bytes).graph.unwrap().node.len() - model_of(&folded).graph.unwrap().node.len()
 }
 
 /// A seeded sequence of small integers over four.
