@@ -236,6 +236,11 @@ impl Model {
         self.source.source().len()
     }
 
+    /// The size of all its files in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sides.iter().fold(self.len(), |sum, side| sum.saturating_add(side.source.len()))
+    }
+
     /// Whether the model file has no bytes; an open model always has some.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
