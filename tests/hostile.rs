@@ -200,9 +200,8 @@ fn channels_that_are_only_claimed_take_no_memory() {
             "k = Concat <axis = 1> (z, x) n = Mul (k, a) y = Relu (n)",
             "n = Mul (z, a) y = Concat <axis = 1> (x, n)",
         ] {
-            let text = format!(
-                r#"<ir_version: 8, opset_import: ["" : 17]> g {claim} <{statistics}, float a = {{2}}> {{ {nodes} }}"#
-            );
+            let text =
+                format!(r#"<ir_version: 8, opset_import: ["" : 17]> g {claim} <{statistics}, float a = {{2}}> {{ {nodes} }}"#);
             assert!(folds(&text) == bnfold::sample::encode(&text).unwrap(), "{nodes}: nothing takes it in");
         }
     }

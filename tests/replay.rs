@@ -62,7 +62,11 @@ fn replay(target: &Target, models: &[Vec<u8>]) {
                 draw.bytes(count)
             }
         };
+        // What breaks it is kept, to be looked at and to be stored.
+        let broken = std::env::temp_dir().join(format!("bnfold-replay-{}", target.name));
+        std::fs::write(&broken, &data).unwrap();
         reached += usize::from((target.body)(&data));
+        std::fs::remove_file(&broken).unwrap();
     }
     println!("{}: {reached} of {wanted} came to the point", target.name);
     assert!(reached * 20 > wanted, "{}: {reached} of {wanted} came to the point", target.name);
