@@ -175,8 +175,8 @@ fn library(folder: &Path) -> Option<PathBuf> {
     built.is_ok_and(|status| status.success()).then_some(library)
 }
 
-/// Numbers of errors: the disk is full, the quota is used up, the disk is broken.
-const FULL: [(i32, &str); 3] = [(28, "0"), (122, "0"), (5, "1")];
+/// Numbers of errors: the disk is full and stays so; it is broken at one place.
+const FULL: [(i32, &str); 2] = [(28, "0"), (5, "1")];
 
 /// More calls than any of the scenes has.
 const MOST_CALLS: usize = 200;
@@ -208,7 +208,7 @@ fn each_call_of_the_writer_may_fail() {
             }
         }
         eprintln!("{}: {calls} failures", scene.name);
-        assert!(calls >= 6, "{}: {calls}", scene.name);
+        assert!(calls >= 4, "{}: {calls}", scene.name);
     }
 }
 
