@@ -10,46 +10,14 @@ mod visible;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use bnfold::model::Model;
-use bnfold::onnx::{GraphProto, NodeProto};
 use maker::graph;
 use proptest::prelude::*;
-use support::{fold, is_same, model_of, random_inputs};
-use visible::evaluate;
+use support::{fold, model_of};
+use visible::{compared, same_function};
 
 /// Folds the graph of a seed and compares. Returns how many nodes went.
 fn check(seed: u64) -> usize {
-    let (bytes, folded) = compare(seed);
-    model_of(&bytes).graph.unwrap().node.len() - model_of(&folded).graph.unwrap().node.len()
-}
-
-/// The model of a seed, and what it was folded to.
-fn compare(seed: u64) -> (Vec<u8>, Vec<u8>) {
-    let text = graph(seed);
-    let bytes = bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let folded = fold(&bytes);
-    let twice = fold(&folded);
-    if twice != folded {
-        let nodes = |b: &[u8]| listed(&model_of(b).graph.unwrap());
-        panic!("seed {seed}: folding twice is not folding once\n{text}\n{:#?}\n{:#?}", nodes(&folded), nodes(&twice));
-    }
-    let inputs = random_inputs(&model_of(&bytes), seed);
-    let (before, after) = (evaluate(&bytes, &inputs), evaluate(&folded, &inputs));
-    support::names_mean_one_thing(&folded, &before, &after, &text);
-    for output in &model_of(&bytes).graph.unwrap().output {
-        let (one, two) = (&before[output.name()], &after[output.name()]);
-        assert!(is_same(one, two), "seed {seed}, output {}: {one:?} became {two:?}\n{text}", output.name());
-    }
-    let model = Model::from_bytes(folded.clone()).unwrap();
-    bnfold::constants::build(&model).unwrap();
-    (bytes, folded)
-}
-
-/// The nodes of a graph, with those of nodes' graphs behind them.
-fn listed(graph: &GraphProto) -> Vec<String> {
-    let inner = |node: &NodeProto| node.attribute.iter().filter_map(|a| a.g.as_ref()).flat_map(listed).collect::<Vec<_>>();
-    let one = |node: &NodeProto| format!("{:?} = {}({:?})", node.output, node.op_type(), node.input);
-    graph.node.iter().flat_map(|node| [vec![one(node)], inner(node)].concat()).collect()
+    same_function(&graph(seed), seed)
 }
 
 fn cases() -> u32 {
@@ -62,7 +30,7 @@ fn a_fold_is_the_same_function() {
     let python = std::env::var_os("BNFOLD_PYTHON").filter(|_| std::env::var_os("BNFOLD_GRAPHS").is_some());
     let folder = tempfile::tempdir().unwrap();
     proptest!(config, |(seed: u64)| {
-        let (bytes, folded) = compare(seed);
+        let (bytes, folded) = compared(&graph(seed), seed);
         if python.is_some() {
             std::fs::write(folder.path().join(format!("{seed}.onnx")), bytes).unwrap();
             std::fs::write(folder.path().join(format!("{seed}.folded.onnx")), folded).unwrap();

@@ -15,6 +15,8 @@ const POWERS: [f64; 6] = [1.0, -1.0, 0.5, 2.0, -4.0, -0.25];
 struct Maker {
     opset: i64,
     ir_version: i64,
+    /// What is chosen, one byte a choice; the state says what these do not.
+    choices: std::vec::IntoIter<u8>,
     state: u64,
     nodes: String,
     constants: Vec<String>,
@@ -36,12 +38,20 @@ struct Maker {
 
 impl Maker {
     fn pick(&mut self, count: usize) -> usize {
+        match self.choices.next() {
+            Some(choice) => usize::from(choice) % count,
+            None => self.draw(count),
+        }
+    }
+
+    /// As [`Maker::pick`], of numbers, on which the graph does not depend.
+    fn draw(&mut self, count: usize) -> usize {
         self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 33) as usize % count
     }
 
     fn number(&mut self) -> f64 {
-        [1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -3.0, 0.25][self.pick(8)]
+        [1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -3.0, 0.25][self.draw(8)]
     }
 
     /// A constant of small numbers; `choices` restricts them.
@@ -49,7 +59,7 @@ impl Maker {
         let name = format!("k{}", self.constants.len());
         let count: usize = dims.iter().product();
         let values: Vec<String> = (0..count)
-            .map(|_| if choices.is_empty() { self.number() } else { choices[self.pick(choices.len())] })
+            .map(|_| if choices.is_empty() { self.number() } else { choices[self.draw(choices.len())] })
             .map(|v| format!("{v:?}"))
             .collect();
         if self.pick(6) == 0 {
@@ -75,9 +85,9 @@ impl Maker {
         let axis = self.pick(dims.len() + 1);
         let along = stored.get(axis).map_or(String::new(), |size| format!("[{size}]"));
         let count = stored.get(axis).copied().unwrap_or(1);
-        let mut integers = |count: usize| (0..count).map(|_| self.pick(8).to_string()).collect::<Vec<_>>().join(", ");
+        let mut integers = |count: usize| (0..count).map(|_| self.draw(8).to_string()).collect::<Vec<_>>().join(", ");
         let (numbers, zeros) = (integers(dims.iter().product()), integers(count));
-        let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.pick(4)])).collect();
+        let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.draw(4)])).collect();
         let zero = if self.pick(2) == 0 { format!(", {name}z") } else { String::new() };
         self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(&stored)));
         self.constants.push(format!("double{along} {name}s = {{{}}}", scales.join(", ")));
@@ -297,11 +307,21 @@ fn list(numbers: &[usize]) -> String {
 
 /// The graph of a seed, as text.
 pub fn graph(seed: u64) -> String {
+    made(seed, vec![])
+}
+
+/// The graph of choices, one byte each.
+pub fn chosen(choices: &[u8]) -> String {
+    made(choices.len() as u64, choices.to_vec())
+}
+
+fn made(seed: u64, choices: Vec<u8>) -> String {
     let opset = [9, 13, 18, 23][seed as usize % 4];
     let mut maker = Maker {
         opset,
         // Before IR 4 every initializer is an input.
         ir_version: if opset == 9 && seed & 4 == 0 { 3 } else { 8 },
+        choices: choices.into_iter(),
         state: seed ^ 0x9e37_79b9_7f4a_7c15,
         nodes: String::new(),
         constants: vec![],
