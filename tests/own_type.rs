@@ -95,6 +95,7 @@ fn run(before: &[u8], after: &[u8], engine: Engine) -> Result<OwnReport, CouldNo
         data_sets: vec![],
         seed: 1,
         samples: 1,
+        large: false,
         engine,
     };
     match Job::OwnType(job).perform()? {

@@ -1,4 +1,5 @@
 //! Random small graphs as text: nodes follow one another, constants are small numbers over powers of two.
+#![allow(dead_code)]
 
 mod absorb;
 mod carry;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bnfold::model::Model;
-use bnfold::onnx::{ModelProto, NodeProto, tensor_shape_proto::dimension, type_proto};
+use bnfold::onnx::{ModelProto, tensor_shape_proto::dimension, type_proto};
 use bnfold::reference::{Array, Data};
 use prost::Message as _;
 
