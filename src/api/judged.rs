@@ -84,6 +84,7 @@ impl Tried<'_> {
         let after = if unchanged { input.census() } else { input::census(&self.staged.model, side_bytes(&self.staged))? };
         let mut report = described(input, output, &self.prepared, after);
         let graph = self.prepared.plan.view.graph;
+        report.sides = self.staged.sides.iter().map(|(name, _)| name.clone()).collect();
         report.dropped = self.dropped.iter().map(|node| graph.describe(*node)).collect();
         report.left_out.clone_from(&self.left_out);
         report.verdict.clone_from(&self.verdict);
@@ -105,6 +106,7 @@ pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: 
         sorted: input.model.is_sorted(),
         before: input.census(),
         after,
+        sides: vec![],
         folded: Folded::of(&sites),
         kept: KeptGroup::of(&sites),
         dropped: vec![],
@@ -210,7 +212,7 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, allow_unverified: bool) -
                 made(*at).is_some() && site.before.iter().any(same)
             }
         };
-        found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, evidence::at(site)))));
+        found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, evidence::why(verdict, site)))));
     }
     // Where the files do not match: the folds at the value that is named; of sums that became one operator it may be any.
     let unproved = if verdict.outcome == Outcome::NotJudged && !allow_unverified { &verdict.unmatched[..] } else { &[] };

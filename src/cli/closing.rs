@@ -16,13 +16,23 @@ fn unverified(what: String, remedy: String) -> Error {
     Error::new(ErrorKind::Unverified, what).remedy(remedy)
 }
 
+/// Two models that differ; without a second one the first and its fold, which is not kept.
+pub fn differs(before: &Path, after: Option<&Path>) -> Error {
+    let Some(after) = after else { return unverified("its fold differs".to_owned(), REPORT_IT.to_owned()).file(before) };
+    let name = text::name(&before.display().to_string());
+    unverified(format!("it does not compute what {name} does"), anew(before)).file(after)
+}
+
+fn anew(before: &Path) -> String {
+    format!("`bnfold fold {} -o OUT` writes what is shown to be right", quoted(before))
+}
+
 /// Two models that differ, or of which nobody can tell.
 pub fn judged(verdict: &Verdict, (before, after): (&Path, &Path), arguments: &Verify) -> Option<Error> {
-    let anew = format!("`bnfold fold {} -o OUT` writes what is shown to be right", quoted(before));
     let name = text::name(&before.display().to_string());
     let error = match verdict.outcome {
         Outcome::Equal | Outcome::EqualWithinRounding => return None,
-        Outcome::Differs => unverified(format!("it does not compute what {name} does"), anew),
+        Outcome::Differs => return Some(differs(before, Some(after))),
         Outcome::NotJudged => {
             let why = text::unverified(verdict).unwrap_or_default();
             let proved = verdict.sites.iter().all(|site| site.outcome < Outcome::NotJudged);
@@ -32,7 +42,7 @@ pub fn judged(verdict: &Verdict, (before, after): (&Path, &Path), arguments: &Ve
                 () if arguments.runs.quick => "leave out --quick".to_owned(),
                 // Where an option helps, the reason has named it.
                 () if why.contains("--") => String::new(),
-                () => anew,
+                () => anew(before),
             };
             let error = Error::new(ErrorKind::Unverified, format!("whether it computes what {name} does is not known: {why}"));
             if remedy.is_empty() { error } else { error.remedy(remedy) }

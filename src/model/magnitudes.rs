@@ -18,6 +18,12 @@ impl Tensor {
             return Ok(false);
         }
         let (Payload::Bytes { file, range: place }, Some(element)) = (&self.payload, self.element()) else {
+            // What fills a tensor need not be looked at more than once.
+            if let Payload::Computed(recipe) = &self.payload
+                && let Some(fill) = recipe.fill(model)?
+            {
+                return Ok(fill == 0.0 || range.contains(&fill.abs()));
+            }
             let mut within = true;
             let fits = |value: &f64| *value == 0.0 || range.contains(&value.abs());
             self.blocks(model, &mut |_, block| within = within && block.iter().all(fits))?;

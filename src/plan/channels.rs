@@ -111,10 +111,26 @@ impl Channels {
         for run in self.runs(first, block.len()) {
             let (weights, later) = rest.split_at(run.count);
             rest = later;
-            for (i, weight) in weights.iter().enumerate() {
-                let term = terms.get(run.input.0 + i * run.input.1).copied().unwrap_or_default();
-                if let Some(sum) = sums.get_mut(run.out.0 + i * run.out.1) {
-                    *sum += N::from(*weight) * term;
+            let ((out, out_step), (input, in_step)) = (run.out, run.input);
+            let terms = terms.get(input..).unwrap_or_default();
+            let sums = sums.get_mut(out..).unwrap_or_default();
+            match (out_step, in_step) {
+                // The usual cases by themselves: a row times the terms, and one term times a row.
+                (0, 1) => {
+                    let products = weights.iter().zip(terms).map(|(weight, term)| N::from(*weight) * *term);
+                    sums.iter_mut().take(1).for_each(|sum| products.clone().for_each(|product| *sum += product));
+                }
+                (1, 0) => {
+                    let term = terms.first().copied().unwrap_or_default();
+                    sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += N::from(*weight) * term);
+                }
+                _ => {
+                    for (i, weight) in weights.iter().enumerate() {
+                        let term = terms.get(i * in_step).copied().unwrap_or_default();
+                        if let Some(sum) = sums.get_mut(i * out_step) {
+                            *sum += N::from(*weight) * term;
+                        }
+                    }
                 }
             }
         }

@@ -121,7 +121,8 @@ pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
         // It may be gone already; then there is nothing to kill.
         child.kill().unwrap_or_default();
     }
-    let status = child.wait().map_err(|error| failed("its end", &error))?;
+    // Who ignores how children end is not told it: then the answer alone counts.
+    let status = child.wait().ok();
     match answer {
         Ok(Some(Ok(answer))) => understood(&answer, status, guard.limits),
         Ok(Some(Err(error))) => Err(failed("its answer", &error)),
@@ -130,14 +131,18 @@ pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
     }
 }
 
-fn understood(answer: &[u8], status: ExitStatus, limits: Limits) -> Result<Outcome, CouldNotRun> {
+fn understood(answer: &[u8], status: Option<ExitStatus>, limits: Limits) -> Result<Outcome, CouldNotRun> {
     #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+    if let Some(signal) = status.as_ref().and_then(std::os::unix::process::ExitStatusExt::signal) {
         return Err(CouldNotRun::Signal { signal, memory: limits.memory });
     }
-    match serde_json::from_slice::<Result<Outcome, CouldNotRun>>(answer) {
-        Ok(outcome) => outcome,
-        Err(error) => Err(CouldNotRun::Child(format!("it ended with {status} and no answer: {error}"))),
+    match (serde_json::from_slice::<Result<Outcome, CouldNotRun>>(answer), status) {
+        (Ok(outcome), _) => outcome,
+        (Err(error), Some(status)) => Err(CouldNotRun::Child(format!("it ended with {status} and no answer: {error}"))),
+        (Err(_), None) => {
+            let what = format!("it ended without an answer; its memory was limited to {} bytes; give --memory", limits.memory);
+            Err(CouldNotRun::Child(what))
+        }
     }
 }
 
@@ -156,8 +161,7 @@ pub fn child_main(mut input: impl Read, output: impl Write) -> u8 {
 }
 
 fn performed(job: &Job) -> Result<Outcome, CouldNotRun> {
-    catch_unwind(AssertUnwindSafe(|| job.perform()))
-        .unwrap_or_else(|_| Err(CouldNotRun::Panic("outside of the engine".to_owned())))
+    catch_unwind(AssertUnwindSafe(|| job.perform())).unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload)))
 }
 
 fn respond(answer: &Result<Outcome, CouldNotRun>, mut output: impl Write) -> Result<(), serde_json::Error> {
@@ -249,7 +253,8 @@ mod tests {
         respond(&Err(error.clone()), &mut answer).unwrap();
         let status = Command::new("/bin/true").status().unwrap();
         let limits = Limits::for_models(0);
-        assert_eq!(understood(&answer, status, limits), Err(error.clone()));
+        assert_eq!(understood(&answer, Some(status), limits), Err(error.clone()));
+        assert_eq!(understood(&answer, None, limits), Err(error.clone()));
         assert!(error.to_string().contains("there is no such model.onnx"), "{error}");
     }
 }

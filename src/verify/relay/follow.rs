@@ -100,8 +100,8 @@ impl Follower {
                 post.close();
             }
             drop(reader);
-            let panicked = || CouldNotRun::Panic("in a thread".to_owned());
-            (found, leading.join().unwrap_or_else(|_| Err(panicked())), limiting.join().unwrap_or_else(|_| Err(panicked())))
+            let leading = leading.join().unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload)));
+            (found, leading, limiting.join().unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload))))
         });
         // Who was stopped by another says nothing; the other does.
         let is_reason = |error: &CouldNotRun| !matches!(error, CouldNotRun::Model(why) if why == STOPPED);
