@@ -46,8 +46,13 @@ impl Limits {
 
 /// The memory that programs may still ask for.
 fn free() -> Option<u64> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// What the system tells under a name, in bytes.
+fn kilobytes(file: &str, name: &str) -> Option<u64> {
+    let told = std::fs::read_to_string(file).ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -174,7 +179,9 @@ fn respond(answer: &Result<Outcome, CouldNotRun>, mut output: impl Write) -> Res
 #[cfg(unix)]
 fn limit(limits: Limits) -> Result<(), CouldNotRun> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = [(Resource::As, limits.memory), (Resource::Core, 0), (Resource::Cpu, limits.seconds.saturating_add(1))];
+    // Address space that the allocator has laid hands on before counts, too; without any beside it no thread can begin.
+    let memory = limits.memory.max(mapped().saturating_add(STACKS));
+    let wanted = [(Resource::As, memory), (Resource::Core, 0), (Resource::Cpu, limits.seconds.saturating_add(1))];
     for (resource, most) in wanted {
         let now = getrlimit(resource);
         let most = now.maximum.map_or(most, |maximum| maximum.min(most));
@@ -182,6 +189,16 @@ fn limit(limits: Limits) -> Result<(), CouldNotRun> {
             .map_err(|error| CouldNotRun::Child(format!("its limits: {error}")))?;
     }
     Ok(())
+}
+
+/// Room for the stacks of threads.
+#[cfg(unix)]
+const STACKS: u64 = 256 << 20;
+
+/// The address space that this process has, if the system tells it.
+#[cfg(unix)]
+fn mapped() -> u64 {
+    kilobytes("/proc/self/status", "VmSize:").unwrap_or(0)
 }
 
 #[cfg(not(unix))]

@@ -106,3 +106,50 @@ fn a_model_of_which_nothing_is_folded_for_want_of_proof_is_a_finding() {
     assert!(fold("4000", "50M").expect(1).err.contains("; give --memory"));
     fold("40", "1G").expect(0);
 }
+
+#[test]
+fn what_differs_is_not_called_equal_anywhere() {
+    let folder = Folder::new(&[
+        ("a.onnx", FOLDS),
+        ("b.onnx", &FOLDS.replace("float[3,2,1,1] W = dyadic(1)", "float[3,2,1,1] W = dyadic(5)")),
+    ]);
+    let said = folder.run(&["verify", "a.onnx", "b.onnx"]).expect(1).out;
+    assert!(said.contains("differs") && !said.contains("equal"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_opened_comes_with_a_remedy() {
+    let folder = Folder::new(&[]);
+    let said = folder.run(&["verify", "--recheck", "nosuch.json"]).expect(2).err;
+    assert!(said.contains("; check the path, and whether you may read the file"), "{said}");
+}
+
+#[test]
+fn files_of_other_sorts_are_named_for_what_they_are() {
+    let folder = Folder::new(&[]);
+    let sorts: [(&[u8], &str); 7] = [
+        (b"\x1c\x00\x00\x00TFL3\x14\x00\x20\x00", "this is a TensorFlow Lite model; convert it to ONNX first"),
+        (b"\x02\x00\x00\x00\x00\x00\x00\x00{}\x00\x00", "this is a safetensors file: weights without a graph; export"),
+        (b"\x89HDF\r\n\x1a\n\x00\x00", "this is an HDF5 file; export the model to ONNX"),
+        (b"GGUF\x03\x00\x00\x00\x00", "this is a GGUF file; export"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "this is a gzip archive; unpack it first"),
+        (b"\x80\x02}q\x00.", "this is a Python pickle; export"),
+        (b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "m.onnx: "),
+    ];
+    for (bytes, said) in sorts {
+        folder.write("m.onnx", bytes);
+        let answer = folder.run(&["check", "m.onnx"]).expect(2);
+        assert!(answer.err.contains(said), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_onnxruntime_writes_beyond_onnx_is_no_difference_and_comes_with_a_remedy() {
+    let fused = r#"<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (float[1,2,4,4] x) => (float[1,3,4,4] y)
+        <float[3,2,1,1] W = dyadic(1), float[3] B = dyadic(2)>
+        { [conv1] z = com.microsoft.FusedConv <activation = "Relu"> (x, W, B)  [neg] y = Neg (z) }"#;
+    let folder = Folder::new(&[("a.onnx", FOLDS), ("b.onnx", fused)]);
+    let said = folder.run(&["verify", "a.onnx", "b.onnx"]).expect(2).out;
+    assert!(said.contains("not judged") && said.contains("ORT_ENABLE_BASIC"), "{said}");
+}
