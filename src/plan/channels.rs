@@ -117,8 +117,9 @@ impl Channels {
             match (out_step, in_step) {
                 // The usual cases by themselves: a row times the terms, and one term times a row.
                 (0, 1) => {
-                    let products = weights.iter().zip(terms).map(|(weight, term)| N::from(*weight) * *term);
-                    sums.iter_mut().take(1).for_each(|sum| products.clone().for_each(|product| *sum += product));
+                    if let Some(sum) = sums.first_mut() {
+                        weights.iter().zip(terms).for_each(|(weight, term)| *sum += N::from(*weight) * *term);
+                    }
                 }
                 (1, 0) => {
                     let term = terms.first().copied().unwrap_or_default();
@@ -159,6 +160,20 @@ mod tests {
             }
             assert_eq!(element, 24);
         }
+    }
+
+    #[test]
+    fn contractions_agree_whichever_way_the_channels_run() {
+        // The same product of a matrix and a vector, from rows, from columns, and along a diagonal of groups.
+        let (weights, terms) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 10.0, 100.0]);
+        let sums = |axes: &[(u64, usize, usize)], block: &[f64]| {
+            let mut sums = [0.0; 3];
+            Channels::of(axes.iter().copied()).contract((0, block), &terms, &mut sums);
+            sums
+        };
+        assert_eq!(sums(&[(2, 1, 0), (3, 0, 1)], &weights), [321.0, 654.0, 0.0]);
+        assert_eq!(sums(&[(3, 0, 1), (2, 1, 0)], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]), [321.0, 654.0, 0.0]);
+        assert_eq!(sums(&[(3, 1, 1)], &weights[..3]), [1.0, 20.0, 300.0]);
     }
 
     #[test]
