@@ -3,6 +3,7 @@
 //! A BatchNormalization that cannot be folded is never an error; that is a [`crate::law::Reason`]. The two never convert.
 
 use std::fmt;
+use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 
 use crate::wire::WireError;
@@ -67,6 +68,20 @@ impl Error {
     /// An error of the system while doing `what`.
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
         Error { source: Some(source), ..Error::new(ErrorKind::Io, what) }
+    }
+
+    /// An error of the system while changing files, with what the user can do about it.
+    pub fn unwritten(what: impl Into<String>, source: std::io::Error) -> Self {
+        let remedy = match source.kind() {
+            IoKind::NotFound => "create the folder first",
+            IoKind::NotADirectory => "a part of the path is a file; name a folder",
+            IoKind::PermissionDenied => "check the permissions of the folder, or write elsewhere",
+            IoKind::ReadOnlyFilesystem => "the file system is read-only; write elsewhere",
+            IoKind::StorageFull | IoKind::QuotaExceeded => "free some space, or write elsewhere",
+            IoKind::FileTooLarge => "the file system or a limit does not allow files of this size; write elsewhere",
+            _ => "see whether the file system is well, or write elsewhere",
+        };
+        Error::io(what, source).remedy(remedy)
     }
 
     /// Names the place.

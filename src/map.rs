@@ -5,6 +5,9 @@
 
 use crate::double_double::DoubleDouble;
 
+/// A map with more channels is none: a file of some bytes can claim any number of them.
+pub const MOST_CHANNELS: usize = 1 << 20;
+
 /// Coefficients of an affine map, one pair per channel, or a single pair for all elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
@@ -78,9 +81,9 @@ impl Affine {
         self.scale.iter().all(|s| s.is_one())
     }
 
-    /// The coefficients for `count` channels, or `None` if the map has another number of them.
+    /// The coefficients for `count` channels, or `None` if the map has another number of them, or there are too many.
     pub fn expand(&self, count: usize) -> Option<Affine> {
-        (self.len() == 1 || self.len() == count)
+        (self.len() == count || self.len() == 1 && count <= MOST_CHANNELS)
             .then(|| Affine { scale: stretch(&self.scale, count), shift: stretch(&self.shift, count) })
     }
 }
@@ -138,5 +141,6 @@ mod tests {
     fn a_uniform_map_expands_to_any_number_of_channels() {
         assert_eq!(Affine::uniform(2.0, 1.0).expand(3), Some(Affine::new(exactly(&[2.0; 3]), exactly(&[1.0; 3]))));
         assert_eq!(Affine::new(exactly(&[1.0, 2.0]), exactly(&[0.0])).expand(3), None);
+        assert_eq!(Affine::uniform(2.0, 1.0).expand(usize::MAX), None, "no memory is taken for it");
     }
 }

@@ -205,6 +205,10 @@ fn chains_that_grow_beyond_measure_are_no_constants() {
     let wide = "int64[2] s = {8192, 8192}";
     let why = computed(&model(17, wide, "y = ConstantOfShape (s)"), constants::evaluate).unwrap_err();
     assert_eq!(why, format!("{:?}", NotConstant::Computed));
+    // A file of some bytes that asks for millions of elements, as often as it likes.
+    let hollow = "int64[2] s = {2048, 1024}";
+    let why = computed(&model(17, hollow, "y = ConstantOfShape (s)"), constants::evaluate).unwrap_err();
+    assert_eq!(why, format!("{:?}", NotConstant::Computed));
     let deep: String = (0..200).map(|i| format!("a{} = Neg (a{i}) ", i + 1)).collect();
     let why = computed(&model(17, "float[2] a0 = {1, 2}", &format!("{deep} y = Neg (a200)")), constants::evaluate).unwrap_err();
     assert_eq!(why, format!("{:?}", NotConstant::Computed));

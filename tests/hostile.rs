@@ -178,3 +178,38 @@ fn what_is_not_known_is_left_alone() {
     let bytes = prost::Message::encode_to_vec(&model);
     assert!(support::fold(&bytes) == bytes);
 }
+
+/// Folds the model of a text.
+fn folds(text: &str) -> Vec<u8> {
+    let bytes = bnfold::sample::encode(text).unwrap_or_else(|e| panic!("{e}"));
+    support::fold(&bytes)
+}
+
+#[test]
+fn channels_that_are_only_claimed_take_no_memory() {
+    let statistics = "float[2] s = {1, 2}, float[2] b = {1, 2}, float[2] m = {1, 2}, float[2] v = {1, 2}";
+    let claims = [
+        // Beside two channels as many as nobody can count, before and behind the map.
+        "(float[1,2,4] x, float[1,1000000000000,4] z) => (float[] y)",
+        "(float[1,2,4] x, float[1,9223372036854775805,4] z) => (float[] y)",
+    ];
+    for claim in claims {
+        for nodes in [
+            "n = BatchNormalization (x, s, b, m, v) y = Concat <axis = 1> (n, z)",
+            "k = Concat <axis = 1> (x, z) n = BatchNormalization (k, s, b, m, v) y = Relu (n)",
+            "k = Concat <axis = 1> (z, x) n = Mul (k, a) y = Relu (n)",
+            "n = Mul (z, a) y = Concat <axis = 1> (x, n)",
+        ] {
+            let text =
+                format!(r#"<ir_version: 8, opset_import: ["" : 17]> g {claim} <{statistics}, float a = {{2}}> {{ {nodes} }}"#);
+            assert!(folds(&text) == bnfold::sample::encode(&text).unwrap(), "{nodes}: nothing takes it in");
+        }
+    }
+    // Twice as many with each of some nodes.
+    let doubled: String = (0..70).map(|i| format!("c{} = Concat <axis = 1> (c{i}, c{i}) ", i + 1)).collect();
+    let text = format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,4] x) => (float[] y) <{statistics}>
+        {{ c0 = BatchNormalization (x, s, b, m, v) {doubled} y = Relu (c70) }}"#
+    );
+    folds(&text);
+}

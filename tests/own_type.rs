@@ -178,14 +178,49 @@ mod onnxruntime {
 
     /// The verdict with onnxruntime, in a child.
     fn judged(bytes: &[u8], folded: &[u8], library: &Path) -> bnfold::verify::Verdict {
-        let runner = Runner::Program(env!("CARGO_BIN_EXE_bnfold").into());
-        judge_with(bytes, folded, &VerifyOptions { runner, ort_library: Some(library.to_owned()), ..told() })
+        judged_as(bytes, folded, library, false)
+    }
+
+    fn judged_as(bytes: &[u8], folded: &[u8], library: &Path, ort_optimised: bool) -> bnfold::verify::Verdict {
+        let (runner, ort_library) = (Runner::Program(env!("CARGO_BIN_EXE_bnfold").into()), Some(library.to_owned()));
+        judge_with(bytes, folded, &VerifyOptions { runner, ort_library, ort_optimised, ..told() })
     }
 
     #[test]
     fn each_type() {
         let Some(library) = library() else { return };
-        each_type_is_run_as_it_is(&Engine::Onnxruntime(library));
+        each_type_is_run_as_it_is(&Engine::Onnxruntime { library, optimised: false });
+    }
+
+    /// Weights with one scale, as a list of one, and the same with a scale for each column: with all its optimisations, and only
+    /// so, onnxruntime rounds what the second model reads to 8 bits.
+    #[test]
+    fn with_all_optimisations_it_tells_what_these_do() {
+        let Some(library) = library() else { return };
+        let text = |count: usize, axis: &str| {
+            let (scales, zeros) = (vec!["0.03"; count].join(", "), vec!["0"; count].join(", "));
+            let weights: Vec<String> = (0..512).map(|at: i32| ((at * 37) % 101 - 50).to_string()).collect();
+            format!(
+                r#"<ir_version: 10, opset_import: ["" : 21]>
+                g (float[3,32] x) => (float[3,16] y)
+                <int8[32,16] w = {{{}}}, float[{count}] k = {{{scales}}}, int8[{count}] o = {{{zeros}}}>
+                {{ q = DequantizeLinear {axis} (w, k, o)  y = MatMul (x, q) }}"#,
+                weights.join(", ")
+            )
+        };
+        let encode = |text: &str| bnfold::sample::encode(text).unwrap_or_else(|e| panic!("{e}"));
+        let far = |optimised| {
+            let engine = Engine::Onnxruntime { library: library.clone(), optimised };
+            let report = run(&encode(&text(1, "")), &encode(&text(16, "<axis = 1>")), engine);
+            report.unwrap_or_else(|e| panic!("{e}")).outputs[0].relative.unwrap_or(0.0)
+        };
+        assert!(far(false) < 1e-5 && far(true) > 1e-4, "{} {}", far(false), far(true));
+        // Beside a verdict it stands behind the run without them.
+        let bytes = inexact(NET);
+        let verdict = judged_as(&bytes, &fold(&bytes), &library, true);
+        let [_, plain, optimised] = verdict.own_type.as_slice() else { panic!("{verdict:?}") };
+        assert_eq!(optimised.engine, format!("{}, optimised", plain.engine));
+        assert!(optimised.missing.is_none() && verdict.outcome == judged(&bytes, &fold(&bytes), &library).outcome);
     }
 
     #[test]

@@ -122,7 +122,9 @@ fn every_reason_has_a_sample_that_names_it() {
     assert!(named.insert("scale-per-channel"));
     assert!(named.insert("rounded-product"));
     assert!(named.insert("product-with-term"));
+    assert!(named.insert("scale-per-column"));
     assert!(named.insert("add-left"));
+    assert!(named.insert("add-in-blocks"));
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.code()).collect();
     assert_eq!(all, named);
 }

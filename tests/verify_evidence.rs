@@ -110,7 +110,7 @@ fn carried(first: f64, second: f64) -> Vec<u8> {
 
 #[test]
 fn what_overflows_in_its_own_type_alone_differs() {
-    for (power, on) in [(121, "x: float["), (96, "2^33 times as large")] {
+    for (power, on) in [(121, "x: float["), (96, "up to 2^33 times as large")] {
         let factor = 2.0_f64.powi(power);
         let (plain, large) = (carried(64.0, 0.5), carried(64.0 * factor, 0.5 / factor));
         let judged = |own_type| judge_with(&plain, &large, &VerifyOptions { tier: Tier::Foreign, own_type, ..options() });

@@ -303,3 +303,14 @@ fn a_constant_of_a_size_that_an_open_extent_may_have_is_seen_where_it_is_broadca
     let second = fold(&bnfold::sample::encode(&text(&map.replace("e = ", "y = "))).unwrap());
     refused("broadcast", &judge_with(&first, &second, &options));
 }
+
+#[test]
+fn a_batch_that_the_file_holds_is_found() {
+    for batch in [2, 3, 4, 8, 10, 16, 32, 64] {
+        let behind = |rows: usize| format!("a = Constant <value = int64[2] {{{rows}, 6}}> () y = Reshape (s, a)");
+        let model = |rows: usize| model("float[N,4,2,3]", "float[A,B] y", &behind(rows));
+        let judge = |rows| judge_with(&model(4 * batch), &fold(&model(rows)), &judged::options());
+        right(&batch.to_string(), &judge(4 * batch));
+        refused(&batch.to_string(), &judge(4 * batch + 4));
+    }
+}

@@ -314,7 +314,10 @@ fn what_is_not_matched_is_run_whole_at_several_sizes_and_differs_only_if_that_sh
         let inputs: Vec<&str> = runs.iter().flat_map(|run| &run.inputs).map(String::as_str).collect();
         assert_eq!(inputs[..2], ["x: float[2,2,5,7]", "x: float[3,2,8,6]"]);
         let sorts: Vec<&str> = runs.iter().map(|run| run.numbers.as_str()).filter(|sort| !sort.is_empty()).collect();
-        assert_eq!(sorts, ["a thousand times as large", "all positive", "all negative", "spikes among zeros"]);
+        assert_eq!(
+            sorts,
+            ["a thousand times as large", "all positive", "all negative", "spikes among zeros", "2^33 times as large"]
+        );
         assert!(runs.iter().all(|run| run.agree == ["y"]), "{verdict:#?}");
     }
     let other = judge(&turned, &body("y = Softplus (r)"));

@@ -3,6 +3,8 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -82,25 +84,48 @@ fn without_memory_it_is_an_error_and_no_half_file() {
     }
 }
 
-#[test]
-fn killed_at_any_moment_the_target_is_the_old_file_or_the_new_one() {
-    let folder = folder(16_384);
-    let (input, target) = (folder.path().join("m.onnx"), folder.path().join("out.onnx"));
-    let fold = || Command::new(BNFOLD).args(["fold", "--no-verify", "-q", "-o"]).arg(&target).arg(&input).spawn().unwrap();
+/// How often the program is killed; `BNFOLD_KILLS=1000` is the long form.
+fn kills() -> u32 {
+    std::env::var("BNFOLD_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
+}
+
+/// Kills folds of the model in a folder at moments over the whole of one, and looks at each of these files after each of them.
+fn kill(folder: &Path, targets: &[&str], more: &[&str]) {
+    let (input, target) = (folder.join("m.onnx"), folder.join("out.onnx"));
+    let fold = || {
+        let mut command = Command::new(BNFOLD);
+        command.args(["fold", "--no-verify", "-q", "-o"]).arg(&target).arg(&input).args(more).spawn().unwrap()
+    };
     let started = Instant::now();
     assert!(fold().wait().unwrap().success());
-    let (whole, new) = (started.elapsed(), fs::read(&target).unwrap());
-    let (mut killed, rounds) = (0, 60);
+    let read = |name: &&str| fs::read(folder.join(name)).unwrap();
+    let (whole, new) = (started.elapsed(), targets.iter().map(read).collect::<Vec<_>>());
+    let (mut killed, rounds) = (0, kills());
     for round in 0..rounds {
-        fs::write(&target, "old").unwrap();
+        targets.iter().for_each(|name| fs::write(folder.join(name), "old").unwrap());
         let mut child = fold();
         std::thread::sleep(whole.mul_f64(f64::from(round) / f64::from(rounds)).max(Duration::from_micros(200)));
         child.kill().unwrap();
         killed += u32::from(!child.wait().unwrap().success());
-        let found = fs::read(&target).unwrap();
-        assert!(found == b"old" || found == new, "{} bytes after {round} of {rounds}", found.len());
+        let found: Vec<Vec<u8>> = targets.iter().map(read).collect();
+        for (found, new) in found.iter().zip(&new) {
+            assert!(found == b"old" || found == new, "{} bytes after {round} of {rounds}", found.len());
+        }
+        // The model comes last.
+        assert!(found[0] == b"old" || found == new, "a new model beside an old side file after {round} of {rounds}");
     }
     assert!(killed > rounds / 4, "{killed} of {rounds} were killed in time");
+}
+
+#[test]
+fn killed_at_any_moment_the_target_is_the_old_file_or_the_new_one() {
+    kill(folder(16_384).path(), &["out.onnx"], &[]);
+}
+
+#[test]
+fn killed_at_any_moment_side_files_are_there_before_their_model() {
+    let folder = folder(16_384);
+    kill(folder.path(), &["out.onnx", "w.data"], &["--external-data", "w.data"]);
 }
 
 #[test]
@@ -161,10 +186,64 @@ fn threads_and_folders_change_no_byte() {
     let path = folder.path();
     fs::create_dir(path.join("other")).unwrap();
     fs::copy(path.join("m.onnx"), path.join("other/n.onnx")).unwrap();
-    let line = "RAYON_NUM_THREADS=1 \"$0\" fold m.onnx -o a.onnx --no-verify -q && cd other && RAYON_NUM_THREADS=7 \"$0\" fold n.onnx \
-                -o ../b.onnx --no-verify -q";
+    // The writer has as many threads as there are processors that it may use.
+    let line = "one() { if command -v taskset >/dev/null; then taskset -c 0 \"$@\"; else \"$@\"; fi; }
+        RAYON_NUM_THREADS=1 one \"$0\" fold m.onnx -o a.onnx --no-verify -q && cd other && RAYON_NUM_THREADS=7 LC_ALL=tr_TR.UTF-8 \
+        \"$0\" fold n.onnx -o ../b.onnx --no-verify -q";
     assert!(shell(path, line).status.success());
     assert!(fs::read(path.join("a.onnx")).unwrap() == fs::read(path.join("b.onnx")).unwrap());
+}
+
+#[test]
+fn a_verdict_does_not_depend_on_threads() {
+    let folder = folder(64);
+    let path = folder.path();
+    let told = |threads: &str| {
+        let line = format!("RAYON_NUM_THREADS={threads} exec \"$0\" fold m.onnx -o out.onnx --certificate c.json --format json");
+        let answer = shell(path, &line);
+        assert!(answer.status.success(), "{answer:?}");
+        let report = String::from_utf8(answer.stdout).unwrap();
+        let timeless: String = report.lines().filter(|line| !line.contains("\"seconds\"")).collect();
+        (timeless, fs::read_to_string(path.join("c.json")).unwrap())
+    };
+    assert_eq!(told("1"), told("7"));
+}
+
+/// What folds of fixed models are, on every machine: `BLESS=1 cargo test --test world` writes the list anew.
+#[test]
+fn the_same_bytes_are_written_on_every_machine() {
+    const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/folds.sha256");
+    let types = ["float", "float16", "bfloat16", "double"];
+    let mut models: Vec<(String, Vec<u8>)> = types.iter().map(|kind| (format!("convolution, {kind}"), typed(kind))).collect();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr_cls.onnx");
+    models.push(("fixtures/ppocr_cls.onnx".to_owned(), fs::read(fixture).unwrap()));
+    let line = |(name, bytes): &(String, Vec<u8>)| {
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(support::fold(bytes));
+        format!("{}  {name}\n", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let found: String = models.iter().map(line).collect();
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(LIST, &found).unwrap();
+    }
+    assert_eq!(found, fs::read_to_string(LIST).unwrap());
+}
+
+/// A product and a convolution, both ways, with numbers of all digits.
+fn typed(kind: &str) -> Vec<u8> {
+    let map = |n: usize, c: usize| {
+        let one = |name: &str, at: usize| format!("{kind}[{c}] {name}{n} = positive({})", 10 * n + at);
+        [one("s", 1), one("b", 2), one("m", 3), one("v", 4)].join(", ")
+    };
+    let text = format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]> g ({kind}[1,5,6,6] x) => ({kind}[1,4] y)
+        <{}, {kind}[7,5,3,3] w = positive(7), {}, {kind}[7,4] u = positive(8), {}>
+        {{ a = BatchNormalization (x, s1, b1, m1, v1)  c = Conv (a, w)  d = BatchNormalization <epsilon = 0.001> (c, s2, b2, m2, v2)
+          r = Relu (d)  p = GlobalAveragePool (r)  f = Flatten (p)  q = MatMul (f, u)  y = BatchNormalization (q, s3, b3, m3, v3) }}"#,
+        map(1, 5),
+        map(2, 7),
+        map(3, 4)
+    );
+    bnfold::sample::encode(&text).unwrap()
 }
 
 /// A model whose weight is in the side file `location`, at `offset` if that is given.

@@ -227,15 +227,18 @@ def quantised(folder):
         n.save(folder, n.node("Mul", [y, n.numbers(16)]))
     for name, tiny in (("", None), ("_tiny_e6", 1e-6), ("_tiny_e8", 1e-8)):
         gammas = None if tiny is None else [tiny, 1, -1, 0.5, 1, 1, 1, 1]
-        for grain in ("scalar", "axis"):
+        for grain in ("scalar", "one", "axis"):
             n = Net(f"q_conv_{grain}{name}", [1, 4, 6, 6], opset=21, ir=10)
             y = n.node("Conv", [n.qdq("x"), n.dequantised([8, 4, 3, 3], "int8", grain, 0), n.numbers(8)], kernel_shape=[3, 3])
             n.save(folder, n.qdq(n.bn(y, 8, gammas)))
             n = Net(f"q_gemm_{grain}{name}", [3, 6], opset=21, ir=10)
             y = n.node("Gemm", [n.qdq("x"), n.dequantised([6, 8], "int8", grain, 1), n.numbers(8)])
             n.save(folder, n.qdq(n.bn(y, 8, gammas)))
-    n = Net("q_matmul", [3, 6], opset=21, ir=10)
-    n.save(folder, n.qdq(n.bn(n.node("MatMul", [n.qdq("x"), n.dequantised([6, 8], "int8", "axis", 1)]), 8)))
+    for grain in ("scalar", "one", "axis"):
+        n = Net(f"q_matmul_{grain}", [3, 6], opset=21, ir=10)
+        n.save(folder, n.qdq(n.bn(n.node("MatMul", [n.qdq("x"), n.dequantised([6, 8], "int8", grain, 1)]), 8)))
+        n = Net(f"q_matmul_{grain}_float_end", [3, 32], opset=21, ir=10)
+        n.save(folder, n.bn(n.node("MatMul", [n.qdq("x"), n.dequantised([32, 16], "int8", grain, 1)]), 16))
     n = Net("q_conv_chain", [1, 4, 8, 8], opset=21, ir=10)
     x = n.qdq("x")
     for _ in range(3):
@@ -330,7 +333,8 @@ def branches(folder):
 
 
 def larger(folder):
-    """Nets that are worth a clock: dense blocks, pre-activation, everything quantised."""
+    """Nets that are worth a clock: dense blocks, pre-activation, maps behind activations, a transformer, everything quantised."""
+    os.makedirs(folder, exist_ok=True)
     for k in (1, 3):
         n = Net(f"l_densenet_{k}x{k}", [1, 16, 56, 56])
         x, c = n.conv("x", 16, 64), 64
@@ -343,6 +347,28 @@ def larger(folder):
     for _ in range(6):
         y = n.conv(n.node("Relu", [n.bn(x, 64, plus=True)]), 64, 64)
         x = n.node("Add", [x, n.conv(n.node("Relu", [n.bn(y, 64, plus=True)]), 64, 64)])
+    n.save(folder, x)
+    n = Net("l_behind_relu", [1, 32, 56, 56])
+    x = n.conv("x", 32, 32)
+    for _ in range(6):
+        x = n.conv(n.bn(n.node("Relu", [x]), 32, plus=True), 32, 32)
+    n.save(folder, x)
+    n = Net("l_transformer", [1, 128, 64])
+    x, shape = "x", n.constant(np.array([1, 128, 4, 16]))
+    for _ in range(4):
+        y = n.node("LayerNormalization", [x, n.numbers(64), n.numbers(64)])
+        heads = []
+        for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]):
+            z = n.node("Add", [n.node("MatMul", [y, n.numbers(64, 64, scale=0.1)]), n.numbers(64)])
+            heads.append(n.node("Transpose", [n.node("Reshape", [z, shape])], perm=perm))
+        weights = n.node("Softmax", [n.node("Mul", [n.node("MatMul", heads[:2]), n.constant(np.float32(0.25))])])
+        z = n.node("Transpose", [n.node("MatMul", [weights, heads[2]])], perm=[0, 2, 1, 3])
+        z = n.node("MatMul", [n.node("Reshape", [z, n.constant(np.array([1, 128, 64]))]), n.numbers(64, 64, scale=0.1)])
+        x = n.node("Add", [x, n.node("Mul", [n.node("Add", [z, n.numbers(64)]), n.numbers(64)])])
+        y = n.node("LayerNormalization", [x, n.numbers(64), n.numbers(64)])
+        y = n.node("Relu", [n.node("Add", [n.node("MatMul", [y, n.numbers(64, 256, scale=0.1)]), n.numbers(256)])])
+        y = n.node("Add", [n.node("MatMul", [y, n.numbers(256, 64, scale=0.05)]), n.numbers(64)])
+        x = n.node("Add", [x, n.node("Mul", [y, n.numbers(64)])])
     n.save(folder, x)
     n = Net("l_quantised", [1, 32, 56, 56], opset=21, ir=10)
     x = n.qdq("x")

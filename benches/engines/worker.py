@@ -140,6 +140,135 @@ def tvm():
     return load
 
 
+def iree():
+    import iree.compiler as compiler
+    import iree.runtime as rt
+
+    config = rt.Config("local-sync")
+    flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host"]
+
+    def load(path):
+        words = [sys.executable, "-m", "iree.compiler.tools.import_onnx", path, "--opset-version", "17"]
+        told = subprocess.run(words, capture_output=True, text=True)
+        if told.returncode:
+            raise RuntimeError("not imported: " + " ".join(told.stderr.split())[-200:])
+        code = compiler.compile_str(told.stdout, extra_args=flags)
+        module = rt.load_vm_module(rt.VmModule.copy_buffer(config.vm_instance, code), config)
+        entry = next(name for name in module.vm_module.function_names if not name.startswith("__") and "$" not in name)
+
+        def run(feed, shapes):
+            found = module[entry](*feed.values())
+            return [np.asarray(v.to_host()) for v in (found if isinstance(found, (list, tuple)) else [found])]
+
+        return run
+
+    return load
+
+
+def litert():
+    from ai_edge_litert.interpreter import Interpreter
+
+    def load(path):
+        path = os.path.abspath(path)
+        folder = tempfile.mkdtemp()
+        words = [sys.executable, "-m", "onnx2tf", "-i", path, "-o", folder, "-kat", "x", "-n"]
+        told = subprocess.run(words, capture_output=True, text=True, cwd=folder)
+        files = [name for name in os.listdir(folder) if name.endswith("_float32.tflite")]
+        if not files:
+            raise RuntimeError("not converted: " + " ".join((told.stdout + told.stderr).split())[-200:])
+        net = Interpreter(os.path.join(folder, files[0]), num_threads=1)
+        net.allocate_tensors()
+
+        def run(feed, shapes):
+            for place, value in zip(net.get_input_details(), feed.values()):
+                net.set_tensor(place["index"], value)
+            net.invoke()
+            found = [net.get_tensor(place["index"]) for place in net.get_output_details()]
+            # Its files have channels last.
+            last = [array.shape != tuple(shape) for array, shape in zip(found, shapes or [a.shape for a in found])]
+            return [np.moveaxis(array, -1, 1) if turned and array.ndim > 2 else array for array, turned in zip(found, last)]
+
+        return run
+
+    return load
+
+
+def feeds_of(feed):
+    kinds = {"float32": "float32", "int64": "int64", "bool": "bool"}
+    return {n: {"type": kinds[str(v.dtype)], "dims": v.shape, "data": v.ravel().tolist()} for n, v in feed.items()}
+
+
+def arrays(answer):
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return [np.array(value["data"], np.float32).reshape(value["dims"]) for value in answer["ok"]]
+
+
+def webgpu():
+    import atexit
+    import http.server
+    import queue
+    import threading
+
+    here, jobs, answers, model = os.path.dirname(os.path.abspath(__file__)), queue.Queue(), queue.Queue(), {}
+    dist = os.path.join(sys.prefix, "node_modules", "onnxruntime-web")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", "": "application/octet-stream"}
+
+        def log_message(self, *words):
+            pass
+
+        def send(self, kind, content):
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self):
+            if self.path == "/job":
+                self.send("application/json", json.dumps({"feeds": jobs.get()}).encode())
+            elif self.path == "/model":
+                self.send("application/octet-stream", model["content"])
+            elif self.path == "/":
+                with open(os.path.join(here, "webgpu.html"), "rb") as file:
+                    self.send("text/html", file.read())
+            else:
+                super().do_GET()
+
+        def do_POST(self):
+            answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send("text/plain", b"")
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *words: Handler(*words, directory=dist))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # An adapter in software, so that it runs anywhere.
+    words = ["--headless", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-background-networking"]
+    words += ["--no-first-run", f"--user-data-dir={tempfile.mkdtemp()}", f"http://127.0.0.1:{server.server_port}/"]
+    browser = subprocess.Popen(["chromium", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(browser.terminate)
+
+    def load(path):
+        with open(path, "rb") as file:
+            content = file.read()
+
+        def run(feed, shapes):
+            model["content"] = content
+            jobs.put(feeds_of(feed))
+            try:
+                return arrays(answers.get(timeout=60))
+            except queue.Empty:
+                # The page is gone; `run.py` starts another.
+                browser.kill()
+                os._exit(1)
+
+        return run
+
+    return load
+
+
 def web():
     here = os.path.dirname(os.path.abspath(__file__))
     # The packages of npm lie in the folder of the environment.
@@ -148,14 +277,9 @@ def web():
 
     def load(path):
         def run(feed, shapes):
-            kinds = {"float32": "float32", "int64": "int64", "bool": "bool"}
-            feeds = {n: {"type": kinds[str(v.dtype)], "dims": v.shape, "data": v.ravel().tolist()} for n, v in feed.items()}
-            node.stdin.write(json.dumps({"model": path, "feeds": feeds}) + "\n")
+            node.stdin.write(json.dumps({"model": path, "feeds": feeds_of(feed)}) + "\n")
             node.stdin.flush()
-            answer = json.loads(node.stdout.readline())
-            if "error" in answer:
-                raise RuntimeError(answer["error"])
-            return [np.array(value["data"], np.float32).reshape(value["dims"]) for value in answer["ok"]]
+            return arrays(json.loads(node.stdout.readline()))
 
         return run
 
@@ -167,6 +291,7 @@ ENGINES = {
     "onnxruntime-basic": lambda: onnxruntime("ORT_ENABLE_BASIC"),
     "onnxruntime-all": lambda: onnxruntime("ORT_ENABLE_ALL"),
     "onnxruntime-web": web,
+    "onnxruntime-webgpu": webgpu,
     "openvino": openvino,
     "opencv-4": lambda: opencv(None),
     "opencv-5-classic": lambda: opencv("ENGINE_CLASSIC"),
@@ -175,20 +300,27 @@ ENGINES = {
     "mnn": mnn,
     "tinygrad": tinygrad,
     "tvm": tvm,
+    "iree": iree,
+    "litert": litert,
 }
 
 
 def timed(load, job, feed):
-    """Medians of runs in turns, in milliseconds."""
+    """Of runs in turns, each turn in another order, in processor time, as others may be on the machine: the first model's median
+    in milliseconds, and of each model the median of its shares of what the first took in the same turn."""
     runs = [load(path) for path in job["models"]]
-    spent = [[] for _ in runs]
+    rng, spent = np.random.default_rng(0), []
     end = time.monotonic() + job["seconds"]
-    while time.monotonic() < end or len(spent[0]) < 5:
-        for run, times in zip(runs, spent):
-            start = time.perf_counter()
-            run(feed, None)
-            times.append(1e3 * (time.perf_counter() - start))
-    return {"ok": [float(np.median(times[1:])) for times in spent], "runs": len(spent[0])}
+    while time.monotonic() < end or len(spent) < 6:
+        turn = [0.0] * len(runs)
+        for at in rng.permutation(len(runs)):
+            start = time.process_time()
+            runs[at](feed, None)
+            turn[at] = 1e3 * (time.process_time() - start)
+        spent.append(turn)
+    spent = np.array(spent[1:])
+    shares = np.median(spent / spent[:, :1], axis=0)
+    return {"ok": float(np.median(spent[:, 0])), "shares": shares.tolist(), "runs": len(spent)}
 
 
 def main():

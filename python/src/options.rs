@@ -22,6 +22,7 @@ pub struct FoldOptions {
     inline: bool,
     partial: When,
     no_branches: bool,
+    normalizations: bool,
     skip: Vec<String>,
     only: Vec<String>,
     direction: Way,
@@ -151,6 +152,7 @@ impl FoldOptions {
             .inline(self.inline)
             .partial(partial)
             .no_branches(self.no_branches)
+            .normalizations(self.normalizations)
             .direction(direction)
             .target(bnfold::target(&self.engines)?);
         let fold = self.skip.into_iter().fold(fold, Fold::skip);

@@ -13,11 +13,25 @@ use crate::verify::{Verdict, VerifyOptions};
 /// A file cannot be written, or the place has a form that cannot be cut out.
 #[cfg(feature = "tract")]
 pub fn save(folder: &Path, (before, after): (&Path, &Path), verdict: &Verdict, options: &VerifyOptions) -> Result<String> {
+    use std::io::Write as _;
+
+    use crate::error::Error;
     use crate::verify::{Outcome, failure, verify};
-    let Some(value) = failure::save(before, after, verdict, options, folder)? else {
+    use crate::write::{AtomicFile, Publication};
+
+    let Some(found) = failure::first(before, after, verdict, options)? else {
         return Ok("nothing was saved: no fold is wrong by itself".to_owned());
     };
-    let [first, second, inputs, _] = failure::FILES.map(|name| folder.join(name));
+    std::fs::create_dir_all(folder).map_err(|e| Error::unwritten("cannot create the folder", e).file(folder))?;
+    let paths = failure::FILES.map(|name| folder.join(name));
+    let mut all = Publication::new();
+    for (path, bytes) in paths.iter().zip(&found.files) {
+        let mut file = AtomicFile::create(path, 0o644)?;
+        file.write_all(bytes).map_err(|e| Error::unwritten("cannot write", e).file(path))?;
+        all.add(file);
+    }
+    all.publish(false)?;
+    let ([first, second, inputs, _], value) = (paths, found.value);
     let alone = VerifyOptions {
         tier: verdict.tier,
         inputs: Some(inputs),

@@ -106,10 +106,18 @@ impl Fold {
         self
     }
 
-    /// Leaves branches of one value apart that could be one operator.
+    /// Leaves branches of one value apart, and operators in a row, that could be one operator.
     #[must_use]
     pub fn no_branches(mut self, yes: bool) -> Fold {
         self.plan.keep_branches = yes;
+        self
+    }
+
+    /// Lets LayerNormalization, RMSNormalization, GroupNormalization and InstanceNormalization hand their scale and bias to what
+    /// follows, where every reader takes them in.
+    #[must_use]
+    pub fn normalizations(mut self, yes: bool) -> Fold {
+        self.plan.normalizations = yes;
         self
     }
 

@@ -94,7 +94,7 @@ impl Input {
             return Ok(path.clone());
         }
         let path = folder(scratch)?.join("input.onnx");
-        self.copy_to(&path).map_err(|e| Error::io("cannot keep a copy of the model", e).file(&path))?;
+        self.copy_to(&path).map_err(|e| Error::unwritten("cannot keep a copy of the model", e).file(&path))?;
         Ok(path)
     }
 

@@ -199,29 +199,10 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, allow_unverified: bool) -
         Outcome::NotJudged => (!allow_unverified).then_some(false),
         _ => None,
     };
-    let mut found = BTreeMap::new();
-    // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
-    let numbered = graph.model.is_inlined() || graph.model.proto.functions.is_empty();
-    let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
-    for (site, wrong) in verdict.sites.iter().filter_map(|site| Some((site, wrong(site.outcome)?))) {
-        let is = |at: &usize| {
-            let same = |node: &SiteNode| node.outputs.first() == made(*at);
-            if numbered {
-                site.before.iter().any(|n| n.index == *at)
-            } else {
-                made(*at).is_some() && site.before.iter().any(same)
-            }
-        };
-        found.extend((0..graph.nodes.len()).filter(is).map(|at| (at, (wrong, evidence::why(verdict, site)))));
-    }
-    // Where the files do not match: the folds at the value that is named; of sums that became one operator it may be any.
+    // Where the files do not match: the folds at the value that is named.
     let unproved = if verdict.outcome == Outcome::NotJudged && !allow_unverified { &verdict.unmatched[..] } else { &[] };
-    if let Some(difference) = unproved.first() {
-        let why = format!("{}: {}", difference.place, difference.what);
-        found.extend(prepared.plan.view.draft.merged.iter().map(|site| (site.0, (false, why.clone()))));
-    }
-    let differences = verdict.differences.iter().map(|difference| (difference, true));
-    for (difference, wrong) in differences.chain(unproved.iter().map(|difference| (difference, false))) {
+    let mut found = BTreeMap::new();
+    for (difference, wrong) in verdict.differences.iter().map(|d| (d, true)).chain(unproved.iter().map(|d| (d, false))) {
         let here = |node: &NodeId| {
             let outputs = &graph.node(*node).proto.output;
             difference.place == graph.describe(*node) || outputs.iter().any(|o| difference.place.contains(&format!("`{o}`")))
@@ -230,6 +211,30 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, allow_unverified: bool) -
         let blamed = folds.filter(|f| std::iter::once(&f.site).chain(&f.into).chain(&f.through).any(here));
         let why = format!("{}: {}", difference.place, difference.what);
         found.extend(blamed.map(|fold| (fold.site.0, (wrong, why.clone()))));
+    }
+    // Of operators that became one it may be any where none is named.
+    if let Some(difference) = unproved.first().filter(|_| found.is_empty()) {
+        let why = format!("{}: {}", difference.place, difference.what);
+        found.extend(prepared.plan.view.draft.merged.iter().map(|site| (site.0, (false, why.clone()))));
+    }
+    // What is not judged only because the files do not match elsewhere may be, once they do.
+    let beside = !unproved.is_empty() && !found.is_empty();
+    let sites = verdict.sites.iter().filter(|site| !beside || site.outcome == Outcome::Differs);
+    // Models are judged with their functions inlined, so that numbers are others; names in the main graph are not.
+    let numbered = graph.model.is_inlined() || graph.model.proto.functions.is_empty();
+    let made = |at: usize| graph.nodes.get(at).filter(|n| n.scope == ScopeId(0)).and_then(|n| n.proto.output.first());
+    for (site, wrong) in sites.filter_map(|site| Some((site, wrong(site.outcome)?))) {
+        let is = |at: &usize| {
+            let same = |node: &SiteNode| node.outputs.first() == made(*at);
+            if numbered {
+                site.before.iter().any(|n| n.index == *at)
+            } else {
+                made(*at).is_some() && site.before.iter().any(same)
+            }
+        };
+        for at in (0..graph.nodes.len()).filter(is) {
+            found.entry(at).or_insert_with(|| (wrong, evidence::why(verdict, site)));
+        }
     }
     found
 }

@@ -39,7 +39,9 @@ pub(super) fn outputs(
 pub(super) fn overflowed(large: &[OwnOutput], all: &mut [OwnOutput]) {
     for known in all {
         let found = large.iter().find(|output| output.value == known.value).map_or(0, |output| output.overflowed);
-        (known.overflowed, known.large) = (found, found > 0);
+        if found > 0 {
+            (known.overflowed, known.large) = (found, true);
+        }
     }
 }
 

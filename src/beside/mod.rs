@@ -31,9 +31,14 @@ use crate::verify::side::Side;
 pub enum Engine {
     /// The engine that is built in.
     Tract,
-    /// onnxruntime, as the library in this file.
+    /// onnxruntime.
     #[cfg(feature = "ort")]
-    Onnxruntime(PathBuf),
+    Onnxruntime {
+        /// The file of its library.
+        library: PathBuf,
+        /// Whether with all its optimisations, as it is deployed, or with none.
+        optimised: bool,
+    },
 }
 
 /// What is to be compared.
@@ -104,9 +109,9 @@ impl OwnType {
                 (self.sets(&mut pair, &mut report)?, branches)
             }
             #[cfg(feature = "ort")]
-            Engine::Onnxruntime(library) => {
-                report.engine = onnxruntime::load(library)?;
-                let open = onnxruntime::Session::open;
+            Engine::Onnxruntime { library, optimised } => {
+                report.engine = onnxruntime::load(library)? + if *optimised { ", optimised" } else { "" };
+                let open = |side: &Side| onnxruntime::Session::open(side, *optimised);
                 let (a, b) = beside(|| open(&self.before), || open(&self.after));
                 let mut pair: Pair = (Box::new(a?), Box::new(of("second", b)?));
                 (self.sets(&mut pair, &mut report)?, false)
@@ -148,14 +153,25 @@ impl OwnType {
             let fits = Given::read(set).and_then(|given| self.set(pair, (&given, 0), self.seed, report));
             count += usize::from(fits.is_ok());
         }
-        if self.large && report.outputs.iter().all(|output| output.overflowed == 0) {
-            // Evidence if it overflows; that large numbers cannot be run says nothing.
-            let mut found = OwnReport::default();
-            if self.set(pair, (&given, LARGE), self.seed, &mut found).is_ok() {
-                compare::overflowed(&found.outputs, &mut report.outputs);
-            }
+        if self.large {
+            self.overflow(pair, &given, report);
         }
         Ok(count)
+    }
+
+    /// Runs both on ever larger numbers until those of the second overflow where those of the first do not. What cannot be run
+    /// says nothing.
+    fn overflow(&self, pair: &mut Pair, given: &Given, report: &mut OwnReport) {
+        for power in LARGE {
+            if report.outputs.iter().any(|output| output.overflowed > 0) {
+                return;
+            }
+            let mut found = OwnReport::default();
+            if self.set(pair, (given, power), self.seed, &mut found).is_err() {
+                return;
+            }
+            compare::overflowed(&found.outputs, &mut report.outputs);
+        }
     }
 
     /// Runs both on one set of inputs, at the first size that both accept; what is drawn is scaled by a power of two. Returns
@@ -203,10 +219,11 @@ impl OwnType {
     }
 }
 
-/// The power of two by which large numbers are larger than ordinary ones: sums and products of what a net takes may come so far.
-const LARGE: i32 = 33;
+/// The powers of two by which large numbers are larger than ordinary ones. Between what overflows in the second model and what
+/// overflows in both there may be little room.
+const LARGE: [i32; 4] = [33, 24, 16, 8];
 
-/// The same for inputs of float16, which end at 2^16.
+/// The largest for inputs of float16, which end at 2^16.
 const LARGE_IN_FLOAT16: i32 = 6;
 
 /// Floats that were drawn, larger by a power of two.
@@ -218,7 +235,7 @@ fn scaled(
 ) -> BTreeMap<String, Array> {
     for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
         if let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) {
-            let most = if spec.data_type() == DataType::Float16 { LARGE_IN_FLOAT16 } else { LARGE };
+            let most = if spec.data_type() == DataType::Float16 { LARGE_IN_FLOAT16 } else { power };
             numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power.min(most)));
         }
     }

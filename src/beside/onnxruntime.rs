@@ -1,4 +1,4 @@
-//! A model in onnxruntime, without its optimisations.
+//! A model in onnxruntime, with or without its optimisations.
 //!
 //! The library is loaded when it is wanted, from where the user says. It runs in the process that has limits and an empty
 //! environment, as the engine that is built in does.
@@ -55,10 +55,10 @@ impl Session {
     ///
     /// # Errors
     /// A file that cannot be read, and what onnxruntime says about it.
-    pub(super) fn open(side: &Side) -> Result<Session, CouldNotRun> {
+    pub(super) fn open(side: &Side, optimised: bool) -> Result<Session, CouldNotRun> {
         let path = &side.file;
         let decoded = |bytes: &[u8]| ModelProto::decode(bytes).map_err(|error| CouldNotRun::file(path, error));
-        let mut builder = builder().map_err(gave_up)?;
+        let mut builder = builder(optimised).map_err(gave_up)?;
         if side.moved.is_empty() {
             let model = decoded(&fs::read(path).map_err(|error| CouldNotRun::file(path, error))?)?;
             let signature = signature(&model);
@@ -75,10 +75,11 @@ impl Session {
     }
 }
 
-/// Results are those of the nodes as they stand, added up in one order.
-fn builder() -> ort::Result<ort::session::builder::SessionBuilder> {
+/// Without optimisations results are those of the nodes as they stand; they are added up in one order in any case.
+fn builder(optimised: bool) -> ort::Result<ort::session::builder::SessionBuilder> {
     let builder = ort::session::Session::builder()?;
-    let builder = builder.with_optimization_level(GraphOptimizationLevel::Disable)?;
+    let level = if optimised { GraphOptimizationLevel::All } else { GraphOptimizationLevel::Disable };
+    let builder = builder.with_optimization_level(level)?;
     Ok(builder.with_intra_threads(1)?)
 }
 

@@ -76,7 +76,7 @@ pub fn encode(report: &impl Serialize) -> Result<String> {
 
 /// Standard output failed.
 pub fn stdout_failed(error: io::Error) -> Error {
-    Error::io("cannot write to standard output", error)
+    Error::unwritten("cannot write to standard output", error)
 }
 
 /// Whether the reader of standard output went away, which is the reader's right.

@@ -26,9 +26,12 @@ pub struct Planning {
     /// Where only a scale can be folded, keep the shift as an Add: never, where no weight is stored twice for it, or always
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "What to fold")]
     pub partial: Partial,
-    /// Leave branches of one value apart that could be one operator
+    /// Leave branches of one value apart, and operators in a row, that could be one operator
     #[arg(long, help_heading = "What to fold")]
     pub no_branches: bool,
+    /// Let LayerNormalization and its kin hand their scale and bias to what follows, as those who quantise want it
+    #[arg(long, help_heading = "What to fold")]
+    pub normalizations: bool,
     /// Leave a node as it is, by its name or an output's
     #[arg(long, value_name = "NODE", help_heading = "What to fold")]
     pub skip: Vec<String>,
@@ -105,6 +108,7 @@ impl Planning {
             (self.positive_scales, "--positive-scales"),
             (self.inline, "--inline"),
             (self.no_branches, "--no-branches"),
+            (self.normalizations, "--normalizations"),
         ];
         let mut words: Vec<String> = switches.iter().filter(|(given, _)| *given).map(|(_, word)| (*word).to_owned()).collect();
         let mut choice = |option: &str, value: Option<clap::builder::PossibleValue>| {
@@ -149,6 +153,7 @@ impl Planning {
             },
             rules: self.rules.clone(),
             keep_branches: self.no_branches,
+            normalizations: self.normalizations,
             // Each name was looked up when it was read.
             target: plan::target(&self.engines).unwrap_or_default(),
             substitute: self.lower.map(|lower| match lower {
@@ -184,11 +189,12 @@ mod tests {
             "--partial=never --direction=forward --skip='a b' --skip=-c --only='*'"
         );
         let lists =
-            planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference", "--no-branches", "--for", "any"]);
+            planning(&["--rules", "Conv,Relu", "--lower", "mul-add", "--assume-inference", "--no-branches", "--normalizations"]);
         assert_eq!(
             lists.words(),
-            ["--assume-inference", "--no-branches", "--lower=mul-add", "--rules=Conv", "--rules=Relu", "--for=any"]
+            ["--assume-inference", "--no-branches", "--normalizations", "--lower=mul-add", "--rules=Conv", "--rules=Relu"]
         );
+        assert_eq!(planning(&["--for", "any"]).words(), ["--for=any"]);
         assert!(planning(&[]).words().is_empty());
     }
 }

@@ -40,6 +40,10 @@ pub struct Runs {
     #[cfg(feature = "ort")]
     #[arg(long, value_name = "PATH", help_heading = "Verification")]
     pub ort_lib: Option<PathBuf>,
+    /// The same with all optimisations of onnxruntime, as it runs where a model is deployed
+    #[cfg(feature = "ort")]
+    #[arg(long, requires = "ort_lib", help_heading = "Verification")]
+    pub ort_optimised: bool,
     /// How long a run may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Verification")]
     pub timeout: u64,
@@ -71,6 +75,8 @@ impl Runs {
             own_type: !self.quick,
             #[cfg(feature = "ort")]
             ort_library: self.ort_lib.clone(),
+            #[cfg(feature = "ort")]
+            ort_optimised: self.ort_optimised,
             runner: bnfold::verify::Runner::Itself,
             ..VerifyOptions::default()
         }
@@ -102,6 +108,7 @@ impl Runs {
         #[cfg(feature = "ort")]
         if let Some(library) = &self.ort_lib {
             arguments.extend(["--ort-lib".into(), library.clone().into_os_string()]);
+            arguments.extend(self.ort_optimised.then(|| "--ort-optimised".into()));
         }
         if let Some(inputs) = &self.inputs {
             arguments.extend(["--inputs".into(), inputs.clone().into_os_string()]);

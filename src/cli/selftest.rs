@@ -153,7 +153,7 @@ fn walked(
 }
 
 fn judge(wrong: &[u8], before: &Path, file: &Path, options: &VerifyOptions) -> Result<Verdict> {
-    std::fs::write(file, wrong).map_err(|e| Error::io("cannot write a wrong model", e).file(file))?;
+    std::fs::write(file, wrong).map_err(|e| Error::unwritten("cannot write a wrong model", e).file(file))?;
     verify(before, file, options)
 }
 

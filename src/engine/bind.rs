@@ -64,6 +64,8 @@ const RUNGS: [usize; 7] = [12, 24, 48, 96, 192, 384, 768];
 const TRAINED: [usize; 8] = [96, 224, 128, 256, 64, 32, 16, 8];
 /// Sizes for first axes. 1 is not among them: what holds for one image only would not be seen.
 const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
+/// Batches with which models are traced, and which some of them take alone; 1 comes last.
+const TRACED: [usize; 12] = [2, 3, 4, 5, 6, 7, 10, 12, 16, 20, 32, 64];
 
 /// How open extents are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +115,16 @@ pub(crate) fn choices(
     let of = |first: usize, apart: bool, others: &[usize]| {
         others.iter().map(|other| Pick { first, other: *other, apart, small }).collect::<Vec<Pick>>()
     };
-    let picks =
-        [of(first, true, &rungs), of(first, false, &same), of(8, false, &TRAINED), of(1, true, &rungs), of(1, false, &same)];
+    // The file may hold the size of the batch with which it was traced.
+    let batches = TRACED.into_iter().flat_map(|batch| of(batch, false, rungs.get(..1).unwrap_or_default())).collect();
+    let picks = [
+        of(first, true, &rungs),
+        of(first, false, &same),
+        of(8, false, &TRAINED),
+        batches,
+        of(1, true, &rungs),
+        of(1, false, &same),
+    ];
     let mut found = Vec::<Vec<InputSpec>>::new();
     for pick in picks.into_iter().flatten() {
         match bind_inputs(model, sizes, pick) {

@@ -6,7 +6,7 @@
 
 use super::{Fill, Port, Reason, Step};
 use crate::double_double::DoubleDouble;
-use crate::map::{Affine, Placed};
+use crate::map::{Affine, MOST_CHANNELS, Placed};
 
 /// An operator that hands maps on.
 #[derive(Clone, Debug, PartialEq)]
@@ -262,7 +262,7 @@ impl Pairs {
         match self {
             Pairs::Same => Way::Same,
             Pairs::Unknown => Way::Pairs(vec![], usize::MAX),
-            Pairs::Part { start, count, total } => Way::Pairs((0..*count).map(|i| (i, start + i)).collect(), *total),
+            Pairs::Part { start, count, total } => Way::Pairs(run(*count, |i| (i, start + i)), *total),
             Pairs::Digits { input, output } => digits(input, output),
             Pairs::List(pairs, _, to) => Way::Pairs(pairs.clone(), *to),
         }
@@ -272,11 +272,16 @@ impl Pairs {
         match self {
             Pairs::Same => Way::Same,
             Pairs::Unknown => Way::Pairs(vec![], usize::MAX),
-            Pairs::Part { start, count, .. } => Way::Pairs((0..*count).map(|i| (start + i, i)).collect(), *count),
+            Pairs::Part { start, count, .. } => Way::Pairs(run(*count, |i| (start + i, i)), *count),
             Pairs::Digits { input, output } => digits(output, input),
             Pairs::List(pairs, from, _) => Way::Pairs(pairs.iter().map(|(i, o)| (*o, *i)).collect(), *from),
         }
     }
+}
+
+/// The pairs of a part; none of one that is too long for any map.
+fn run(count: usize, pair: impl Fn(usize) -> (usize, usize)) -> Vec<(usize, usize)> {
+    if count > MOST_CHANNELS { vec![] } else { (0..count).map(pair).collect() }
 }
 
 /// Longest run of elements whose positions are spelt out.
@@ -313,7 +318,7 @@ fn through<'l>(lanes: impl Iterator<Item = &'l Lane>, map: &Placed, direction: i
 
 /// Coefficients for `count` positions from those of their partners; `None` where partners disagree.
 pub(super) fn spread(map: &Affine, pairs: &[(usize, usize)], count: usize) -> Option<Affine> {
-    if count == usize::MAX {
+    if count > MOST_CHANNELS {
         return None;
     }
     let mut found: Vec<Option<(DoubleDouble, DoubleDouble)>> = vec![None; count];

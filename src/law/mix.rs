@@ -222,6 +222,9 @@ fn column(values: &[DoubleDouble], rank: usize, axis: usize) -> Array {
     Array { dims, values: values.to_vec() }
 }
 
+/// A bias is not spelt out to more elements than these.
+const MOST_BIAS: usize = 1 << 24;
+
 /// `map` applied to a bias that broadcasts on the right to a value of rank `rank`; its channel axis is spelt out.
 ///
 /// # Errors
@@ -238,6 +241,10 @@ pub fn apply(old: &Array, map: &Affine, rank: usize, axis: usize) -> Result<Arra
         return Err(Reason::UnknownShape);
     }
     dims[at] = count as u64;
+    // A row for each of many channels can be more than any file has.
+    if own != count && old.values.len().saturating_mul(count) > MOST_BIAS {
+        return Err(Reason::ConstantForm);
+    }
     let outer = dims[..at].iter().product::<u64>() as usize;
     let mut values = Vec::with_capacity(outer * count * inner);
     for o in 0..outer {

@@ -73,9 +73,11 @@ reasons! {
     QuantisationAxis = "quantisation-axis", "the quantised weights have no scale for each channel of the map", "quantise them along that axis (opset 13 and later)";
     QuantisedBias = "quantised-bias", "runtimes that store the bias beside quantised weights as int32, in units of the folded scales, could not hold it", "fold before quantising; --for none folds all the same";
     ScalePerChannel = "scale-per-channel", "weights that an engine takes with one scale would have one for each channel", "--for names the engines that matter; --for none folds for none in particular";
-    RoundedProduct = "rounded-product", "an engine would begin to round activations to 8 bits for the product with quantised weights", "--for none folds all the same; or set the engine's option that keeps activations";
+    ScalePerColumn = "scale-per-column", "weights of a product with one scale would have one for each column, for which an engine rounds activations to 8 bits", "--for names the engines that matter, --for none folds all the same; or set the engine's option that keeps activations";
+    RoundedProduct = "rounded-product", "an engine would begin to round activations to 8 bits for the product with quantised weights", "--for names the engines that matter, --for none folds all the same; or set the engine's option that keeps activations";
     ProductWithTerm = "product-with-term", "an engine has the product of matrices in this type, but not with a term", "nothing, the shift stays as an Add; --for none puts it into the product";
-    AddLeft = "add-left", "an engine is slower with the Add that would be left than with the BatchNormalization", "--for none leaves the Add";
+    AddLeft = "add-left", "an engine is slower with the Add that would be left than with the BatchNormalization", "--partial always leaves the Add";
+    AddInBlocks = "add-in-blocks", "an engine holds the value in blocks of channels, where it has the BatchNormalization, but not the Add that would be left", "--partial always leaves the Add";
     Quantised = "quantised", "the neighbour computes in whole numbers", "fold before quantising";
     PartOfValue = "part-of-value", "the map would reach only a part of what the operator puts together or takes apart", "nothing";
     PartOfOperator = "part-of-operator", "the constant belongs to a GELU or a LayerNormalization, which runtimes know by all their operators and compute as one", "nothing";

@@ -15,6 +15,8 @@ pub struct Tail {
     pub scale: usize,
     /// The input that is the bias, and whether something is there; `None` if the operator has none.
     pub bias: Option<(usize, bool)>,
+    /// Whether the bias may be left out.
+    pub optional: bool,
     /// How many axes the scale has at most, counted from `first`.
     pub rank: usize,
     /// The axis of the value with which the scale's first axis aligns.
@@ -43,6 +45,67 @@ impl Tail {
             Port::Input(0) => self.before(map),
             Port::Input(_) => Err(Reason::UnknownOperator),
         }
+    }
+
+    /// What the node does to each channel behind its core, where that is a map along one axis.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn map(&self, constants: &dyn Constants) -> Result<Placed, Reason> {
+        let scale = self.along(&constants.array(self.scale)?)?;
+        let zero = (None, vec![DoubleDouble::ZERO]);
+        let shift = match self.bias {
+            Some((input, true)) => self.along(&constants.array(input)?)?,
+            _ => zero,
+        };
+        let axis = match (scale.0, shift.0) {
+            (Some(one), Some(two)) if one != two => return Err(Reason::PerElement),
+            (one, two) => one.or(two),
+        };
+        let count = scale.1.len().max(shift.1.len());
+        let all = |values: Vec<DoubleDouble>| if values.len() == 1 { vec![values[0]; count] } else { values };
+        let (scale, shift) = (all(scale.1), all(shift.1));
+        let map = if scale.len() == shift.len() { Affine::new(scale, shift) } else { return Err(Reason::PerElement) };
+        Ok(Placed::of(axis, map))
+    }
+
+    /// A constant as numbers along one axis of the value.
+    fn along(&self, array: &Array) -> Result<(Option<usize>, Vec<DoubleDouble>), Reason> {
+        if let [one] = array.values[..] {
+            return Ok((None, vec![one]));
+        }
+        let mut long = array.dims.iter().rev().enumerate().filter(|(_, size)| **size != 1);
+        let (Some((back, _)), None) = (long.next(), long.next()) else { return Err(Reason::PerElement) };
+        let axis = self.rank.checked_sub(back + 1).ok_or(Reason::Attribute)? + self.first;
+        Ok((Some(axis), array.values.iter().flat_map(|value| vec![*value; self.shared]).collect()))
+    }
+
+    /// What is left of the node's constants where its map goes elsewhere, but for a shift: what is put at inputs, and the input
+    /// that it does without.
+    ///
+    /// # Errors
+    /// There is no place for the shift.
+    pub fn rest(&self, constants: &dyn Constants, shift: &[DoubleDouble]) -> Result<(Vec<Parameter>, Option<usize>), Reason> {
+        let scale = constants.array(self.scale)?;
+        let ones = Array { values: vec![DoubleDouble::ONE; scale.values.len()], dims: scale.dims };
+        let mut parameters = vec![Parameter::Replace { input: self.scale, value: ones }];
+        let none = shift.iter().all(|term| *term == 0.0);
+        match self.bias {
+            Some((input, true)) if none && self.optional => return Ok((parameters, Some(input))),
+            Some((input, true)) => {
+                let bias = constants.array(input)?;
+                let values: Vec<DoubleDouble> = shift.iter().step_by(self.shared.max(1)).copied().collect();
+                let values = match (values.len(), bias.values.len()) {
+                    (one, count) if one == count => values,
+                    (1, count) => vec![values[0]; count],
+                    _ => return Err(Reason::PerElement),
+                };
+                parameters.push(Parameter::Replace { input, value: Array { dims: bias.dims, values } });
+            }
+            _ if none => {}
+            _ => return Err(Reason::NoBias),
+        }
+        Ok((parameters, None))
     }
 
     fn behind(&self, constants: &dyn Constants, map: &Placed) -> Result<Step, Reason> {

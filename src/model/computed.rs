@@ -12,15 +12,21 @@ use crate::model::integers::whole;
 use crate::model::scan::Nested;
 use crate::model::small_float::small_float;
 use crate::model::tensor::element;
-use crate::model::{Graph, Home, Model, NodeId, NotConstant, Payload, Tensor, TensorId, ValueId};
+use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Tensor, TensorId, ValueId};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{NodeProto, type_proto};
 
 /// Elements beyond which a constant is not computed: 256 MiB of f64.
 const MOST_ELEMENTS: u64 = 1 << 25;
 
-/// How many elements may be computed for one constant, all that it is made of counted as often as it is needed.
-const MOST_WORK: u64 = 1 << 28;
+/// How many elements a constant may have whatever the file is; beyond, no more than a few for each byte of it, as a file of some
+/// bytes can ask for any number of them, and as often as it has nodes.
+const FEW_ELEMENTS: u64 = 1 << 20;
+const ELEMENTS_A_BYTE: u64 = 4;
+
+/// How many elements may be computed for one of the elements that a constant may have, all that it is made of counted as often as
+/// it is needed.
+const WORK_AN_ELEMENT: u64 = 8;
 
 /// How many operators may follow one another in a constant.
 const DEEPEST: usize = 64;
@@ -273,12 +279,13 @@ impl Graph<'_> {
             model: self.model,
         };
         let (data_type, dims) = (row.header)(&facts)?;
-        let elements = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).filter(|n| *n <= MOST_ELEMENTS)?;
+        let most = self.model.bytes().saturating_mul(ELEMENTS_A_BYTE).clamp(FEW_ELEMENTS, MOST_ELEMENTS);
+        let elements = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).filter(|n| *n <= most)?;
         let before: Vec<&Recipe> = inputs.iter().flatten().filter_map(Tensor::recipe).collect();
         let depth = 1 + before.iter().map(|r| r.depth).max().unwrap_or(0);
         let read = inputs.iter().flatten().try_fold(elements, |n, t| n.checked_add(t.elements()))?;
         let own = (row.work)(&facts).and_then(|work| work.checked_add(read))?;
-        let work = before.iter().try_fold(own, |n, r| n.checked_add(r.work)).filter(|work| *work <= MOST_WORK)?;
+        let work = before.iter().try_fold(own, |n, r| n.checked_add(r.work)).filter(|work| *work <= most * WORK_AN_ELEMENT)?;
         let value = facts.value;
         let done = match facts.shape.filter(|_| row.name != "CastLike") {
             Some(shape) => OnceLock::from(Arc::new(header::described(node.proto, &shape)?)),
@@ -323,10 +330,18 @@ impl Graph<'_> {
     }
 
     fn certain_type(&self, value: ValueId) -> Option<i32> {
-        match (self.source(value), self.value(value).declared.and_then(|d| d.value.as_ref())) {
+        let known = |value: &ValueId| match (self.source(*value), self.value(*value).declared.and_then(|d| d.value.as_ref())) {
             (Ok(tensor), _) => Some(self.tensor(tensor).data_type),
             (_, Some(type_proto::Value::TensorType(tensor))) => Some(tensor.elem_type()),
             _ => None,
-        }
+        };
+        // Where it is not declared, it is that of what the value is made of.
+        let before = |value: &ValueId| match self.value(*value).origin {
+            Origin::Node(node, 0) => {
+                self.node(node).inputs.first().copied().flatten().filter(|_| header::keeps_type(self.node(node)))
+            }
+            _ => None,
+        };
+        std::iter::successors(Some(value), before).take(DEEPEST).find_map(|value| known(&value))
     }
 }

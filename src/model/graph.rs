@@ -321,3 +321,9 @@ pub fn is_standard_domain(domain: &str) -> bool {
 pub fn asks_for_shape(node: &NodeProto) -> bool {
     matches!(node.op_type(), "Shape" | "Size")
 }
+
+/// Whether a node reads an input for its shape or its type alone, which no map changes. That its operator is the standard one is for
+/// the caller to know.
+pub fn reads_no_elements(node: &NodeProto, input: usize) -> bool {
+    asks_for_shape(node) || node.op_type() == "CastLike" && input == 1
+}

@@ -108,7 +108,7 @@ fn plain_domain(domain: &str) -> &str {
 }
 
 /// How many nodes there will be.
-fn size(graph: &GraphProto, functions: &Functions<'_>, goes: &[bool]) -> usize {
+pub(super) fn size(graph: &GraphProto, functions: &Functions<'_>, goes: &[bool]) -> usize {
     let mut known = vec![None; goes.len()];
     let count = |list: &[NodeProto], known: &[Option<usize>]| {
         nodes(list).into_iter().try_fold(0usize, |sum, node| {

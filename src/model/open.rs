@@ -203,6 +203,14 @@ impl Model {
         Ok(inline::inlined(&self.proto, &crate::model::Functions::of(&self.proto)?).0)
     }
 
+    /// How many nodes there are where each call of a function stands for the nodes of its body: a small file can have very many.
+    pub(crate) fn expanded(&self) -> usize {
+        match (&self.proto.graph, crate::model::Functions::of(&self.proto)) {
+            (Some(graph), Ok(functions)) => inline::size(graph, &functions, &vec![true; functions.len()]),
+            _ => usize::MAX,
+        }
+    }
+
     /// Whether calls of functions were replaced, so that this is not what the file says.
     pub fn is_inlined(&self) -> bool {
         self.inlined
@@ -234,6 +242,11 @@ impl Model {
     /// The size of the model file in bytes, side files not counted.
     pub fn len(&self) -> u64 {
         self.source.source().len()
+    }
+
+    /// The size of all its files in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sides.iter().fold(self.len(), |sum, side| sum.saturating_add(side.source.len()))
     }
 
     /// Whether the model file has no bytes; an open model always has some.

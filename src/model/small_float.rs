@@ -1,4 +1,4 @@
-//! Floats of eight and four bits, as quantised weights have them: read, never written.
+//! Floats of eight, six and four bits, as quantised weights have them: read, never written.
 
 use crate::error::Result;
 use crate::model::{Model, Payload, Tensor};
@@ -7,7 +7,7 @@ use crate::onnx::tensor_proto::DataType;
 /// A type of small floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SmallFloat {
-    /// Bits of a number; of four, two share a byte, the first in the lowest bits.
+    /// Bits of a number. Numbers follow one another without gaps, the first in the lowest bits.
     bits: u32,
     /// Bits of the significand that are stored.
     fraction: u32,
@@ -30,6 +30,8 @@ pub fn small_float(data_type: i32) -> Option<SmallFloat> {
         DataType::Float8e4m3fnuz => of(8, 3, 8, None, true, 240.0),
         DataType::Float8e5m2 => of(8, 2, 15, Some(0x7c), false, 57344.0),
         DataType::Float8e5m2fnuz => of(8, 2, 16, None, true, 57344.0),
+        DataType::Float6e2m3 => of(6, 3, 1, None, false, 7.5),
+        DataType::Float6e3m2 => of(6, 2, 3, None, false, 28.0),
         DataType::Float4e2m1 => of(4, 1, 1, None, false, 6.0),
         _ => None,
     }
@@ -52,6 +54,20 @@ impl SmallFloat {
     }
 }
 
+impl SmallFloat {
+    /// So many numbers of a row of bytes, as far as they are there.
+    fn numbers(self, bytes: &[u8], count: u64) -> Vec<f64> {
+        let bits = u64::from(self.bits);
+        let number = |at: u64| {
+            let (byte, first) = (usize::try_from(at * bits / 8).ok()?, at * bits % 8);
+            let pair = u16::from(*bytes.get(byte)?) | u16::from(bytes.get(byte + 1).copied().unwrap_or(0)) << 8;
+            let stored = (pair >> first) as u8 & (0xff >> (8 - self.bits));
+            Some(self.number(stored))
+        };
+        (0..count).map_while(number).collect()
+    }
+}
+
 impl Tensor {
     /// All elements of a tensor of small floats, exactly.
     ///
@@ -65,13 +81,17 @@ impl Tensor {
                 model.file(*file).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;
                 bytes
             }
-            Payload::Fields(span) => self.fields(model, span)?.iter().map(|(bits, _)| *bits as u8).collect(),
+            Payload::Fields(span) => {
+                let bytes: Vec<u8> = self.fields(model, span)?.iter().map(|(bits, _)| *bits as u8).collect();
+                // Six bits stand in an entry of their own.
+                return Ok(match kind.bits {
+                    6 => bytes.into_iter().map(|bits| kind.number(bits & 0x3f)).collect(),
+                    _ => kind.numbers(&bytes, self.elements()),
+                });
+            }
             _ => return Err(self.broken("the elements are not small floats that are read")),
         };
-        let each = |byte: u8| (0..8 / kind.bits).map(move |at| byte >> (at * kind.bits) & (0xff >> (8 - kind.bits)));
-        let mut numbers: Vec<f64> = bytes.into_iter().flat_map(each).map(|bits| kind.number(bits)).collect();
-        numbers.truncate(usize::try_from(self.elements()).unwrap_or(usize::MAX));
-        Ok(numbers)
+        Ok(kind.numbers(&bytes, self.elements()))
     }
 }
 
@@ -88,12 +108,25 @@ mod tests {
         assert_eq!(read(19, &[0x01, 0x3c, 0x7b, 0xbc]), [2f64.powi(-16), 1.0, 57344.0, -1.0]);
         assert_eq!(read(20, &[0x01, 0x40, 0x7f]), [2f64.powi(-17), 1.0, 57344.0]);
         assert_eq!(read(23, &[0, 1, 2, 3, 4, 5, 6, 7, 9]), [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.5]);
+        assert_eq!(read(27, &[0, 1, 7, 8, 9, 0x1f, 0x28]), [0.0, 0.125, 0.875, 1.0, 1.125, 7.5, -1.0]);
+        assert_eq!(read(28, &[0, 1, 3, 4, 0x0c, 0x1f, 0x2c]), [0.0, 0.0625, 0.1875, 0.25, 1.0, 28.0, -1.0]);
         for (data_type, bits) in [(17, 0x7f), (17, 0xff), (18, 0x80), (19, 0x7c), (19, 0xfd), (20, 0x80)] {
             assert!(read(data_type, &[bits])[0].is_nan(), "{data_type}");
         }
-        for data_type in [17, 18, 19, 20, 23] {
-            let all = (0..=u8::MAX).map(|b| small_float(data_type).unwrap().number(b & if data_type == 23 { 15 } else { 255 }));
-            assert_eq!(all.filter(|x| !x.is_nan()).fold(0.0, f64::max), small_float(data_type).unwrap().largest);
+        for data_type in [17, 18, 19, 20, 23, 27, 28] {
+            let kind = small_float(data_type).unwrap();
+            let all = (0..=u8::MAX).map(|b| kind.number(b & (0xff >> (8 - kind.bits))));
+            assert_eq!(all.filter(|x| !x.is_nan()).fold(0.0, f64::max), kind.largest);
         }
+    }
+
+    #[test]
+    fn numbers_follow_one_another_without_gaps() {
+        // Four numbers of six bits in three bytes, as ONNX's own helper packs 1, 2, 33 and 63, and one more.
+        let packed = [1 | 2 << 6, 1 << 4, 33 >> 4 | 63 << 2, 5];
+        let one = small_float(27).unwrap();
+        assert_eq!(one.numbers(&packed, 5), [1u8, 2, 33, 63, 5].map(|bits| one.number(bits)));
+        let half = small_float(23).unwrap();
+        assert_eq!(half.numbers(&[0x21, 0x43], 3), [1u8, 2, 3].map(|bits| half.number(bits)));
     }
 }

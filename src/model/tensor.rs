@@ -91,9 +91,10 @@ fn bits(data_type: i32) -> Option<u64> {
         | T::Float8e5m2fnuz
         | T::Float8e8m0 => 8,
         T::Complex128 => 128,
+        T::Float6e2m3 | T::Float6e3m2 => 6,
         T::Uint4 | T::Int4 | T::Float4e2m1 => 4,
         T::Uint2 | T::Int2 => 2,
-        T::Undefined | T::String | T::Float6e2m3 | T::Float6e3m2 => return None,
+        T::Undefined | T::String => return None,
     })
 }
 

@@ -69,4 +69,24 @@ const SAMPLES: &[Sample] = &[
               y = Cast <to = 7> (n) }"#,
         expect: Expect::Kept("not-float"),
     },
+    Sample {
+        name: "of which only the type is read beside a convolution",
+        text: r#"<ir_version: 8, opset_import: ["" : 19]>
+            g (float[1,2,2,2] x, double[3] u) => (float[1,3,2,2] y, float[3] z)
+            <float[3,2,1,1] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5), float[1,2,2,2] n>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              z = CastLike (u, n)
+              y = Conv (n, w) }"#,
+        expect: Expect::Folded { left: &["CastLike", "Conv"] },
+    },
+    Sample {
+        name: "converted to a type",
+        text: r#"<ir_version: 8, opset_import: ["" : 19]>
+            g (float[1,2,2,2] x, float[1,2,2,2] u) => (float[1,2,2,2] y, float[1,3,2,2] z)
+            <float[3,2,1,1] w = dyadic(1), float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              y = CastLike (n, u)
+              z = Conv (n, w) }"#,
+        expect: Expect::Kept("unknown-operator"),
+    },
 ];

@@ -24,7 +24,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     }
     let size = usize::try_from(channels / groups).map_err(|_| Reason::Attribute)?;
     let shared = if node.opset < 21 { size } else { 1 };
-    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, true)), rank: 1, first: 1, shared, sees: Sees::Within(size) }))
+    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, true)), optional: false, rank: 1, first: 1, shared, sees: Sees::Within(size) }))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -17,7 +17,7 @@ pub(super) static OPERATOR: Operator = Operator {
 
 fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let [_] = node.constant(1)?.0 else { return Err(Reason::Attribute.into()) };
-    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, true)), rank: 1, first: 1, shared: 1, sees: Sees::Within(1) }))
+    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, true)), optional: false, rank: 1, first: 1, shared: 1, sees: Sees::Within(1) }))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -22,7 +22,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     // A shift is seen where the mean is an output.
     let sees = if node.outputs.get(1) == Some(&true) { Sees::All } else { Sees::From(first) };
     let rank = shape.rank() - first;
-    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, node.input(2).is_some())), rank, first, shared: 1, sees }))
+    Ok(Law::Tail(Tail { scale: 1, bias: Some((2, node.input(2).is_some())), optional: true, rank, first, shared: 1, sees }))
 }
 
 const SAMPLES: &[Sample] = &[

@@ -20,7 +20,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let first = super::shapes::normal(node.int("axis", -1)?, shape.rank()).ok_or(Reason::Attribute)?;
     node.constant(1)?;
     let rank = shape.rank() - first;
-    Ok(Law::Tail(Tail { scale: 1, bias: None, rank, first, shared: 1, sees: Sees::All }))
+    Ok(Law::Tail(Tail { scale: 1, bias: None, optional: false, rank, first, shared: 1, sees: Sees::All }))
 }
 
 const SAMPLES: &[Sample] = &[

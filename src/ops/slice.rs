@@ -2,6 +2,7 @@
 
 use super::{NEWEST_OPSET, Operator, Stop, extents, shapes};
 use crate::law::{Carry, Lane, Law, Pairs, Passes};
+use crate::map::MOST_CHANNELS;
 use crate::model::{Dim, Extent, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -86,7 +87,7 @@ fn is_whole(range: &Range, extent: Dim) -> bool {
 /// The positions that a range selects, and the extent of its axis.
 pub(super) fn positions(range: &Range, extent: Dim) -> Option<(Vec<usize>, usize)> {
     let (Extent::Number(start), Extent::Number(end), Some(step)) = (range.start, range.end, range.step) else { return None };
-    let extent = usize::try_from(extent.known()?).ok().filter(|extent| (1..=1 << 24).contains(extent))?;
+    let extent = usize::try_from(extent.known()?).ok().filter(|extent| (1..=MOST_CHANNELS).contains(extent))?;
     let size = extent as i64;
     let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
     let (start, end) = (counted(start), counted(end));

@@ -2,6 +2,7 @@
 
 use super::{NEWEST_OPSET, Operator, Stop, positive};
 use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
+use crate::map::MOST_CHANNELS;
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -19,7 +20,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     let channels = node.shape(0)?.dim(1).known().and_then(|c| usize::try_from(c).ok()).ok_or(Reason::UnknownShape)?;
     let block = positive(node.int("blocksize", 0)?)?;
     let copies = block.checked_mul(block).and_then(|b| usize::try_from(b).ok()).ok_or(Reason::Attribute)?;
-    let all = channels.checked_mul(copies).filter(|all| *all <= 1 << 24).ok_or(Reason::Attribute)?;
+    let all = channels.checked_mul(copies).filter(|all| *all <= MOST_CHANNELS).ok_or(Reason::Attribute)?;
     // Positions of a block count outside, channels inside.
     let pairs = (0..all).map(|output| (output % channels, output)).collect();
     let lanes = vec![Lane::same(0), Lane { input: 1, output: 1, pairs: Pairs::List(pairs, channels, all) }];

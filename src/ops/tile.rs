@@ -2,6 +2,7 @@
 
 use super::{NEWEST_OPSET, Operator, Stop};
 use crate::law::{Carry, Lane, Law, Pairs, Passes, Reason};
+use crate::map::MOST_CHANNELS;
 use crate::model::{Dim, NodeView, Shape};
 use crate::sample::{Expect, Sample};
 
@@ -25,7 +26,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
         (1, _) => Some(Lane::same(axis)),
         (repeats, Some(extent)) => {
             let extent = usize::try_from(extent).ok()?;
-            let all = extent.checked_mul(usize::try_from(*repeats).ok()?).filter(|all| *all <= 1 << 24)?;
+            let all = extent.checked_mul(usize::try_from(*repeats).ok()?).filter(|all| *all <= MOST_CHANNELS)?;
             let pairs = (0..all).map(|output| (output % extent, output)).collect();
             Some(Lane { input: axis, output: axis, pairs: Pairs::List(pairs, extent, all) })
         }

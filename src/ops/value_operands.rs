@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Stop;
 use crate::double_double::DoubleDouble;
 use crate::law::{Carry, Lane, Pairs, Passes, Reason, Together, Wire};
+use crate::map::MOST_CHANNELS;
 use crate::model::NodeView;
 
 /// The law of a sum of values.
@@ -39,7 +40,7 @@ pub(super) fn wires(node: &NodeView<'_>, inputs: Range<usize>) -> Result<Vec<Wir
         for axis in 0..shape.rank() {
             let pairs = match (shape.dim(axis).known(), output.dim(axis + new).known()) {
                 (Some(own), Some(all)) if own == all => Pairs::Same,
-                (Some(1), Some(all)) if all <= 1 << 24 => {
+                (Some(1), Some(all)) if all <= MOST_CHANNELS as u64 => {
                     Pairs::List((0..all as usize).map(|i| (0, i)).collect(), 1, all as usize)
                 }
                 _ => continue,

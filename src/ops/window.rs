@@ -69,6 +69,16 @@ impl Window {
         self.pads == Pads::Given(0, 0)
     }
 
+    /// Whether each output is one input, at the same place.
+    pub fn is_point(&self) -> bool {
+        self.taps == 1 && self.stride == 1 && self.is_unpadded()
+    }
+
+    /// Whether there are no more outputs than inputs.
+    pub fn shrinks(&self) -> bool {
+        self.slack().is_none_or(|slack| slack <= 0)
+    }
+
     /// By how much the last output's last tap may lie behind the input's last position: with the stride and the input's extent it
     /// decides how many outputs there are.
     fn slack(self) -> Option<i64> {

@@ -5,12 +5,15 @@
 //! done only where there are afterwards no more operators, parameters and products than before.
 
 mod build;
+mod row;
 mod samples;
 mod term;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use row::Row;
+pub(super) use row::{row, seconds};
 pub use samples::SAMPLES;
 
 use crate::law::Reason;
@@ -95,6 +98,10 @@ impl Sum<'_, '_> {
         roots.sort_by_key(|(members, far)| (std::cmp::Reverse(members.len()), *far));
         let mut refused = None;
         for (members, _) in &roots {
+            if members.iter().any(|member| self.view.is_blind(Some(member.term.root))) {
+                refused = refused.or(Some(Reason::WindowOfPadding));
+                continue;
+            }
             let hosts: BTreeSet<NodeId> = members.iter().filter_map(|member| member.term.reader()).collect();
             let mut found: Vec<Built> = Vec::new();
             for host in hosts {

@@ -28,8 +28,10 @@ pub struct Options {
     pub way: Option<Way>,
     /// The operators that take maps in or hand them on; empty means all.
     pub rules: Vec<String>,
-    /// Whether branches of one value stay apart that could become one operator.
+    /// Whether branches of one value, and operators in a row, stay apart that could become one operator.
     pub keep_branches: bool,
+    /// Whether normalisations by statistics of their input hand their scale and bias to what follows.
+    pub normalizations: bool,
     /// What becomes of BatchNormalizations that stay.
     pub substitute: Option<Substitute>,
     /// The engines that must not lose by a fold.

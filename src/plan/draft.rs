@@ -14,7 +14,7 @@ use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::plan::channels::Channels;
 use crate::plan::choice::Substitute;
 use crate::plan::merged::Merged;
-use crate::plan::route::{Route, Way};
+use crate::plan::route::{Rest, Route, Way};
 
 /// A constant input as the draft has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +61,19 @@ pub struct Fold {
     pub into: Vec<NodeId>,
     /// The nodes that handed it on unchanged.
     pub through: Vec<NodeId>,
-    /// Whether only the scale moved, so that the node is still there, as an Add.
-    pub partial: bool,
+    /// What is left of the node.
+    pub left: Left,
+}
+
+/// What is left of a node whose map moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// An Add of what is left of the shift, as only the scale moved.
+    Term,
+    /// A normalisation that scales by one; whether a shift moved, too.
+    Normalization(bool),
 }
 
 /// The state after some folds.
@@ -153,7 +164,7 @@ impl Draft {
     #[must_use]
     pub fn with(mut self, graph: &Graph<'_>, route: Route) -> Draft {
         debug_assert!(!self.is_removed(route.site), "a site is folded once");
-        let turned = route.rest.is_none() || !self.operators.contains_key(&route.site);
+        let turned = !matches!(route.rest, Some(Rest::Term(_))) || !self.operators.contains_key(&route.site);
         debug_assert!(turned, "a site becomes an Add once");
         let node = graph.node(route.site);
         let donor = (node.proto.op_type() == "BatchNormalization").then(|| self.input(graph, route.site, 2)).flatten();
@@ -163,12 +174,22 @@ impl Draft {
             }
         }
         self.changed.extend(route.changed);
-        let partial = route.rest.is_some();
-        match route.rest {
-            Some(rest) => self.remain(graph, (route.site, 2), &rest, donor),
-            None => self.remove(graph, (route.site, route.data), route.way),
-        }
-        let fold = Fold { site: route.site, way: route.way, into: route.into, through: route.through, partial };
+        let left = match route.rest {
+            Some(Rest::Term(rest)) => {
+                self.remain(graph, (route.site, 2), &rest, donor);
+                Left::Term
+            }
+            Some(Rest::Normalization { parameters, without, shift }) => {
+                parameters.iter().for_each(|parameter| self.record(route.site, parameter, None));
+                without.into_iter().for_each(|input| self.unconnect(graph, (route.site, input)));
+                Left::Normalization(shift)
+            }
+            None => {
+                self.remove(graph, (route.site, route.data), route.way);
+                Left::Nothing
+            }
+        };
+        let fold = Fold { site: route.site, way: route.way, into: route.into, through: route.through, left };
         for (site, data) in route.alike {
             self.remove(graph, (site, data), route.way);
             self.folds.push(Fold { site, ..fold.clone() });
@@ -200,12 +221,17 @@ impl Draft {
         let attributes = ["consumed_inputs", "epsilon", "is_test", "momentum", "spatial", "training_mode"];
         self.dropped.entry(site).or_default().extend(attributes);
         for input in inputs..graph.node(site).inputs.len() {
-            if let Some(value) = self.input(graph, site, input) {
-                self.forget(graph, value, Use::Node(site, input));
-            }
-            self.inputs.insert((site, input), None);
-            self.tensors.remove(&(site, input));
+            self.unconnect(graph, (site, input));
         }
+    }
+
+    /// Takes an input out.
+    fn unconnect(&mut self, graph: &Graph<'_>, (node, input): (NodeId, usize)) {
+        if let Some(value) = self.input(graph, node, input) {
+            self.forget(graph, value, Use::Node(node, input));
+        }
+        self.inputs.insert((node, input), None);
+        self.tensors.remove(&(node, input));
     }
 
     /// Takes a node out; what it read from `data` and what it made become one value.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::engines::Form;
-use crate::law::{Bias, Constants as _, Law, Step};
+use crate::law::{Bias, Constants as _, Law, Role, Step};
 use crate::model::computed::Recipe;
 use crate::model::{Element, Grain, NodeId, Origin, Shape};
 use crate::onnx::tensor_proto::DataType;
+use crate::plan::blocks;
 use crate::plan::calls::Calls;
-use crate::plan::draft::DraftTensor;
+use crate::plan::draft::{DraftTensor, Left};
 use crate::plan::quantised::{Factors, Requantised, requantised};
 use crate::plan::route::fits_bias;
 use crate::plan::view::View;
@@ -31,21 +32,45 @@ fn is_product(view: &View<'_>, node: NodeId) -> bool {
     product && matches!(view.weight_element(node), Some(Element::F16 | Element::F64))
 }
 
-/// The forms of quantised weights with new scales.
-pub(super) fn of_scales(view: &View<'_>, node: NodeId, recipe: &Recipe, made: &Requantised) -> Vec<Form> {
+/// Sums of fewer products are not computed in whole numbers.
+const LONG: u64 = 32;
+
+/// The forms of quantised weights with new scales; `axes` are those of the weight.
+pub(super) fn of_scales(
+    view: &View<'_>,
+    node: NodeId,
+    (recipe, axes): (&Recipe, &[(Role, u64)]),
+    made: &Requantised,
+) -> Vec<Form> {
     let Some(parts) = recipe.dequantised() else { return vec![] };
     let operator = view.graph.node(node).proto.op_type();
     let product = matches!(operator, "MatMul" | "Gemm");
     let kind = DataType::try_from(parts.integers.data_type);
     let wide = matches!(kind, Ok(DataType::Uint8 | DataType::Int16 | DataType::Uint16));
-    let narrow = matches!(kind, Ok(DataType::Int8 | DataType::Uint8 | DataType::Int4 | DataType::Uint4));
+    let summed = axes.iter().filter(|(role, _)| matches!(role, Role::In | Role::Sum)).map(|(_, size)| *size);
+    let long = matches!(kind, Ok(DataType::Int8 | DataType::Uint8 | DataType::Uint4)) && summed.product::<u64>() >= LONG;
+    let exact = product && !reads_quantised(view, node);
     // One scale becomes several; several of another axis were there before.
     let turned = made.axis.is_some() && parts.scale.dims.iter().product::<u64>() == 1;
     let all = [
         (Form::ScalePerChannel, turned && wide && matches!(operator, "Conv" | "ConvTranspose")),
-        (Form::ScalePerColumn, turned && product && parts.scale.dims.len() == 1),
-        (Form::RoundedProduct, product && narrow && !matches!(parts.grain, Grain::Blocks { .. })),
+        (Form::ScalePerColumn, turned && exact && parts.scale.dims.len() == 1),
+        (Form::RoundedProduct, exact && long && !matches!(parts.grain, Grain::Blocks { .. })),
     ];
+    all.into_iter().filter(|(_, is)| *is).map(|(form, _)| form).collect()
+}
+
+/// Whether what a node reads beside its weights has 8 bits already.
+fn reads_quantised(view: &View<'_>, node: NodeId) -> bool {
+    let inputs = (0..2).filter_map(|input| view.draft.input(view.graph, node, input));
+    let data = inputs.filter(|value| view.constant(*value).is_err()).filter_map(|value| view.draft.producer(view.graph, value));
+    data.map(|(made, _)| view.graph.node(made).proto.op_type()).any(|operator| operator == "DequantizeLinear")
+}
+
+/// The forms of an Add that is left of this BatchNormalization.
+pub(super) fn of_rest(view: &View<'_>, site: NodeId) -> Vec<Form> {
+    let rank = view.draft.input(view.graph, site, 0).and_then(|value| view.shape(value)).map(Shape::rank);
+    let all = [(Form::AddLeft, rank == Some(4)), (Form::AddInBlocks, blocks::leaves(view, site))];
     all.into_iter().filter(|(_, is)| *is).map(|(form, _)| form).collect()
 }
 
@@ -96,11 +121,10 @@ pub fn made(view: &View<'_>) -> BTreeSet<Form> {
     if !behind_activations(view).is_empty() {
         found.insert(Form::AddBehindActivation);
     }
-    let four = |node: NodeId| draft.input(graph, node, 0).and_then(|value| view.shape(value)).map(Shape::rank) == Some(4);
     let left =
         |node: NodeId| matches!(draft.operators.get(&node), Some(&("Add" | "Sub"))) && !draft.substituted.contains_key(&node);
-    if draft.folds.iter().any(|fold| fold.partial && left(fold.site) && four(fold.site)) {
-        found.insert(Form::AddLeft);
+    for fold in draft.folds.iter().filter(|fold| fold.left == Left::Term && left(fold.site)) {
+        found.extend(of_rest(view, fold.site));
     }
     if graph.nodes.iter().any(|node| node.calls.is_some()) {
         found.insert(Form::Functions);
@@ -115,7 +139,7 @@ pub fn made(view: &View<'_>) -> BTreeSet<Form> {
         if let (Some(recipe), DraftTensor::Factored { axes, .. }) = (recipe, tensor)
             && let Ok(Ok(made)) = requantised(graph.model, recipe, &Factors::of(axes, Some(tensor)))
         {
-            found.extend(of_scales(view, node, recipe, &made));
+            found.extend(of_scales(view, node, (recipe, axes), &made));
         }
         for weight in 0..2 {
             if let Ok(Some(scales)) = view.scales(node, weight)

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::{Element, Graph, NodeId, ScopeId, Use, ValueId};
 use crate::plan::calls::Calls;
 use crate::plan::choice::{Partial, Substitute};
-use crate::plan::draft::{Draft, DraftTensor, Fold};
+use crate::plan::draft::{Draft, DraftTensor, Fold, Left};
 use crate::plan::view::View;
 
 /// An input of a node.
@@ -166,7 +166,7 @@ impl Part {
         if self.substituted.iter().any(|(site, ..)| *site == node) {
             return Refused { substitutes: [node].into(), ..Refused::default() };
         }
-        let by = |f: &&Fold| f.into.contains(&node) || f.partial && f.site == node;
+        let by = |f: &&Fold| f.into.contains(&node) || f.left != Left::Nothing && f.site == node;
         let folds: BTreeSet<NodeId> = self.folds.iter().filter(by).map(|f| f.site).collect();
         if folds.is_empty() { self.all() } else { Refused { folds, ..Refused::default() } }
     }
@@ -252,7 +252,7 @@ impl Body<'_, '_> {
 
     /// Whether a constant of a node may be stored twice.
     fn may_copy(&self, own: &Part, node: NodeId) -> bool {
-        self.partial != Partial::Auto || !own.folds.iter().any(|f| f.partial && f.into.contains(&node))
+        self.partial != Partial::Auto || !own.folds.iter().any(|f| f.left != Left::Nothing && f.into.contains(&node))
     }
 
     /// Whether what the calls give at `position` has other readers, or becomes more than one thing.

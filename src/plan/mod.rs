@@ -1,6 +1,7 @@
 //! What is folded, and why the rest is kept: a pure function of the graph.
 
 mod blind;
+mod blocks;
 mod branches;
 mod calls;
 mod channels;
@@ -10,6 +11,7 @@ mod forms;
 mod fused;
 mod lift;
 mod merged;
+mod normalized;
 mod quantised;
 mod readers;
 mod route;
@@ -23,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use branches::SAMPLES as BRANCHES;
 pub use channels::{Channels, Run};
 pub use choice::{Options, Partial, Substitute, is_meant, operator, target};
-pub use draft::{Draft, DraftTensor, Fold};
+pub use draft::{Draft, DraftTensor, Fold, Left};
 pub use forms::made as forms;
 pub use lift::{Lifted, Signature};
 pub use merged::{MOST_ELEMENTS, Merged};
@@ -36,7 +38,7 @@ use crate::double_double::nearest;
 use crate::engines::Form;
 use crate::error::Result;
 use crate::law::{Constants as _, Host, Law, Map, Reason};
-use crate::model::{Graph, NodeId, ScopeId, ScopeKind, Shape};
+use crate::model::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops;
 use calls::Calls;
 use choice::Choice;
@@ -106,10 +108,10 @@ pub fn plan<'a>(graph: &'a Graph<'a>, options: &Options) -> Result<Plan<'a>> {
     // The end of a LayerNormalization stays one, whatever it takes in.
     let stay = candidates.iter().filter(|id| fused.contains(id) || fused::ends_layer_normalization(graph, **id));
     let excluded = stay.map(|id| (*id, Reason::PartOfOperator)).chain(asked).collect();
-    let Options { partial, substitute, keep_branches, .. } = *options;
+    let Options { partial, substitute, keep_branches, normalizations, .. } = *options;
     let choice = Choice::of(graph, options, fused, excluded)?;
     let as_they_are = BTreeSet::new();
-    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, as_they_are };
+    let mut search = Search { choice, calls: &calls, partial, substitute, branches: !keep_branches, normalizations, as_they_are };
     loop {
         let mut view = View::new(graph, options, calls.binding(graph, None));
         search.settle(&mut view, &candidates)?;
@@ -151,6 +153,8 @@ struct Search<'c> {
     substitute: Option<Substitute>,
     /// Whether branches of one value become one.
     branches: bool,
+    /// Whether normalisations hand their maps on.
+    normalizations: bool,
     /// BatchNormalizations that no other operator takes the place of.
     as_they_are: BTreeSet<NodeId>,
 }
@@ -177,14 +181,23 @@ impl Search<'_> {
             if view.draft.folds.len() > before {
                 continue;
             }
+            view.forget_blocks();
             for site in first.iter().copied() {
-                if let Some(route) = self.scale_alone(view, site).filter(|_| !self.is_slower(view, site)) {
+                if let Some(route) = self.scale_alone(view, site).filter(|_| self.slower(view, site).is_none()) {
                     view.draft = std::mem::take(&mut view.draft).with(graph, route);
                 }
                 view.check()?;
             }
             if view.draft.folds.len() == before {
                 self.merge(view)?;
+            }
+            if view.draft.folds.len() == before {
+                self.hand_over(view)?;
+            }
+            // What a fold has brought to a convolution has its rank.
+            if view.draft.folds.len() == before && view.ranks_of_readers() {
+                view.learn();
+                continue;
             }
             if view.draft.folds.len() == before {
                 return Ok(());
@@ -214,8 +227,9 @@ impl Search<'_> {
             return Ok(());
         }
         let (graph, before) = (view.graph, view.draft.folds.len());
+        let may = |node| self.may_merge(graph, node);
         for top in branches::tops(view).into_iter().filter(|top| self.choice.moves(*top)) {
-            while let Ok(Some(merge)) = branches::merge(view, top, &|node| self.may_merge(graph, node)) {
+            while let Ok(Some(merge)) = branches::merge(view, top, &may) {
                 view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
                 if view.draft.is_removed(top) {
                     break;
@@ -223,8 +237,28 @@ impl Search<'_> {
             }
             view.check()?;
         }
+        // What became one operator may stand behind another.
+        for second in branches::seconds(view).into_iter().filter(|_| view.draft.folds.len() == before).collect::<Vec<_>>() {
+            if let Some(row) = branches::row(view, second, &may) {
+                view.draft = std::mem::take(&mut view.draft).join(graph, row);
+            }
+            view.check()?;
+        }
         if view.draft.folds.len() > before {
             view.learn();
+        }
+        Ok(())
+    }
+
+    /// Lets normalisations hand their scale and bias to what follows.
+    fn hand_over(&self, view: &mut View<'_>) -> Result<()> {
+        let graph = view.graph;
+        let may = |site: &NodeId| self.normalizations && normalized::may_be(graph, *site) && self.may_merge(graph, *site);
+        for site in (0..graph.nodes.len()).map(NodeId).filter(may).filter(|site| self.choice.folds(*site)) {
+            if let Some(route) = normalized::route(view, &self.choice, site) {
+                view.draft = std::mem::take(&mut view.draft).with(graph, route);
+            }
+            view.check()?;
         }
         Ok(())
     }
@@ -245,11 +279,10 @@ impl Search<'_> {
         part(Way::Back).or_else(|| part(Way::Ahead))
     }
 
-    /// Whether an Add that is left would be slower than the BatchNormalization is, for who runs it.
-    fn is_slower(&self, view: &View<'_>, site: NodeId) -> bool {
-        let value = view.draft.input(view.graph, site, 0);
-        let axes = value.and_then(|value| view.shape(value)).map(Shape::rank);
-        axes == Some(4) && view.target.avoids(Form::AddLeft)
+    /// Why an Add that is left would be slower than the BatchNormalization is, for who runs it and did not ask for it.
+    fn slower(&self, view: &View<'_>, site: NodeId) -> Option<Reason> {
+        let avoided = |form: &Form| self.partial != Partial::Always && view.target.avoids(*form);
+        forms::of_rest(view, site).into_iter().find(avoided).and_then(Form::reason)
     }
 
     /// Makes other operators of the BatchNormalizations that stay and that nobody asked to leave as they are.
@@ -321,9 +354,11 @@ impl Search<'_> {
             return both(Reason::LeftOut);
         }
         match (route::route(view, &self.choice, site, Way::Back), route::route(view, &self.choice, site, Way::Ahead)) {
-            // It is the refusal that decided: the scale alone would have gone.
-            (Err(_), Err(_)) if self.is_slower(view, site) && self.scale_alone(view, site).is_some() => both(Reason::AddLeft),
-            (Err(back), Err(ahead)) => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
+            (Err(back), Err(ahead)) => match self.slower(view, site).filter(|_| self.scale_alone(view, site).is_some()) {
+                // It is the refusal that decided: the scale alone would have gone.
+                Some(reason) => both(reason),
+                None => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
+            },
             _ => None,
         }
     }

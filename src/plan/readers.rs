@@ -1,8 +1,8 @@
 //! Who makes a value and who reads its elements, for a map that is to stand behind the one or before the others: readers of the
-//! same graph. Whoever asks for nothing but the shape does not count.
+//! same graph. Whoever asks for nothing but the shape or the type does not count.
 
 use crate::law::{Law, Port, Reason, Together};
-use crate::model::graph::asks_for_shape;
+use crate::model::graph::reads_no_elements;
 use crate::model::{NodeId, Origin, ScopeKind, Use, ValueId};
 use crate::plan::route::Kept;
 use crate::plan::view::View;
@@ -13,12 +13,12 @@ const FURTHEST: usize = 8;
 /// A node and port that make a value, and inputs that read it.
 type Produced = ((NodeId, Port), Vec<(NodeId, usize)>);
 
-/// Whether a use asks for nothing but the shape of a value, which no map changes, be it behind operators that hand maps on.
+/// Whether a use asks for nothing but the shape or the type of a value, which no map changes, be it behind operators that hand maps on.
 /// What those make is something else afterwards.
 pub(super) fn looks_at_shape(view: &View<'_>, user: Use, left: usize, changed: &mut Vec<ValueId>) -> bool {
     let Use::Node(id, input) = user else { return false };
     let node = view.graph.node(id);
-    if node.standard && asks_for_shape(node.proto) {
+    if node.standard && reads_no_elements(node.proto, input) {
         return true;
     }
     let Some(left) = left.checked_sub(1) else { return false };
@@ -39,9 +39,9 @@ pub(super) fn looks_at_shape(view: &View<'_>, user: Use, left: usize, changed: &
 
 /// Whether nothing but shapes is asked behind a use, as far as edges tell: laws are read only where that is so, as it is seldom.
 fn leads_to_shapes(view: &View<'_>, user: Use, left: usize) -> bool {
-    let Use::Node(id, _) = user else { return false };
+    let Use::Node(id, input) = user else { return false };
     let node = view.graph.node(id);
-    if node.standard && asks_for_shape(node.proto) {
+    if node.standard && reads_no_elements(node.proto, input) {
         return true;
     }
     let Some(left) = left.checked_sub(1) else { return false };

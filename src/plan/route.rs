@@ -38,8 +38,24 @@ pub struct Route {
     pub changed: Vec<ValueId>,
     /// Nodes beside the site that are the same map and go with it, and the input that each maps.
     pub alike: Vec<(NodeId, usize)>,
-    /// What the site becomes, where only its scale moves; `None`: nothing of it stays.
-    pub rest: Option<Vec<Parameter>>,
+    /// What the site becomes; `None`: nothing of it stays.
+    pub rest: Option<Rest>,
+}
+
+/// What a site becomes that stays.
+#[derive(Clone, Debug)]
+pub enum Rest {
+    /// An Add, as only its scale moves.
+    Term(Vec<Parameter>),
+    /// A normalisation that scales by one.
+    Normalization {
+        /// What is put at its inputs.
+        parameters: Vec<Parameter>,
+        /// The input that it does without.
+        without: Option<usize>,
+        /// Whether a shift moves, too.
+        shift: bool,
+    },
 }
 
 /// Why a map stays, and which node refused.
@@ -99,7 +115,7 @@ pub(super) fn part(view: &View<'_>, choice: &Choice, site: NodeId, way: Way) -> 
         Way::Back => view.draft.input(view.graph, site, map.data),
         Way::Ahead => view.draft.output(view.graph, site, 0),
     });
-    route.rest = Some(rest);
+    route.rest = Some(Rest::Term(rest));
     Ok(route)
 }
 
@@ -119,11 +135,19 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     };
     let known = |value: Option<ValueId>| value.and_then(|v| view.shape(v)).map(crate::model::Shape::rank);
     let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site, 0)));
-    let mut dims = vec![terms.len() as u64];
-    dims.resize(rank.and_then(|rank| rank.checked_sub(placed.axis.unwrap_or(0))).ok_or(Reason::UnknownShape)?, 1);
+    let rank = rank.filter(|rank| placed.axis.is_none_or(|axis| axis < *rank)).ok_or(Reason::UnknownShape)?;
+    let dims = aligned(terms.len() as u64, placed.axis.unwrap_or(0), rank);
     let rest = vec![Parameter::Become("Add"), Parameter::Replace { input: 1, value: Array { dims, values: terms } }];
     check_types(view, site, &Step { parameters: rest.clone(), ..Step::default() })?;
     Ok(rest)
+}
+
+/// The shape of a constant along an axis of a value. It has all axes of the value, as some engines are faster so, but where the
+/// axis is the last one: there a constant of one axis is what others take for a bias.
+pub(super) fn aligned(count: u64, axis: usize, rank: usize) -> Vec<u64> {
+    let behind = rank.saturating_sub(axis + 1);
+    let before = if behind == 0 { 0 } else { axis };
+    [vec![1; before], vec![count], vec![1; behind]].concat()
 }
 
 /// What happens to a map that is the identity: what it reads and what it makes become one value, which has one of both names.

@@ -6,7 +6,7 @@ use crate::law::{Array, Host, Law, Parameter, Reason, Step};
 use crate::map::Affine;
 use crate::model::{Element, NodeId, Shape};
 use crate::plan::choice::Substitute;
-use crate::plan::route::{check_types, one_type};
+use crate::plan::route::{aligned, check_types, one_type};
 use crate::plan::view::View;
 
 /// What changes in a BatchNormalization that becomes another operator.
@@ -26,11 +26,11 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
     let rank = shape.map(Shape::rank).ok_or(Reason::UnknownShape)?;
     let mut parameters = match form {
         Substitute::MulAdd if opset < 7 => return Err(Reason::Opset),
-        Substitute::MulAdd => aligned(&map.placed.map, rank.saturating_sub(map.placed.axis.unwrap_or(0))),
+        Substitute::MulAdd => constants(&map.placed.map, |count| aligned(count, map.placed.axis.unwrap_or(0), rank)),
         Substitute::DepthwiseConv if rank < 3 => return Err(Reason::UnknownShape),
         Substitute::DepthwiseConv if element == Element::BF16 && opset < 22 => return Err(Reason::Opset),
         Substitute::DepthwiseConv => {
-            let mut parameters = aligned(&map.placed.map, rank);
+            let mut parameters = constants(&map.placed.map, |count| aligned(count, 0, rank));
             if let Some(Parameter::Replace { value, .. }) = parameters.last_mut() {
                 value.dims.truncate(1);
             }
@@ -43,12 +43,11 @@ pub(super) fn substitute(view: &View<'_>, site: NodeId, form: Substitute) -> Res
     Ok(parameters)
 }
 
-/// Scale and shift, each with ones behind its channels up to `rank` axes.
-fn aligned(map: &Affine, rank: usize) -> Vec<Parameter> {
+/// Scale and shift, each in the shape for that many channels.
+fn constants(map: &Affine, dims: impl Fn(u64) -> Vec<u64>) -> Vec<Parameter> {
     let constant = |(input, values): (usize, &Vec<DoubleDouble>)| {
-        let mut dims = vec![values.len() as u64];
-        dims.resize(rank.max(1), 1);
-        Parameter::Replace { input, value: Array { dims, values: values.clone() } }
+        let value = Array { dims: dims(values.len() as u64), values: values.clone() };
+        Parameter::Replace { input, value }
     };
     [(1, &map.scale), (2, &map.shift)].map(constant).to_vec()
 }

@@ -4,7 +4,7 @@
 mod elements;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::double_double::{DoubleDouble, nearest};
@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::ops::{self, Stop, extents::Extents};
 use crate::plan::blind;
+use crate::plan::blocks;
 use crate::plan::calls::Binding;
 use crate::plan::choice::Options;
 use crate::plan::draft::{Draft, DraftTensor};
@@ -38,6 +39,8 @@ pub struct View<'a> {
     extents: BTreeMap<ValueId, Extents>,
     /// Values with elements that may come from no element.
     blind: BTreeSet<ValueId>,
+    /// By value, whether engines with a blocked layout hold it so, once that is asked.
+    blocked: OnceCell<Vec<bool>>,
     /// How many extents have symbols.
     symbols: u32,
     assume_inference: bool,
@@ -74,6 +77,7 @@ impl<'a> View<'a> {
             types,
             extents,
             blind,
+            blocked: OnceCell::new(),
             symbols,
             assume_inference,
             positive_scales,
@@ -139,16 +143,23 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a convolution says of the value that it reads: its rank and channels.
-    fn ranks_of_readers(&mut self) {
-        for node in self.graph.nodes.iter().filter(|n| n.standard && matches!(n.proto.op_type(), "Conv" | "ConvTranspose")) {
-            let &[Some(value), Some(weight), ..] = &node.inputs[..] else { continue };
+    /// What a convolution says of the value that it reads: its rank. Returns whether that was not known.
+    pub(super) fn ranks_of_readers(&mut self) -> bool {
+        let mut news = false;
+        for (id, node) in self.graph.nodes.iter().enumerate() {
+            if !node.standard || !matches!(node.proto.op_type(), "Conv" | "ConvTranspose") || self.draft.is_removed(NodeId(id)) {
+                continue;
+            }
+            let input = |at| self.draft.input(self.graph, NodeId(id), at);
+            let (Some(value), Some(weight)) = (input(0), input(1)) else { continue };
             if self.shape(value).is_none()
                 && let Some(weight) = self.shape(weight)
             {
                 self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
+                news = true;
             }
         }
+        news
     }
 
     /// The constant behind a value, with the call's arguments in the place of parameters.
@@ -229,7 +240,7 @@ impl<'a> View<'a> {
         Some(InputFact { shape, element, constant: self.stored(value), extents: self.extents.get(&value).map(Vec::as_slice) })
     }
 
-    fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact<'_>, NotConstant> {
+    pub(super) fn stored(&self, value: ValueId) -> std::result::Result<ConstantFact<'_>, NotConstant> {
         let tensor = self.graph.tensor(self.constant(value)?);
         Ok(ConstantFact { dims: Cow::Borrowed(&tensor.dims), element: tensor.element(), data_type: tensor.data_type })
     }
@@ -292,6 +303,16 @@ impl<'a> View<'a> {
         value.is_some_and(|value| self.blind.contains(&value))
     }
 
+    /// The layouts of values are asked for anew, as the draft has changed.
+    pub(super) fn forget_blocks(&mut self) {
+        self.blocked = OnceCell::new();
+    }
+
+    /// Whether engines with a blocked layout hold a value so.
+    pub(super) fn blocked(&self, value: ValueId) -> bool {
+        self.blocked.get_or_init(|| blocks::blocked(self.graph, &self.draft)).get(value.0).copied().unwrap_or(false)
+    }
+
     /// As [`ops::sees_all`].
     pub(super) fn sees_all(&self, id: NodeId, beside: Vec<(i64, i64)>) -> Option<bool> {
         let elements = NodeElements { view: self, node: id };
@@ -337,7 +358,7 @@ impl<'a> View<'a> {
         if made.negative && self.positive_scales {
             return Err(Reason::NegativeScale);
         }
-        let refused = forms::of_scales(self, node, recipe, &made).into_iter().find(|form| self.target.avoids(*form));
+        let refused = forms::of_scales(self, node, (recipe, axes), &made).into_iter().find(|form| self.target.avoids(*form));
         refused.and_then(Form::reason).map_or_else(|| Ok(Some(nearest(&made.scale.values))), Err)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engines::Row;
 use crate::law::Reason;
 use crate::model::{Graph, NodeId};
-use crate::plan::{Kept, Plan, Stay, Substitute, Way};
+use crate::plan::{Kept, Left, Plan, Stay, Substitute, Way};
 
 /// A node as a person looks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,15 @@ pub enum Fate {
         /// Why it cannot go ahead.
         ahead: Refusal,
     },
+    /// Its scale is folded; the node stays, a normalisation.
+    Relieved {
+        /// Whether its bias is folded, too.
+        bias: bool,
+        /// The nodes whose constants take them in.
+        into: Vec<NodeName>,
+        /// The nodes that hand them on.
+        through: Vec<NodeName>,
+    },
     /// The node stays, as another operator.
     Replaced {
         /// The operators in its place.
@@ -131,7 +140,7 @@ impl SiteReport {
     /// The refusal that got further, if the node stays.
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.fate {
-            Fate::Folded { .. } | Fate::Partly { .. } | Fate::Replaced { .. } => None,
+            Fate::Folded { .. } | Fate::Partly { .. } | Fate::Relieved { .. } | Fate::Replaced { .. } => None,
             Fate::Kept { main: Direction::Back, back, .. } => Some(back),
             Fate::Kept { main: Direction::Ahead, ahead, .. } => Some(ahead),
         }
@@ -162,7 +171,7 @@ fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
         };
         let names = |nodes: &[NodeId]| nodes.iter().map(|n| name(graph, *n)).collect();
         let (into, through) = (names(&fold.into), names(&fold.through));
-        let stay = stays.get(&fold.site).filter(|_| fold.partial);
+        let stay = stays.get(&fold.site).filter(|_| fold.left == Left::Term);
         sites.insert(
             fold.site,
             match stay {
@@ -170,7 +179,10 @@ fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
                     let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
                     Fate::Partly { direction, into, through, back, ahead }
                 }
-                None => Fate::Folded { direction, into, through },
+                None => match fold.left {
+                    Left::Normalization(bias) => Fate::Relieved { bias, into, through },
+                    Left::Nothing | Left::Term => Fate::Folded { direction, into, through },
+                },
             },
         );
     }

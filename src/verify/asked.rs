@@ -33,8 +33,14 @@ pub fn asked(graph: &Graph<'_>, options: &VerifyOptions) -> Result<()> {
     Ok(())
 }
 
+/// Calls of functions are not written out to more nodes than these, unless the file itself has more, only to foresee something.
+const MOST_NODES: usize = 100_000;
+
 /// Why a model is known not to run whole before anything is tried, so that no fold of it would be proved; `None` says nothing.
 pub fn foreseen(graph: &Graph<'_>) -> Option<String> {
+    if !graph.model.proto.functions.is_empty() && graph.model.expanded() > graph.nodes.len().max(MOST_NODES) {
+        return None;
+    }
     engine::foreseen(graph.model.proto.clone()).err().map(|why| why.to_string())
 }
 

@@ -30,7 +30,7 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
 pub(super) fn overflowed(verdict: &Verdict) -> Option<Difference> {
     let found = |run: &'_ OwnType| run.outputs.iter().find(|output| output.overflowed > 0).cloned();
     let (run, OwnOutput { value, large, .. }) = verdict.own_type.iter().find_map(|run| Some((run, found(run)?)))?;
-    let numbers = if large { ", on numbers 2^33 times as large as ordinary ones (2^6 times in float16)" } else { "" };
+    let numbers = if large { ", on numbers up to 2^33 times as large as ordinary ones (2^6 times in float16)" } else { "" };
     let on = format!("{}{numbers}", run.inputs.join(", "));
     let what = format!("overflows in its own type and does not in the first model; both run whole by {} on {on}", run.engine);
     Some(Difference { place: format!("output `{value}`"), what })

@@ -4,8 +4,7 @@
 //! What is cut out is looked for anew and written as it stands in the files; nothing is judged here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, Cursor};
 use std::path::Path;
 
 use npyz::WriterBuilder as _;
@@ -30,18 +29,25 @@ use crate::verify::{Outcome, Site, Tier, Verdict, VerifyOptions};
 /// The names of the files that are written.
 pub const FILES: [&str; 4] = ["before.onnx", "after.onnx", "input.npz", "README.md"];
 
-/// Writes the first place that fails into a folder, which is made if it does not exist: both sides of it as models, an input,
-/// and how to judge them. Returns the place's value, or nothing if no place fails by itself.
-///
-/// # Errors
-/// A file cannot be read or written; the place has a form that cannot be cut out.
-pub fn save(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOptions, folder: &Path) -> Result<Option<String>> {
-    let Some(site) = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs) else { return Ok(None) };
-    files::compare(before, after, options, |files| cut(files, verdict.tier, site, options, folder)).map(Some)
+/// A place that fails, by itself.
+pub struct Failure {
+    /// The place's value.
+    pub value: String,
+    /// What [`FILES`] are: both sides of it as models, an input, and how to judge them.
+    pub files: [Vec<u8>; 4],
 }
 
-/// Cuts a site out. Returns its value.
-fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions, folder: &Path) -> Result<String> {
+/// Cuts the first place out that fails, if one fails by itself.
+///
+/// # Errors
+/// A file cannot be read; the place has a form that cannot be cut out.
+pub fn first(before: &Path, after: &Path, verdict: &Verdict, options: &VerifyOptions) -> Result<Option<Failure>> {
+    let Some(site) = verdict.sites.iter().find(|site| site.outcome == Outcome::Differs) else { return Ok(None) };
+    files::compare(before, after, options, |files| cut(files, verdict.tier, site, options)).map(Some)
+}
+
+/// Cuts a site out.
+fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions) -> Result<Failure> {
     let Files { graphs: (a, b), found, .. } = files;
     let legal = found.sites.into_iter().map(|(legal, _)| legal).find(|legal| is(legal, site));
     let refuse = |why: String| Error::new(ErrorKind::Graph, format!("the place at `{}` cannot be cut out: {why}", site.value));
@@ -55,18 +61,9 @@ fn cut(files: Files<'_, '_>, tier: Tier, site: &Site, options: &VerifyOptions, f
     let cut = Cut { shapes: &shapes, element, outputs: &legal.region.outputs };
     let ours = cut.side(a, &legal.region.before, &BTreeMap::new())?;
     let theirs = cut.side(b, &legal.region.after, &same)?;
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(|e| Error::io("cannot write", e).file(&path))
-    };
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("cannot create the folder", e).file(folder))?;
-    let [first, second, inputs, readme] = FILES;
-    write(first, &ours.encode_to_vec())?;
-    write(second, &theirs.encode_to_vec())?;
-    let path = folder.join(inputs);
-    numbers(&path, &shapes, options.seed).map_err(|e| Error::io("cannot write", e).file(&path))?;
-    write(readme, described(site, tier).as_bytes())?;
-    Ok(site.value.clone())
+    let inputs = numbers(&shapes, options.seed).map_err(|e| Error::io("cannot pack the input", e))?;
+    let files = [ours.encode_to_vec(), theirs.encode_to_vec(), inputs, described(site, tier).into_bytes()];
+    Ok(Failure { value: site.value.clone(), files })
 }
 
 /// The words of the command that judges what was saved, without the program.
@@ -177,8 +174,9 @@ fn constant(graph: &Graph<'_>, tensor: TensorId, name: &str) -> Result<TensorPro
 }
 
 /// Numbers of which none is zero, so that every channel and tap is excited.
-fn numbers(path: &Path, shapes: &BTreeMap<String, Vec<usize>>, seed: u64) -> io::Result<()> {
-    let mut archive = NpzWriter::new(BufWriter::new(File::create(path)?));
+fn numbers(shapes: &BTreeMap<String, Vec<usize>>, seed: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut archive = NpzWriter::new(Cursor::new(&mut bytes));
     for (name, dims) in shapes {
         let mut random = SplitMix64::new(seed, name);
         let shape: Vec<u64> = dims.iter().map(|dim| *dim as u64).collect();
@@ -191,11 +189,13 @@ fn numbers(path: &Path, shapes: &BTreeMap<String, Vec<usize>>, seed: u64) -> io:
         }
         array.finish()?;
     }
-    Ok(())
+    drop(archive);
+    Ok(bytes)
 }
 
+/// Without the time, so that the same failure is the same file.
 fn zip_options() -> npyz::zip::write::FileOptions {
-    npyz::zip::write::FileOptions::default()
+    npyz::zip::write::FileOptions::default().last_modified_time(npyz::zip::DateTime::default())
 }
 
 fn described(site: &Site, tier: Tier) -> String {

@@ -92,6 +92,8 @@ pub struct VerifyOptions {
     pub own_type: bool,
     /// The library of onnxruntime that does the same, too; for programs that were built with the feature `ort`.
     pub ort_library: Option<PathBuf>,
+    /// Whether it does so with all its optimisations, too, as they are when a model is deployed.
+    pub ort_optimised: bool,
     /// The process that runs them.
     pub runner: Runner,
 }
@@ -147,6 +149,7 @@ impl Default for VerifyOptions {
             regions: true,
             own_type: true,
             ort_library: None,
+            ort_optimised: false,
             runner: Runner::default(),
         }
     }

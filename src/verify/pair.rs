@@ -241,7 +241,7 @@ impl Runner<'_> {
         let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;
         let specs = all.into_iter().next().ok_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()))?;
         let mut values = seeded_inputs(&specs, seed, self.given)?;
-        sort.apply(&mut values, self.given);
+        sort.apply(&specs, &mut values, self.given);
         let mut expected = match made(&self.one.loaded, &specs, &values) {
             Ok(expected) => expected,
             Err(error) => return Ok(Found::Neither(error)),

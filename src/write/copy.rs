@@ -287,7 +287,7 @@ fn read_failed(error: io::Error) -> Error {
 }
 
 fn write_failed(error: io::Error, sink: &dyn Sink) -> Error {
-    let error = super::place::failed("cannot write", error);
+    let error = Error::unwritten("cannot write", error);
     match sink.path() {
         Some(path) => error.file(path),
         None => error,

@@ -49,7 +49,7 @@ impl AtomicFile {
     /// The system refuses; what was there is then as it was.
     pub fn of_text(target: &Path, text: &str) -> Result<()> {
         let mut file = AtomicFile::create(target, 0o644)?;
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io("cannot write", e).file(target))?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::unwritten("cannot write", e).file(target))?;
         file.publish(false)
     }
 
@@ -72,7 +72,7 @@ impl AtomicFile {
             // Only a privileged process may give files away. Without that the file is ours, as a new one would be.
             let _ = fchown(&file, Some(replaced.uid()), Some(replaced.gid()));
             let mode = Permissions::from_mode(replaced.mode() & 0o777);
-            file.set_permissions(mode).map_err(|error| place::failed("cannot set the mode", error))?;
+            file.set_permissions(mode).map_err(|error| Error::unwritten("cannot set the mode", error))?;
         }
         Ok(Self { file, named: target.to_path_buf(), target: place.path, temporary })
     }
@@ -98,15 +98,15 @@ impl AtomicFile {
 
     fn flush_content(&self) -> Result<()> {
         let synced = self.file.sync_all();
-        synced.map_err(|error| place::failed("cannot flush to the disk", error).file(&self.named))
+        synced.map_err(|error| Error::unwritten("cannot flush to the disk", error).file(&self.named))
     }
 
     fn rename(self, fsync: bool) -> Result<()> {
         let renamed = std::fs::rename(&self.temporary.0, &self.target);
-        renamed.map_err(|error| place::failed("cannot put the new file in place", error).file(&self.named))?;
+        renamed.map_err(|error| Error::unwritten("cannot put the new file in place", error).file(&self.named))?;
         if fsync {
             let folder = File::open(place::folder(&self.target)).and_then(|folder| folder.sync_all());
-            folder.map_err(|error| place::failed("cannot flush the folder to the disk", error).file(&self.named))?;
+            folder.map_err(|error| Error::unwritten("cannot flush the folder to the disk", error).file(&self.named))?;
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ fn create_beside(path: &Path, mode: u32) -> Result<(File, Temporary)> {
                 registry::leave(&name);
                 attempt += 1;
                 if error.kind() != io::ErrorKind::AlreadyExists || attempt == ATTEMPTS {
-                    return Err(place::failed("cannot create a file in this folder", error));
+                    return Err(Error::unwritten("cannot create a file in this folder", error));
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn find(target: &Path) -> Result<Place> {
                 }
                 return refuse("you may not write this file, which is another user's", "name another file");
             }
-            let path = target.canonicalize().map_err(|error| failed("cannot resolve the path", error))?;
+            let path = target.canonicalize().map_err(|error| Error::unwritten("cannot resolve the path", error))?;
             Ok(Place { path, replaced: Some(metadata) })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -47,7 +47,7 @@ pub(super) fn find(target: &Path) -> Result<Place> {
             }
             Ok(Place { path: target.to_path_buf(), replaced: None })
         }
-        Err(error) => Err(failed("cannot look at the target", error)),
+        Err(error) => Err(Error::unwritten("cannot look at the target", error)),
     }
 }
 
@@ -69,22 +69,4 @@ pub(super) fn temporary_name(path: &Path) -> PathBuf {
     temporary.push(OsString::from_vec(name.get(..LONGEST).unwrap_or(name).to_vec()));
     temporary.push(format!(".bnfold-{number:010x}.tmp"));
     folder(path).join(temporary)
-}
-
-/// An error of the system with what the user can do about it.
-pub(super) fn failed(what: &str, error: io::Error) -> Error {
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => Some("create the folder first"),
-        io::ErrorKind::NotADirectory => Some("a part of the path is a file; name a folder"),
-        io::ErrorKind::PermissionDenied => Some("check the permissions of the folder, or write elsewhere"),
-        io::ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only; write elsewhere"),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free some space, or write elsewhere"),
-        io::ErrorKind::FileTooLarge => Some("the file system or a limit does not allow files of this size; write elsewhere"),
-        _ => None,
-    };
-    let error = Error::io(what, error);
-    match remedy {
-        Some(remedy) => error.remedy(remedy),
-        None => error,
-    }
 }

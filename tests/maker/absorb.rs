@@ -11,7 +11,9 @@ impl Maker {
             false => ([vec![out, self.channels], kernel].concat(), "Conv"),
         };
         let w = self.constant(&dims, &[]);
-        self.node(&format!("{operator} ({x}, {w})"));
+        // A Gemm could not do without before.
+        let c = if self.opset < 11 && operator == "Gemm" { format!(", {}", self.constant(&[out], &[])) } else { String::new() };
+        self.node(&format!("{operator} ({x}, {w}{c})"));
         self.value.clone()
     }
 

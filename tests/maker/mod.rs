@@ -3,6 +3,7 @@
 mod absorb;
 mod carry;
 mod measure;
+mod nested;
 mod parallel;
 
 use std::fmt::Write as _;
@@ -13,6 +14,9 @@ const POWERS: [f64; 6] = [1.0, -1.0, 0.5, 2.0, -4.0, -0.25];
 /// A graph that grows node by node.
 struct Maker {
     opset: i64,
+    ir_version: i64,
+    /// What is chosen, one byte a choice; the state says what these do not.
+    choices: std::vec::IntoIter<u8>,
     state: u64,
     nodes: String,
     constants: Vec<String>,
@@ -22,6 +26,10 @@ struct Maker {
     measures: usize,
     /// The extents of the graph's input.
     input: Vec<usize>,
+    /// Whether a condition is an input, too.
+    asks: bool,
+    /// Within the graph of a node: its own initializers.
+    inner: Option<Vec<String>>,
     /// The current value, its channels and its other extents.
     value: String,
     channels: usize,
@@ -30,12 +38,20 @@ struct Maker {
 
 impl Maker {
     fn pick(&mut self, count: usize) -> usize {
+        match self.choices.next() {
+            Some(choice) => usize::from(choice) % count,
+            None => self.draw(count),
+        }
+    }
+
+    /// As [`Maker::pick`], of numbers, on which the graph does not depend.
+    fn draw(&mut self, count: usize) -> usize {
         self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 33) as usize % count
     }
 
     fn number(&mut self) -> f64 {
-        [1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -3.0, 0.25][self.pick(8)]
+        [1.0, -1.0, 0.5, 2.0, -0.5, 1.5, -3.0, 0.25][self.draw(8)]
     }
 
     /// A constant of small numbers; `choices` restricts them.
@@ -43,11 +59,14 @@ impl Maker {
         let name = format!("k{}", self.constants.len());
         let count: usize = dims.iter().product();
         let values: Vec<String> = (0..count)
-            .map(|_| if choices.is_empty() { self.number() } else { choices[self.pick(choices.len())] })
+            .map(|_| if choices.is_empty() { self.number() } else { choices[self.draw(choices.len())] })
             .map(|v| format!("{v:?}"))
             .collect();
         if self.pick(6) == 0 {
             return self.computed(&name, dims, &values);
+        }
+        if let Some(own) = self.constant_inside(dims, &values) {
+            return own;
         }
         let dims = if dims.is_empty() { String::new() } else { format!("[{}]", list(dims)) };
         self.constants.push(format!("double{dims} {name} = {{{}}}", values.join(", ")));
@@ -66,9 +85,9 @@ impl Maker {
         let axis = self.pick(dims.len() + 1);
         let along = stored.get(axis).map_or(String::new(), |size| format!("[{size}]"));
         let count = stored.get(axis).copied().unwrap_or(1);
-        let mut integers = |count: usize| (0..count).map(|_| self.pick(8).to_string()).collect::<Vec<_>>().join(", ");
+        let mut integers = |count: usize| (0..count).map(|_| self.draw(8).to_string()).collect::<Vec<_>>().join(", ");
         let (numbers, zeros) = (integers(dims.iter().product()), integers(count));
-        let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.pick(4)])).collect();
+        let scales: Vec<String> = (0..count).map(|_| format!("{:?}", [1.0, 0.5, 2.0, 0.25][self.draw(4)])).collect();
         let zero = if self.pick(2) == 0 { format!(", {name}z") } else { String::new() };
         self.constants.push(format!("uint8[{}] {name}q = {{{numbers}}}", list(&stored)));
         self.constants.push(format!("double{along} {name}s = {{{}}}", scales.join(", ")));
@@ -120,7 +139,32 @@ impl Maker {
 
     fn step(&mut self) {
         let x = self.value.clone();
-        match self.pick(24) {
+        match self.pick(27) {
+            kind @ 0..=4 => self.map_of(kind, &x),
+            5 => {
+                self.plain(&x);
+            }
+            6 if self.outputs.len() < 2 => self.outputs.push(x),
+            10 if !self.spatial.is_empty() => self.pool(&x),
+            11 => self.regroup(&x),
+            12 => self.branches(&x),
+            13 => self.parallel(&x),
+            14..=18 => self.carried(&x),
+            19 => self.normalised(&x),
+            20 => self.cut(&x),
+            21 if self.opset >= 19 && self.spatial.len() == 2 => self.deformed(&x),
+            21 => self.matrix(&x),
+            22 | 23 => self.measured(&x),
+            24 => self.nested(&x),
+            25 => self.row(&x),
+            _ if self.spatial.is_empty() => self.product(&x),
+            _ => self.convolution(&x),
+        }
+    }
+
+    /// A map of each channel, or of all.
+    fn map_of(&mut self, kind: usize, x: &str) {
+        match kind {
             0 | 1 => {
                 let c = self.channels;
                 let s = self.constant(&[c], &POWERS);
@@ -141,27 +185,11 @@ impl Maker {
                     [format!("Add ({x}, {k})"), format!("Sub ({x}, {k})"), format!("Sub ({k}, {x})")][self.pick(3)].clone();
                 self.node(&text);
             }
-            4 => {
+            _ => {
                 let shape = self.channel_shape();
                 let k = self.constant(&shape, &[1.0, 2.0, -0.5, 4.0]);
                 self.node(&format!("Div ({x}, {k})"));
             }
-            5 => {
-                self.plain(&x);
-            }
-            6 if self.outputs.len() < 2 => self.outputs.push(x),
-            10 if !self.spatial.is_empty() => self.pool(&x),
-            11 => self.regroup(&x),
-            12 => self.branches(&x),
-            13 => self.parallel(&x),
-            14..=18 => self.carried(&x),
-            19 => self.normalised(&x),
-            20 => self.cut(&x),
-            21 if self.opset >= 19 && self.spatial.len() == 2 => self.deformed(&x),
-            21 => self.matrix(&x),
-            22 | 23 => self.measured(&x),
-            _ if self.spatial.is_empty() => self.product(&x),
-            _ => self.convolution(&x),
         }
     }
 
@@ -170,14 +198,14 @@ impl Maker {
         let area: usize = self.spatial.iter().product();
         let window = list(&vec![2; rank]);
         let (ones, twos) = (list(&vec![1; 2 * rank]), list(&vec![2; rank]));
-        match self.pick(5) {
+        match self.pick(6) {
             // The mean of a power of two is exact.
             0 if area.is_power_of_two() => {
                 self.node(&format!("GlobalAveragePool ({x})"));
                 self.spatial.fill(1);
             }
-            // Windows with holes that reach over the border; where an extent is one, they would see nothing but padding.
-            3 if self.opset >= 10 && self.spatial.iter().all(|e| *e > 1) => {
+            // Windows with holes that reach over the border; where an extent is one, they see nothing but padding.
+            3 if self.opset >= 10 => {
                 self.node(&format!("MaxPool <kernel_shape = [{window}], dilations = [{twos}], pads = [{ones}]> ({x})"));
             }
             // Windows at the border have one element in two, four or eight, or are the mean of those that they have.
@@ -186,6 +214,11 @@ impl Maker {
                 self.node(&format!(
                     "AveragePool <kernel_shape = [{window}], pads = [{ones}], count_include_pad = {counts}> ({x})"
                 ));
+                self.spatial.iter_mut().for_each(|e| *e += 1);
+            }
+            // Each sees an element, even of one alone.
+            5 => {
+                self.node(&format!("MaxPool <kernel_shape = [{window}], pads = [{ones}]> ({x})"));
                 self.spatial.iter_mut().for_each(|e| *e += 1);
             }
             kind if self.spatial.iter().all(|e| *e > 1) => {
@@ -238,6 +271,7 @@ impl Maker {
             let shapes: [&[usize]; 5] = [&[], &[out], &[1, out], &[2, 1], &[2, out]];
             let bias = match self.pick(7) {
                 at @ 0..=4 => self.constant(shapes[at], &[]),
+                _ if self.opset < 11 => self.constant(shapes[1], &[]),
                 _ => String::new(),
             };
             let (alpha, beta) = (self.number(), self.number());
@@ -273,8 +307,21 @@ fn list(numbers: &[usize]) -> String {
 
 /// The graph of a seed, as text.
 pub fn graph(seed: u64) -> String {
+    made(seed, vec![])
+}
+
+/// The graph of choices, one byte each.
+pub fn chosen(choices: &[u8]) -> String {
+    made(choices.len() as u64, choices.to_vec())
+}
+
+fn made(seed: u64, choices: Vec<u8>) -> String {
+    let opset = [9, 13, 18, 23][seed as usize % 4];
     let mut maker = Maker {
-        opset: [9, 13, 18, 23][seed as usize % 4],
+        opset,
+        // Before IR 4 every initializer is an input.
+        ir_version: if opset == 9 && seed & 4 == 0 { 3 } else { 8 },
+        choices: choices.into_iter(),
         state: seed ^ 0x9e37_79b9_7f4a_7c15,
         nodes: String::new(),
         constants: vec![],
@@ -282,6 +329,8 @@ pub fn graph(seed: u64) -> String {
         count: 0,
         measures: 0,
         input: vec![],
+        asks: false,
+        inner: None,
         value: "x".into(),
         channels: 0,
         spatial: vec![],
@@ -298,16 +347,20 @@ pub fn graph(seed: u64) -> String {
         maker.recur();
     }
     let last = maker.value.clone();
-    let opset = maker.opset;
     writeln!(maker.nodes, "y = Relu ({last})").unwrap();
     let extra: String = maker.outputs.iter().filter(|o| *o != "x").enumerate().fold(String::new(), |mut all, (i, o)| {
         writeln!(maker.nodes, "z{i} = Identity ({o})").unwrap();
         write!(all, ", double[] z{i}").unwrap();
         all
     });
+    let listed = maker.ir_version < 4;
+    let names = maker.constants.iter().filter_map(|constant| constant.split(" = ").next()).filter(|_| listed);
+    let asks = maker.asks.then_some("bool condition");
+    let inputs: String = asks.into_iter().chain(names).map(|name| format!(", {name}")).collect();
     let constants = if maker.constants.is_empty() { String::new() } else { format!("<{}>", maker.constants.join(",\n ")) };
-    let nodes = &maker.nodes;
+    let (nodes, ir_version) = (&maker.nodes, maker.ir_version);
     format!(
-        "<ir_version: 8, opset_import: [\"\" : {opset}]>\ng (double[{input}] x) => (double[] y{extra})\n{constants}\n{{ {nodes} }}"
+        "<ir_version: {ir_version}, opset_import: [\"\" : {opset}]>\n\
+         g (double[{input}] x{inputs}) => (double[] y{extra})\n{constants}\n{{ {nodes} }}"
     )
 }

@@ -25,6 +25,29 @@ impl Maker {
         }
     }
 
+    /// Two linear operators in a row, one of them without taps.
+    pub fn row(&mut self, x: &str) {
+        let (wide, narrow) = (self.channels + 1 + self.pick(4), 1 + self.pick(3));
+        let first = self.pick(2) == 0 || self.spatial.is_empty();
+        if first {
+            self.pointwise(x, wide);
+            self.channels = wide;
+        } else {
+            self.convolution(x);
+        }
+        // What is added between becomes a bias, and may meet padding.
+        if self.pick(2) == 0 {
+            let (kind, x) = (self.pick(4), self.value.clone());
+            self.map_of(kind, &x);
+        }
+        let between = self.value.clone();
+        if first && !self.spatial.is_empty() && self.pick(3) > 0 {
+            return self.convolution(&between);
+        }
+        self.pointwise(&between, narrow);
+        self.channels = narrow;
+    }
+
     /// A map of each channel, or none.
     fn map(&mut self, x: &str) -> String {
         match self.pick(3) {

@@ -37,6 +37,7 @@ def fold(
     inline: bool = False,
     partial: Partial = "auto",
     no_branches: bool = False,
+    normalizations: bool = False,
     skip: Names = (),
     only: Names = (),
     direction: Direction = "both",
@@ -75,8 +76,8 @@ def fold(
         "external_data": word("external_data", external_data),
         "runs": runs(dim, input_shape, value_shape, inputs, seed, samples, tap, quick, timeout, memory),
         **planning(
-            assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
-            for_,
+            assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, normalizations, skip, only,
+            direction, rules, lower, for_,
         ),
     }
     if isinstance(subject, bytes):
@@ -148,6 +149,7 @@ def inspect(
     inline: bool = False,
     partial: Partial = "auto",
     no_branches: bool = False,
+    normalizations: bool = False,
     skip: Names = (),
     only: Names = (),
     direction: Direction = "both",
@@ -163,8 +165,8 @@ def inspect(
     """
     subject, _ = carried(model)
     options = planning(
-        assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, skip, only, direction, rules, lower,
-            for_,
+        assume_inference, freeze_initializers, positive_scales, inline, partial, no_branches, normalizations, skip, only,
+            direction, rules, lower, for_,
     )
     with told():
         if isinstance(subject, bytes):

@@ -27,6 +27,7 @@ class PlanningOptions(TypedDict, total=False):
     inline: bool
     partial: Partial
     no_branches: bool
+    normalizations: bool
     skip: Names
     only: Names
     direction: Direction
@@ -109,6 +110,7 @@ def planning(
     inline: bool = False,
     partial: str = "auto",
     no_branches: bool = False,
+    normalizations: bool = False,
     skip: Names = (),
     only: Names = (),
     direction: str = "both",
@@ -124,6 +126,7 @@ def planning(
         "inline": flag("inline", inline),
         "partial": _one_of("partial", partial, ("never", "auto", "always")),
         "no_branches": flag("no_branches", no_branches),
+        "normalizations": flag("normalizations", normalizations),
         "skip": names("skip", skip),
         "only": names("only", only),
         "direction": _one_of("direction", direction, ("backward", "forward", "both")),

@@ -64,7 +64,7 @@ class Site:
 
     name: str
     operator: str
-    #: ``folded``, ``partly``, ``replaced`` or ``kept``.
+    #: ``folded``, ``partly``, ``relieved``, ``replaced`` or ``kept``.
     status: str
     #: Where the map goes, if it goes anywhere: ``back`` or ``ahead``.
     direction: Optional[str]

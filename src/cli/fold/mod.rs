@@ -106,7 +106,7 @@ fn fold(
         Target::Stream | Target::Nowhere => input::folder(&mut scratch)?.join("output.onnx"),
     };
     if let (Some(_), Some(folder)) = (&arguments.out_dir, place.parent()) {
-        std::fs::create_dir_all(folder).map_err(|e| Error::io("cannot create the folder", e).file(folder))?;
+        std::fs::create_dir_all(folder).map_err(|e| Error::unwritten("cannot create the folder", e).file(folder))?;
     }
     let before = input.file(&mut scratch)?;
     let terms = Terms { passing: matches!(target, Target::Nowhere), ..terms(arguments, options) };

@@ -114,7 +114,7 @@ fn sweep(found: &Found, arguments: &Sweep, named: (&Planning, &Runs)) -> Result<
     };
     let output = folder.join(&found.below);
     if let Some(parent) = output.parent() {
-        std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot create the folder", e).file(parent))?;
+        std::fs::create_dir_all(parent).map_err(|e| Error::unwritten("cannot create the folder", e).file(parent))?;
     }
     let answer = fold(found, &output, arguments, named)?;
     let file = found.path.display().to_string();

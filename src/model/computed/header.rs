@@ -9,7 +9,7 @@ use crate::model::integers::whole;
 use crate::model::quantised::grain;
 use crate::model::small_float::small_float;
 use crate::model::tensor::element;
-use crate::model::{Model, Tensor};
+use crate::model::{Model, Node, Tensor};
 use crate::onnx::{AttributeProto, NodeProto};
 pub(super) use moving::described;
 
@@ -117,6 +117,43 @@ pub(super) static ROWS: &[Row] = &[
     Row { name: "MatMul", since: 1, header: moving::product, work: moving::product_work },
     Row { name: "Gemm", since: 7, header: moving::gemm, work: moving::product_work },
 ];
+
+/// Whether what a node makes first is of the type of what it reads first, as far as exporters ask for the type of it.
+pub(super) fn keeps_type(node: &Node<'_>) -> bool {
+    let keeps = [
+        "Add",
+        "AveragePool",
+        "BatchNormalization",
+        "Clip",
+        "Concat",
+        "Conv",
+        "ConvTranspose",
+        "Div",
+        "Dropout",
+        "Flatten",
+        "Gemm",
+        "GlobalAveragePool",
+        "Identity",
+        "LayerNormalization",
+        "LeakyRelu",
+        "MatMul",
+        "MaxPool",
+        "Mul",
+        "Pad",
+        "Relu",
+        "Reshape",
+        "Sigmoid",
+        "Slice",
+        "Softmax",
+        "Split",
+        "Squeeze",
+        "Sub",
+        "Tanh",
+        "Transpose",
+        "Unsqueeze",
+    ];
+    node.standard && keeps.contains(&node.proto.op_type())
+}
 
 /// The row of an operator.
 pub(super) fn find(name: &str) -> Option<&'static Row> {

@@ -1,16 +1,17 @@
 //! What a host becomes that takes other terms in, and whether that pays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Core, Sum, Term};
 use crate::double_double::DoubleDouble;
 use crate::law::{Array, Bias, Law, Map, Parameter, Port, Reason, Role, Step, push};
 use crate::map::{Affine, Placed};
-use crate::model::{NodeId, ValueId};
+use crate::model::{NodeId, Use, ValueId};
 use crate::plan::branches::term::Weight;
 use crate::plan::draft::Merge;
 use crate::plan::merged::{MOST_ELEMENTS, Merged, Part};
 use crate::plan::route::check_types;
+use crate::plan::view::View;
 
 /// A term that may be taken in.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +28,9 @@ pub(super) struct Built {
 }
 
 /// What a host becomes.
-struct Change {
-    weight: Option<(usize, Merged)>,
-    parameters: Vec<Parameter>,
+pub(super) struct Change {
+    pub weight: Option<(usize, Merged)>,
+    pub parameters: Vec<Parameter>,
 }
 
 impl Sum<'_, '_> {
@@ -72,7 +73,11 @@ impl Sum<'_, '_> {
             Some(weight) => self.weighted(host, weight, &signed)?,
             None => self.mapped(host, &signed)?,
         };
-        self.pays(host, &change, &unread)?;
+        // Operators and products are fewer, as the host computes no more than it did.
+        let (before, after) = parameters(self.view, host, &change, &unread);
+        if after > before {
+            return Err(Reason::NotProfitable);
+        }
         if let Some((input, merged)) = &change.weight {
             if merged.layout.elements() > MOST_ELEMENTS {
                 return Err(Reason::TooLarge);
@@ -200,43 +205,43 @@ impl Sum<'_, '_> {
         check_types(self.view, host, &step)?;
         Ok(Change { weight: None, parameters: step.parameters })
     }
+}
 
-    /// Whether there are no more parameters than before. Operators and products are fewer, as the host computes no more than it
-    /// did.
-    fn pays(&self, host: NodeId, change: &Change, unread: &BTreeSet<NodeId>) -> Result<(), Reason> {
-        let (graph, draft) = (self.view.graph, &self.view.draft);
-        let elements = |value: ValueId| self.view.constant(value).map_or(0, |tensor| graph.tensor(tensor).elements());
-        let alone = |value: ValueId| {
-            let goes = |user: &crate::model::Use| match user {
-                crate::model::Use::Node(reader, _) => *reader == host || unread.contains(reader),
-                _ => false,
-            };
-            draft.uses(graph, value).iter().all(goes)
+/// How many parameters there are before a host changes and these nodes go, and afterwards, beside those that stay.
+pub(super) fn parameters(view: &View<'_>, host: NodeId, change: &Change, unread: &BTreeSet<NodeId>) -> (u64, u64) {
+    let (graph, draft) = (view.graph, &view.draft);
+    // As an earlier fold has left it.
+    let elements = |node: NodeId, input: usize, value: ValueId| match draft.tensors.get(&(node, input)) {
+        Some(tensor) => tensor.elements(),
+        None => view.constant(value).map_or(0, |tensor| graph.tensor(tensor).elements()),
+    };
+    let alone = |value: ValueId| {
+        let goes = |user: &Use| matches!(user, Use::Node(reader, _) if *reader == host || unread.contains(reader));
+        draft.uses(graph, value).iter().all(goes)
+    };
+    let read = unread.iter().flat_map(|node| (0..graph.node(*node).inputs.len()).map(|input| (*node, input)));
+    let saved: BTreeMap<ValueId, u64> = read
+        .filter_map(|(node, input)| draft.input(graph, node, input).map(|value| (value, elements(node, input, value))))
+        .filter(|(value, _)| alone(*value))
+        .collect();
+    let added_before = unread.iter().flat_map(|node| draft.tensors.range((*node, 0)..=(*node, usize::MAX)));
+    let fresh = added_before.filter(|((node, input), _)| draft.input(graph, *node, *input).is_none());
+    let mut before: u64 = saved.values().sum();
+    before += fresh.map(|(_, tensor)| tensor.elements()).sum::<u64>();
+    let mut after = 0;
+    let replaced = change.parameters.iter().filter_map(|parameter| match parameter {
+        Parameter::Replace { input, value } => Some((*input, value.values.len() as u64)),
+        _ => None,
+    });
+    for (input, count) in replaced.chain(change.weight.iter().map(|(input, merged)| (*input, merged.layout.elements()))) {
+        after += count;
+        before += match (draft.input(graph, host, input), draft.tensors.get(&(host, input))) {
+            (Some(value), _) if alone(value) && !saved.contains_key(&value) => elements(host, input, value),
+            (None, Some(tensor)) => tensor.elements(),
+            _ => 0,
         };
-        let saved: BTreeSet<ValueId> = unread
-            .iter()
-            .flat_map(|node| (0..graph.node(*node).inputs.len()).filter_map(|input| draft.input(graph, *node, input)))
-            .filter(|value| alone(*value))
-            .collect();
-        let added_before = unread.iter().flat_map(|node| draft.tensors.range((*node, 0)..=(*node, usize::MAX)));
-        let fresh = added_before.filter(|((node, input), _)| draft.input(graph, *node, *input).is_none());
-        let mut before: u64 = saved.iter().map(|value| elements(*value)).sum();
-        before += fresh.map(|(_, tensor)| tensor.elements()).sum::<u64>();
-        let mut after = 0;
-        let replaced = change.parameters.iter().filter_map(|parameter| match parameter {
-            Parameter::Replace { input, value } => Some((*input, value.values.len() as u64)),
-            _ => None,
-        });
-        for (input, count) in replaced.chain(change.weight.iter().map(|(input, merged)| (*input, merged.layout.elements()))) {
-            after += count;
-            before += match (draft.input(graph, host, input), draft.tensors.get(&(host, input))) {
-                (Some(value), _) if alone(value) && !saved.contains(&value) => elements(value),
-                (None, Some(tensor)) => tensor.elements(),
-                _ => 0,
-            };
-        }
-        if after <= before { Ok(()) } else { Err(Reason::NotProfitable) }
     }
+    (before, after)
 }
 
 /// The sum of two constants that align at the last axis.

@@ -163,4 +163,79 @@ pub const SAMPLES: &[Sample] = &[
               y = Add (c, n) }"#,
         expect: Expect::Kept("graph-output"),
     },
+    Sample {
+        name: "a kernel, and one tap behind it",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,5,6] x) => (float[] y)
+            <float[6,4,3,2] w = dyadic(1), float[6] a = dyadic(2), float[3,6,1,1] u = dyadic(3), float[3] b = dyadic(4)>
+            { c = Conv <pads = [1,1,1,0], strides = [2,1], dilations = [1,2]> (x, w, a)
+              d = Conv (c, u, b)
+              y = Relu (d) }"#,
+        expect: Expect::Folded { left: &["Conv", "Relu"] },
+    },
+    Sample {
+        name: "one tap, and a kernel behind it, in groups, padded, with a normalisation between",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,5,6] x) => (float[] y)
+            <float[8,2,1,1] w = dyadic(1), float[2,4,3,3] u = dyadic(3), float[2] b = dyadic(4), float[8] s = dyadic(5), float[8] o = {0, 0, 0, 0, 0, 0, 0, 0}, float[8] v = square(6)>
+            { c = Conv <group = 2> (x, w)
+              n = BatchNormalization <epsilon = 0.0> (c, s, o, o, v)
+              d = Conv <pads = [1,1,1,1], group = 2, auto_pad = "NOTSET"> (n, u, b)
+              y = Relu (d) }"#,
+        expect: Expect::Folded { left: &["Conv", "Relu"] },
+    },
+    Sample {
+        name: "groups in groups, with a bias before a kernel that is not padded, three in a row",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,9] x) => (float[] y)
+            <float[8,1,1] w = dyadic(1), float[8] a = dyadic(2), float[4,4,3] u = dyadic(3), float[1,4,1] t = dyadic(4), float[1] e = dyadic(5)>
+            { c = Conv <group = 4> (x, w, a)
+              d = Conv <group = 2, strides = [2]> (c, u)
+              y = Conv (d, t, e) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv"] },
+    },
+    Sample {
+        name: "products in a row, of any form",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[3,4] x) => (float[] y, float[] z)
+            <float[4,6] w = dyadic(1), float[2,6] u = dyadic(2), float[6] a = dyadic(3), float[3,2] b = dyadic(4), float[2,3] t = dyadic(5), float[5,4] l = dyadic(6), float[2,5] m = dyadic(7), float[5,1] k = dyadic(8)>
+            { c = MatMul (x, w)
+              d = Gemm <alpha = 0.5, transB = 1> (c, u)
+              y = Relu (d)
+              p = Gemm <alpha = 2.0, beta = 0.25, transB = 1> (l, x, k)
+              z = Gemm <alpha = 0.5> (m, p) }"#,
+        expect: Expect::Folded { left: &["MatMul", "Relu", "Gemm"] },
+    },
+    Sample {
+        name: "products of values of three axes in a row",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,4] x) => (float[] y)
+            <float[4,6] w = dyadic(1), float[6,2] u = dyadic(2)>
+            { c = MatMul (x, w)
+              y = MatMul (c, u) }"#,
+        expect: Expect::Folded { left: &["MatMul"] },
+    },
+    Sample {
+        name: "in a row, where one would have more parameters, a border or another reader",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,4,5,6] x) => (float[] y, float[] z, float[] u, float[] d)
+            <float[1,4,1,1] w = dyadic(1), float[4,1,1,1] v = dyadic(2), float[6,4,1,1] p = dyadic(3), float[6] a = dyadic(4), float[2,6,3,3] q = dyadic(5), float[2,6,1,1] r = dyadic(6)>
+            { c = Conv (x, w)
+              y = Conv (c, v)
+              e = Conv (x, p, a)
+              z = Conv <pads = [1,1,1,1]> (e, q)
+              d = Conv (x, p)
+              u = Conv (d, r) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Conv", "Conv", "Conv", "Conv"] },
+    },
+    Sample {
+        name: "branches of what a window of nothing but padding gives",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,1,1] x) => (float[] y)
+            <float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { p = MaxPool <kernel_shape = [2,2], dilations = [2,2], pads = [1,1,1,1]> (x)
+              n = BatchNormalization <epsilon = 0.0> (p, s, b, m, v)
+              y = Sub (n, p) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
 ];

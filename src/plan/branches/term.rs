@@ -7,7 +7,7 @@ use crate::model::{NodeId, NodeView, ValueId};
 use crate::ops::Stop;
 use crate::ops::window::{Window, windows};
 use crate::plan::draft::DraftTensor;
-use crate::plan::merged::{Layout, Merged, Part};
+use crate::plan::merged::{Layout, Merged, Part, Source};
 use crate::plan::view::View;
 
 /// How many nodes a term is followed through.
@@ -172,7 +172,11 @@ impl Term {
 }
 
 impl Weight {
-    fn of(view: &View<'_>, node: NodeId, mix: &Mix) -> Result<Weight, Reason> {
+    /// The weight of a node with this law.
+    ///
+    /// # Errors
+    /// It is quantised, or not known.
+    pub fn of(view: &View<'_>, node: NodeId, mix: &Mix) -> Result<Weight, Reason> {
         let value = view.draft.input(view.graph, node, mix.weight).ok_or(Reason::NotConstant)?;
         let source = view.constant(value).map_err(|_| Reason::NotConstant)?;
         let stored = view.graph.tensor(source);
@@ -193,9 +197,9 @@ impl Weight {
         let windows = if spatial { view.look(node, |view| windows(view, kernel))? } else { vec![] };
         let layout = Layout::new(&mix.axes, kernel, dims);
         let mut parts = match draft {
-            None => vec![Part::stored(source, &mix.axes, kernel)],
+            None => vec![Part::of(Source::Stored(source), &mix.axes, kernel)],
             Some(DraftTensor::Factored { out, input, .. }) => {
-                vec![Part { out: out.clone(), input: input.clone(), ..Part::stored(source, &mix.axes, kernel) }]
+                vec![Part { out: out.clone(), input: input.clone(), ..Part::of(Source::Stored(source), &mix.axes, kernel) }]
             }
             Some(DraftTensor::Sum(merged)) => merged.parts.clone(),
             Some(DraftTensor::Dense { .. }) => return Err(Reason::ConstantForm),

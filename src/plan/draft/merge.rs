@@ -2,7 +2,8 @@
 
 use crate::law::Parameter;
 use crate::model::{Graph, NodeId, Use, ValueId};
-use crate::plan::draft::{Draft, DraftTensor, Fold};
+use crate::plan::branches::Row;
+use crate::plan::draft::{Draft, DraftTensor, Fold, Left};
 use crate::plan::merged::Merged;
 use crate::plan::route::Way;
 
@@ -62,9 +63,32 @@ impl Draft {
         // What goes names the fold, if a sum goes at all.
         let site = touched.iter().copied().find(|sum| self.is_removed(*sum)).or(top);
         self.merged.extend(maps.iter().copied().chain(site));
-        let fold = |site, way| Fold { site, way, into: vec![host], through: vec![], partial: false };
+        let fold = |site, way| Fold { site, way, into: vec![host], through: vec![], left: Left::Nothing };
         self.folds.extend(maps.into_iter().map(|site| fold(site, Way::Ahead)).chain(site.map(|site| fold(site, Way::Back))));
         self
+    }
+
+    /// The draft after two operators in a row became one.
+    #[must_use]
+    pub fn join(mut self, graph: &Graph<'_>, row: Row) -> Draft {
+        let Row { gone, data, way, host, weight: (input, merged), parameters } = row;
+        for parameter in &parameters {
+            self.record(host, parameter, None);
+        }
+        self.tensors.insert((host, input), DraftTensor::Sum(merged));
+        self.strip(gone);
+        self.remove(graph, (gone, data), way);
+        self.merged.insert(gone);
+        self.folds.push(Fold { site: gone, way, into: vec![host], through: vec![], left: Left::Nothing });
+        self
+    }
+
+    /// Forgets the changed constants of a node.
+    fn strip(&mut self, node: NodeId) {
+        let own: Vec<Place> = self.tensors.range((node, 0)..=(node, usize::MAX)).map(|(place, _)| *place).collect();
+        for place in own {
+            self.tensors.remove(&place);
+        }
     }
 
     /// Nodes that are gone.
@@ -95,10 +119,7 @@ impl Draft {
                 self.producers.insert(value, None);
             }
         }
-        let own: Vec<Place> = self.tensors.range((node, 0)..=(node, usize::MAX)).map(|(place, _)| *place).collect();
-        for place in own {
-            self.tensors.remove(&place);
-        }
+        self.strip(node);
         if let Some(removed) = self.removed.get_mut(node.0) {
             *removed = true;
         }

@@ -63,6 +63,7 @@ fn columns(site: &SiteReport) -> Vec<Vec<Drawn>> {
     let (direction, into, through, class) = match &site.fate {
         Fate::Folded { direction, into, through } => (*direction, into, through, "gone"),
         Fate::Partly { direction, into, through, .. } => (*direction, into, through, "partly"),
+        Fate::Relieved { into, through, .. } => (Direction::Ahead, into, through, "partly"),
         Fate::Replaced { operators, .. } => {
             let by = Drawn { class: "takes", name: "in its place".into(), operator: operators.join(", ") };
             return vec![own("gone"), vec![by]];

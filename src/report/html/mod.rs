@@ -152,11 +152,12 @@ fn drawn(site: &SiteReport, channels: Option<&Channels>, first: bool) -> Markup 
         Fate::Folded { direction: Direction::Back, .. } => ("well", "folds back"),
         Fate::Folded { direction: Direction::Ahead, .. } => ("well", "folds ahead"),
         Fate::Partly { .. } => ("stays", "folds in part"),
+        Fate::Relieved { .. } => ("well", "hands on"),
         Fate::Replaced { .. } => ("stays", "replaced"),
         Fate::Kept { .. } => ("stays", "stays"),
     };
     let refusals: Vec<(&str, &Refusal)> = match &site.fate {
-        Fate::Folded { .. } => vec![],
+        Fate::Folded { .. } | Fate::Relieved { .. } => vec![],
         Fate::Partly { back, ahead, .. } | Fate::Replaced { back, ahead, .. } | Fate::Kept { back, ahead, .. } => {
             vec![("backwards", back), ("ahead", ahead)]
         }

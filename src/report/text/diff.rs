@@ -16,7 +16,7 @@ pub fn diff(report: &FoldReport) -> String {
         text.push_str(&format!("{sign} {}\n", foldable(site)));
     }
     let into = |site: &SiteReport| match &site.fate {
-        Fate::Folded { into, .. } | Fate::Partly { into, .. } => into.iter().map(node).collect(),
+        Fate::Folded { into, .. } | Fate::Partly { into, .. } | Fate::Relieved { into, .. } => into.iter().map(node).collect(),
         Fate::Replaced { .. } | Fate::Kept { .. } => Vec::new(),
     };
     let hosts: BTreeSet<String> = changes().flat_map(into).collect();

@@ -1,7 +1,7 @@
 //! The summary of a fold: at most a screen.
 
 use super::{BOLD, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
-use crate::report::{EngineNote, EnginesReport, FoldReport, KeptGroup, text};
+use crate::report::{EngineNote, EnginesReport, Fate, FoldReport, KeptGroup, SiteReport, text};
 
 /// The last line of several folds.
 pub fn folds(reports: &[FoldReport]) -> String {
@@ -16,6 +16,27 @@ pub fn folds(reports: &[FoldReport]) -> String {
 const GROUPS: usize = 6;
 /// Names that a group shows.
 const NAMES: usize = 3;
+
+/// What became of nodes that are no BatchNormalization.
+fn others(text: &mut String, report: &FoldReport, verbose: bool) {
+    let stay: usize = report.kept.iter().map(|g| g.other.len()).sum();
+    let changed = |is: fn(&SiteReport) -> bool| report.sites.iter().filter(|site| is(site)).count() as u64;
+    let joined = changed(|site| site.is_folded() && matches!(&*site.node.operator, "Conv" | "Gemm" | "MatMul"));
+    let maps = report.folded.other - joined;
+    if maps > 0 || verbose && stay > 0 {
+        text.push_str(&row("Mul, Add, Sub, Div", format!("{maps} folded, {stay} kept")));
+    }
+    if joined > 0 {
+        text.push_str(&row("in a row", format!("{} became one with the next", counted(joined, "operator"))));
+    }
+    let relieved = changed(|site| matches!(site.fate, Fate::Relieved { .. }));
+    if relieved > 0 {
+        text.push_str(&row(
+            "handed on",
+            format!("scale, and bias where it has a place, of {}", counted(relieved, "normalization")),
+        ));
+    }
+}
 
 /// The summary of a fold. `verbose` adds every node with a map and the other affine operators that stay.
 pub fn fold(report: &FoldReport, verbose: bool) -> String {
@@ -42,10 +63,7 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     let gone = counts.batch_normalizations + counts.partly + counts.replaced;
     let style = if gone == before.batch_normalizations { WELL } else { STAYS };
     text.push_str(&row("BatchNormalization", styled(style, folded)));
-    let stay: usize = report.kept.iter().map(|g| g.other.len()).sum();
-    if report.folded.other > 0 || verbose && stay > 0 {
-        text.push_str(&row("Mul, Add, Sub, Div", format!("{} folded, {stay} kept", report.folded.other)));
-    }
+    others(&mut text, report, verbose);
     kept(&mut text, &report.kept, verbose);
     text.push_str(&row("parameters", change(before.parameters, after.parameters)));
     text.push_str(&row("bytes", change(before.bytes, after.bytes)));

@@ -60,6 +60,10 @@ pub(super) fn site(site: &SiteReport) -> String {
             let line = format!("  {} {folds}: its scale {} {}", node(&site.node), way(*direction), nodes(into));
             line + &passing(through) + "; its shift stays as an Add\n" + &refusals(back, ahead)
         }
+        Fate::Relieved { bias, into, through } => {
+            let line = format!("  {} {} ahead into {}", node(&site.node), styled(WELL, handing(*bias)), nodes(into));
+            line + &passing(through) + "\n"
+        }
         Fate::Replaced { operators, back, ahead } => {
             let head = format!("  {} {} {}\n", node(&site.node), styled(STAYS, "becomes"), operators.join(" and "));
             head + &refusals(back, ahead)
@@ -96,10 +100,15 @@ pub(super) fn foldable(site: &SiteReport) -> String {
         Fate::Folded { into, .. } if into.is_empty() => "goes, as it changes nothing".to_owned(),
         Fate::Folded { direction, into, .. } => format!("folds {} {}", way(*direction), nodes(into)),
         Fate::Partly { direction, into, .. } => format!("folds in part {} {}", way(*direction), nodes(into)),
+        Fate::Relieved { bias, into, .. } => format!("{} ahead into {}", handing(*bias), nodes(into)),
         Fate::Replaced { operators, .. } => format!("becomes {}", operators.join(" and ")),
         Fate::Kept { .. } => "stays".to_owned(),
     };
     format!("{} {into}", node(&site.node))
+}
+
+fn handing(bias: bool) -> &'static str {
+    if bias { "hands its scale and bias on" } else { "hands its scale on" }
 }
 
 fn way(direction: Direction) -> &'static str {

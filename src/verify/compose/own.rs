@@ -60,7 +60,12 @@ pub(super) fn each(job: &crate::beside::OwnType, graphs: (&Graph<'_>, &Graph<'_>
     }
     #[cfg(feature = "ort")]
     if let Some(library) = &options.ort_library {
-        found.push(told("onnxruntime", job(Engine::Onnxruntime(library.clone())), graphs, options));
+        for (optimised, name) in [(false, "onnxruntime"), (true, "onnxruntime, optimised")] {
+            if options.ort_optimised || !optimised {
+                let engine = Engine::Onnxruntime { library: library.clone(), optimised };
+                found.push(told(name, job(engine), graphs, options));
+            }
+        }
     }
     #[cfg(not(feature = "ort"))]
     if options.ort_library.is_some() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::InputSpec;
 use crate::engine::array::{Array, Data};
+use crate::onnx::tensor_proto::DataType;
 
 /// A sort of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub(super) enum Sort {
     Ordinary,
     /// A thousand times as large.
     Large,
+    /// Larger by 2^33 but for float16, which does not hold such: what they reach is beyond bounds that other numbers keep.
+    Enormous,
     /// Their magnitudes.
     Positive,
     /// Their magnitudes, with the sign turned.
@@ -20,7 +24,7 @@ pub(super) enum Sort {
 }
 
 /// Those beside ordinary ones.
-pub(super) const OTHERS: [Sort; 4] = [Sort::Large, Sort::Positive, Sort::Negative, Sort::Spiked];
+pub(super) const OTHERS: [Sort; 5] = [Sort::Large, Sort::Positive, Sort::Negative, Sort::Spiked, Sort::Enormous];
 
 /// One in so many numbers is a spike.
 const SPIKES: usize = 17;
@@ -31,6 +35,7 @@ impl Sort {
         match self {
             Sort::Ordinary => "",
             Sort::Large => "a thousand times as large",
+            Sort::Enormous => "2^33 times as large",
             Sort::Positive => "all positive",
             Sort::Negative => "all negative",
             Sort::Spiked => "spikes among zeros",
@@ -38,13 +43,15 @@ impl Sort {
     }
 
     /// Makes floats that were drawn, not `given`, numbers of this sort.
-    pub fn apply(self, values: &mut BTreeMap<String, Array>, given: &BTreeMap<String, Array>) {
-        for (_, value) in values.iter_mut().filter(|(name, _)| !given.contains_key(*name)) {
-            let Data::Float(numbers) = &mut value.data else { continue };
+    pub fn apply(self, specs: &[InputSpec], values: &mut BTreeMap<String, Array>, given: &BTreeMap<String, Array>) {
+        for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
+            let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) else { continue };
             for (at, number) in numbers.iter_mut().enumerate() {
                 *number = match self {
                     Sort::Ordinary => *number,
                     Sort::Large => *number * 1000.0,
+                    Sort::Enormous if spec.data_type() == DataType::Float16 => *number,
+                    Sort::Enormous => *number * 2.0_f64.powi(33),
                     Sort::Positive => number.abs(),
                     Sort::Negative => -number.abs(),
                     Sort::Spiked if at % SPIKES == SPIKES / 2 => *number * 100.0,
@@ -64,13 +71,17 @@ mod tests {
         let array = |numbers: Vec<f64>| Array { dims: vec![numbers.len()], data: Data::Float(numbers) };
         let drawn = BTreeMap::from([("x".to_owned(), array(vec![-1.0, 2.0])), ("z".to_owned(), array(vec![-3.0]))]);
         let given = BTreeMap::from([("z".to_owned(), array(vec![-3.0]))]);
-        let of = |sort: Sort| {
+        let of_type = |sort: Sort, element: DataType| {
             let mut values = drawn.clone();
-            sort.apply(&mut values, &given);
+            let spec = |name: &str| InputSpec { name: name.to_owned(), element: element as i32, dims: vec![2], assumed: vec![] };
+            sort.apply(&[spec("x"), spec("z")], &mut values, &given);
             assert_eq!(values.get("z"), given.get("z"));
             values.remove("x")
         };
+        let of = |sort| of_type(sort, DataType::Float);
         assert_eq!(of(Sort::Large), Some(array(vec![-1000.0, 2000.0])));
+        assert_eq!(of(Sort::Enormous), Some(array(vec![-8_589_934_592.0, 17_179_869_184.0])));
+        assert_eq!(of_type(Sort::Enormous, DataType::Float16), Some(array(vec![-1.0, 2.0])));
         assert_eq!(of(Sort::Positive), Some(array(vec![1.0, 2.0])));
         assert_eq!(of(Sort::Negative), Some(array(vec![-1.0, -2.0])));
         assert_eq!(of(Sort::Spiked), Some(array(vec![0.0, 0.0])));

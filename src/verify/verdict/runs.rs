@@ -127,7 +127,7 @@ pub struct OwnOutput {
     /// How many elements are NaN or infinite in the second model, and finite and far from the end of their type in the first.
     #[cfg_attr(feature = "serde", serde(default))]
     pub overflowed: usize,
-    /// Whether it took larger numbers than those of the inputs: 2^33 times as large, 2^6 times in float16.
+    /// Whether it took larger numbers than those of the inputs: up to 2^33 times as large, 2^6 times in float16.
     #[cfg_attr(feature = "serde", serde(default))]
     pub large: bool,
     /// Why the numbers cannot be compared, if they cannot: shape or type.

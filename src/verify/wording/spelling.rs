@@ -1,5 +1,5 @@
-//! Nodes that can be written otherwise: automatic pads as the pads that they are, and the definition of an operator as the
-//! operator.
+//! Nodes that can be written otherwise: automatic pads as the pads that they are, a type that is asked for as that type, and the
+//! definition of an operator as the operator.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::model::{Graph, Node, Origin, ScopeId, ValueId};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto};
 use crate::verify::align::Read;
+use crate::verify::region::types;
 
 /// The nodes of the main graph that are written otherwise, as messages, by the first value that each makes.
 pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
@@ -19,6 +20,7 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
         let proto = match node.proto.op_type() {
             "Mul" => hard_swish(graph, node).or_else(|| turned(graph, node)),
             "Add" => turned(graph, node),
+            "CastLike" => typed(graph, node),
             "Conv" | "MaxPool" | "AveragePool" => padded(read, node),
             "LSTM" | "GRU" | "RNN" => unstarted(graph, node),
             "Reshape" => rows::reshape(read, node),
@@ -55,6 +57,23 @@ fn hard_swish(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
             attribute: vec![],
             ..node.proto.clone()
         })
+    })
+}
+
+/// A CastLike as the Cast that it is, where the type of what it asks is known: of that value nothing else is read.
+fn typed(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+    let to = types::of(graph, node.inputs.get(1).copied().flatten()?)?;
+    let stated = AttributeProto {
+        name: Some("to".to_owned()),
+        r#type: Some(AttributeType::Int.into()),
+        i: Some(i64::from(to)),
+        ..AttributeProto::default()
+    };
+    Some(NodeProto {
+        op_type: Some("Cast".to_owned()),
+        input: node.proto.input.first().cloned().into_iter().collect(),
+        attribute: node.proto.attribute.iter().cloned().chain([stated]).collect(),
+        ..node.proto.clone()
     })
 }
 

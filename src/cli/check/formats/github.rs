@@ -38,7 +38,7 @@ pub fn github(report: &CheckReport) -> String {
 /// The summary cannot be written.
 pub fn summarise(report: &CheckReport) -> Result<()> {
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return Ok(()) };
-    let failed = |e| Error::io("cannot write the summary of the step", e).file(file.as_ref());
+    let failed = |e| Error::unwritten("cannot write the summary of the step", e).file(file.as_ref());
     let mut summary = std::fs::OpenOptions::new().create(true).append(true).open(&file).map_err(failed)?;
     summary.write_all(super::markdown(report).as_bytes()).map_err(failed)
 }

@@ -1,0 +1,72 @@
+//! Values that engines with a blocked layout hold in it: what a convolution of images in float makes, and what is made of that
+//! element by element, by pools, by nearest neighbours and by putting together. The layout is left for an Add of a constant,
+//! not for a BatchNormalization.
+
+use crate::model::{Element, Graph, Node, NodeId, Use, ValueId};
+use crate::plan::draft::Draft;
+use crate::plan::view::View;
+
+/// The channels of a block. A convolution that reads fewer leaves the layout by itself.
+const BLOCK: u64 = 16;
+
+/// Activations that run in the layout, or as a part of the operator before them.
+const ACTIVATIONS: &[&str] = &["Clip", "HardSigmoid", "LeakyRelu", "Relu", "Sigmoid", "Tanh"];
+
+/// Operators that keep the layout of the one value that they read.
+const ALONE: &[&str] = &["AveragePool", "BatchNormalization", "GlobalAveragePool", "GlobalMaxPool", "Identity", "MaxPool"];
+
+/// Operators that keep it if all that they read has it.
+const TOGETHER: &[&str] = &["Add", "Concat", "Mul", "Sum"];
+
+/// By value, whether it has the layout by now.
+pub(super) fn blocked(graph: &Graph<'_>, draft: &Draft) -> Vec<bool> {
+    let mut found = vec![false; graph.values.len()];
+    for (id, node) in graph.nodes.iter().enumerate().map(|(at, node)| (NodeId(at), node)) {
+        if !node.standard || draft.is_removed(id) {
+            continue;
+        }
+        let has = |input: usize| draft.input(graph, id, input).is_some_and(|value| found[value.0]);
+        let operator = draft.operators.get(&id).copied().unwrap_or_else(|| node.proto.op_type());
+        let keeps = match operator {
+            "Conv" => true,
+            "Resize" | "Upsample" => repeats(node) && has(0),
+            _ if ACTIVATIONS.contains(&operator) || ALONE.contains(&operator) => has(0),
+            _ => TOGETHER.contains(&operator) && (0..node.inputs.len()).all(has),
+        };
+        if keeps && let Some(output) = draft.output(graph, id, 0) {
+            found[output.0] = true;
+        }
+    }
+    found
+}
+
+/// Whether a node repeats elements, the first one at the lower places.
+fn repeats(node: &Node<'_>) -> bool {
+    let says = |name: &str, word: &str| {
+        let given = node.proto.attribute.iter().find(|attribute| attribute.name() == name);
+        given.map(|attribute| attribute.s() == word.as_bytes())
+    };
+    let old = node.proto.op_type() == "Upsample" || node.inputs.len() < 3;
+    let floor = says("coordinate_transformation_mode", "asymmetric") == Some(true) && says("nearest_mode", "floor") == Some(true);
+    says("mode", "nearest") != Some(false) && (old || floor)
+}
+
+/// Whether an Add in the place of this BatchNormalization would leave the layout for itself alone: where the value has it and a
+/// reader would keep it, which an activation does with any number of channels.
+pub(super) fn leaves(view: &View<'_>, site: NodeId) -> bool {
+    let graph = view.graph;
+    let input = |at: usize| view.draft.input(graph, site, at);
+    let images = |value: ValueId| view.blocked(value) && view.shape(value).is_none_or(|shape| shape.rank() == 4);
+    if !input(0).is_some_and(images) || view.weight_element(site) != Some(Element::F32) {
+        return false;
+    }
+    let scale = input(1).and_then(|scale| view.stored(scale).ok());
+    let whole = scale.is_none_or(|scale| scale.dims.iter().product::<u64>() >= BLOCK);
+    let keeps = |user: &Use| {
+        let Use::Node(reader, _) = user else { return false };
+        let operator = graph.node(*reader).proto.op_type();
+        let others = || operator == "Conv" || operator == "Resize" || ALONE.contains(&operator) || TOGETHER.contains(&operator);
+        graph.node(*reader).standard && (ACTIVATIONS.contains(&operator) || whole && others())
+    };
+    view.draft.output(graph, site, 0).is_some_and(|made| view.draft.uses(graph, made).iter().any(keeps))
+}
