@@ -238,6 +238,15 @@ def test_a_foreign_command_is_never_started(proto, monkeypatch, tmp_path):
     assert pathlib.Path(command()).name == "bnfold" and command() != sys.executable
 
 
+def test_a_program_that_ignores_its_children_is_answered(proto, tmp_path):
+    model = tmp_path / "m.onnx"
+    onnx.save(proto, model)
+    ignoring = "import bnfold, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    code = f"{ignoring}; print(bnfold.fold({str(model)!r}, output={str(tmp_path / 'o.onnx')!r}).folded.batch_normalizations)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "1\n", ended
+
+
 def test_the_lock_is_released(fixture):
     ticks, stop = [], threading.Event()
 

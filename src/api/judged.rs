@@ -84,6 +84,7 @@ impl Tried<'_> {
         let after = if unchanged { input.census() } else { input::census(&self.staged.model, side_bytes(&self.staged))? };
         let mut report = described(input, output, &self.prepared, after);
         let graph = self.prepared.plan.view.graph;
+        report.sides = self.staged.sides.iter().map(|(name, _)| name.clone()).collect();
         report.dropped = self.dropped.iter().map(|node| graph.describe(*node)).collect();
         report.left_out.clone_from(&self.left_out);
         report.verdict.clone_from(&self.verdict);
@@ -105,6 +106,7 @@ pub fn described(input: &Input, output: String, prepared: &Prepared<'_>, after: 
         sorted: input.model.is_sorted(),
         before: input.census(),
         after,
+        sides: vec![],
         folded: Folded::of(&sites),
         kept: KeptGroup::of(&sites),
         dropped: vec![],
@@ -231,7 +233,7 @@ fn failing(prepared: &Prepared<'_>, verdict: &Verdict, allow_unverified: bool) -
             }
         };
         for at in (0..graph.nodes.len()).filter(is) {
-            found.entry(at).or_insert_with(|| (wrong, evidence::at(site)));
+            found.entry(at).or_insert_with(|| (wrong, evidence::why(verdict, site)));
         }
     }
     found

@@ -82,12 +82,17 @@ pub fn ask(
         // What does not read the request gives no answer either, which is told below.
         let _ = stdin.write_all(&request);
     }
-    let output = child.wait_with_output().map_err(failed)?;
-    match serde_json::from_slice::<std::result::Result<Judged, Told>>(&output.stdout) {
+    let mut said = Vec::new();
+    let read = child.stdout.take().map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut said));
+    // Who ignores how children end is not told it: then the answer alone counts.
+    let status = child.wait().ok();
+    read.map_err(|e| Error::io("cannot read the answer of the program that judges", e).file(program))?;
+    match serde_json::from_slice::<std::result::Result<Judged, Told>>(&said) {
         Ok(Ok(Judged { verdict, saved })) => Ok((verdict, saved)),
         Ok(Err(told)) => Err(told.error()),
         Err(_) => {
-            let what = format!("the program that judges ended with {} and gave no answer", output.status);
+            let ended = status.map(|status| format!(" ended with {status} and")).unwrap_or_default();
+            let what = format!("the program that judges{ended} gave no answer");
             Err(Error::new(ErrorKind::Io, what).file(program).remedy("name the program `bnfold` of this version"))
         }
     }

@@ -11,6 +11,7 @@ use bnfold::{Error, ErrorKind, Result};
 
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
+use super::closing;
 use super::console::Console;
 use super::status::Status;
 
@@ -96,7 +97,11 @@ pub fn recheck(path: &Path, arguments: &Verify, console: &Console) -> anyhow::Re
         _ if console.quiet && holds => {}
         _ => console.text(&described(&report))?,
     }
-    Ok(if holds { Status::Well } else { Status::Finding })
+    if holds {
+        return Ok(Status::Well);
+    }
+    console.error(&closing::rechecked(&report));
+    Ok(Status::Finding)
 }
 
 fn options(stated: &Certificate, arguments: &Verify) -> VerifyOptions {

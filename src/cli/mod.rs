@@ -6,6 +6,7 @@ mod activity;
 mod arguments;
 mod certificate;
 mod check;
+mod closing;
 mod console;
 mod files;
 mod fold;

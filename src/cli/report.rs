@@ -8,6 +8,7 @@ use bnfold::{Error, ErrorKind};
 
 use super::activity::Activity;
 use super::arguments::{Format, Report};
+use super::closing;
 use super::console::Console;
 use super::files;
 use super::input;
@@ -62,6 +63,11 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
             }
         }
     }
-    let differs = verdict.is_some_and(|verdict| verdict.outcome == Outcome::Differs);
-    Ok(if differs { Status::Finding } else { Status::Well })
+    match verdict.filter(|verdict| verdict.outcome == Outcome::Differs) {
+        Some(_) => {
+            console.error(&closing::differs(&arguments.before, arguments.after.as_deref()));
+            Ok(Status::Finding)
+        }
+        None => Ok(Status::Well),
+    }
 }

@@ -15,6 +15,7 @@ use prost::Message as _;
 
 use super::activity::Activity;
 use super::arguments::{Format, Selftest};
+use super::closing;
 use super::console::Console;
 use super::input::{self, Input};
 use super::status::Status;
@@ -32,6 +33,7 @@ pub fn run(arguments: &Selftest, console: &Console) -> anyhow::Result<Status> {
         _ if console.quiet && status(report.all) == Status::Well => {}
         _ => console.text(&table(&report))?,
     }
+    closing::tested(report.all).iter().for_each(|error| console.error(error));
     Ok(status(report.all))
 }
 

@@ -32,7 +32,7 @@ Interrupted by a signal, the program removes its temporary files and ends with 1
 pub const FOLD: &str = "\
 Exit status:
   0  the result was written (what cannot be folded, cannot be judged or fails the verdict stays, which is no error)
-  1  the result could not be verified, or differs and no fold is to blame, so nothing was written; or all folds fail
+  1  the result could not be verified, or differs and no fold is to blame, so nothing was written; or all folds are left out
   2  could not: bad input, bad usage, the system refused; nothing was written";
 
 /// The exit status of `verify`.

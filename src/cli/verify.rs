@@ -13,6 +13,7 @@ use bnfold::{Error, ErrorKind};
 use super::activity::Activity;
 use super::arguments::{Format, Verify};
 use super::certificate;
+use super::closing;
 use super::console::Console;
 use super::input;
 use super::status::Status;
@@ -52,6 +53,7 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     let again = (verdict.outcome >= Outcome::NotJudged).then(|| again(arguments, before, after));
     let status = status(&verdict);
     let swapped = status != Status::Well && are_swapped(before, after)?;
+    let closing = closing::judged(&verdict, (before, after), arguments);
     let report = VerifyReport {
         schema: report::schema("verify"),
         version: report::VERSION.to_owned(),
@@ -67,10 +69,11 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
         _ if console.quiet && status == Status::Well => {}
         _ => console.text(&text::verdict(&report, console.verbose))?,
     }
-    if swapped {
+    let swapped = swapped.then(|| {
         let error = Error::new(ErrorKind::Target, "the second model has more BatchNormalization than the first");
-        console.error(&error.remedy("name the model before the fold first"));
-    }
+        error.remedy("name the model before the fold first")
+    });
+    swapped.or(closing).iter().for_each(|error| console.error(error));
     Ok(status)
 }
 

@@ -5,6 +5,8 @@
 //! each brings half the smallest number. Beyond four units in all, folded weights have fallen into subnormals. A weight that was
 //! below them before has no digits to lose, and where a shift is added to the channel, what is lost beside it is not seen.
 
+use std::ops::RangeInclusive;
+
 use crate::double_double::DoubleDouble;
 use crate::edit::Factored;
 use crate::edit::rescale::Damage;
@@ -31,6 +33,9 @@ struct Channel {
 /// The file cannot be read.
 pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Result<Option<Reason>> {
     let element = factored.rescale.element();
+    if seen.is_none() && graph.tensor(factored.tensor).lies_within(graph.model, &harmless(factored))? {
+        return Ok(None);
+    }
     let (walk, inputs) = match factored.input.is_empty() {
         true => (factored.channels.without_inputs(), &[][..]),
         false => (factored.channels.clone(), &factored.input[..]),
@@ -81,6 +86,20 @@ pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Res
         return Ok(Some(Reason::Overflow));
     }
     Ok(channels.iter().any(|channel| lossy(channel.small, channel)).then_some(Reason::Underflow))
+}
+
+/// Magnitudes between which no weight can leave the normal numbers, whichever factors it meets; far enough from the ends of the
+/// type that no rounding matters. Empty if the factors leave none.
+fn harmless(factored: &Factored) -> RangeInclusive<f64> {
+    let element = factored.rescale.element();
+    let (mut least, mut most) = (1.0f64, 1.0f64);
+    for factors in [&factored.out, &factored.input].into_iter().filter(|factors| !factors.is_empty()) {
+        let magnitudes = factors.iter().map(|factor| factor.nearest().abs());
+        // Times zero everything is zero, which is no loss; what is no number leaves the range empty.
+        least *= magnitudes.clone().filter(|magnitude| *magnitude != 0.0).fold(f64::INFINITY, f64::min);
+        most *= magnitudes.fold(0.0, |most, magnitude| if magnitude > most || magnitude.is_nan() { magnitude } else { most });
+    }
+    2.0 * element.smallest_normal() / least..=element.max() / 2.0 / most
 }
 
 /// How many weights are looked at before the next question whether that was enough.

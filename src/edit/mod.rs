@@ -112,14 +112,12 @@ pub fn lower(plan: &Plan<'_>, storage: &Storage) -> Result<Lowered> {
 /// A file that cannot be read.
 pub fn weigh(plan: &Plan<'_>) -> Result<Vec<(NodeId, Reason)>> {
     let storage = Storage::default();
-    let mut lowering = Lowering::new(plan, &storage);
+    let lowering = Lowering::new(plan, &storage);
+    let mut hurt = Vec::new();
     for store in &settle::stores(plan)? {
-        lowering.weigh(store)?;
-        // One after the other, so that no more than one is held.
-        let lost = losses(lowering.graph, &lowering.out)?;
-        lowering.out = Lowered { hurt: lost, ..Lowered::default() };
+        hurt.extend(lowering.loss(store)?.map(|reason| (store.reader.0, reason)));
     }
-    Ok(lowering.out.hurt)
+    Ok(hurt)
 }
 
 /// The nodes whose weights do not survive in their type, with the reason.

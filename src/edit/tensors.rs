@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::double_double::nearest;
-use crate::edit::message;
 use crate::edit::rescale::{Axis, Rescale};
 use crate::edit::settle::{Place, Store, ZeroPoints};
 use crate::edit::{Factored, Lowering, Scaled, SideEdit};
+use crate::edit::{loss, message};
 use crate::error::{Error, ErrorKind, Result};
+use crate::law::Reason;
 use crate::model::integers::whole;
 use crate::model::scan::{DataSpan, Nested, TensorSpan};
 use crate::model::{Graph, Home, NodeId, Payload, ScopeId, ScopeKind, Tensor, TensorId};
@@ -27,11 +28,13 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Notes what may be lost of a changed constant. What is written as it is was looked at while it was planned.
-    pub(super) fn weigh(&mut self, store: &Store<'_>) -> Result<()> {
+    /// Why a changed constant does not survive in its type, if it does not. What is written as it is was looked at while it was
+    /// planned.
+    pub(super) fn loss(&self, store: &Store<'_>) -> Result<Option<Reason>> {
         match &*store.content {
-            DraftTensor::Dense { .. } => Ok(()),
-            DraftTensor::Sum(_) | DraftTensor::Factored { .. } => self.payload(store).map(|_| ()),
+            DraftTensor::Dense { .. } => Ok(None),
+            DraftTensor::Sum(merged) => Ok(merged.survives(self.graph, store.element)?.err()),
+            DraftTensor::Factored { .. } => loss::loss(self.graph, &self.factored(store)?, None),
         }
     }
 
@@ -45,7 +48,7 @@ impl Lowering<'_, '_> {
             }
             DraftTensor::Sum(merged) => {
                 let values = merged.elements(self.graph)?;
-                if let Err(reason) = merged.survives(&values, store.element) {
+                if let Err(reason) = merged.survive(&values, store.element) {
                     self.out.hurt.push((store.reader.0, reason));
                 }
                 let mut bytes = Vec::with_capacity(values.len() * store.element.size());

@@ -69,7 +69,22 @@ pub enum CouldNotRun {
     Child(String),
 }
 
+/// The engine prints whole graphs and tensors into its messages.
+const LONGEST: usize = 600;
+
 impl CouldNotRun {
+    /// What the engine said when it gave up.
+    pub(crate) fn engine(said: &str) -> CouldNotRun {
+        if speaks_of_memory(said) { CouldNotRun::Memory(shortened(said)) } else { CouldNotRun::Engine(shortened(said)) }
+    }
+
+    /// What was said in a panic. It may be of memory that was not to be had.
+    pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> CouldNotRun {
+        let said = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("without a word");
+        if speaks_of_memory(said) { CouldNotRun::Memory(shortened(said)) } else { CouldNotRun::Panic(shortened(said)) }
+    }
+
     /// Whether it is the second of two models alone that cannot be run.
     pub(crate) fn is_of_the_second(&self) -> bool {
         matches!(self, CouldNotRun::Second(_) | CouldNotRun::NoAnswer(_))
@@ -78,5 +93,33 @@ impl CouldNotRun {
     /// A file that could not be read.
     pub(crate) fn file(path: &std::path::Path, error: impl std::fmt::Display) -> CouldNotRun {
         CouldNotRun::Model(format!("{}: {error}", path.display()))
+    }
+}
+
+/// Whether the engine or the allocator speaks of memory that was not to be had; a thread needs some, too.
+fn speaks_of_memory(said: &str) -> bool {
+    let words = ["failed to allocate", "memory allocation", "capacity overflow", "out of memory", "failed to spawn thread"];
+    words.iter().any(|words| said.contains(words))
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_no_panic() {
+        let said = |said: &str| CouldNotRun::panicked(&said.to_owned());
+        assert!(matches!(said("failed to allocate Layout { size: 4605345792, align: 64 (1 << 6) }"), CouldNotRun::Memory(_)));
+        assert!(said("memory allocation of 8 bytes failed").to_string().ends_with("; give --memory"));
+        assert_eq!(said("an index"), CouldNotRun::Panic("an index".to_owned()));
+        assert_eq!(CouldNotRun::panicked(&"a word"), CouldNotRun::Panic("a word".to_owned()));
+        assert!(matches!(CouldNotRun::engine("Evaluating #3: failed to allocate"), CouldNotRun::Memory(_)));
     }
 }

@@ -54,6 +54,6 @@ pub(crate) fn beside<A: Send, B: Send>(
     std::thread::scope(|scope| {
         let two = scope.spawn(two);
         let one = one();
-        (one, two.join().unwrap_or_else(|_| Err(CouldNotRun::Panic("in a thread".to_owned()))))
+        (one, two.join().unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload))))
     })
 }

@@ -292,24 +292,8 @@ fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<Vec<(String, String
 pub(crate) fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, CouldNotRun> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(CouldNotRun::Engine(shortened(&format!("{error:#}")))),
-        Err(payload) => {
-            let said = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-            let said = said.unwrap_or("without a word");
-            Err(match said.contains("failed to allocate") || said.contains("memory allocation") {
-                true => CouldNotRun::Memory(shortened(said)),
-                false => CouldNotRun::Panic(shortened(said)),
-            })
-        }
-    }
-}
-
-/// The engine prints whole graphs and tensors into its messages.
-fn shortened(message: &str) -> String {
-    const MOST: usize = 600;
-    match message.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
-        None => message.to_owned(),
+        Ok(Err(error)) => Err(CouldNotRun::engine(&format!("{error:#}"))),
+        Err(payload) => Err(CouldNotRun::panicked(&*payload)),
     }
 }
 

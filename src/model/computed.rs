@@ -13,6 +13,7 @@ use crate::model::scan::Nested;
 use crate::model::small_float::small_float;
 use crate::model::tensor::element;
 use crate::model::{Graph, Home, Model, NodeId, NotConstant, Origin, Payload, Tensor, TensorId, ValueId};
+use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{NodeProto, type_proto};
 
 /// Elements beyond which a constant is not computed: 256 MiB of f64.
@@ -139,33 +140,43 @@ impl Recipe {
         if let Some(done) = self.done.get() {
             return Ok(done.clone());
         }
-        let operand = |tensor: &Option<Tensor>| tensor.as_ref().map(|t| read(t, model)).transpose();
-        let inputs = self.inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
-        let value = operand(&self.value)?;
-        let call = Call {
-            node: &self.node,
-            opset: self.opset,
-            inputs: &inputs,
-            value: value.as_ref(),
-            data_type: self.data_type,
-            dims: &self.dims,
-        };
-        let place = || format!("constant `{}`", self.node.output.first().map_or("", String::as_str));
-        let failed = |why: String| Error::new(ErrorKind::Tensor, format!("{}: {why}", self.node.op_type())).at(place());
-        let found = (self.evaluate)(&call).map_err(failed)?;
-        let wanted = self.dims.iter().product::<u64>();
-        let fits = matches!(
-            (&found, element(self.data_type), self.data_type),
-            (Numbers::Floats(_), Some(_), _) | (Numbers::Booleans(_), None, 9)
-        ) || matches!(found, Numbers::Integers(_)) && whole(self.data_type).is_some();
-        if !fits || found.len() as u64 != wanted {
-            return Err(failed("the result is of another type or shape".into()));
-        }
-        let found = Arc::new(found);
-        if wanted <= KEPT {
+        let inputs = self.inputs.iter().map(|tensor| tensor.as_ref().map(|t| read(t, model)).transpose());
+        let found = Arc::new(self.evaluated(model, &inputs.collect::<Result<Vec<_>>>()?, &self.dims)?);
+        if found.len() as u64 <= KEPT {
             let _ = self.done.set(found.clone());
         }
         let _ = self.proven.set(());
+        Ok(found)
+    }
+
+    /// The number that all elements are, if the operator fills its result with one: no more of them need be made.
+    ///
+    /// # Errors
+    /// As [`Recipe::numbers`].
+    pub(crate) fn fill(&self, model: &Model) -> Result<Option<f64>> {
+        if self.node.op_type() != "ConstantOfShape" {
+            return Ok(None);
+        }
+        let shape = Operand { data_type: DataType::Int64 as i32, dims: vec![1], numbers: Arc::new(Numbers::Integers(vec![1])) };
+        let found = self.evaluated(model, &[Some(shape)], &[1])?;
+        let _ = self.proven.set(());
+        Ok(if let Numbers::Floats(values) = found { values.first().copied() } else { None })
+    }
+
+    /// What the operator makes of inputs, which has this shape.
+    fn evaluated(&self, model: &Model, inputs: &[Option<Operand>], dims: &[u64]) -> Result<Numbers> {
+        let value = self.value.as_ref().map(|tensor| read(tensor, model)).transpose()?;
+        let data_type = self.data_type;
+        let call = Call { node: &self.node, opset: self.opset, inputs, value: value.as_ref(), data_type, dims };
+        let place = || format!("constant `{}`", self.node.output.first().map_or("", String::as_str));
+        let failed = |why: String| Error::new(ErrorKind::Tensor, format!("{}: {why}", self.node.op_type())).at(place());
+        let found = (self.evaluate)(&call).map_err(failed)?;
+        let fits =
+            matches!((&found, element(data_type), data_type), (Numbers::Floats(_), Some(_), _) | (Numbers::Booleans(_), None, 9))
+                || matches!(found, Numbers::Integers(_)) && whole(data_type).is_some();
+        if !fits || found.len() as u64 != dims.iter().product::<u64>() {
+            return Err(failed("the result is of another type or shape".into()));
+        }
         Ok(found)
     }
 
@@ -179,7 +190,7 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::numbers`].
     pub fn check(&self, model: &Model) -> Result<()> {
-        if self.proven.get().is_some() { Ok(()) } else { self.numbers(model).map(|_| ()) }
+        if self.proven.get().is_some() || self.fill(model)?.is_some() { Ok(()) } else { self.numbers(model).map(|_| ()) }
     }
 }
 

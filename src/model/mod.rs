@@ -8,6 +8,7 @@ pub mod functions;
 pub mod graph;
 mod inline;
 pub mod integers;
+mod magnitudes;
 pub mod node_view;
 pub mod number;
 mod open;

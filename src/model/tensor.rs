@@ -210,8 +210,20 @@ impl Tensor {
                 }
                 Ok(())
             }
-            _ => {
-                each(0, &self.floats(model)?);
+            (payload, element) => {
+                let fill = if let (Payload::Computed(recipe), Some(_)) = (payload, element) { recipe.fill(model)? } else { None };
+                let Some(fill) = fill else {
+                    each(0, &self.floats(model)?);
+                    return Ok(());
+                };
+                let total = self.elements();
+                let block = vec![fill; usize::try_from(BLOCK.min(total)).unwrap_or(0)];
+                let mut at = 0;
+                while at < total {
+                    let count = BLOCK.min(total - at);
+                    each(at, &block[..count as usize]);
+                    at += count;
+                }
                 Ok(())
             }
         }

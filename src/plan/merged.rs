@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::double_double::DoubleDouble;
+use crate::double_double::{DoubleDouble, nearest};
 use crate::error::Result;
 use crate::law::{Reason, Role};
 use crate::model::{Element, Graph, TensorId};
@@ -12,6 +12,9 @@ use crate::plan::draft::multiply;
 
 /// The sum of one weight is held in memory while it is computed, so that larger ones are not made: 256 MiB of sums.
 pub const MOST_ELEMENTS: u64 = 1 << 24;
+
+/// Units of roundoff that a channel may lose.
+const LARGEST_LOSS: f64 = 4.0;
 
 /// A weight that is a sum.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,6 +195,79 @@ impl Part {
         }
         Ok(())
     }
+
+    /// Hands the elements on in blocks, as doubles, each with the number of its first.
+    fn blocks(&self, graph: &Graph<'_>, take: &mut dyn FnMut(u64, &[f64])) -> Result<()> {
+        match &self.source {
+            Source::Stored(source) => return graph.tensor(*source).blocks(graph.model, take),
+            Source::Held(numbers) => take(0, &nearest(numbers)),
+            Source::Ones => take(0, &vec![1.0; self.lanes.iter().map(|lane| lane.size).product::<u64>() as usize]),
+        }
+        Ok(())
+    }
+
+    /// Where its channels are.
+    fn channels(&self) -> Channels {
+        Channels::of(self.lanes.iter().map(|lane| (lane.size, lane.out, lane.input)))
+    }
+
+    /// Adds up the elements of each output channel, by themselves and by magnitude.
+    fn add_up(&self, graph: &Graph<'_>, sums: &mut [Summed]) -> Result<()> {
+        let channels = if self.input.is_empty() { self.channels().without_inputs() } else { self.channels() };
+        let (out, input) = (nearest(&self.out), nearest(&self.input));
+        let of = |factors: &[f64], channel: usize| factors.get(channel).copied().unwrap_or(1.0);
+        self.blocks(graph, &mut |first, block| {
+            let mut rest = block;
+            for run in channels.runs(first, block.len()) {
+                let (weights, later) = rest.split_at(run.count);
+                rest = later;
+                if run.out.1 == 0 && run.input.1 == 0 {
+                    let factor = of(&out, run.out.0) * of(&input, run.input.0);
+                    let (sum, size) = lanes(weights);
+                    if let Some(channel) = sums.get_mut(run.out.0) {
+                        channel.add(sum * factor, size * factor.abs());
+                    }
+                    continue;
+                }
+                for (i, weight) in weights.iter().enumerate() {
+                    let (o, c) = (run.out.0 + i * run.out.1, run.input.0 + i * run.input.1);
+                    let value = weight * of(&out, o) * of(&input, c);
+                    if let Some(channel) = sums.get_mut(o) {
+                        channel.add(value, value.abs());
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// The sum of an output channel's elements, and that of their magnitudes.
+#[derive(Clone, Copy, Default)]
+struct Summed {
+    sum: f64,
+    size: f64,
+}
+
+impl Summed {
+    fn add(&mut self, sum: f64, size: f64) {
+        self.sum += sum;
+        self.size += size;
+    }
+}
+
+/// Sums that do not wait for each other.
+fn lanes(weights: &[f64]) -> (f64, f64) {
+    let (mut sums, mut sizes) = ([0.0; 8], [0.0; 8]);
+    let (blocks, rest) = weights.as_chunks::<8>();
+    let mut add = |lane: usize, weight: f64| {
+        sums[lane] += weight;
+        sizes[lane] += weight.abs();
+    };
+    for block in blocks {
+        (0..8).for_each(|lane| add(lane, block[lane]));
+    }
+    rest.iter().enumerate().for_each(|(lane, weight)| add(lane, *weight));
+    (sums.iter().sum(), sizes.iter().sum())
 }
 
 impl Lane {
@@ -247,12 +323,46 @@ impl Merged {
         Ok(sums)
     }
 
-    /// Whether the elements are numbers of a type, and no output channel loses digits among the smallest of them. What a channel may
-    /// lose is four units of roundoff of its weights.
+    /// Whether the elements are numbers of a type, and no output channel loses digits among the smallest of them. They are computed
+    /// only where sums of their parts do not decide it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn survives(&self, graph: &Graph<'_>, element: Element) -> Result<std::result::Result<(), Reason>> {
+        if self.clearly_survives(graph, element)? {
+            return Ok(Ok(()));
+        }
+        Ok(self.survive(&self.elements(graph)?, element))
+    }
+
+    /// Whether the sums of the parts' elements show that nothing is lost. No element is larger than the sum of all magnitudes of its
+    /// channel. And the sum of a channel's n elements is at most √n times the root of the sum of their squares (Cauchy), so that a
+    /// sum that is large enough shows that its digits are not among the smallest numbers, whichever of the n may be.
+    fn clearly_survives(&self, graph: &Graph<'_>, element: Element) -> Result<bool> {
+        // Products of doubles may be too small to be seen here.
+        if element == Element::F64 {
+            return Ok(false);
+        }
+        let outs = self.layout.channels.0.max(1);
+        let mut sums = vec![Summed::default(); outs];
+        let mut terms = 8.0;
+        for part in &self.parts {
+            part.add_up(graph, &mut sums)?;
+            terms += part.lanes.iter().map(|lane| lane.size as f64).product::<f64>() / outs as f64;
+        }
+        let elements = self.layout.elements() as f64 / outs as f64;
+        let enough = 2.0 * elements * (element.smallest_subnormal() / 2.0) / (LARGEST_LOSS * element.unit_roundoff());
+        // What adding up doubles errs by at most.
+        let err = terms * 4.0 * f64::EPSILON;
+        Ok(sums.iter().all(|Summed { sum, size }| *size < element.max() / 2.0 && sum.abs() > enough + err * size))
+    }
+
+    /// Whether these are numbers of a type, and no output channel loses digits among the smallest of them. What a channel may lose is
+    /// four units of roundoff of its weights.
     ///
     /// # Errors
     /// Why not.
-    pub fn survives(&self, values: &[DoubleDouble], element: Element) -> std::result::Result<(), Reason> {
+    pub fn survive(&self, values: &[DoubleDouble], element: Element) -> std::result::Result<(), Reason> {
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Reason::NonFinite);
         }
@@ -269,7 +379,10 @@ impl Merged {
             }
         }
         let (unit, step) = (element.unit_roundoff(), element.smallest_subnormal() / 2.0);
-        let lossy = |(small, square): &(f64, f64)| *small > 0.0 && small.sqrt() > 4.0 * unit * (square.sqrt() / step);
+        let lossy = |(small, square): &(f64, f64)| *small > 0.0 && small.sqrt() > LARGEST_LOSS * unit * (square.sqrt() / step);
         if sums.iter().any(lossy) { Err(Reason::Underflow) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,16 @@ pub fn evidence(verdict: &Verdict) -> Option<String> {
     said.map(|said| crate::error::printable(&said)).filter(|_| verdict.outcome == Outcome::Differs)
 }
 
+/// Why a place is not shown to be right: what was found there, or why nothing was run.
+pub fn why(verdict: &Verdict, site: &Site) -> String {
+    match &verdict.execution {
+        Execution::NotRun { reason, .. } if site.reason.as_deref() == Some(NOT_RUN) => {
+            crate::error::printable(&format!("at `{}` ({}): {reason}", site.value, sides(site)))
+        }
+        _ => at(site),
+    }
+}
+
 /// A place and what was found there.
 pub fn at(site: &Site) -> String {
     let place = site.place.as_ref().filter(|_| site.worst.is_some_and(|worst| worst > 1.0));

@@ -77,6 +77,9 @@ pub struct FoldReport {
     pub before: Census,
     /// The model after.
     pub after: Census,
+    /// The side files that the result needs beside it, by the names that it has for them.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub sides: Vec<String>,
     /// Folded nodes.
     pub folded: Folded,
     /// Nodes that stay, by reason; the reason of most BatchNormalization nodes first.

@@ -46,8 +46,13 @@ impl Limits {
 
 /// The memory that programs may still ask for.
 fn free() -> Option<u64> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// What the system tells under a name, in bytes.
+fn kilobytes(file: &str, name: &str) -> Option<u64> {
+    let told = std::fs::read_to_string(file).ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -121,7 +126,8 @@ pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
         // It may be gone already; then there is nothing to kill.
         child.kill().unwrap_or_default();
     }
-    let status = child.wait().map_err(|error| failed("its end", &error))?;
+    // Who ignores how children end is not told it: then the answer alone counts.
+    let status = child.wait().ok();
     match answer {
         Ok(Some(Ok(answer))) => understood(&answer, status, guard.limits),
         Ok(Some(Err(error))) => Err(failed("its answer", &error)),
@@ -130,14 +136,18 @@ pub fn in_child(guard: &Guard, job: &Job) -> Result<Outcome, CouldNotRun> {
     }
 }
 
-fn understood(answer: &[u8], status: ExitStatus, limits: Limits) -> Result<Outcome, CouldNotRun> {
+fn understood(answer: &[u8], status: Option<ExitStatus>, limits: Limits) -> Result<Outcome, CouldNotRun> {
     #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+    if let Some(signal) = status.as_ref().and_then(std::os::unix::process::ExitStatusExt::signal) {
         return Err(CouldNotRun::Signal { signal, memory: limits.memory });
     }
-    match serde_json::from_slice::<Result<Outcome, CouldNotRun>>(answer) {
-        Ok(outcome) => outcome,
-        Err(error) => Err(CouldNotRun::Child(format!("it ended with {status} and no answer: {error}"))),
+    match (serde_json::from_slice::<Result<Outcome, CouldNotRun>>(answer), status) {
+        (Ok(outcome), _) => outcome,
+        (Err(error), Some(status)) => Err(CouldNotRun::Child(format!("it ended with {status} and no answer: {error}"))),
+        (Err(_), None) => {
+            let what = format!("it ended without an answer; its memory was limited to {} bytes; give --memory", limits.memory);
+            Err(CouldNotRun::Child(what))
+        }
     }
 }
 
@@ -156,8 +166,7 @@ pub fn child_main(mut input: impl Read, output: impl Write) -> u8 {
 }
 
 fn performed(job: &Job) -> Result<Outcome, CouldNotRun> {
-    catch_unwind(AssertUnwindSafe(|| job.perform()))
-        .unwrap_or_else(|_| Err(CouldNotRun::Panic("outside of the engine".to_owned())))
+    catch_unwind(AssertUnwindSafe(|| job.perform())).unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload)))
 }
 
 fn respond(answer: &Result<Outcome, CouldNotRun>, mut output: impl Write) -> Result<(), serde_json::Error> {
@@ -170,7 +179,9 @@ fn respond(answer: &Result<Outcome, CouldNotRun>, mut output: impl Write) -> Res
 #[cfg(unix)]
 fn limit(limits: Limits) -> Result<(), CouldNotRun> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = [(Resource::As, limits.memory), (Resource::Core, 0), (Resource::Cpu, limits.seconds.saturating_add(1))];
+    // Address space that the allocator has laid hands on before counts, too; without any beside it no thread can begin.
+    let memory = limits.memory.max(mapped().saturating_add(STACKS));
+    let wanted = [(Resource::As, memory), (Resource::Core, 0), (Resource::Cpu, limits.seconds.saturating_add(1))];
     for (resource, most) in wanted {
         let now = getrlimit(resource);
         let most = now.maximum.map_or(most, |maximum| maximum.min(most));
@@ -178,6 +189,16 @@ fn limit(limits: Limits) -> Result<(), CouldNotRun> {
             .map_err(|error| CouldNotRun::Child(format!("its limits: {error}")))?;
     }
     Ok(())
+}
+
+/// Room for the stacks of threads.
+#[cfg(unix)]
+const STACKS: u64 = 256 << 20;
+
+/// The address space that this process has, if the system tells it.
+#[cfg(unix)]
+fn mapped() -> u64 {
+    kilobytes("/proc/self/status", "VmSize:").unwrap_or(0)
 }
 
 #[cfg(not(unix))]
@@ -249,7 +270,8 @@ mod tests {
         respond(&Err(error.clone()), &mut answer).unwrap();
         let status = Command::new("/bin/true").status().unwrap();
         let limits = Limits::for_models(0);
-        assert_eq!(understood(&answer, status, limits), Err(error.clone()));
+        assert_eq!(understood(&answer, Some(status), limits), Err(error.clone()));
+        assert_eq!(understood(&answer, None, limits), Err(error.clone()));
         assert!(error.to_string().contains("there is no such model.onnx"), "{error}");
     }
 }

@@ -126,7 +126,7 @@ pub struct RelayReport {
     pub outputs_apart: Vec<(String, String)>,
 }
 
-/// How far a value of the second model is from the first's, where all before the last site is equal.
+/// How far a value of the second model is from the first's, each model run by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TapReport {
     /// The value.

@@ -266,8 +266,13 @@ fn inputs_come_from_files_folders_and_test_data_beside_the_model() {
 fn values_in_between_can_be_asked_for() {
     let folder = folded();
     let tapped = |name: &str| folder.run(&["verify", "a.onnx", "b.onnx", "--tap", name]);
-    assert!(tapped("p").expect(0).out.contains("p: equal bit for bit"));
+    assert!(tapped("x").expect(0).out.contains("x: equal bit for bit"));
     assert!(tapped("n").expect(0).out.contains("n: differs by at most "));
+    // What arrives further on is told, too, not only what a place adds to it.
+    tampered(&folder, 2.0);
+    let answer = folder.run(&["verify", "a.onnx", "wrong.onnx", "--tap", "r", "--tap", "p", "--format", "json"]).expect(1).json();
+    let taps = answer["verdict"]["execution"]["ran"]["taps"].as_array().unwrap();
+    assert!(taps.len() == 2 && taps.iter().all(|tap| tap["largest"].as_f64().unwrap() > 1e-3), "{answer}");
     assert!(tapped("pp").expect(2).err.contains("`p`"));
     assert!(tapped("q").expect(2).err.contains("folded away"));
 }

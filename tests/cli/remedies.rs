@@ -41,7 +41,70 @@ fn files_the_other_way_round_are_noticed() {
     let hint = "error: the second model has more BatchNormalization than the first; name the model before the fold first\n";
     assert_eq!(folder.run(&["verify", "--quick", "b.onnx", model]).expect(2).err, hint);
     // Not judged, but not for this: there is no such hint.
-    assert_eq!(folder.run(&["verify", "--quick", model, "b.onnx"]).expect(2).err, "");
+    let said = folder.run(&["verify", "--quick", model, "b.onnx"]).expect(2).err;
+    assert!(said.starts_with("error: b.onnx: whether it computes what ") && said.ends_with("; leave out --quick\n"), "{said}");
+}
+
+/// A model that differs from [`FOLDS`] by a bias, as a file.
+fn other() -> String {
+    FOLDS.replace("epsilon = 0.0", "epsilon = 0.5")
+}
+
+#[test]
+fn what_does_not_end_well_ends_with_what_can_be_done() {
+    let folder = Folder::new(&[
+        ("a.onnx", FOLDS),
+        ("other.onnx", &other()),
+        ("unrun.onnx", crate::check::UNRUN),
+        ("stays.onnx", STAYS),
+        ("train.onnx", &STAYS.replace("epsilon = 0.0", "training_mode = 1").replace("y = Batch", "y, mm, vv = Batch")),
+    ]);
+    folder.run(&["fold", "other.onnx", "-o", "wrong.onnx", "--no-verify"]).expect(0);
+    folder.run(&["fold", "unrun.onnx", "-o", "still.onnx", "--no-verify"]).expect(0);
+    folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--certificate", "c.json"]).expect(0);
+    folder.write("c.json", &String::from_utf8(folder.read("c.json")).unwrap().replace("\"seed\": 0", "\"seed\": 1").into_bytes());
+    let last = |words: &[&str], code: i32| {
+        let answer = folder.run(words).expect(code);
+        let line = answer.err.lines().last().unwrap_or_default().to_owned();
+        assert!(line.starts_with("error: ") && line.contains("; "), "{words:?}: {answer:?}");
+        line
+    };
+    // The remedies, followed to the letter.
+    assert!(
+        last(&["verify", "a.onnx", "wrong.onnx"], 1).ends_with("; `bnfold fold a.onnx -o OUT` writes what is shown to be right")
+    );
+    folder.run(&["fold", "a.onnx", "-o", "OUT"]).expect(0);
+    folder.run(&["verify", "a.onnx", "OUT"]).expect(0);
+    assert!(last(&["verify", "a.onnx", "wrong.onnx", "-q", "--format", "json"], 1).contains("does not compute what a.onnx does"));
+    let strict = last(&["verify", "unrun.onnx", "still.onnx", "--strict"], 2);
+    assert!(strict.ends_with("; without --strict the constants, and each fold run alone, are enough"), "{strict}");
+    folder.run(&["verify", "unrun.onnx", "still.onnx"]).expect(0);
+    assert!(last(&["check", "a.onnx", "stays.onnx"], 1).contains("1 BatchNormalization left to fold; run the commands that are"));
+    folder.run(&["check", "a.onnx", "--write-baseline"]).expect(0);
+    folder.run(&["check", "a.onnx"]).expect(0);
+    assert!(last(&["check", "train.onnx", "--strict"], 1).ends_with("; mend it, or accept it with --allow training-mode"));
+    folder.run(&["check", "train.onnx", "--strict", "--allow", "training-mode"]).expect(0);
+    assert!(last(&["report", "a.onnx", "wrong.onnx", "-o", "p.html", "-q"], 1).contains("writes what is shown to be right"));
+    folder.write("text.onnx", b"no model");
+    assert!(
+        last(&["sweep", "text.onnx", "a.onnx", "--no-verify"], 2)
+            .contains("text.onnx: it could not be folded; its line says why")
+    );
+}
+
+#[test]
+fn a_model_of_which_nothing_is_folded_for_want_of_proof_is_a_finding() {
+    let folder = Folder::new(&[("a.onnx", &FOLDS.replace("1,2,4,4", "1,2,H,W").replace("1,3,4,4", "1,3,H,W"))]);
+    let fold = |size: &str, memory: &str| {
+        let dims = ["H", "W"].map(|name| format!("--dim={name}={size}"));
+        folder.run(&["fold", "a.onnx", "-o", "o.onnx", &dims[0], &dims[1], "--memory", memory])
+    };
+    let answer = fold("4000", "900M").expect(1);
+    assert!(answer.err.starts_with("error: a.onnx: the one fold had to be left out, as nobody can tell whether"), "{answer:?}");
+    assert!(answer.err.contains("it needs more memory than it may have") && answer.err.contains("; give --memory"), "{answer:?}");
+    assert!(!answer.out.contains("panic") && !answer.err.contains("panic"), "{answer:?}");
+    assert!(fold("4000", "50M").expect(1).err.contains("; give --memory"));
+    fold("40", "1G").expect(0);
 }
 
 #[test]

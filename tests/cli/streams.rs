@@ -143,3 +143,23 @@ fn a_caller_that_ignores_the_end_of_children_changes_nothing() {
     assert_eq!(report["folded"]["batch_normalizations"], 1, "{report}");
     assert_eq!(folded("sweep a.onnx --format json").expect(0).json()["models"][0]["outcome"], "well");
 }
+
+/// A program that uses the library may ignore it, too, and nothing sets that right: it starts itself so.
+#[cfg(unix)]
+#[test]
+fn a_library_user_that_ignores_the_end_of_children_gets_the_answer() {
+    if let Some(folder) = std::env::var_os("BNFOLD_TEST_FOLDER").map(std::path::PathBuf::from) {
+        let engine = crate::program().get_program().to_owned();
+        let verdict = bnfold::Verify::new().engine(engine).files(folder.join("a.onnx"), folder.join("b.onnx")).unwrap();
+        assert!(matches!(verdict.execution, bnfold::Execution::Ran { .. }), "{verdict:?}");
+        return;
+    }
+    let folder = Folder::new(&[("a.onnx", FOLDS)]);
+    folder.run(&["fold", "a.onnx", "-o", "b.onnx", "--no-verify"]).expect(0);
+    let name = "streams::a_library_user_that_ignores_the_end_of_children_gets_the_answer";
+    let line = format!("trap '' CHLD; exec \"$0\" --exact {name} --nocapture");
+    let mut command = std::process::Command::new("bash");
+    command.arg("-c").arg(line).arg(std::env::current_exe().unwrap()).env("BNFOLD_TEST_FOLDER", folder.path(""));
+    let answer = Answer::of(command.output().unwrap()).expect(0);
+    assert!(answer.out.contains("1 passed"), "{answer:?}");
+}

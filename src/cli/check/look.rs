@@ -25,17 +25,19 @@ pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mu
     let concerned = named.lock().unwrap_or_else(std::sync::PoisonError::into_inner).of(&graph);
     let Some((planning, runs)) = concerned else { return Ok(()) };
     bnfold::verify::asked(&graph, &runs.options(bnfold::verify::Tier::Own)).map_err(of_file)?;
-    let storage = fold::as_they_are(&input.model);
-    let prepared = fold::prepare_examined(&graph, &planning.options(), &storage).map_err(of_file)?;
-    let sites = report::sites(&prepared.plan);
+    let plan = fold::examine(&graph, &planning.options()).map_err(of_file)?;
+    let sites = report::sites(&plan);
     file.warnings = report::warnings(&sites, &arguments.allow);
     let mut findings = changes(sites);
-    let growth = grown(&prepared, &input);
-    if let Some(most) = arguments.max_growth.filter(|most| !findings.is_empty() && growth > *most) {
-        let count = findings.len();
-        file.unproved =
-            Some(format!("{count} could be folded, but the file would grow by {growth:.1} %, and --max-growth is {most} %"));
-        return Ok(());
+    if let Some(most) = arguments.max_growth.filter(|_| !findings.is_empty()) {
+        // Only the bytes that a fold would write tell it.
+        let prepared = fold::prepare_examined(&graph, &planning.options(), &fold::as_they_are(&input.model)).map_err(of_file)?;
+        let (growth, count) = (grown(&prepared, &input), findings.len());
+        if growth > most {
+            file.unproved =
+                Some(format!("{count} could be folded, but the file would grow by {growth:.1} %, and --max-growth is {most} %"));
+            return Ok(());
+        }
     }
     // What is known not to run is tried at once: `fold` may leave all of it or a part.
     if !findings.is_empty() && (arguments.prove || foreseen(&graph).is_some()) {

@@ -14,6 +14,7 @@ use bnfold::report::{self, CheckReport, CheckedFile, text};
 
 use super::activity::Activity;
 use super::arguments::{Check, Format};
+use super::closing;
 use super::console::Console;
 use super::files::{self, Found};
 use super::named::Named;
@@ -46,7 +47,11 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     for gone in baseline.gone(&report) {
         console.aside(&format!("warning: {gone}\n"));
     }
-    Ok(report.files.iter().map(|file| status(&report, file)).max().unwrap_or(Status::Well))
+    let status = report.files.iter().map(|file| status(&report, file)).max().unwrap_or(Status::Well);
+    if status == Status::Finding {
+        console.error(&closing::checked(&report));
+    }
+    Ok(status)
 }
 
 /// Every file that is meant, looked at, in order; with `--prove` one after the other, because a proof takes all there is.

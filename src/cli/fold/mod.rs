@@ -16,6 +16,7 @@ use bnfold::{Error, ErrorKind, ExternalData, Result};
 
 use super::activity::Activity;
 use super::arguments::{Fold, Format, Planning, Runs};
+use super::closing;
 use super::console::{self, Console};
 use super::files::Found;
 use super::input::{self, Input};
@@ -139,7 +140,13 @@ fn status(report: &FoldReport, refusal: Option<&Error>, console: &Console) -> St
     // What could not be judged or is not right stays, as what cannot be folded does; where nothing else was to be folded, that is
     // the finding.
     let nothing_else = !report.sites.iter().any(SiteReport::changes);
-    if nothing_else && report.left_out.iter().any(|left| left.wrong) { Status::Finding } else { Status::Well }
+    match closing::left_out(report).filter(|_| nothing_else) {
+        Some(error) => {
+            console.error(&error);
+            Status::Finding
+        }
+        None => Status::Well,
+    }
 }
 
 /// What is said of a fold to a person.

@@ -17,6 +17,7 @@ use bnfold::{Error, Result};
 
 use super::activity::Activity;
 use super::arguments::{Format, Planning, Runs, Sweep};
+use super::closing;
 use super::console::Console;
 use super::files::{self, Found};
 use super::fold::apart;
@@ -84,6 +85,7 @@ fn said(report: &SweepReport, unread: bool, console: &Console) -> anyhow::Result
         _ if !console.quiet => console.text(&text::swept_summary(report))?,
         _ => {}
     }
+    closing::swept(report).iter().for_each(|error| console.error(error));
     let any = |outcome| report.count(outcome) > 0;
     Ok(match () {
         () if any(SweepOutcome::Differs) || any(SweepOutcome::Crashed) => Status::Finding,

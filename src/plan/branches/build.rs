@@ -83,7 +83,7 @@ impl Sum<'_, '_> {
                 return Err(Reason::TooLarge);
             }
             let element = self.view.input_element(host, *input).ok_or(Reason::NotFloat)?;
-            merged.survives(&self.view.checked(merged.elements(self.view.graph))?, element)?;
+            self.view.checked(merged.survives(self.view.graph, element))??;
         }
         let at = |leaf: usize| self.tree.leaves.get(leaf).map(|leaf| leaf.at);
         let terms: Vec<usize> = members.iter().map(|member| member.leaf).collect();

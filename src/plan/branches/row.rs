@@ -142,7 +142,7 @@ impl Pair<'_, '_> {
         let kernel = if host.windows.is_empty() { &[] } else { layout.dims.get(2..)? };
         let part = Part::of(Source::Held(values.clone().into()), &axes, kernel);
         let merged = Merged { parts: vec![part], layout };
-        merged.survives(&values, element).ok()?;
+        merged.survive(&values, element).ok()?;
         let change = Change { weight: Some((host.mix.weight, merged)), parameters: self.rest(node, host, shift).ok()? };
         let (before, after) = parameters(self.view, node, &change, &BTreeSet::from([gone]));
         let Change { weight: Some(weight), parameters } = change else { return None };

@@ -125,19 +125,8 @@ impl NodeElements<'_, '_> {
     {
         let channels = Channels::new(axes);
         let mut sums = vec![N::default(); channels.outputs()];
-        tensor.blocks(self.view.graph.model, &mut |first, block| {
-            let mut rest = block;
-            for run in channels.runs(first, block.len()) {
-                let (weights, later) = rest.split_at(run.count);
-                rest = later;
-                for (i, weight) in weights.iter().enumerate() {
-                    let term = terms.get(run.input.0 + i * run.input.1).copied().unwrap_or_default();
-                    if let Some(sum) = sums.get_mut(run.out.0 + i * run.out.1) {
-                        *sum += N::from(*weight) * term;
-                    }
-                }
-            }
-        })?;
+        let contract = &mut |first, block: &[f64]| channels.contract((first, block), terms, &mut sums);
+        tensor.blocks(self.view.graph.model, contract)?;
         Ok(sums)
     }
 }

@@ -41,6 +41,9 @@ fn others(text: &mut String, report: &FoldReport, verbose: bool) {
 /// The summary of a fold. `verbose` adds every node with a map and the other affine operators that stay.
 pub fn fold(report: &FoldReport, verbose: bool) -> String {
     let mut text = format!("{} -> {}\n", styled(BOLD, name(&report.input)), styled(BOLD, name(&report.output)));
+    if !report.sides.is_empty() {
+        text.push_str(&row("side files", some_names(report.sides.iter(), NAMES)));
+    }
     if report.unchanged {
         let said = if report.before.batch_normalizations == 0 { "nothing to fold" } else { "nothing can be folded" };
         text.push_str(&row("result", format!("{said}; a copy, byte for byte")));

@@ -196,15 +196,11 @@ fn side_by_side(run: &WholeRun) -> String {
 
 fn tap(found: &Tap) -> String {
     let place = found.place.as_ref().map(|place| format!(" {}", crate::error::printable(place))).unwrap_or_default();
+    let value = name(&found.value);
     match found.largest {
-        Some(0.0) => format!("{}: equal bit for bit where folds before it are forced to be", name(&found.value)),
-        Some(largest) => {
-            let (value, most) = (name(&found.value), found.magnitude);
-            format!(
-                "{value}: differs by at most {largest:.3e}, of at most {most:.3e}{place}, where folds before it are forced to be equal"
-            )
-        }
-        None => format!("{}: cannot be compared{place}", name(&found.value)),
+        Some(0.0) => format!("{value}: equal bit for bit"),
+        Some(largest) => format!("{value}: differs by at most {largest:.3e}, of at most {:.3e}{place}", found.magnitude),
+        None => format!("{value}: cannot be compared{place}"),
     }
 }
 

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
 use super::{alone, own, request};
 use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
+use crate::model::Payload;
 use crate::verify::certify::certify;
 use crate::verify::region::{Settings, Shapes};
 use crate::verify::{Difference, Runner, Tap};
@@ -160,6 +161,13 @@ fn is_asked_for(reason: &CouldNotRun, options: &VerifyOptions) -> bool {
 
 pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Result<Done, CouldNotRun> {
     let limits = limits(graphs, options);
+    if options.runner != Runner::InProcess && holds_both(&job) {
+        let needed = bytes(graphs.0).saturating_add(bytes(graphs.1));
+        if needed > limits.memory {
+            let told = format!("about {} MB for both models alone, and may have {} MB", needed >> 20, limits.memory >> 20);
+            return Err(CouldNotRun::Memory(told));
+        }
+    }
     match &options.runner {
         Runner::InProcess => job.perform(),
         Runner::Program(program) => in_child(&Guard { command: vec![program.clone(), VERB.into()], limits }, &job),
@@ -167,12 +175,24 @@ pub(super) fn run(job: Job, graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOp
     }
 }
 
+/// Whether both models are in memory at once: then it is known before anything is read when there is too little.
+fn holds_both(job: &Job) -> bool {
+    matches!(job, Job::Relay(_) | Job::Pair(_) | Job::OwnType(_))
+}
+
+/// The bytes that a run reads of a model: the file, and what its tensors have in side files.
+fn bytes(graph: &Graph<'_>) -> u64 {
+    let outside = graph.tensors.iter().map(|tensor| match &tensor.payload {
+        Payload::Bytes { file: 1.., range } => range.end - range.start,
+        _ => 0,
+    });
+    outside.fold(graph.model.len(), u64::saturating_add)
+}
+
 pub(super) fn limits(graphs: (&Graph<'_>, &Graph<'_>), options: &VerifyOptions) -> Limits {
-    let bytes = |graph: &Graph<'_>| {
-        let model = graph.model;
-        model.sides().iter().map(|side| side.len()).fold(model.len(), u64::saturating_add)
-    };
-    let mut limits = Limits::for_models(bytes(graphs.0).max(bytes(graphs.1)));
+    let files =
+        |graph: &Graph<'_>| graph.model.sides().iter().map(|side| side.len()).fold(graph.model.len(), u64::saturating_add);
+    let mut limits = Limits::for_models(files(graphs.0).max(files(graphs.1)));
     limits.seconds = options.timeout;
     limits.memory = options.memory.unwrap_or(limits.memory);
     limits

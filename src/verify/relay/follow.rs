@@ -45,11 +45,8 @@ impl Follower {
             let made = site.outputs.iter().flat_map(|output| [&output.own, &output.absolute]);
             site.inputs.iter().chain(&site.settings).chain(made).cloned().collect::<Vec<_>>()
         };
-        let taps: Vec<String> = edit::in_order(&sites)
-            .flat_map(of)
-            .chain(opaque.iter().map(|opaque| opaque.read.clone()))
-            .chain(relay.taps.iter().cloned())
-            .collect();
+        let read = opaque.iter().map(|opaque| opaque.read.clone());
+        let taps: Vec<String> = edit::in_order(&sites).flat_map(of).chain(read).collect();
         Ok(Follower { loaded: Loaded::parse(prepared, &taps)?, sites, opaque })
     }
 
@@ -88,7 +85,7 @@ impl Follower {
         let (found, led, limited) = std::thread::scope(|scope| {
             let leading = scope.spawn(|| {
                 let maker = post.maker(Of::Leader);
-                lead.lead(relay, (run, early), values, (&maker, &readers))
+                lead.lead((run, early), values, (&maker, &readers))
             });
             let limiting = scope.spawn(|| {
                 let (maker, reader) = (post.maker(Of::Limits), post.reader());
@@ -103,8 +100,8 @@ impl Follower {
                 post.close();
             }
             drop(reader);
-            let panicked = || CouldNotRun::Panic("in a thread".to_owned());
-            (found, leading.join().unwrap_or_else(|_| Err(panicked())), limiting.join().unwrap_or_else(|_| Err(panicked())))
+            let leading = leading.join().unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload)));
+            (found, leading, limiting.join().unwrap_or_else(|payload| Err(CouldNotRun::panicked(&*payload))))
         });
         // Who was stopped by another says nothing; the other does.
         let is_reason = |error: &CouldNotRun| !matches!(error, CouldNotRun::Model(why) if why == STOPPED);

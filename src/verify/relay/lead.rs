@@ -32,7 +32,7 @@ pub(super) struct Lead {
 /// What the second model gave.
 #[derive(Default)]
 pub(super) struct Led {
-    /// Its outputs, and values that were asked for.
+    /// Its outputs.
     pub kept: BTreeMap<String, Arc<Array>>,
     /// Fingerprints of what its sites and its opaque nodes read.
     pub read: BTreeMap<String, u64>,
@@ -63,21 +63,19 @@ impl Lead {
     /// Runs it and hands on what its sites make, each to so many readers. What ran before is handed on as it is.
     pub fn lead(
         &self,
-        relay: &Relay,
         (run, early): (&Run, Option<BTreeMap<String, Array>>),
         values: &BTreeMap<String, Arc<Array>>,
         (maker, readers): (&Maker<'_>, &HashMap<&str, usize>),
     ) -> Result<Led, CouldNotRun> {
         let read: HashSet<&str> =
             self.sites.iter().flat_map(|site| &site.inputs).chain(&self.opaque).map(String::as_str).collect();
-        let taps: HashSet<&str> = relay.taps.iter().map(String::as_str).collect();
         let mut led = Led::default();
         let mut visit = |name: &str, value: Array| {
             if read.contains(name) {
                 led.read.insert(name.to_owned(), fingerprint(&value));
             }
             let value = Arc::new(value);
-            if self.results.contains(name) || taps.contains(name) {
+            if self.results.contains(name) {
                 led.kept.insert(name.to_owned(), Arc::clone(&value));
             }
             match readers.get(name).is_none_or(|readers| maker.put(name, value, *readers)) {

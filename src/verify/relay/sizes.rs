@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::judge;
 use super::lead::Lead;
 use super::{Follower, Gathered, Relay};
 use crate::engine::array::Array;
@@ -27,6 +28,8 @@ const LONG: u64 = 40_000_000_000;
 pub(super) struct Pair {
     pub lead: Lead,
     follower: Follower,
+    /// The first model as it is, where values in between are asked for.
+    plain: Option<Loaded>,
 }
 
 impl Pair {
@@ -34,7 +37,8 @@ impl Pair {
     pub fn all(relay: &Relay) -> Result<Vec<Pair>, CouldNotRun> {
         let ready = |branch| {
             let (lead, follower) = beside(|| Lead::ready(relay, branch), || Follower::ready(relay, branch));
-            Ok::<Pair, CouldNotRun>(Pair { lead: lead?, follower: follower? })
+            let plain = (!relay.taps.is_empty()).then(|| plain(relay, branch)).transpose()?;
+            Ok::<Pair, CouldNotRun>(Pair { lead: lead?, follower: follower?, plain })
         };
         let mut all = vec![ready(Branch::Then)?];
         if all.iter().any(|pair| pair.lead.branches) {
@@ -238,7 +242,35 @@ impl<'x> Runs<'x> {
         found.absorb(pair.follower.follow(self.relay, (&pair.lead, &run), &values, specs)?, specs);
         found.report.seeded |= specs.iter().any(|spec| !given.contains_key(&spec.name));
         found.report.assumptions.extend(pair.lead.assumptions.iter().cloned());
+        if let Some(plain) = &pair.plain {
+            self.tapped((plain, &pair.lead.loaded), specs, (seed, &given), found);
+        }
         Ok(())
+    }
+
+    /// How far values in between are off where each model computes everything by itself: so it is seen where an error arrives. It
+    /// decides nothing.
+    fn tapped(
+        &self,
+        (first, second): (&Loaded, &Loaded),
+        specs: &[InputSpec],
+        (seed, given): (u64, &BTreeMap<String, Array>),
+        found: &mut Gathered,
+    ) {
+        let taps = &self.relay.taps;
+        let made = |loaded: &Loaded| {
+            let values = seeded_inputs(specs, seed, given)?;
+            loaded.bind_part(specs, &|name| taps.iter().any(|tap| tap == name))?.run(&values)
+        };
+        match beside(|| made(first), || made(second)) {
+            (Ok(ours), Ok(theirs)) => {
+                let both = taps.iter().filter_map(|tap| Some((tap, theirs.get(tap)?, ours.get(tap)?)));
+                both.for_each(|(name, theirs, ours)| found.tap(judge::tap(name, theirs, ours)));
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                found.report.assumptions.push(format!("no value in between is told, as a model does not run by itself: {error}"));
+            }
+        }
     }
 
     /// What the second model refuses and the first takes.
@@ -276,11 +308,7 @@ impl<'x> Runs<'x> {
 
     /// Whether the first model runs at these sizes.
     fn first_runs(&self, specs: &[InputSpec]) -> bool {
-        let first = self.first.get_or_init(|| {
-            let mut model = load(&self.relay.before)?;
-            computed::settle(&mut model, &self.relay.before, self.relay.freeze)?;
-            Loaded::parse(prepare(model, Branch::Then)?, &[])
-        });
+        let first = self.first.get_or_init(|| plain(self.relay, Branch::Then));
         let Ok(first) = first else { return false };
         first.bind(specs).is_ok_and(|run| run.cost().is_beyond() || self.drive(&run, specs).is_ok())
     }
@@ -300,6 +328,13 @@ impl<'x> Runs<'x> {
         let told = || format!("about {} MB, and may have {} MB", needed >> 20, self.relay.memory >> 20);
         (self.relay.memory > 0 && needed > self.relay.memory).then(|| CouldNotRun::Memory(told()))
     }
+}
+
+/// The first model as it is.
+fn plain(relay: &Relay, branch: Branch) -> Result<Loaded, CouldNotRun> {
+    let mut model = load(&relay.before)?;
+    computed::settle(&mut model, &relay.before, relay.freeze)?;
+    Loaded::parse(prepare(model, branch)?, &relay.taps)
 }
 
 /// Ends the name of an extent that the model fixes.

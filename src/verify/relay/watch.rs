@@ -22,7 +22,7 @@ pub(super) struct Watch<'x> {
     readers: HashMap<&'x str, Vec<(usize, bool)>>,
     /// Which output of which site a value is.
     makers: HashMap<&'x str, (usize, usize)>,
-    /// Values that are kept: those that somebody asked for, and outputs.
+    /// Values that are kept: outputs.
     wanted: HashSet<&'x str>,
     reports: Vec<SiteReport>,
     /// The largest magnitude that a site reads, and how many of its outputs were compared.
@@ -58,7 +58,7 @@ impl<'x> Watch<'x> {
             opaque,
             readers,
             makers,
-            wanted: relay.taps.iter().chain(results).map(String::as_str).collect(),
+            wanted: results.iter().map(String::as_str).collect(),
             reports: sites.iter().map(report).collect(),
             seen: vec![(0.0, 0); sites.len()],
             read: HashMap::new(),
@@ -124,11 +124,6 @@ impl<'x> Watch<'x> {
     /// What came of it all.
     pub fn gathered(mut self, led: &Led, results: &HashSet<String>) -> Result<Gathered, CouldNotRun> {
         let mut gathered = Gathered::default();
-        for name in &self.relay.taps {
-            if let (Some(theirs), Some(ours)) = (led.kept.get(name), self.kept.get(name)) {
-                gathered.tap(judge::tap(name, theirs, ours));
-            }
-        }
         for (at, (site, mut report)) in self.sites.iter().zip(std::mem::take(&mut self.reports)).enumerate() {
             if self.seen.get(at).map(|(_, compared)| *compared) != Some(site.outputs.len()) {
                 return Err(gone(&report.value));

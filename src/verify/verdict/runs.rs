@@ -1,7 +1,6 @@
 //! What runs of two models are told as.
 
-/// How far a value of the second model is from the first's, both computed in f64, where everything before the last fold is
-/// equal: information, no judgement.
+/// How far a value of the second model is from the first's, each model run by itself in f64: information, no judgement.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -1,0 +1,34 @@
+//! Sums of weights.
+
+use super::*;
+use crate::model::Model;
+
+/// What sums decide is what the elements say, and what they do not decide is asked of the elements.
+#[test]
+fn sums_say_what_elements_say() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu (x) }"#;
+    let model = Model::from_bytes(crate::sample::encode(text).unwrap()).unwrap();
+    let graph = Graph::build(&model).unwrap();
+    let layout = Layout::new(&[(Role::Out, 2), (Role::In, 2)], &[], &[2, 2]);
+    let table = [
+        (Element::F32, [1.0, 1.0], [1.0, 2.0], Ok(()), true),
+        (Element::F32, [1.0, 1.0], [-1.0, 2.0], Ok(()), false),
+        (Element::F32, [1e-39, 1.0], [1e-40, 1.0], Err(Reason::Underflow), false),
+        (Element::F32, [3e38, 1.0], [3e38, 1.0], Err(Reason::Overflow), false),
+        (Element::F32, [f64::NAN, 1.0], [1.0, 1.0], Err(Reason::NonFinite), false),
+        (Element::F16, [4e4, 1.0], [4e4, 1.0], Err(Reason::Overflow), false),
+        (Element::F16, [0.5, 1.0], [0.25, 1.0], Ok(()), true),
+        (Element::F64, [1.0, 1.0], [1.0, 1.0], Ok(()), false),
+    ];
+    for (element, one, other, expected, decided) in table {
+        let part = |factors: [f64; 2]| {
+            let mut part = Part::ones(2, &[]);
+            part.scale(Role::Out, &factors.map(DoubleDouble::new));
+            part
+        };
+        let merged = Merged { layout: layout.clone(), parts: vec![part(one), part(other)] };
+        assert_eq!(merged.survives(&graph, element).unwrap(), expected, "{element:?} {one:?} {other:?}");
+        assert_eq!(merged.survive(&merged.elements(&graph).unwrap(), element), expected, "{element:?} {one:?} {other:?}");
+        assert_eq!(merged.clearly_survives(&graph, element).unwrap(), decided, "{element:?} {one:?} {other:?}");
+    }
+}
