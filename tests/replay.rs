@@ -1,6 +1,6 @@
 //! The fuzz targets without a fuzzer: bytes that broke something once, and bytes that are drawn, over each of them. The long form is
 //! `fuzz/`; `BNFOLD_REPLAY=100000 cargo test --test replay` draws more.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod maker;
 mod support;

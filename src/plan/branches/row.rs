@@ -76,7 +76,7 @@ pub(in crate::plan) fn row(view: &View<'_>, second: NodeId, may: &dyn Fn(NodeId)
     if pair.second.mix.data != data || !pair.meet() {
         return None;
     }
-    pair.into_first().or_else(|| pair.into_second())
+    pair.first_taken_in().or_else(|| pair.second_taken_in())
 }
 
 /// Two operators in a row.
@@ -106,14 +106,14 @@ impl Pair<'_, '_> {
         self.first.merged.layout.elements().saturating_add(self.second.merged.layout.elements())
     }
 
-    fn into_first(&self) -> Option<Row> {
+    fn first_taken_in(&self) -> Option<Row> {
         let (host, gone) = (&self.first, &self.second);
         let fits = host.axes.0 == gone.axes.0 && gone.windows.iter().all(Window::is_point);
         // Both compute as many positions.
         fits.then(|| self.one(host, Way::Back, self.elements()))?
     }
 
-    fn into_second(&self) -> Option<Row> {
+    fn second_taken_in(&self) -> Option<Row> {
         let (gone, host) = (&self.first, &self.second);
         let zero = gone.bias.as_ref().is_none_or(|bias| bias.values.iter().all(|value| *value == 0.0));
         let exact = zero || host.windows.iter().all(Window::is_unpadded);
