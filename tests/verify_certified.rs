@@ -40,6 +40,10 @@ fn what_every_operator_folds_is_certified() {
         if !matches!(sample.expect, Expect::Folded { .. } | Expect::Partly { .. }) {
             continue;
         }
+        // A CastLike is matched once it is written as a Cast, which comes before what is asked here.
+        if sample.text.contains("CastLike") {
+            continue;
+        }
         // Scales of integers are never doubles.
         let wide = sample.text.replace("float[", "double[").replace("float ", "double ");
         for text in [sample.text, &wide].iter().take(if wide.contains("DequantizeLinear") { 1 } else { 2 }) {

@@ -35,10 +35,12 @@ pub(super) fn outputs(
     }
 }
 
-/// Enters what overflowed on large numbers, of which nothing else is told.
-pub(super) fn overflowed(large: &[OwnOutput], all: &mut [OwnOutput]) {
+/// Enters what overflowed on large numbers, of which nothing else is told: where the first model took the same ones, and where it
+/// took larger ones.
+pub(super) fn overflowed((same, larger): (&[OwnOutput], &[OwnOutput]), all: &mut [OwnOutput]) {
     for known in all {
-        let found = large.iter().find(|output| output.value == known.value).map_or(0, |output| output.overflowed);
+        let of = |large: &[OwnOutput]| large.iter().find(|output| output.value == known.value).map_or(0, |o| o.overflowed);
+        let found = of(same).min(of(larger));
         if found > 0 {
             (known.overflowed, known.large) = (found, true);
         }

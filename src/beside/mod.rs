@@ -141,7 +141,7 @@ impl OwnType {
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
         let mut count = 0;
         for sample in 0..self.samples.max(1) {
-            let drawn = self.set(pair, (&given, 0), self.seed.wrapping_add(sample as u64), report)?;
+            let drawn = self.set(pair, (&given, Powers::default()), self.seed.wrapping_add(sample as u64), report)?;
             count += 1;
             if !drawn {
                 // Nothing would change.
@@ -150,7 +150,7 @@ impl OwnType {
         }
         for set in &self.data_sets {
             // Whose it is was said by the relay.
-            let fits = Given::read(set).and_then(|given| self.set(pair, (&given, 0), self.seed, report));
+            let fits = Given::read(set).and_then(|given| self.set(pair, (&given, Powers::default()), self.seed, report));
             count += usize::from(fits.is_ok());
         }
         if self.large {
@@ -159,27 +159,32 @@ impl OwnType {
         Ok(count)
     }
 
-    /// Runs both on ever larger numbers until those of the second overflow where those of the first do not. What cannot be run
-    /// says nothing.
+    /// Runs both on large numbers until those of the second overflow where those of the first do not, nor would if they were larger
+    /// by as much as the judge lets numbers grow. What cannot be run says nothing.
     fn overflow(&self, pair: &mut Pair, given: &Given, report: &mut OwnReport) {
         for power in LARGE {
             if report.outputs.iter().any(|output| output.overflowed > 0) {
                 return;
             }
-            let mut found = OwnReport::default();
-            if self.set(pair, (given, power), self.seed, &mut found).is_err() {
-                return;
+            let mut large = |ahead| {
+                let mut found = OwnReport::default();
+                self.set(pair, (given, Powers { power, ahead }), self.seed, &mut found).ok().map(|_| found.outputs)
+            };
+            let Some(found) = large(0) else { return };
+            if found.iter().any(|output| output.overflowed > 0)
+                && let Some(ahead) = large(GROWN)
+            {
+                compare::overflowed((&found, &ahead), &mut report.outputs);
             }
-            compare::overflowed(&found.outputs, &mut report.outputs);
         }
     }
 
-    /// Runs both on one set of inputs, at the first size that both accept; what is drawn is scaled by a power of two. Returns
-    /// whether any value was drawn.
+    /// Runs both on one set of inputs, at the first size that both accept; what is drawn is scaled by powers of two.
+    /// Returns whether any value was drawn.
     fn set(
         &self,
         pair: &mut Pair,
-        (given, power): (&Given, i32),
+        (given, powers): (&Given, Powers),
         seed: u64,
         report: &mut OwnReport,
     ) -> Result<bool, CouldNotRun> {
@@ -190,10 +195,11 @@ impl OwnType {
         let sizes = self.sizes.with(&given);
         let mut refused = None;
         for specs in choices(&signature, &sizes, Asked::default())? {
-            let values = scaled(&specs, seeded_inputs(&specs, seed, &given)?, &given, power);
+            let values = seeded_inputs(&specs, seed, &given)?;
+            let [of_one, of_two] = [powers.ahead, 0].map(|ahead| scaled(&specs, &values, &given, Powers { ahead, ..powers }));
             // A run can take long, and is for nothing where the other model has none.
             let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {
-                (Ok(()), Ok(())) => beside(|| one.run(&specs, &values), || two.run(&specs, &values)),
+                (Ok(()), Ok(())) => beside(|| one.run(&specs, &of_one), || two.run(&specs, &of_two)),
                 (one, two) => (one.map(|()| BTreeMap::new()), two.map(|()| BTreeMap::new())),
             };
             let error = match results {
@@ -226,17 +232,30 @@ const LARGE: [i32; 4] = [33, 24, 16, 8];
 /// The largest for inputs of float16, which end at 2^16.
 const LARGE_IN_FLOAT16: i32 = 6;
 
-/// Floats that were drawn, larger by a power of two.
+/// The power of two by which numbers between nodes may be larger than in the first model.
+const GROWN: i32 = 4;
+
+/// The powers of two by which numbers that are drawn are larger than ordinary ones.
+#[derive(Clone, Copy, Default)]
+struct Powers {
+    /// For both models.
+    power: i32,
+    /// For the first model beside that.
+    ahead: i32,
+}
+
+/// Floats that were drawn, as much larger as is said.
 fn scaled(
     specs: &[InputSpec],
-    mut values: BTreeMap<String, Array>,
+    values: &BTreeMap<String, Array>,
     given: &BTreeMap<String, Array>,
-    power: i32,
+    Powers { power, ahead }: Powers,
 ) -> BTreeMap<String, Array> {
+    let mut values = values.clone();
     for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
         if let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) {
             let most = if spec.data_type() == DataType::Float16 { LARGE_IN_FLOAT16 } else { power };
-            numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power.min(most)));
+            numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power.min(most) + ahead));
         }
     }
     values

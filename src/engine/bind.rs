@@ -91,6 +91,8 @@ pub(crate) struct Asked {
     pub reach: usize,
     /// Whether extents behind the second axis are chosen although the model fixes them.
     pub small: bool,
+    /// Whether batches that the model may hold are tried, though other extents may be the same.
+    pub traced: bool,
 }
 
 /// The inputs of a model with sizes, the best choice first: different extents differ from one another, from the fixed ones and
@@ -101,7 +103,7 @@ pub(crate) struct Asked {
 pub(crate) fn choices(
     model: &ModelProto,
     sizes: &Sizes,
-    Asked { run, first, reach, small }: Asked,
+    Asked { run, first, reach, small, traced }: Asked,
 ) -> Result<Vec<Vec<InputSpec>>, CouldNotRun> {
     let fixed = fixed(model, sizes);
     let fresh: Vec<usize> = PRIMES.into_iter().filter(|prime| !fixed.contains(prime)).collect();
@@ -116,7 +118,8 @@ pub(crate) fn choices(
         others.iter().map(|other| Pick { first, other: *other, apart, small }).collect::<Vec<Pick>>()
     };
     // The file may hold the size of the batch with which it was traced.
-    let batches = TRACED.into_iter().flat_map(|batch| of(batch, false, rungs.get(..1).unwrap_or_default())).collect();
+    let batches =
+        TRACED.into_iter().filter(|_| traced).flat_map(|batch| of(batch, false, rungs.get(..1).unwrap_or_default())).collect();
     let picks = [
         of(first, true, &rungs),
         of(first, false, &same),

@@ -181,7 +181,7 @@ impl Loaded {
     /// # Errors
     /// What is wrong with the sizes, or what the engine said about the first.
     pub fn fit(&self, sizes: &Sizes) -> Result<(Vec<InputSpec>, Run), CouldNotRun> {
-        let mut choices = choices(&self.signature, sizes, Asked { reach: self.reach, ..Asked::default() })?;
+        let mut choices = choices(&self.signature, sizes, Asked { reach: self.reach, traced: true, ..Asked::default() })?;
         match self.choose(&choices) {
             (Some((at, run)), _) => Ok((choices.swap_remove(at), run)),
             (None, refused) => {

@@ -204,8 +204,7 @@ impl Model {
     }
 
     /// How many nodes there are where each call of a function stands for the nodes of its body: a small file can have very many.
-    #[cfg(feature = "tract")]
-    pub(crate) fn expanded(&self) -> usize {
+    pub fn expanded(&self) -> usize {
         match (&self.proto.graph, crate::model::Functions::of(&self.proto)) {
             (Some(graph), Ok(functions)) => inline::size(graph, &functions, &vec![true; functions.len()]),
             _ => usize::MAX,

@@ -89,8 +89,9 @@ impl<'x> Runs<'x> {
 
     /// Runs both models at the best choice of sizes that they take.
     fn first_sizes(&self, lead: &Lead, sizes: &Sizes, gathered: &mut Gathered) -> Result<Vec<InputSpec>, CouldNotRun> {
-        let choice =
-            |small| choices(lead.loaded.signature(), sizes, Asked { reach: lead.loaded.reach(), small, ..Asked::default() });
+        let choice = |small| {
+            choices(lead.loaded.signature(), sizes, Asked { reach: lead.loaded.reach(), small, traced: true, ..Asked::default() })
+        };
         let mut all = choice(false)?;
         let (mut from, mut reason) = (0, None);
         loop {
@@ -131,7 +132,7 @@ impl<'x> Runs<'x> {
             return Ok(());
         }
         let (beyond, reach) = (self.relay.beyond, lead.loaded.reach());
-        let asked = |run, first, reach| choices(lead.loaded.signature(), sizes, Asked { run, first, reach, small: false });
+        let asked = |run, first, reach| choices(lead.loaded.signature(), sizes, Asked { run, first, reach, ..Asked::default() });
         let mut all = asked(1, 0, reach.max(beyond + 1))?;
         all.extend(asked(1, beyond + 1, reach)?);
         all.extend(asked(0, 0, reach)?);
