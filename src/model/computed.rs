@@ -21,7 +21,7 @@ const MOST_ELEMENTS: u64 = 1 << 25;
 
 /// How many elements a constant may have whatever the file is; beyond, no more than a few for each byte of it, as a file of some
 /// bytes can ask for any number of them, and as often as it has nodes.
-const FEW_ELEMENTS: u64 = 1 << 20;
+const FEW_ELEMENTS: u64 = 1 << 22;
 const ELEMENTS_A_BYTE: u64 = 4;
 
 /// How many elements may be computed for one of the elements that a constant may have, all that it is made of counted as often as
