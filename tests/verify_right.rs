@@ -5,6 +5,9 @@
 mod bound;
 mod judged;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
@@ -423,36 +426,47 @@ fn a_corpus_of_models_is_right() {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
     files.sort();
-    let target = tempfile::tempdir().unwrap();
-    let mut left_out = 0;
-    for path in files {
-        let model = Model::open(&path).unwrap();
-        let graph = bnfold::constants::build(&model).unwrap();
-        let target = target.path().join("folded.onnx");
-        let mut verdict = None;
-        let mut judge = |_: &bnfold::fold::Prepared<'_>, staged: &bnfold::fold::Staged| {
-            let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
-            let verdict = verdict.insert(judge_files(&path, &staged.model, &options));
-            // What cannot be judged is left out, as `fold` does.
-            let open = verdict.sites.iter().filter(|site| site.outcome == Outcome::NotJudged);
-            Ok(open.flat_map(|site| &site.before).map(|node| node.index).collect())
-        };
-        let (_, _, dropped) =
-            bnfold::fold::stage_judged(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}, &mut judge).unwrap();
-        let verdict = verdict.unwrap();
-        left_out += dropped.len();
-        let uncertified: Vec<_> = verdict.sites.iter().filter(|site| site.certificate.is_none()).collect();
-        assert!(uncertified.is_empty(), "{}: {uncertified:#?}", path.display());
-        let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
-        eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
-        let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
-        eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
-        match &verdict.execution {
-            Execution::NotRun { reason, .. } => eprintln!("  not run: {reason}"),
-            _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
+    let (next, left_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    left_out.fetch_add(judged_of_a_corpus(path), Ordering::Relaxed);
+                }
+            });
         }
+    });
+    assert_eq!(left_out.into_inner(), 0, "so many folds could not be judged");
+}
+
+/// Folds a model and judges it. Returns how many folds were left out.
+fn judged_of_a_corpus(path: &Path) -> usize {
+    let target = tempfile::tempdir().unwrap();
+    let model = Model::open(path).unwrap();
+    let graph = bnfold::constants::build(&model).unwrap();
+    let target = target.path().join("folded.onnx");
+    let mut verdict = None;
+    let mut judge = |_: &bnfold::fold::Prepared<'_>, staged: &bnfold::fold::Staged| {
+        let options = VerifyOptions { tier: Tier::Own, moved_sides: staged.sides.clone(), ..options() };
+        let verdict = verdict.insert(judge_files(path, &staged.model, &options));
+        // What cannot be judged is left out, as `fold` does.
+        let open = verdict.sites.iter().filter(|site| site.outcome == Outcome::NotJudged);
+        Ok(open.flat_map(|site| &site.before).map(|node| node.index).collect())
+    };
+    let (_, _, dropped) =
+        bnfold::fold::stage_judged(&graph, &bnfold::plan::Options::default(), &target, &mut |_| {}, &mut judge).unwrap();
+    let verdict = verdict.unwrap();
+    let uncertified: Vec<_> = verdict.sites.iter().filter(|site| site.certificate.is_none()).collect();
+    assert!(uncertified.is_empty(), "{}: {uncertified:#?}", path.display());
+    let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
+    eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
+    let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
+    eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
+    match &verdict.execution {
+        Execution::NotRun { reason, .. } => eprintln!("  not run: {reason}"),
+        _ => assert!(verdict.outcome <= Outcome::EqualWithinRounding && verdict.rounded_once != Some(false), "{verdict:#?}"),
     }
-    assert_eq!(left_out, 0, "so many folds could not be judged");
+    dropped.len()
 }
 
 #[test]
