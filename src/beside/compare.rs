@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::engine::array::{Array, Data, class};
-use crate::model::tensor::type_name;
+use crate::model::Element;
+use crate::model::tensor::{element, type_name};
 use crate::onnx::type_proto::Value;
 use crate::onnx::{ModelProto, ValueInfoProto};
 use crate::verify::OwnOutput;
@@ -22,10 +23,10 @@ pub(super) fn outputs(
     for declared in signature.graph.iter().flat_map(|graph| &graph.output) {
         let name = declared.name();
         let output = match (found.get(name), expected.get(name)) {
-            (Some(found), Some(expected)) => output(name, element(declared), found, expected),
+            (Some(found), Some(expected)) => output(name, data_type(declared), found, expected),
             _ => {
                 let apart = Some("it is no tensor of numbers".to_owned());
-                OwnOutput { value: name.to_owned(), element: element(declared), apart, ..OwnOutput::default() }
+                OwnOutput { value: name.to_owned(), element: type_name(data_type(declared)), apart, ..OwnOutput::default() }
             }
         };
         match all.iter_mut().find(|known| known.value == name) {
@@ -47,10 +48,10 @@ pub(super) fn overflowed((same, larger): (&[OwnOutput], &[OwnOutput]), all: &mut
     }
 }
 
-fn element(declared: &ValueInfoProto) -> String {
+fn data_type(declared: &ValueInfoProto) -> i32 {
     match declared.r#type.as_ref().and_then(|declared| declared.value.as_ref()) {
-        Some(Value::TensorType(tensor)) => type_name(tensor.elem_type()),
-        _ => type_name(0),
+        Some(Value::TensorType(tensor)) => tensor.elem_type(),
+        _ => 0,
     }
 }
 
@@ -69,9 +70,9 @@ fn merge(known: &mut OwnOutput, other: OwnOutput) {
     known.apart = known.apart.take().or(other.apart);
 }
 
-fn output(name: &str, element: String, found: &Array, expected: &Array) -> OwnOutput {
-    let end = if element == "float16" { 65504.0 } else { f64::from(f32::MAX) };
-    let mut output = OwnOutput { value: name.to_owned(), element, ..OwnOutput::default() };
+fn output(name: &str, data_type: i32, found: &Array, expected: &Array) -> OwnOutput {
+    let end = element(data_type).map_or(f64::MAX, Element::max);
+    let mut output = OwnOutput { value: name.to_owned(), element: type_name(data_type), ..OwnOutput::default() };
     if found.dims != expected.dims {
         output.apart = Some(format!("its shape is {:?}, that of the first model {:?}", found.dims, expected.dims));
         return output;
@@ -117,7 +118,7 @@ mod tests {
 
     fn compared(found: &[f64], expected: &[f64]) -> OwnOutput {
         let array = |values: &[f64]| Array::float([values.len()], values.to_vec());
-        output("y", "float".to_owned(), &array(found), &array(expected))
+        output("y", 1, &array(found), &array(expected))
     }
 
     #[test]
@@ -144,8 +145,8 @@ mod tests {
         merge(&mut found, compared(&[1.0], &[2.0]));
         assert_eq!((found.apart.is_some(), found.largest, found.relative), (true, 1.0, Some(0.5)));
         let whole = Array::int([1], vec![1]);
-        assert!(output("y", String::new(), &whole, &Array::float([1], vec![1.0])).apart.is_some());
-        let index = output("y", String::new(), &whole, &Array::int([1], vec![4]));
+        assert!(output("y", 0, &whole, &Array::float([1], vec![1.0])).apart.is_some());
+        let index = output("y", 0, &whole, &Array::int([1], vec![4]));
         assert_eq!((index.largest, index.apart), (3.0, None));
     }
 }

@@ -14,14 +14,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::array::{Array, Data};
+use crate::engine::array::Array;
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
-use crate::engine::inputs::seeded_inputs;
+use crate::engine::inputs::{enlarge, seeded_inputs};
 use crate::engine::{CouldNotRun, beside};
 use crate::onnx::ModelProto;
-use crate::onnx::tensor_proto::DataType;
 use crate::verify::OwnOutput;
 use crate::verify::side::Side;
 
@@ -195,11 +194,17 @@ impl OwnType {
         let sizes = self.sizes.with(&given);
         let mut refused = None;
         for specs in choices(&signature, &sizes, Asked::default())? {
-            let values = seeded_inputs(&specs, seed, &given)?;
-            let [of_one, of_two] = [powers.ahead, 0].map(|ahead| scaled(&specs, &values, &given, Powers { ahead, ..powers }));
+            let mut values = seeded_inputs(&specs, seed, &given)?;
+            enlarge(&specs, &mut values, &given, powers.power);
+            let ahead = (powers.ahead > 0).then(|| {
+                let mut ahead = values.clone();
+                enlarge(&specs, &mut ahead, &given, powers.ahead);
+                ahead
+            });
+            let of_one = ahead.as_ref().unwrap_or(&values);
             // A run can take long, and is for nothing where the other model has none.
             let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {
-                (Ok(()), Ok(())) => beside(|| one.run(&specs, &of_one), || two.run(&specs, &of_two)),
+                (Ok(()), Ok(())) => beside(|| one.run(&specs, of_one), || two.run(&specs, &values)),
                 (one, two) => (one.map(|()| BTreeMap::new()), two.map(|()| BTreeMap::new())),
             };
             let error = match results {
@@ -229,9 +234,6 @@ impl OwnType {
 /// overflows in both there may be little room.
 const LARGE: [i32; 4] = [33, 24, 16, 8];
 
-/// The largest for inputs of float16, which end at 2^16.
-const LARGE_IN_FLOAT16: i32 = 6;
-
 /// The power of two by which numbers between nodes may be larger than in the first model.
 const GROWN: i32 = 4;
 
@@ -242,23 +244,6 @@ struct Powers {
     power: i32,
     /// For the first model beside that.
     ahead: i32,
-}
-
-/// Floats that were drawn, as much larger as is said.
-fn scaled(
-    specs: &[InputSpec],
-    values: &BTreeMap<String, Array>,
-    given: &BTreeMap<String, Array>,
-    Powers { power, ahead }: Powers,
-) -> BTreeMap<String, Array> {
-    let mut values = values.clone();
-    for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
-        if let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) {
-            let most = if spec.data_type() == DataType::Float16 { LARGE_IN_FLOAT16 } else { power };
-            numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power.min(most) + ahead));
-        }
-    }
-    values
 }
 
 /// Says of which model it is that something cannot be done, which can be done with the other.

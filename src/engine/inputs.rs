@@ -77,6 +77,19 @@ pub fn seeded_inputs(
     Ok(values)
 }
 
+/// The power of two that inputs of float16 may be larger by: their type ends at 2^16.
+const MOST_IN_FLOAT16: i32 = 6;
+
+/// Makes floats that were drawn, not `given`, larger by a power of two, or by what float16 has room for.
+pub fn enlarge(specs: &[InputSpec], values: &mut BTreeMap<String, Array>, given: &BTreeMap<String, Array>, power: i32) {
+    for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
+        if let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) {
+            let power = if spec.data_type() == DataType::Float16 { power.min(MOST_IN_FLOAT16) } else { power };
+            numbers.iter_mut().for_each(|number| *number *= 2.0_f64.powi(power));
+        }
+    }
+}
+
 fn wrong(spec: &InputSpec, why: String) -> CouldNotRun {
     CouldNotRun::Input { input: spec.name.clone(), why }
 }

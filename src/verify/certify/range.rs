@@ -46,7 +46,7 @@ pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
         return Ok(None);
     }
     let (ours, theirs) = (range(a, &site.forms.0)?, range(b, &site.forms.1)?);
-    let (largest, normal) = (largest(element), element.smallest_normal());
+    let (largest, normal) = (element.max(), element.smallest_normal());
     let grows = |one: f64, other: f64| one > MORE * other && one >= largest / INPUT;
     let why = if between && grows(theirs.largest, ours.largest) {
         let sizes = format!("{:.1e} times the input, {:.1e} in the first file", theirs.largest, ours.largest);
@@ -61,15 +61,6 @@ pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
         return Ok(None);
     };
     Ok(Some(format!("numbers between the nodes of the {why}")))
-}
-
-/// The largest finite number of a type.
-fn largest(element: Element) -> f64 {
-    match element {
-        Element::F16 => 65504.0,
-        Element::BF16 | Element::F32 => f64::from(f32::MAX),
-        Element::F64 => f64::MAX,
-    }
 }
 
 fn range(graph: &Graph<'_>, forms: &[Form]) -> Result<Range> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::InputSpec;
 use crate::engine::array::{Array, Data};
-use crate::onnx::tensor_proto::DataType;
+use crate::engine::inputs::enlarge;
 
 /// A sort of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Sort {
     Ordinary,
     /// A thousand times as large.
     Large,
-    /// Larger by 2^33 but for float16, which does not hold such: what they reach is beyond bounds that other numbers keep.
+    /// 2^33 times as large, in float16 2^6 times: what they reach is beyond bounds that other numbers keep.
     Enormous,
     /// Their magnitudes.
     Positive,
@@ -44,14 +44,15 @@ impl Sort {
 
     /// Makes floats that were drawn, not `given`, numbers of this sort.
     pub fn apply(self, specs: &[InputSpec], values: &mut BTreeMap<String, Array>, given: &BTreeMap<String, Array>) {
-        for spec in specs.iter().filter(|spec| !given.contains_key(&spec.name)) {
-            let Some(Data::Float(numbers)) = values.get_mut(&spec.name).map(|value| &mut value.data) else { continue };
+        if self == Sort::Enormous {
+            return enlarge(specs, values, given, 33);
+        }
+        for (_, value) in values.iter_mut().filter(|(name, _)| !given.contains_key(*name)) {
+            let Data::Float(numbers) = &mut value.data else { continue };
             for (at, number) in numbers.iter_mut().enumerate() {
                 *number = match self {
-                    Sort::Ordinary => *number,
+                    Sort::Ordinary | Sort::Enormous => *number,
                     Sort::Large => *number * 1000.0,
-                    Sort::Enormous if spec.data_type() == DataType::Float16 => *number,
-                    Sort::Enormous => *number * 2.0_f64.powi(33),
                     Sort::Positive => number.abs(),
                     Sort::Negative => -number.abs(),
                     Sort::Spiked if at % SPIKES == SPIKES / 2 => *number * 100.0,
@@ -65,6 +66,7 @@ impl Sort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::tensor_proto::DataType;
 
     #[test]
     fn what_is_given_stays() {
@@ -81,7 +83,7 @@ mod tests {
         let of = |sort| of_type(sort, DataType::Float);
         assert_eq!(of(Sort::Large), Some(array(vec![-1000.0, 2000.0])));
         assert_eq!(of(Sort::Enormous), Some(array(vec![-8_589_934_592.0, 17_179_869_184.0])));
-        assert_eq!(of_type(Sort::Enormous, DataType::Float16), Some(array(vec![-1.0, 2.0])));
+        assert_eq!(of_type(Sort::Enormous, DataType::Float16), Some(array(vec![-64.0, 128.0])));
         assert_eq!(of(Sort::Positive), Some(array(vec![1.0, 2.0])));
         assert_eq!(of(Sort::Negative), Some(array(vec![-1.0, -2.0])));
         assert_eq!(of(Sort::Spiked), Some(array(vec![0.0, 0.0])));
