@@ -237,8 +237,9 @@ impl Search<'_> {
             }
             view.check()?;
         }
-        // What became one operator may stand behind another.
-        for second in branches::seconds(view).into_iter().filter(|_| view.draft.folds.len() == before).collect::<Vec<_>>() {
+        // What became one operator may stand behind another: the next round asks that.
+        let seconds = if view.draft.folds.len() == before { branches::seconds(view) } else { vec![] };
+        for second in seconds {
             if let Some(row) = branches::row(view, second, &may) {
                 view.draft = std::mem::take(&mut view.draft).join(graph, row);
             }
