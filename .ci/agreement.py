@@ -7,6 +7,7 @@ Every model is folded with a certificate. Both must accept it, or the checker mu
 the certificate is changed, or a weight of the result, neither may accept. Exit status 1 if they disagree anywhere.
 """
 import json, os, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
 
 CHECKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "docs", "check_certificate.py")
 WORDS = {0: "holds", 1: "does not hold", 3: "not checked"}
@@ -16,9 +17,9 @@ def run(*words):
     return subprocess.run(words, capture_output=True, text=True)
 
 
-def disagreement(bnfold, folder, model):
+def disagreement(bnfold, folder, number, model):
     """What is wrong about one model, and what the checker said."""
-    stem = os.path.join(folder, os.path.splitext(os.path.basename(model))[0])
+    stem = os.path.join(folder, f"{number}-{os.path.splitext(os.path.basename(model))[0]}")
     after, certificate = stem + ".onnx", stem + ".json"
     for path in (after, certificate):
         if os.path.exists(path):
@@ -42,8 +43,9 @@ def disagreement(bnfold, folder, model):
 def main(bnfold, folder, *models):
     os.makedirs(folder, exist_ok=True)
     wrong, words = 0, {}
-    for model in models:
-        what, word = disagreement(bnfold, folder, model)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda job: disagreement(bnfold, folder, *job), enumerate(models)))
+    for model, (what, word) in zip(models, found):
         words[word] = words.get(word, 0) + 1
         if what:
             wrong += 1

@@ -111,14 +111,14 @@ fn every_reason_has_a_sample_that_names_it() {
         .collect();
     // The text form of models has no quantization annotations; the next test raises this one.
     assert!(named.insert("annotated"));
-    // No fold of ours fails; `tests/drop_failing.rs` has a judge that refuses one.
+    // No fold of ours fails; `tests/folding/drop_failing.rs` has a judge that refuses one.
     assert!(named.insert("unverified"));
     // What raises this one is a weight of more than 16 Mi elements.
     assert!(named.insert("too-large"));
-    // These are raised by options: tests/choice.rs and tests/quantised.rs.
+    // These are raised by options: tests/folding/choice.rs and tests/folding/quantised.rs.
     assert!(named.insert("left-out"));
     assert!(named.insert("negative-scale"));
-    // These by engines: tests/engines.rs.
+    // These by engines: tests/folding/engines.rs.
     assert!(named.insert("scale-per-channel"));
     assert!(named.insert("rounded-product"));
     assert!(named.insert("product-with-term"));

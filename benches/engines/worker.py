@@ -8,6 +8,7 @@ Each job is answered by one line: {"ok": ...} or {"error": TEXT}. `run.py` is wh
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -269,17 +270,48 @@ def webgpu():
     return load
 
 
-def web():
-    here = os.path.dirname(os.path.abspath(__file__))
+def spoken(words):
+    """An engine behind a program that answers each line of JSON with one."""
     # The packages of npm lie in the folder of the environment.
-    words = ["node", os.path.join(here, "web.mjs")]
-    node = subprocess.Popen(words, cwd=sys.prefix, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    program = subprocess.Popen(words, cwd=sys.prefix, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def load(path):
         def run(feed, shapes):
-            node.stdin.write(json.dumps({"model": path, "feeds": feeds_of(feed)}) + "\n")
-            node.stdin.flush()
-            return arrays(json.loads(node.stdout.readline()))
+            program.stdin.write(json.dumps({"model": os.path.abspath(path), "feeds": feeds_of(feed)}) + "\n")
+            program.stdin.flush()
+            return arrays(json.loads(program.stdout.readline()))
+
+        return run
+
+    return load
+
+
+def burn():
+    import onnx
+
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "burn")
+    built = os.path.join(sys.prefix, "burn")
+
+    def load(path):
+        graph = onnx.load(path, load_external_data=False).graph
+        constants = {tensor.name for tensor in graph.initializer}
+        inputs = [value.name for value in graph.input if value.name not in constants]
+        # A model becomes a part of the program.
+        setup = {**os.environ, "BURN_MODEL": os.path.abspath(path), "BURN_INPUTS": str(len(inputs))}
+        words = ["cargo", "build", "-q", "--locked", "--manifest-path", os.path.join(folder, "Cargo.toml"), "--target-dir", built]
+        told = subprocess.run(words, env=setup, capture_output=True, text=True)
+        if told.returncode:
+            lines = [line for line in told.stderr.splitlines() if "panicked" in line or line.startswith("error")]
+            raise RuntimeError("not built: " + " ".join(lines)[-200:])
+        program = shutil.copy(os.path.join(built, "debug", "burn-worker"), tempfile.mkdtemp())
+
+        def run(feed, shapes):
+            feeds = feeds_of(feed)
+            job = json.dumps({"feeds": [feeds[name] for name in inputs]})
+            told = subprocess.run([program], input=job, capture_output=True, text=True)
+            if told.returncode:
+                raise RuntimeError(" ".join(told.stderr.split())[-200:])
+            return arrays(json.loads(told.stdout))
 
         return run
 
@@ -290,7 +322,7 @@ ENGINES = {
     "onnxruntime-off": lambda: onnxruntime("ORT_DISABLE_ALL"),
     "onnxruntime-basic": lambda: onnxruntime("ORT_ENABLE_BASIC"),
     "onnxruntime-all": lambda: onnxruntime("ORT_ENABLE_ALL"),
-    "onnxruntime-web": web,
+    "onnxruntime-web": lambda: spoken(["node", os.path.join(os.path.dirname(os.path.abspath(__file__)), "web.mjs")]),
     "onnxruntime-webgpu": webgpu,
     "openvino": openvino,
     "opencv-4": lambda: opencv(None),
@@ -302,6 +334,8 @@ ENGINES = {
     "tvm": tvm,
     "iree": iree,
     "litert": litert,
+    "burn": burn,
+    "candle": lambda: spoken([os.path.join(sys.prefix, "candle", "release", "candle-worker")]),
 }
 
 

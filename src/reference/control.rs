@@ -12,9 +12,6 @@ use super::{Array, ReferenceError, invalid, unsupported};
 use crate::onnx::GraphProto;
 use crate::onnx::type_proto::Value as TypeValue;
 
-/// The most rounds of a loop.
-const MOST_ROUNDS: i64 = 1 << 20;
-
 fn graph<'a>(call: &'a Call, name: &str) -> Result<&'a GraphProto, ReferenceError> {
     match call.attribute(name).and_then(|attribute| attribute.g.as_ref()) {
         Some(graph) => Ok(graph),
@@ -87,7 +84,7 @@ pub(super) fn repeat(world: &World, call: &Call, scope: &Scope) -> Result<Vec<Ar
     let mut rounds: Vec<Vec<Rc<Array>>> = vec![Vec::new(); stacks];
     let mut round = 0;
     while goes_on && limit.is_none_or(|limit| round < limit) {
-        if round == MOST_ROUNDS {
+        if round.unsigned_abs() == world.rounds {
             return unsupported("a loop of so many rounds");
         }
         let mut inputs = vec![Rc::new(Array::int([], vec![round])), Rc::new(Array::bool([], vec![true]))];

@@ -96,7 +96,19 @@ fn unsupported<T>(what: impl Into<String>) -> Result<T, ReferenceError> {
 /// [`ReferenceError`]: also for a Dropout that trains, external data, and models that would need more
 /// than 2²⁶ elements in one value.
 pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, ReferenceError> {
-    run::model(model, inputs)
+    run::model(model, inputs, run::MOST_ROUNDS)
+}
+
+/// As [`evaluate`], with so many rounds of a loop at most.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(crate) fn evaluate_within(
+    model: &ModelProto,
+    inputs: &BTreeMap<String, Array>,
+    rounds: u64,
+) -> Result<BTreeMap<String, Array>, ReferenceError> {
+    run::model(model, inputs, rounds)
 }
 
 /// Evaluates one node of the standard operator set `opset` on the values of its inputs; `None`

@@ -12,12 +12,16 @@ use crate::onnx::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoPro
 
 /// How deep graphs and functions may stand in one another.
 const DEEPEST: usize = 32;
+/// The most rounds of a loop, unless less is asked for.
+pub(super) const MOST_ROUNDS: u64 = 1 << 20;
 
 /// What holds in all of a graph: the functions, and the version of the standard operator set.
 #[derive(Clone, Copy)]
 pub(super) struct World<'m> {
     pub(super) functions: &'m [FunctionProto],
     pub(super) opset: i64,
+    /// The most rounds of a loop.
+    pub(super) rounds: u64,
     depth: usize,
 }
 
@@ -76,13 +80,17 @@ pub(super) fn standard_opset(imports: &[crate::onnx::OperatorSetIdProto]) -> Opt
     standard.next().map(|import| import.version())
 }
 
-pub(super) fn model(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>, ReferenceError> {
+pub(super) fn model(
+    model: &ModelProto,
+    inputs: &BTreeMap<String, Array>,
+    rounds: u64,
+) -> Result<BTreeMap<String, Array>, ReferenceError> {
     let Some(graph) = &model.graph else {
         return invalid("a model without a graph");
     };
     let functions = &model.functions;
     let opset = standard_opset(&model.opset_import).unwrap_or(1);
-    let world = World { functions, opset, depth: 0 };
+    let world = World { functions, opset, rounds, depth: 0 };
     let mut scope = constants(graph, None)?;
     for input in &graph.input {
         let name = input.name();
@@ -111,7 +119,7 @@ pub(super) fn single(
     inputs: &[Option<Rc<Array>>],
     types: &[i32],
 ) -> Result<Vec<Array>, ReferenceError> {
-    let world = World { functions: &[], opset, depth: 0 };
+    let world = World { functions: &[], opset, rounds: MOST_ROUNDS, depth: 0 };
     let mut scope = Scope::default();
     let mut values = Vec::new();
     for (index, input) in inputs.iter().enumerate() {

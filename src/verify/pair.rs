@@ -6,6 +6,7 @@
 
 mod compare;
 mod dither;
+mod guess;
 mod numbers;
 mod sizes;
 
@@ -14,8 +15,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::contradiction;
 use super::side::Side;
+use super::slowly;
 use crate::engine::array::{Array, fingerprint};
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::flatten::Branch;
@@ -25,6 +26,7 @@ use crate::engine::load::load;
 use crate::engine::prepare::prepare_edited;
 use crate::engine::run::Loaded;
 use crate::engine::{CouldNotRun, beside, computed};
+use crate::onnx::{ModelProto, NodeProto};
 use compare::{Answer, Tolerance};
 use numbers::{OTHERS, Sort};
 
@@ -80,6 +82,10 @@ struct Opened {
     branches: bool,
     unit: f64,
     jumps: bool,
+    /// The version of the standard operator set, and whether there is an If or a loop: the engine reads all versions alike and
+    /// runs every branch and each body once.
+    version: i64,
+    chooses: bool,
     /// Outputs that follow from a node whose meaning nobody knows, each with that node: in what both models make of it nothing is
     /// seen but that it is the same.
     drawn: BTreeMap<String, String>,
@@ -156,6 +162,9 @@ impl Pair {
                 }
             }
         }
+        if runner.guesses() && branch == Branch::Then && report.runs.iter().all(|run| run.apart.is_empty()) {
+            runner.ask_again(&mut report.runs)?;
+        }
         if choices.open && proper < RUNS {
             let what =
                 "the models were found to run at no two sets of sizes where open extents differ from one another and none is 1";
@@ -170,21 +179,23 @@ impl Pair {
             let specs = choices(one.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
             let values = seeded_inputs(&specs, self.seed, &BTreeMap::new()).ok()?;
             made(&one.loaded, &specs, &values).ok()?;
-            self.contradiction(one, &specs, &values)
+            self.slowly(one, &specs, &values)?.err()
         });
         found.map_or_else(|| CouldNotRun::Second(error.to_string()), CouldNotRun::NoAnswer)
     }
 
-    /// What the second model contradicts on inputs that the first takes, and what these are.
-    fn contradiction(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<String> {
+    /// What the slow reference makes of inputs that the first model takes, or what the second contradicts there.
+    fn slowly(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<Result<(Values, Values), String>> {
         let products = one.loaded.bind(specs).ok()?.cost().products;
-        contradiction::found((&self.before, &self.after), self.freeze, (specs, values), products)
+        slowly::both((&self.before, &self.after), self.freeze, (specs, values), products)
     }
 
     fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {
         let mut model = load(side)?;
         computed::settle(&mut model, side, self.freeze)?;
-        let unit = dither::coarsest_unit(&model);
+        let (unit, version) = (dither::coarsest_unit(&model), version(&model));
+        let nodes = model.graph.iter().flat_map(|graph| &graph.node).chain(model.functions.iter().flat_map(|f| &f.node));
+        let chooses = nodes.into_iter().any(has_graphs);
         let mut jumps = false;
         let prepared = prepare_edited(model, branch, &mut |graph| {
             if let Some(operator) = compare::random(graph) {
@@ -201,7 +212,8 @@ impl Pair {
         let (branches, assumptions, drawn) = (prepared.branches, prepared.assumptions.clone(), prepared.drawn_outputs());
         let opaque: Vec<(u64, String)> = prepared.opaque.iter().map(|node| (node.function, node.read.clone())).collect();
         let taps: Vec<String> = opaque.iter().map(|(_, read)| read.clone()).collect();
-        Ok(Opened { loaded: Loaded::parse(prepared, &taps)?, branches, unit, jumps, drawn, opaque, assumptions })
+        let loaded = Loaded::parse(prepared, &taps)?;
+        Ok(Opened { loaded, branches, unit, jumps, version, chooses, drawn, opaque, assumptions })
     }
 }
 
@@ -249,7 +261,7 @@ impl Runner<'_> {
         let mut found = match made(&self.two.loaded, &specs, &values) {
             Ok(found) => found,
             Err(error) => {
-                let why = self.pair.contradiction(self.one, &specs, &values);
+                let why = self.pair.slowly(self.one, &specs, &values).and_then(Result::err);
                 return Ok(Found::First(specs, error, why));
             }
         };
@@ -279,8 +291,21 @@ impl Runner<'_> {
                 (None, _) => run.unclear.push((name, "the second model gave no value for it".to_owned())),
             }
         }
+        if self.guesses() && !run.apart.is_empty() {
+            self.confirm(&mut run, &values);
+        }
         Ok(Found::Run(run))
     }
+}
+
+/// The version of the standard operator set that a model imports.
+fn version(model: &ModelProto) -> i64 {
+    let standard = model.opset_import.iter().find(|import| matches!(import.domain(), "" | "ai.onnx"));
+    standard.map_or(1, |import| import.version())
+}
+
+fn has_graphs(node: &NodeProto) -> bool {
+    node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
 }
 
 fn made(loaded: &Loaded, specs: &[InputSpec], values: &Values) -> Result<Values, CouldNotRun> {

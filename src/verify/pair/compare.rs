@@ -18,6 +18,8 @@ const MARGIN: f64 = 16.0;
 /// The smallest magnitude that an output is taken to have, as a share of the largest number that was fed in: where more than
 /// that has cancelled out, nothing but rounding may be left.
 const LEAST: f64 = 1.0 / 1024.0;
+/// A share of the largest magnitude that is far more than what rounding does.
+const ROUGH: f64 = 1.0 / 256.0;
 /// One in so many elements must differ where an operator makes steps.
 const FEW: usize = 4;
 
@@ -91,6 +93,11 @@ impl Tolerance {
     pub fn of(unit: f64, jumps: bool, fed: &BTreeMap<String, Array>) -> Tolerance {
         let least = fed.values().map(largest).fold(0.0, f64::max) * LEAST;
         Tolerance { share: unit.sqrt(), least, jumps, dithered: None }
+    }
+
+    /// One for what the first model makes where nobody asks what rounding does to it: far more than that does to most.
+    pub fn rough(unit: f64, jumps: bool, fed: &BTreeMap<String, Array>, made: &BTreeMap<String, Array>) -> Tolerance {
+        Tolerance { share: ROUGH.max(4.0 * unit.sqrt()), dithered: Some(made.clone()), ..Tolerance::of(unit, jumps, fed) }
     }
 
     /// Whether two values are so far apart that more has to be asked.

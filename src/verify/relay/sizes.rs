@@ -19,7 +19,7 @@ use crate::engine::load::load;
 use crate::engine::prepare::prepare;
 use crate::engine::run::{Loaded, Run};
 use crate::engine::{CouldNotRun, beside, computed};
-use crate::verify::contradiction;
+use crate::verify::slowly;
 
 /// Products beyond which fixed extents are made smaller, where what differs holds for all sizes.
 const LONG: u64 = 40_000_000_000;
@@ -302,7 +302,7 @@ impl<'x> Runs<'x> {
         let first = self.first.get().and_then(|first| first.as_ref().ok()).and_then(|first| first.bind(specs).ok());
         let values = self.values(specs);
         let found = first.zip(values.ok()).and_then(|(run, values)| {
-            contradiction::found((before, after), self.relay.freeze, (specs, &values), run.cost().products)
+            slowly::both((before, after), self.relay.freeze, (specs, &values), run.cost().products)?.err()
         });
         found.map_or_else(|| CouldNotRun::Second(format!("{error}{}", at(specs))), CouldNotRun::NoAnswer)
     }

@@ -3,8 +3,8 @@
 
 use bnfold::plan::{Options, Partial, Substitute};
 
-use super::support::fold_with;
 use super::{CONSTANTS, bodies, changed, folded, model, stays, whole};
+use crate::support::fold_with;
 
 /// The scale of the BatchNormalization goes into the padded convolution behind it, its shift does not.
 const PADDED: &str = r#"<opset_import: ["" : 17], domain: "local"> f (x, s, b, m, v, w) => (y)

@@ -1,15 +1,12 @@
 //! Constants that are computed: the folder's evaluator against the judge's, rounding after every operator, and what a fold
 //! makes of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::support::{fold, model_of};
 use bnfold::model::computed::{Evaluate, Numbers, operators};
 use bnfold::model::{Graph, Model, NotConstant, ScopeId};
 use bnfold::{constants, verify};
-use support::{fold, model_of};
 
 /// Type, shape and elements of `y`, or why it is no constant.
 fn computed(bytes: &[u8], evaluate: Evaluate) -> Result<(i32, Vec<u64>, Numbers), String> {
@@ -196,8 +193,8 @@ fn inside_a_function() {
     let function = &model_of(&folded).functions[0];
     let operators: Vec<&str> = function.node.iter().map(|n| n.op_type()).filter(|o| *o != "Constant").collect();
     assert_eq!(operators, ["Conv"]);
-    let inputs = support::random_inputs(&model_of(&bytes), 3);
-    assert_eq!(support::evaluate(&bytes, &inputs)["y"], support::evaluate(&folded, &inputs)["y"]);
+    let inputs = crate::support::random_inputs(&model_of(&bytes), 3);
+    assert_eq!(crate::support::evaluate(&bytes, &inputs)["y"], crate::support::evaluate(&folded, &inputs)["y"]);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A fold that a judge refuses is left out, and nothing else. No fold of ours fails, so the judge is played here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bnfold::fold::stage_judged;
 use bnfold::model::{Graph, Model};

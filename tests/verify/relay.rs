@@ -1,13 +1,9 @@
 //! The relay by itself: what it finds although nobody compared the files before.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::inexact;
 use bnfold::engine::CouldNotRun;
 use bnfold::verify::side::Side;
 use bnfold::verify::{Done, Job, Member, Relay, RelayReport, SitePlan};
-use judged::inexact;
 
 fn text(activation: &str, second: &str) -> Vec<u8> {
     inexact(&words(activation, second))

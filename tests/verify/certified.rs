@@ -1,14 +1,11 @@
 //! Certificates: what the constants of a fold are, held against what those of the first model ask for. Nothing is run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-mod judged;
-
+use crate::judged::{change, decode, fold, inexact};
 use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
 use bnfold::verify::certify::{Certified, certify};
 use bnfold::verify::{self, Certificate, Tier, align, region};
-use judged::{change, decode, fold, inexact};
 use prost::Message as _;
 
 /// The certificates of all sites, by the first value that each makes.
@@ -308,7 +305,7 @@ fn every_form_is_certified_and_every_fault_in_it_is_named() {
                 let mut wrong = decode(&folded);
                 let mut name = String::new();
                 let graph = wrong.graph.as_mut().unwrap();
-                name.push_str(&judged::maker(graph, case.made).input[input]);
+                name.push_str(&crate::judged::maker(graph, case.made).input[input]);
                 change(graph, case.made, input, |w| w[element] += place_of(w[element], places));
                 let found = certificate(&bytes, &wrong.encode_to_vec(), tier);
                 if input == 1 {

@@ -1,17 +1,13 @@
 //! What other tools write beside their folds: defaults as attributes, shapes of outputs, the zeros of a Pad as pads of a
 //! convolution. None of it is a difference, and what looks like it but is not is one.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{decode, fold, inexact, judge, right};
 use bnfold::onnx::tensor_shape_proto::dimension::Value as Size;
 use bnfold::onnx::type_proto::Value as Kind;
 use bnfold::onnx::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto, TensorProto,
 };
 use bnfold::verify::Outcome;
-use judged::{decode, fold, inexact, judge, right};
 use prost::Message as _;
 
 fn padded(pad: &str, value: &str) -> String {

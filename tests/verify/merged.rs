@@ -1,14 +1,10 @@
 //! Operators that became one, and normalisations that handed their scale on, must be judged equal within one rounding; with a wrong
 //! number in the one that is left they must not.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{decode, fold_with, inexact, judge, numbers, store};
 use bnfold::plan::Options;
 use bnfold::sample::Expect;
 use bnfold::verify::Outcome;
-use judged::{decode, fold_with, inexact, judge, numbers, store};
 use prost::Message as _;
 
 /// Judges a fold, and the same with its largest changed weight off by a thousandth.

@@ -1,10 +1,7 @@
 //! Normalisations that hand their scale and bias to what follows (`--normalizations`): to exactly the same function, where every
 //! reader takes them in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::{evaluate, fold_with, model_of, random_inputs};
+use crate::support::{evaluate, fold_with, model_of, random_inputs};
 
 /// Pairs of a number and its opposite, of which normalisations make exactly one and minus one, as `d` of shape [2,3,2].
 const EXACT: &str = "a = Clip (x, half)  c = Neg (a)  d = Concat <axis = 2> (a, c)";
@@ -36,7 +33,7 @@ fn handed_on(place: &str, bytes: &[u8]) -> Vec<Option<Vec<f64>>> {
     for seed in 0..3 {
         let inputs = random_inputs(&model_of(bytes), seed);
         let (before, after) = (evaluate(bytes, &inputs), evaluate(&folded, &inputs));
-        support::names_mean_one_thing(&folded, &before, &after, place);
+        crate::support::names_mean_one_thing(&folded, &before, &after, place);
         for output in &model_of(bytes).graph.unwrap().output {
             assert_eq!(before[output.name()], after[output.name()], "{place}: {}", output.name());
         }

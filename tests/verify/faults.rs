@@ -1,14 +1,10 @@
 //! Seeded faults must be found, and at the place where they are.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-mod judged;
-
-use bnfold::onnx::{GraphProto, ModelProto};
-use bnfold::verify::{Execution, Outcome, Tier, VerifyOptions};
-use judged::{
+use crate::judged::{
     apart_at, change, decode, differs_at, fold, inexact, initializer, judge, judge_with, maker, options, right, store, wrong_at,
 };
+use bnfold::onnx::{GraphProto, ModelProto};
+use bnfold::verify::{Execution, Outcome, Tier, VerifyOptions};
 use prost::Message as _;
 
 const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>

@@ -1,17 +1,14 @@
 //! Folds within functions of a model: every call must allow them, and then the body changes once and the constants at each
 //! call. All numbers are exact, so that what comes out must be equal bit for bit.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod judged;
-#[path = "functions/partly.rs"]
-mod partly;
-mod support;
 
 use bnfold::model::{Graph, Model};
 use bnfold::onnx::{ModelProto, NodeProto};
 use bnfold::plan::Options;
 use bnfold::verify::Outcome;
-use support::{evaluate, fold, fold_with, model_of, random_inputs};
+#[path = "partly.rs"]
+mod partly;
+
+use crate::support::{evaluate, fold, fold_with, model_of, random_inputs};
 
 const CONSTANTS: &str = "float[3,2,1,1] w = dyadic(1), float[3,2,1,1] u = dyadic(7), float[3] s = dyadic(2), float[3] b = dyadic(3), \
      float[3] m = dyadic(4), float[3] v = square(5), float[3] t = dyadic(6)";
@@ -62,7 +59,7 @@ fn changed(bytes: &[u8], options: &Options) -> ModelProto {
     assert_ne!(after, bytes, "nothing was folded");
     same_values(bytes, &after);
     assert_eq!(fold_with(&after, options), after, "folded twice");
-    let verdict = judged::judge(bytes, &after);
+    let verdict = crate::judged::judge(bytes, &after);
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:?}");
     model_of(&after)
 }
@@ -84,7 +81,7 @@ fn folds_inlined(bytes: &[u8], left: &[&str]) {
     let mut after = Vec::new();
     bnfold::fold::write_to(&graph, &Options::default(), &mut after).unwrap();
     same_values(bytes, &after);
-    let verdict = judged::judge(bytes, &after);
+    let verdict = crate::judged::judge(bytes, &after);
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:?}");
     let after = model_of(&after);
     assert!(after.functions.is_empty());
@@ -128,7 +125,7 @@ fn what_cannot_be_inlined_stays_a_call() {
     assert!(!inlined.is_inlined());
     // Our judge does not look into such calls, so their arguments stay as well.
     stays(&bytes, "function-parameter");
-    assert_eq!(judged::judge(&bytes, &fold(&bytes)).outcome, Outcome::Equal);
+    assert_eq!(crate::judged::judge(&bytes, &fold(&bytes)).outcome, Outcome::Equal);
 }
 
 #[test]

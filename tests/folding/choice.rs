@@ -1,12 +1,9 @@
 //! What the user may choose: which nodes, which directions, which operators, and what becomes of what stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{evaluate, fold_with, model_of, random_inputs};
 use bnfold::ErrorKind;
 use bnfold::model::{Graph, Model};
 use bnfold::plan::{Options, Partial, Substitute, Way, plan};
-use support::{evaluate, fold_with, model_of, random_inputs};
 
 /// Two BatchNormalizations that fold, each in another direction, and one whose falling scale nothing takes in.
 const MODEL: &str = r#"<ir_version: 8, opset_import: ["" : 17]>

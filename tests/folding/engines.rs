@@ -1,14 +1,11 @@
 //! The table of engines: each row changes what is folded, and only for whom it concerns.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::support::model_of;
 use bnfold::engines::{Form, ROWS};
 use bnfold::model::Model;
 use bnfold::plan::{Options, Partial, target};
-use support::model_of;
 
 /// A model in which a fold would leave a form, and what is left of it without the form and with it.
 struct Case {
@@ -197,7 +194,7 @@ fn between(channels: usize, (made, read): (&str, &str), partial: Partial) -> Str
            {read} }}"#
     );
     let bytes = bnfold::sample::encode(&text).unwrap_or_else(|e| panic!("{e} in {text}"));
-    let folded = support::fold_with(&bytes, &Options { partial, ..Options::default() });
+    let folded = crate::support::fold_with(&bytes, &Options { partial, ..Options::default() });
     let nodes = model_of(&folded).graph.unwrap().node;
     nodes.into_iter().find(|node| node.output == ["n"] || node.output[0].starts_with("n_")).unwrap().op_type.unwrap()
 }

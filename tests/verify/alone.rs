@@ -1,12 +1,8 @@
 //! Sites that can be run alone only with what a run has found, or written in other operators: right ones are judged by every
 //! layer, and a wrong constant is seen by the constants and by the site alone.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{alone, change, decode, fold, inexact, judge, right, wrong_at};
 use bnfold::verify::Outcome;
-use judged::{alone, change, decode, fold, inexact, judge, right, wrong_at};
 use prost::Message as _;
 
 /// A model, the place of its fold, the input of its node that holds a folded constant, and the error that is put into it.

@@ -1,12 +1,8 @@
 //! Sizes that one file computes and another states, and what follows from them: nodes that change nothing, products between
 //! Reshapes. What is the same for the sizes of a run only is no fold, and runs have such sizes here.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{fold, inexact, judge_with, right};
 use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
-use judged::{fold, inexact, judge_with, right};
 
 fn differs(place: &str, verdict: &Verdict) {
     assert_eq!(verdict.outcome, Outcome::Differs, "{place}: {verdict:#?}");
@@ -35,7 +31,7 @@ fn model(input: &str, output: &str, behind: &str) -> Vec<u8> {
 /// The first text against our fold of the second, for a run of squares and as many samples.
 fn judged(input: &str, one: &str, two: &str) -> Verdict {
     let shapes = vec![("x".to_owned(), vec![3, 4, 3, 3])];
-    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..crate::judged::options() };
     judge_with(&model(input, "float[A,B] y", one), &fold(&model(input, "float[A,B] y", two)), &options)
 }
 
@@ -91,7 +87,7 @@ fn sizes_may_be_computed_otherwise() {
 fn sizes_that_are_seen_from_outside_count() {
     let text = |axis: &str| model(OPEN, "float[A,B] y, int64 d", &listed("n", axis));
     let shapes = vec![("x".to_owned(), vec![3, 4, 3, 3])];
-    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..crate::judged::options() };
     right("the same", &judge_with(&text("two"), &fold(&text("two")), &options));
     refused("another axis", &judge_with(&text("two"), &fold(&text("three")), &options));
     // The same name for sizes of two axes, each read under it.
@@ -152,7 +148,8 @@ fn recurrent(value: &str, state: &str) -> Vec<u8> {
 
 #[test]
 fn a_recurrent_layer_may_start_from_zeros_by_default() {
-    let judge = |value: &str, state: &str| judge_with(&recurrent(value, state), &fold(&recurrent("", "")), &judged::options());
+    let judge =
+        |value: &str, state: &str| judge_with(&recurrent(value, state), &fold(&recurrent("", "")), &crate::judged::options());
     right("zeros", &judge("", ", \"\", \"\", z, z"));
     right("stated zeros", &judge("<value = float[1] {0}>", ", \"\", \"\", z, z"));
     right("one of them", &judge("", ", \"\", \"\", \"\", z"));
@@ -173,7 +170,7 @@ fn product(body: &str) -> Vec<u8> {
 #[test]
 fn a_product_may_stand_between_two_reshapes_of_any_sizes() {
     let shapes = vec![("x".to_owned(), vec![3, 3, 5])];
-    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..crate::judged::options() };
     let before = product("p = MatMul (x, w)  q = Add (t, p)  y = Mul (q, s)");
     let between = |data: &str, sizes: &str| {
         let after = product(&format!(
@@ -209,7 +206,7 @@ fn a_product_between_reshapes_is_that_of_these_rows() {
         ))
     };
     let shapes = vec![("x".to_owned(), vec![3, 3, 1, 4])];
-    let options = VerifyOptions { shapes, tier: Tier::Own, ..judged::options() };
+    let options = VerifyOptions { shapes, tier: Tier::Own, ..crate::judged::options() };
     let before = text("k = Squeeze (x, third)  p = MatMul (k, w)  q = Add (p, t)  y = Mul (q, s)");
     let after = |gemm: &str| text(&format!("{gemm}  h = Shape (k)  q = Reshape (p, h)  y = Mul (q, s)"));
     let judge = |gemm: &str| judge_with(&before, &fold(&after(gemm)), &options);
@@ -242,7 +239,7 @@ fn a_product_whose_weight_is_turned_may_stand_between_two_reshapes_of_fixed_size
         let before = "{1, 2, 3, 4}, float[2] t = {0.5, -1}, float[2] s = {2, 0.5}";
         let before = text(input, before, "p = MatMul (x, w)  q = Add (p, t)  y = Mul (q, s)");
         let after = format!("f = Reshape (x, rows)  p = Gemm {gemm} (f, w, t)  y = Reshape (p, all)");
-        judge_with(&before, &text(input, constants, &after), &judged::options())
+        judge_with(&before, &text(input, constants, &after), &crate::judged::options())
     };
     let (folded, turned) = ("{2, 6, 1, 2}, float[2] t = {1, -0.5}", "<transB = 1>");
     right("turned", &judge("float[2,3,2]", folded, turned));
@@ -269,7 +266,7 @@ fn cut(between: &str) -> Vec<u8> {
 fn what_holds_for_one_size_of_an_open_extent_is_no_fold() {
     let whole = ["Slice (c, zero, end, zero)", "Slice (c, zero, end, two)", "Reshape (c, kept)"];
     for text in &whole[..2] {
-        let verdict = judge_with(&cut(text), &fold(&cut(text)), &judged::options());
+        let verdict = judge_with(&cut(text), &fold(&cut(text)), &crate::judged::options());
         right(text, &verdict);
     }
     for (one, two) in [
@@ -280,7 +277,7 @@ fn what_holds_for_one_size_of_an_open_extent_is_no_fold() {
         (whole[1], "Slice (c, zero, far, two)"),
         (whole[2], "Reshape (c, alone)"),
     ] {
-        let verdict = judge_with(&cut(one), &fold(&cut(two)), &judged::options());
+        let verdict = judge_with(&cut(one), &fold(&cut(two)), &crate::judged::options());
         assert!(verdict.outcome >= Outcome::NotJudged, "{two}: {verdict:#?}");
     }
 }
@@ -298,7 +295,7 @@ fn a_constant_of_a_size_that_an_open_extent_may_have_is_seen_where_it_is_broadca
     };
     let map = "c = Conv (x, w) e = BatchNormalization (c, g, b, m, v)";
     let of = "f = ConstantOfShape <value = float[1] {0}> (q) y = Add (e, f)";
-    let options = VerifyOptions { tier: Tier::Foreign, ..judged::options() };
+    let options = VerifyOptions { tier: Tier::Foreign, ..crate::judged::options() };
     let first = bnfold::sample::encode(&text(&format!("{map} {of}"))).unwrap();
     let second = fold(&bnfold::sample::encode(&text(&map.replace("e = ", "y = "))).unwrap());
     refused("broadcast", &judge_with(&first, &second, &options));
@@ -309,7 +306,7 @@ fn a_batch_that_the_file_holds_is_found() {
     for batch in [2, 3, 4, 8, 10, 16, 32, 64] {
         let behind = |rows: usize| format!("a = Constant <value = int64[2] {{{rows}, 6}}> () y = Reshape (s, a)");
         let model = |rows: usize| model("float[N,4,2,3]", "float[A,B] y", &behind(rows));
-        let judge = |rows| judge_with(&model(4 * batch), &fold(&model(rows)), &judged::options());
+        let judge = |rows| judge_with(&model(4 * batch), &fold(&model(rows)), &crate::judged::options());
         right(&batch.to_string(), &judge(4 * batch));
         refused(&batch.to_string(), &judge(4 * batch + 4));
     }

@@ -1,13 +1,9 @@
 //! The same function in other words, as other tools write it beside their folds: other names, twins merged, nodes that nobody
 //! reads gone, definitions in place of operators. None of it is a difference, and what looks like it but is not is one.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{change, decode, fold, inexact, judge, judge_with, maker, right};
 use bnfold::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
-use judged::{change, decode, fold, inexact, judge, judge_with, maker, right};
 use prost::Message as _;
 
 fn model(body: &str) -> Vec<u8> {
@@ -150,7 +146,7 @@ fn flatten_may_be_a_reshape_to_the_same_sizes() {
             *maker(graph, "f") = node("Reshape", &["s", "sizes"], "f");
         });
         let shapes = vec![("x".to_owned(), vec![2, 4, 3, 3])];
-        let options = VerifyOptions { shapes, ..judged::options() };
+        let options = VerifyOptions { shapes, ..crate::judged::options() };
         judge_with(&before, &after.encode_to_vec(), &options)
     };
     for sizes in [[0, 36], [0, -1]] {
@@ -182,7 +178,7 @@ fn a_size_may_be_fixed_only_where_no_other_could_be_taken_in() {
             {{ c = Conv (x, w)  n = BatchNormalization (c, g, b, m, v)  s = Sigmoid (n)  {reshape}  {behind} }}"#
         ))
     };
-    let options = judged::options();
+    let options = crate::judged::options();
     let options = VerifyOptions { shapes: vec![("x".to_owned(), vec![1, 4, 3, 3])], tier: Tier::Own, ..options };
     let judge = |behind: &str, sizes: &str| judge_with(&text(behind, ""), &fold(&text(behind, sizes)), &options);
     right("a product demands it", &judge("y = MatMul (f, p)", "0, 36"));
@@ -378,7 +374,7 @@ fn a_map_that_makes_a_value_larger_or_does_something_does_not_vanish() {
 
 #[test]
 fn in_a_hurry_constants_decide_one_by_one_or_nothing_is_judged() {
-    let hurried = VerifyOptions { regions: false, ..judged::options() };
+    let hurried = VerifyOptions { regions: false, ..crate::judged::options() };
     let body = |middle: &str| {
         let map = "float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)";
         text(&format!(

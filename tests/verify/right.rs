@@ -1,18 +1,13 @@
 //! Right folds must be judged equal within one rounding, whatever they are made of and wherever they stand.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-mod bound;
-mod judged;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::judged::{decode, fold, inexact, judge, judge_files, judge_with, options, right};
 use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
 use bnfold::verify::{Execution, Outcome, Runner, Tier, VerifyOptions, verify};
-use judged::{decode, fold, inexact, judge, judge_files, judge_with, options, right};
 use prost::Message as _;
 
 #[test]
@@ -58,7 +53,7 @@ fn what_every_operator_folds_is_right() {
                 eprintln!("{}: {why}", sample.name);
             }
         }
-        let (worst, alone) = judged::alone(&verdict);
+        let (worst, alone) = crate::judged::alone(&verdict);
         assert!(worst.iter().all(|share| *share <= 1.0), "{}: {worst:?}", sample.text);
         ran += alone;
         count += 1;
@@ -217,8 +212,8 @@ fn a_tool_that_keeps_the_name_between_is_understood() {
     };
     let verdict = judge(&before, &after("{2, -8}"));
     right("kept name", &verdict);
-    assert_eq!(judged::operators(&verdict.sites[0].before), ["Conv", "Identity", "BatchNormalization"]);
-    judged::wrong_at("kept name", &judge(&before, &after("{2, -8.001}")), "n");
+    assert_eq!(crate::judged::operators(&verdict.sites[0].before), ["Conv", "Identity", "BatchNormalization"]);
+    crate::judged::wrong_at("kept name", &judge(&before, &after("{2, -8.001}")), "n");
 }
 
 #[test]
@@ -335,10 +330,10 @@ fn what_is_rounded_twice_in_a_row_may_be_off_twice() {
     // The run cannot tell; the constants can: the weight was not rounded to the nearest.
     assert!((0.6..=1.0).contains(&twice.sites[0].worst.unwrap()), "{twice:#?}");
     assert_eq!(twice.sites[0].certificate.as_ref().unwrap().tier, Some(Tier::Foreign));
-    judged::wrong_at("twice", &twice, "y");
+    crate::judged::wrong_at("twice", &twice, "y");
     let foreign = judge_with(&before, &after(1_000_000.0, up(3.0)), &VerifyOptions { tier: Tier::Foreign, ..options() });
     assert_eq!((foreign.outcome, foreign.rounded_once), (Outcome::EqualWithinRounding, Some(false)));
-    judged::wrong_at("three times", &judge(&before, &after(up(up(1_000_000.0)), up(3.0))), "y");
+    crate::judged::wrong_at("three times", &judge(&before, &after(up(up(1_000_000.0)), up(3.0))), "y");
 }
 
 /// A model whose weights are in a side file.
@@ -460,7 +455,7 @@ fn judged_of_a_corpus(path: &Path) -> usize {
     assert!(uncertified.is_empty(), "{}: {uncertified:#?}", path.display());
     let worst = verdict.sites.iter().filter_map(|s| s.worst).fold(0.0, f64::max);
     eprintln!("{}: {}, {} sites, {worst:.3}", path.display(), verdict.outcome.words(), verdict.sites.len());
-    let ([zeros, dense, impulses, control], alone) = judged::alone(&verdict);
+    let ([zeros, dense, impulses, control], alone) = crate::judged::alone(&verdict);
     eprintln!("  {alone} alone: zeros {zeros:.4}, dense {dense:.4}, impulses {impulses:.4}, control {control:.4}");
     match &verdict.execution {
         Execution::NotRun { reason, .. } => eprintln!("  not run: {reason}"),
@@ -507,11 +502,11 @@ fn what_stands_for_a_batch_normalization_is_right() {
         assert_ne!(after, bytes);
         let verdict = judge_with(&bytes, &after, &options());
         right(&format!("{substitute:?}"), &verdict);
-        let (worst, alone) = judged::alone(&verdict);
+        let (worst, alone) = crate::judged::alone(&verdict);
         assert!(alone == 1 && worst.iter().all(|share| *share <= 1.0), "{verdict:#?}");
         assert!(verdict.sites[0].certificate.is_some(), "{verdict:#?}");
         let mut wrong = decode(&after);
-        judged::change(wrong.graph.as_mut().unwrap(), "n", 1, |values| values[0] *= 1.0001);
-        judged::wrong_at(&format!("{substitute:?}"), &judge(&bytes, &wrong.encode_to_vec()), "n");
+        crate::judged::change(wrong.graph.as_mut().unwrap(), "n", 1, |values| values[0] *= 1.0001);
+        crate::judged::wrong_at(&format!("{substitute:?}"), &judge(&bytes, &wrong.encode_to_vec()), "n");
     }
 }

@@ -1,12 +1,8 @@
 //! What may be said where files do not match by structure alone: a map that went forward through values that keep their names, a
 //! second model that has no answer, numbers that overflow in their own type.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-
+use crate::judged::{inexact, judge_with, options};
 use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
-use judged::{inexact, judge_with, options};
 
 fn judge(before: &str, after: &str) -> Verdict {
     let files = [before, after].map(|text| bnfold::sample::encode(text).unwrap());
@@ -120,4 +116,75 @@ fn what_overflows_in_its_own_type_alone_differs() {
         assert!(said.contains("overflows in its own type") && said.contains(on), "{said}");
         assert_eq!(judged(false).outcome, Outcome::NotJudged);
     }
+}
+
+/// An If that goes the other way has no numbers that overflow.
+#[test]
+fn what_overflows_where_no_model_goes_is_no_difference() {
+    let gated = |factor: f64| {
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x) => (float[N,2,4,4] y)
+            <bool first = {{0}}, float[2,2,1,1] a = fill({:e}), float[2,2,1,1] b = fill({:e})>
+            {{ y = If (first) <
+                then_branch = t () => (float[N,2,4,4] p) {{ c = Conv (x, a) r = Relu (c) p = Conv (r, b) }},
+                else_branch = e () => (float[N,2,4,4] q) {{ q = Relu (x) }}> }}"#,
+            64.0 * factor,
+            0.5 / factor
+        ))
+    };
+    let options = VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() };
+    let verdict = judge_with(&gated(1.0), &gated(2.0_f64.powi(121)), &options);
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+}
+
+/// A loop of so many rounds, and an If that goes one way.
+fn choosing(rounds: i64, first: bool) -> String {
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[2,3] x) => (float[2,3] y, float[2,3] z)
+        <int64 rounds = {{{rounds}}}, bool go = {{1}}, bool first = {{{}}}, float[3] s = {{0.5, 0.75, -0.25}}>
+        {{ y = Loop (rounds, go, x) <
+            body = l (int64 i, bool c, float[2,3] h) => (bool d, float[2,3] o) {{ d = Identity (c)  o = Mul (h, s) }} >
+          z = If (first) <then_branch = t () => (float[2,3] p) {{ p = Mul (x, s) }},
+                          else_branch = e () => (float[2,3] q) {{ q = Add (x, s) }}> }}"#,
+        u8::from(first)
+    )
+}
+
+/// The same without graphs in nodes: so many factors one after the other.
+fn written_out(rounds: usize, first: bool) -> String {
+    let rounds: String = (0..rounds).map(|at| format!("y{} = Mul (y{at}, s)  ", at + 1)).collect();
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[2,3] x) => (float[2,3] y, float[2,3] z) <float[3] s = {{0.5, 0.75, -0.25}}>
+        {{ y0 = Identity (x)  {rounds} y = Identity (y{})  z = {} (x, s) }}"#,
+        rounds.matches("Mul").count(),
+        if first { "Mul" } else { "Add" }
+    )
+}
+
+#[test]
+fn another_choice_is_another_function() {
+    for (rounds, first, output) in [(3, true, "y"), (0, true, "y"), (2, false, "z")] {
+        let verdict = judge(&choosing(2, true), &choosing(rounds, first));
+        assert_eq!(verdict.outcome, Outcome::Differs, "{rounds} {first}: {verdict:#?}");
+        let difference = &verdict.differences[0];
+        assert_eq!(difference.place, format!("output `{output}`"));
+        assert!(difference.what.contains("by the slow reference"), "{difference:?}");
+    }
+}
+
+/// The engine runs each branch, and each body once: what comes of that is no evidence.
+#[test]
+fn a_choice_that_is_written_out_is_no_difference() {
+    for (rounds, first) in [(2, true), (2, false), (1, false), (0, true)] {
+        let verdict = judge(&choosing(rounds, first), &written_out(rounds as usize, first));
+        assert_ne!(verdict.outcome, Outcome::Differs, "{rounds} {first}: {verdict:#?}");
+        let verdict = judge(&choosing(rounds, first), &written_out(rounds as usize, !first));
+        assert_eq!(verdict.outcome, Outcome::Differs, "{rounds} {first}: {verdict:#?}");
+    }
+    // As many as the reference does not wait for.
+    let verdict = judge(&choosing(40, true), &written_out(2, true));
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
 }

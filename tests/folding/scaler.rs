@@ -1,9 +1,6 @@
 //! Scaler of `ai.onnx.ml`: it folds like the difference and the product that it is, and is what it was where nothing folds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::{evaluate, fold, model_of, random_inputs};
+use crate::support::{evaluate, fold, model_of, random_inputs};
 
 /// A model with these nodes; `s` is the scaled input.
 fn model(scaled: &str, nodes: &str) -> Vec<u8> {

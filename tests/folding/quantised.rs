@@ -1,15 +1,12 @@
 //! Quantised weights: what a fold changes and what it leaves byte for byte, and faults that the judge must find.
-#![cfg(feature = "tract")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod judged;
-mod support;
-
+use crate::judged::{
+    apart_at, change, decode, fold, fold_with, inexact, judge, judge_with, maker, numbers, options, right, wrong_at,
+};
 use bnfold::model::Model;
 use bnfold::onnx::{GraphProto, ModelProto, TensorProto};
 use bnfold::plan::Options;
 use bnfold::verify::{Outcome, VerifyOptions};
-use judged::{apart_at, change, decode, fold, fold_with, inexact, judge, judge_with, maker, numbers, options, right, wrong_at};
 use prost::Message as _;
 
 /// As many channels on both sides, so that a wrong axis still fits.
@@ -69,7 +66,7 @@ fn one_scale_becomes_one_for_each_channel_and_the_integers_stay() {
     assert!(!names.contains(&"k") && !names.contains(&"z"), "{names:?}");
     let verdict = judge(&bytes, &folded);
     assert!(right("one scale", &verdict) > 0.1);
-    assert!(verdict.sites[0].certificate.is_some() && judged::alone(&verdict).1 == 1);
+    assert!(verdict.sites[0].certificate.is_some() && crate::judged::alone(&verdict).1 == 1);
 }
 
 #[test]
@@ -236,7 +233,7 @@ fn a_transposed_weight_takes_scales_in_where_its_axis_comes_from() {
         assert_eq!(node.attribute.iter().map(|a| (a.name(), a.i())).collect::<Vec<_>>(), [("axis", 0)]);
         let verdict = judge(&bytes, &folded);
         assert!(right("transposed", &verdict) > 0.1);
-        assert!(verdict.sites[0].certificate.is_some() && judged::alone(&verdict).1 == 1);
+        assert!(verdict.sites[0].certificate.is_some() && crate::judged::alone(&verdict).1 == 1);
         let mut wrong = after.clone();
         wrong.graph.as_mut().unwrap().node[0].attribute[0].i = Some(1);
         wrong_at("the scales along the other axis", &judge(&bytes, &wrong.encode_to_vec()), "y");

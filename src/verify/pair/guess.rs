@@ -1,0 +1,69 @@
+//! What the engine takes for granted where models choose: it runs each branch of every If, each body of a loop once, and reads some
+//! operators alike in all versions. Two models that choose differently may be the same all the same, and others that agree so may
+//! differ; the slow reference says how it really is.
+
+use super::compare::{Answer, Tolerance};
+use super::{PairRun, RUNS, Runner, Values};
+use crate::engine::CouldNotRun;
+use crate::engine::inputs::seeded_inputs;
+
+impl Runner<'_> {
+    /// Whether the engine takes something for granted.
+    pub(super) fn guesses(&self) -> bool {
+        self.one.chooses || self.two.chooses || self.one.version != self.two.version
+    }
+
+    /// Keeps of what the engine found apart what the reference finds apart.
+    pub(super) fn confirm(&self, run: &mut PairRun, values: &Values) {
+        let made = self.pair.slowly(self.one, &run.inputs, values);
+        for (name, place) in std::mem::take(&mut run.apart) {
+            let answer = match &made {
+                Some(Ok(made)) => self.answer(&name, made, values),
+                _ => None,
+            };
+            match answer {
+                Some(Answer::Apart(place)) => run.apart.push((name, place)),
+                Some(Answer::Agree) => run.agree.push(name),
+                Some(Answer::Unclear(why)) => run.unclear.push((name, why)),
+                None => {
+                    let why =
+                        format!("{place}, but there is an If, a loop or another operator set, and this run goes its own way");
+                    run.unclear.push((name, why));
+                }
+            }
+        }
+    }
+
+    /// Asks about the ordinary runs of models that agree. Only what is another in all of them, two at least, is told: what a model
+    /// chooses by its data may be a matter of rounding.
+    pub(super) fn ask_again(&self, runs: &mut [PairRun]) -> Result<(), CouldNotRun> {
+        let mut ordinary: Vec<&mut PairRun> = runs.iter_mut().filter(|run| run.numbers.is_empty()).collect();
+        let mut all = Vec::new();
+        for run in &ordinary {
+            let values = seeded_inputs(&run.inputs, run.seed.unwrap_or(self.pair.seed), self.given)?;
+            let Some(Ok(made)) = self.pair.slowly(self.one, &run.inputs, &values) else { return Ok(()) };
+            let apart = run.agree.iter().filter_map(|name| match self.answer(name, &made, &values)? {
+                Answer::Apart(place) => Some((name.clone(), place)),
+                _ => None,
+            });
+            all.push(apart.collect::<Vec<_>>());
+        }
+        if all.len() < RUNS || all.iter().any(Vec::is_empty) {
+            return Ok(());
+        }
+        for (run, apart) in ordinary.iter_mut().zip(all) {
+            run.agree.retain(|name| apart.iter().all(|(other, _)| other != name));
+            run.apart = apart;
+        }
+        Ok(())
+    }
+
+    /// What is said of an output by what the reference makes of it.
+    fn answer(&self, name: &str, (expected, found): &(Values, Values), values: &Values) -> Option<Answer> {
+        let tolerance = Tolerance::rough(self.unit, self.one.jumps || self.two.jumps, values, expected);
+        Some(match tolerance.compare(name, found.get(name)?, expected.get(name)?) {
+            Answer::Apart(place) => Answer::Apart(format!("{place}, by the slow reference")),
+            other => other,
+        })
+    }
+}
