@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::align::Read;
 use super::certify::{self, Certified};
 use super::measure::{self, Measures};
-use super::region::Site;
+use super::region::{Form, Site};
 use super::side::Side;
 use super::together::{self, Part};
 use super::verdict::Difference;
@@ -36,6 +36,8 @@ pub(super) struct Found {
     pub unjudged: Vec<(align::Region, String)>,
     /// What may be folds, and what their constants say.
     pub sites: Vec<(Site, Certified)>,
+    /// What is no fold, and may be the same in other words if a run says how large it is; with what is said of it if it is not.
+    pub open: Vec<((Site, Certified), Difference)>,
     /// How many of them are no folds, but were proved as the same in other words.
     pub otherwise: usize,
 }
@@ -43,7 +45,8 @@ pub(super) struct Found {
 impl Found {
     /// How many places are wrong, as far as the files say.
     fn wrong(&self) -> usize {
-        self.interface.len() + self.unmatched.len() + self.sites.iter().filter(|(_, certified)| certified.is_wrong()).count()
+        let unmatched = self.unmatched.len() + self.open.len();
+        self.interface.len() + unmatched + self.sites.iter().filter(|(_, certified)| certified.is_wrong()).count()
     }
 
     /// Whether less is wrong here. Where the files differ by folds alone, one of which is known to be wrong, it is no better not
@@ -53,8 +56,8 @@ impl Found {
             let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
             sites.count() + found.unjudged.len()
         };
-        let fewer =
-            self.wrong() < other.wrong() && (other.interface.len() + other.unmatched.len() > 0 || open(self) <= open(other));
+        let unmatched = other.interface.len() + other.unmatched.len() + other.open.len();
+        let fewer = self.wrong() < other.wrong() && (unmatched > 0 || open(self) <= open(other));
         // What is matched by its structure needs no proof of its own.
         fewer || self.wrong() == other.wrong() && self.otherwise < other.otherwise && open(self) <= open(other)
     }
@@ -109,6 +112,21 @@ fn graphs<'m>(sides: &(Side, Side), models: &'m (Model, Model), options: &Verify
 
 /// Whether a region is made of operators that do the same at all sizes, so that some sizes show it.
 fn is_sum(site: &Site) -> bool {
+    site.forms.0.iter().chain(&site.forms.1).all(is_summed)
+}
+
+/// Whether what may do something else at other sizes is the same on both sides, so that the sizes of runs show it.
+fn is_as_large(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> bool {
+    let others = |graph: &Graph<'_>, forms: &[Form]| {
+        let other = |form: &Form| (form.operator.clone(), align::canonical(graph.node(form.node).proto));
+        let mut all: Vec<_> = forms.iter().filter(|form| !is_summed(form)).map(other).collect();
+        all.sort();
+        all
+    };
+    others(a, &site.forms.0) == others(b, &site.forms.1)
+}
+
+fn is_summed(form: &Form) -> bool {
     const SUMMED: &[&str] = &[
         "Add",
         "AveragePool",
@@ -127,7 +145,7 @@ fn is_sum(site: &Site) -> bool {
         "Sub",
         "Sum",
     ];
-    site.forms.0.iter().chain(&site.forms.1).all(|form| SUMMED.contains(&form.operator.as_str()))
+    SUMMED.contains(&form.operator.as_str())
 }
 
 fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), options: &VerifyOptions) -> Result<Found> {
@@ -160,13 +178,15 @@ fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), op
     let otherwise = parts.iter().filter(|part| part.difference.is_some() && part.is_proved()).count();
     // Where a constant of the same nodes is the only thing that is wrong, nothing can make up for it.
     let alone = unmatched.is_empty() && judged.unjudged.is_empty() && parts.iter().filter(|part| !part.is_proved()).count() == 1;
-    let mut sites = Vec::with_capacity(parts.len());
+    let (mut sites, mut open) = (Vec::with_capacity(parts.len()), vec![]);
     for part in parts {
         let told = part.is_proved() || alone && part.has_another_constant();
+        let may = matches!(part.certified, Certified::OtherForm(_)) && is_as_large(a, b, &part.site);
         match part.difference {
+            Some(difference) if !told && may => open.push(((part.site, part.certified), difference)),
             Some(difference) if !told => unmatched.push(difference),
             _ => sites.push((part.site, part.certified)),
         }
     }
-    Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites, otherwise })
+    Ok(Found { interface, unmatched, unjudged: judged.unjudged, sites, open, otherwise })
 }

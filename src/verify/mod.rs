@@ -42,6 +42,7 @@ use crate::model::{Graph, Model, ScopeKind};
 pub use alone::{RegionReport, Regions, Units};
 pub use asked::{asked, foreseen, sized_names};
 use files::{Files, Found};
+use side::Side;
 #[cfg(feature = "tract")]
 pub use guard::{Guard, Limits, VERB, child_main, in_child};
 #[cfg(feature = "tract")]
@@ -163,9 +164,56 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     files::compare(before, after, options, |files| judge(files, options))
 }
 
+/// What is said of files of which nothing is open but what is no fold and may be the same in other words, if a run says how large
+/// it is and it is shown to be the same there.
+fn shown_by_a_run(
+    verdict: &Verdict,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    (sites, open): (&[compose::Evidence], &[(compose::Evidence, Difference)]),
+    sides: &(Side, Side),
+    options: &VerifyOptions,
+) -> crate::Result<Option<Verdict>> {
+    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
+    if open.is_empty() || !matched || !options.run || !options.regions {
+        return Ok(None);
+    }
+    let mut all: Vec<compose::Evidence> = sites.iter().chain(open.iter().map(|(evidence, _)| evidence)).cloned().collect();
+    let mut verdict = verdict.clone();
+    compose::executed(&mut verdict, graphs, &mut all, sides, options)?;
+    let shown = verdict.differences.is_empty() && verdict.sites.iter().all(|site| site.outcome == Outcome::EqualWithinRounding);
+    Ok(shown.then_some(verdict))
+}
+
+/// Runs the models: hand in hand only where all else is the same, else side by side.
+fn run(
+    verdict: &mut Verdict,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    sites: &mut [compose::Evidence],
+    sides: &(Side, Side),
+    options: &VerifyOptions,
+) -> crate::Result<()> {
+    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
+    let reason = match (matched, options.run) {
+        (_, false) => Some("not run, as was asked"),
+        (false, _) => Some("not run hand in hand, as the models are not matched elsewhere"),
+        (true, true) => None,
+    };
+    match reason {
+        Some(reason) => {
+            verdict.sites.extend(sites.iter().map(|s| compose::not_executed(graphs, s, reason)));
+            if options.run && !matched && verdict.differences.is_empty() {
+                compose::side_by_side(verdict, graphs, sides, options);
+            }
+            Ok(())
+        }
+        None if sites.is_empty() => Ok(()),
+        None => compose::executed(verdict, graphs, sites, sides, options),
+    }
+}
+
 fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict> {
     let Files { sides, graphs: (a, b), found } = files;
-    let Found { interface, unmatched, unjudged, mut sites, .. } = found;
+    let Found { interface, unmatched, unjudged, mut sites, open, .. } = found;
     let mut verdict = Verdict {
         outcome: Outcome::Equal,
         tier: options.tier,
@@ -176,22 +224,11 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
         execution: Execution::NotNeeded,
         own_type: vec![],
     };
-    // Hand in hand models run only where all else is the same; where it is not, they run side by side.
-    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
-    let reason = match (matched, options.run) {
-        (_, false) => Some("not run, as was asked"),
-        (false, _) => Some("not run hand in hand, as the models are not matched elsewhere"),
-        (true, true) => None,
-    };
-    match reason {
-        Some(reason) => {
-            verdict.sites.extend(sites.iter().map(|s| compose::not_executed((a, b), s, reason)));
-            if options.run && !matched && verdict.differences.is_empty() {
-                compose::side_by_side(&mut verdict, (a, b), sides, options);
-            }
-        }
-        None if sites.is_empty() => {}
-        None => compose::executed(&mut verdict, (a, b), &mut sites, sides, options)?,
+    if let Some(shown) = shown_by_a_run(&verdict, (a, b), (&sites, &open), sides, options)? {
+        verdict = shown;
+    } else {
+        verdict.unmatched.extend(open.into_iter().map(|(_, difference)| difference));
+        run(&mut verdict, (a, b), &mut sites, sides, options)?;
     }
     a.model.check_unchanged()?;
     b.model.check_unchanged()?;
