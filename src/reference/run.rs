@@ -22,6 +22,8 @@ pub(super) struct World<'m> {
     pub(super) opset: i64,
     /// The most rounds of a loop.
     pub(super) rounds: u64,
+    /// Whether this is a file's model as it stands: nodes that are asked for one by one may be written in newer words.
+    whole: bool,
     depth: usize,
 }
 
@@ -90,7 +92,7 @@ pub(super) fn model(
     };
     let functions = &model.functions;
     let opset = standard_opset(&model.opset_import).unwrap_or(1);
-    let world = World { functions, opset, rounds, depth: 0 };
+    let world = World { functions, opset, rounds, whole: true, depth: 0 };
     let mut scope = constants(graph, None)?;
     for input in &graph.input {
         let name = input.name();
@@ -119,7 +121,7 @@ pub(super) fn single(
     inputs: &[Option<Rc<Array>>],
     types: &[i32],
 ) -> Result<Vec<Array>, ReferenceError> {
-    let world = World { functions: &[], opset, rounds: MOST_ROUNDS, depth: 0 };
+    let world = World { functions: &[], opset, rounds: MOST_ROUNDS, whole: false, depth: 0 };
     let mut scope = Scope::default();
     let mut values = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
@@ -225,6 +227,10 @@ fn apply(world: &World, call: Call, scope: &Scope) -> Result<Vec<Array>, Referen
     }
     if !matches!(call.node.domain(), "" | "ai.onnx") {
         return unsupported(format!("{}.{name}", call.node.domain()));
+    }
+    let given = call.inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    if let Some(most) = table::most_inputs(name, call.opset).filter(|most| world.whole && given > *most) {
+        return invalid(format!("{given} inputs, and in operator set {} it has {most}", call.opset));
     }
     match name {
         "If" => control::branch(world, &call, scope),

@@ -13,6 +13,24 @@ pub(super) fn operator(name: &str) -> Option<Evaluate> {
     elementwise(name).or_else(|| weighted(name)).or_else(|| moving(name)).or_else(|| gathering(name))
 }
 
+/// How many inputs an operator has at most in an operator set, where a later one has more; as the specification's changelog says.
+pub(super) fn most_inputs(name: &str, opset: i64) -> Option<usize> {
+    let (since, before) = match name {
+        "Clip" | "Pad" => (11, 1),
+        "Dropout" => (12, 1),
+        "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMean" | "ReduceMin"
+        | "ReduceProd" | "ReduceSumSquare" => (18, 1),
+        "ReduceSum" | "Squeeze" | "Unsqueeze" => (13, 1),
+        "Reshape" => (5, 1),
+        "Slice" | "TopK" => (10, 1),
+        // The first version could be given the sizes as an input, too.
+        "Split" => (13, if opset == 1 { 2 } else { 1 }),
+        "Upsample" => (9, 1),
+        _ => return None,
+    };
+    (opset < since).then_some(before)
+}
+
 fn elementwise(name: &str) -> Option<Evaluate> {
     Some(match name {
         "Abs" => activation::abs,

@@ -42,7 +42,6 @@ use crate::model::{Graph, Model, ScopeKind};
 pub use alone::{RegionReport, Regions, Units};
 pub use asked::{asked, foreseen, sized_names};
 use files::{Files, Found};
-use side::Side;
 #[cfg(feature = "tract")]
 pub use guard::{Guard, Limits, VERB, child_main, in_child};
 #[cfg(feature = "tract")]
@@ -51,6 +50,7 @@ pub use job::{Job, Outcome as Done, Summary, Whole, WholeReport};
 pub use pair::{Pair, PairReport, PairRun};
 #[cfg(feature = "tract")]
 pub use relay::{Member, Relay, RelayReport, SitePlan, SiteReport, TapReport};
+use side::Side;
 pub(crate) use verdict::NOT_RUN;
 pub use verdict::{
     Alone, Certificate, Deviation, Difference, Execution, Outcome, OwnOutput, OwnType, Rounding, Site, SiteNode, Tap, Tier,

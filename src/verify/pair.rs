@@ -30,6 +30,8 @@ use crate::onnx::{ModelProto, NodeProto};
 use compare::{Answer, Tolerance};
 use numbers::{OTHERS, Sort};
 
+/// With how many seeds a model that chooses is asked whether it has an answer.
+const SEEDS: u64 = 4;
 /// How many runs with different sizes, or different values where no size is open.
 const RUNS: usize = 2;
 
@@ -175,12 +177,16 @@ impl Pair {
 
     /// Why the second model cannot be opened by the engine, which opens the first.
     fn unopened(&self, one: &Opened, error: &CouldNotRun) -> CouldNotRun {
-        let found = sizes::choices(one.loaded.signature(), &self.sizes).all.iter().find_map(|sizes| {
+        let contradicted = |sizes: &Sizes, seed: u64| {
             let specs = choices(one.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
-            let values = seeded_inputs(&specs, self.seed, &BTreeMap::new()).ok()?;
+            let values = seeded_inputs(&specs, seed, &BTreeMap::new()).ok()?;
             made(&one.loaded, &specs, &values).ok()?;
             self.slowly(one, &specs, &values)?.err()
-        });
+        };
+        // The branch of an If that is wrong may be taken by other inputs alone.
+        let seeds = self.seed..self.seed.saturating_add(if one.chooses { SEEDS } else { 1 });
+        let all = sizes::choices(one.loaded.signature(), &self.sizes).all;
+        let found = all.iter().find_map(|sizes| seeds.clone().find_map(|seed| contradicted(sizes, seed)));
         found.map_or_else(|| CouldNotRun::Second(error.to_string()), CouldNotRun::NoAnswer)
     }
 

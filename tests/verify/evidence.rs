@@ -1,8 +1,9 @@
 //! What may be said where files do not match by structure alone: a map that went forward through values that keep their names, a
 //! second model that has no answer, numbers that overflow in their own type.
 
-use crate::judged::{inexact, judge_with, options};
+use crate::judged::{decode, fold, inexact, judge_with, options};
 use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use prost::Message as _;
 
 fn judge(before: &str, after: &str) -> Verdict {
     let files = [before, after].map(|text| bnfold::sample::encode(text).unwrap());
@@ -65,6 +66,57 @@ fn a_second_model_that_has_no_answer_where_the_first_has_one_is_another() {
     // Neither has an answer.
     let verdict = judge(&product("MatMul"), &product("Gemm"));
     assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+}
+
+/// What a file's operator set does not know is no answer, whatever later ones know.
+#[test]
+fn an_input_that_the_operator_set_does_not_know_is_no_answer() {
+    let reduced = |operator: &str, opset: u32| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : {opset}]>
+            g (float[N,3,T] x) => (float[N,3,1] y) <int64[1] axes = {{-1}}> {{ y = {operator} (x, axes) }}"#
+        )
+    };
+    let verdict = judge(&reduced("ReduceSum", 17), &reduced("ReduceMin", 17));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    assert!(verdict.differences[0].what.contains("in operator set 17 it has 1"), "{:?}", verdict.differences);
+    let verdict = judge(&reduced("ReduceSum", 18), &reduced("ReduceMin", 18));
+    assert!(verdict.differences[0].place.starts_with("output"), "{:?}", verdict.differences);
+}
+
+/// A branch that is missing is missed by the inputs that would take it.
+#[test]
+fn an_if_without_a_branch_has_no_answer_for_some_inputs() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[2,3] x, bool first) => (float[2,3] y)
+        { y = If (first) <then_branch = t () => (float[2,3] p) { p = Neg (x) }, else_branch = e () => (float[2,3] q) { q = Abs (x) }> }"#;
+    let before = bnfold::sample::encode(text).unwrap();
+    for branch in ["then_branch", "else_branch"] {
+        let mut model = decode(&before);
+        let node = &mut model.graph.as_mut().unwrap().node[0];
+        node.attribute.retain(|attribute| attribute.name() != branch);
+        let verdict = judge_with(&before, &model.encode_to_vec(), &options());
+        assert_eq!(verdict.outcome, Outcome::Differs, "{branch}: {verdict:#?}");
+        assert!(verdict.differences[0].what.contains(branch), "{:?}", verdict.differences);
+    }
+}
+
+/// Where models match and cannot be run hand in hand, they are run each by itself.
+#[test]
+fn a_fold_that_does_not_run_is_no_answer() {
+    let normalised = |mean: &str| {
+        inexact(&format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x) => (float[N,2,4,4] y)
+            <float[2,2,1,1] w = fill(0.3), float[2] s = fill(1.2), float[2] b = fill(0.4), float[2] m = fill(-0.2), float[2] v = fill(0.9)>
+            {{ c = Conv (x, w)  d = Relu (c)  e = BatchNormalization (d, s, b, {mean}, v)  f = Conv (e, w)
+               y = BatchNormalization (f, s, b, m, v) }}"#
+        ))
+    };
+    let verdict = judge_with(&normalised("m"), &fold(&normalised("d")), &options());
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    let verdict = judge_with(&normalised("m"), &fold(&normalised("m")), &options());
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
 }
 
 /// A node of another domain in front of what is or is not right.

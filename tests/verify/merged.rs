@@ -1,11 +1,13 @@
 //! Operators that became one, and normalisations that handed their scale on, must be judged equal within one rounding; with a wrong
 //! number in the one that is left they must not.
 
-use crate::judged::{decode, fold_with, inexact, judge, numbers, store};
+use bnfold::onnx::{ModelProto, NodeProto, TensorProto};
 use bnfold::plan::Options;
 use bnfold::sample::Expect;
 use bnfold::verify::Outcome;
 use prost::Message as _;
+
+use crate::judged::{decode, fold, fold_with, inexact, judge, numbers, store};
 
 /// Judges a fold, and the same with its largest changed weight off by a thousandth.
 fn check(place: &str, text: &str, options: &Options) {
@@ -70,5 +72,76 @@ fn normalizations_that_handed_their_scale_on_are_right() {
             "<ir_version: 8, opset_import: [\"\" : {opset}]> g (float[2,4,6] x) => (float[] y) <{constants}> {{ {nodes}  y = Softmax (q) }}"
         );
         check(nodes, &text, &Options { normalizations: true, ..Options::default() });
+    }
+}
+
+/// Operators that became one among such as hand a map on: that is no fold by its operators, and how large it is says a run alone.
+const AMONG: [&str; 3] = [
+    r#"g (float[N,2,H,W] x) => (float[N,C,P,Q] y)
+       <float[2,3,2,2] u = dyadic(1), float[4,3,1,1] w = dyadic(2), float[4,3,1,1] v = dyadic(3), float k = {-1.5},
+        int64[1] from = {1}, int64[1] to = {100}, int64[1] axis = {2}>
+       { t = ConvTranspose (x, u)  a = Conv (t, w)  b = Conv (t, v)  c = Add (a, b)  d = Slice (c, from, to, axis)
+         e = Mul (d, k)  y = Relu (e) }"#,
+    r#"g (float[N,3] x) => (float[N,M] y)
+       <float[3] slope = dyadic(1), float[3,7] w = dyadic(2), float[7] s = dyadic(3), float[7] b = dyadic(4), float[7] m = dyadic(5),
+        float[7] n = positive(6), float[7,4] u = dyadic(7), int64[2] to = {1, 4}, float[4] k = dyadic(8)>
+       { r = PRelu (x, slope)  p = Gemm (r, w)  q = BatchNormalization (p, s, b, m, n)  o = Gemm (q, u)  t = Tile (o, to)
+         y = Softmax (t) }"#,
+    r#"g (float[N,3] x, bool first) => (float[N,M] y)
+       <float[3,4] w = dyadic(2), float[3,4] v = dyadic(3), float[4] k = dyadic(4), int64[2] parts = {1, 3}>
+       { z = If (first) <then_branch = t () => (float[N,3] p) { p = Neg (x) }, else_branch = e () => (float[N,3] q) { q = Abs (x) }>
+         a = Gemm (z, w)  b = Gemm (z, v)  c = Sum (a, b)  d, e = Split <axis = 1> (c, parts)  h = Concat <axis = 1> (e, d)
+         i = Mul (h, k)  y = Softmax (i) }"#,
+];
+
+#[test]
+fn what_became_one_among_others_is_shown_by_a_run() {
+    for text in AMONG {
+        let before = inexact(&format!("<ir_version: 8, opset_import: [\"\" : 17]> {text}"));
+        let after = fold(&before);
+        let verdict = judge(&before, &after);
+        assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{text}: {verdict:#?}");
+        let (old, new) = (decode(&before), decode(&after));
+        let constants = |model: &ModelProto| model.graph.clone().unwrap().initializer;
+        let changed = |at: &usize| !constants(&old).contains(&constants(&new)[*at]);
+        for at in (0..constants(&new).len()).filter(changed) {
+            let mut wrong = new.clone();
+            let tensor = &mut wrong.graph.as_mut().unwrap().initializer[at];
+            let mut values = numbers(tensor);
+            values[0] = values[0] * 1.01 + 1e-3;
+            store(tensor, &values);
+            let verdict = judge(&before, &wrong.encode_to_vec());
+            assert!(verdict.outcome >= Outcome::NotJudged, "{text}, {at}: {verdict:#?}");
+        }
+    }
+}
+
+/// What is all of a small value is a part of a large one.
+#[test]
+fn what_cuts_in_the_second_file_alone_is_not_shown_by_a_run() {
+    let text = AMONG[0].replace("{100}", "{9223372036854775807}").replace("int64[1] axis", "int64[1] zero = {0}, int64[1] axis");
+    let before = inexact(&format!("<ir_version: 8, opset_import: [\"\" : 17]> {text}"));
+    for end in [50, 1_000_000_i64] {
+        let mut wrong = decode(&fold(&before));
+        let graph = wrong.graph.as_mut().unwrap();
+        let at = graph.node.iter().position(|node| node.op_type() == "Slice").unwrap();
+        let cut = graph.node[at].clone();
+        let read = cut.output[0].clone();
+        for node in &mut graph.node[at + 1..] {
+            node.input.iter_mut().filter(|input| **input == read).for_each(|input| *input = "again".into());
+        }
+        let input = vec![read, "zero".into(), "end".into(), "axis".into()];
+        graph.node.insert(at + 1, NodeProto { input, output: vec!["again".into()], ..cut });
+        let constant = |name: &str, value: i64| TensorProto {
+            name: Some(name.into()),
+            dims: vec![1],
+            data_type: Some(7),
+            int64_data: vec![value],
+            ..TensorProto::default()
+        };
+        graph.initializer.retain(|tensor| tensor.name() != "zero");
+        graph.initializer.extend([constant("zero", 0), constant("end", end)]);
+        let verdict = judge(&before, &wrong.encode_to_vec());
+        assert!(verdict.outcome >= Outcome::NotJudged, "{end}: {verdict:#?}");
     }
 }

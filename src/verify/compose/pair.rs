@@ -14,17 +14,7 @@ pub(in crate::verify) fn side_by_side(
     sides: &(Side, Side),
     options: &VerifyOptions,
 ) {
-    // The files as they stand: what they are matched by is doubted here.
-    let plain = |side: &Side| Side { wording: Wording::default(), ..side.clone() };
-    let pair = Pair {
-        before: plain(&sides.0),
-        after: plain(&sides.1),
-        freeze: options.freeze,
-        sizes: sizes(options),
-        inputs: options.inputs.clone(),
-        seed: options.seed,
-    };
-    let report = match run(Job::Pair(pair), graphs, options) {
+    let report = match run(Job::Pair(pair(sides, options)), graphs, options) {
         Ok(Done::Pair(report)) => Ok(report),
         Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         Err(reason) => Err(reason),
@@ -52,6 +42,28 @@ pub(in crate::verify) fn side_by_side(
     }
     let runs = report.runs.into_iter().map(told).collect();
     verdict.execution = Execution::SideBySide { engine: ENGINE.to_owned(), runs, assumptions: report.notes };
+}
+
+/// What both models show side by side where they could not be run hand in hand: a difference is evidence there, too.
+pub(super) fn evidence(verdict: &mut Verdict, graphs: (&Graph<'_>, &Graph<'_>), sides: &(Side, Side), options: &VerifyOptions) {
+    match run(Job::Pair(pair(sides, options)), graphs, options) {
+        Ok(Done::Pair(report)) => verdict.differences.extend(report.runs.iter().flat_map(differences)),
+        Ok(_) => {}
+        Err(reason) => super::no_answer(verdict, &reason),
+    }
+}
+
+fn pair(sides: &(Side, Side), options: &VerifyOptions) -> Pair {
+    // The files as they stand: what they are matched by is doubted here.
+    let plain = |side: &Side| Side { wording: Wording::default(), ..side.clone() };
+    Pair {
+        before: plain(&sides.0),
+        after: plain(&sides.1),
+        freeze: options.freeze,
+        sizes: sizes(options),
+        inputs: options.inputs.clone(),
+        seed: options.seed,
+    }
 }
 
 fn differences(run: &PairRun) -> impl Iterator<Item = Difference> {

@@ -81,7 +81,9 @@ const SIZELESS: &[&str] = &[
 
 /// The largest integer that a site's nodes read in one file only, but those that stand for no end at all.
 fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
+    /// Of larger tensors the elements are no sizes.
     const MOST: u64 = 1 << 16;
+    const NO_END: u64 = i32::MAX as u64;
     let read = |graph: &Graph<'_>, forms: &[Form]| {
         let mut found = BTreeSet::<u64>::new();
         for node in forms.iter().map(|form| graph.node(form.node)) {
@@ -97,7 +99,7 @@ fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
         found
     };
     let (ours, theirs) = (read(a, &site.forms.0), read(b, &site.forms.1));
-    let one = ours.symmetric_difference(&theirs).copied().filter(|number| *number < MOST).max();
+    let one = ours.symmetric_difference(&theirs).copied().filter(|number| *number < NO_END).max();
     one.and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
 }
 

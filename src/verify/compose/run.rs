@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
-use super::{alone, own, request};
+use super::{alone, own, pair, request};
 use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
 use crate::model::Payload;
 use crate::verify::certify::certify;
@@ -36,6 +36,9 @@ pub(in crate::verify) fn executed(
         Ok(report) => report,
         Err(reason) => {
             super::no_answer(verdict, &reason);
+            if options.regions && matches!(reason, CouldNotRun::Engine(_)) {
+                pair::evidence(verdict, graphs, sides, options);
+            }
             let asked = is_asked_for(&reason, options);
             not_run(verdict, graphs, sites, (reason.to_string(), reason.is_of_the_second()));
             let whole = sites.len();

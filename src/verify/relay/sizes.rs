@@ -24,6 +24,9 @@ use crate::verify::slowly;
 /// Products beyond which fixed extents are made smaller, where what differs holds for all sizes.
 const LONG: u64 = 40_000_000_000;
 
+/// The largest extent that is tried because an integer of that size stands in one file only.
+const LARGEST: usize = 1 << 16;
+
 /// Both models, ready to run, with one of the branches of every If.
 pub(super) struct Pair {
     pub lead: Lead,
@@ -133,8 +136,10 @@ impl<'x> Runs<'x> {
         }
         let (beyond, reach) = (self.relay.beyond, lead.loaded.reach());
         let asked = |run, first, reach| choices(lead.loaded.signature(), sizes, Asked { run, first, reach, ..Asked::default() });
-        let mut all = asked(1, 0, reach.max(beyond + 1))?;
-        all.extend(asked(1, beyond + 1, reach)?);
+        // Beyond what no model here runs at, nothing larger is tried.
+        let larger = if beyond < LARGEST { beyond + 1 } else { 0 };
+        let mut all = asked(1, 0, reach.max(larger))?;
+        all.extend(asked(1, larger, reach)?);
         all.extend(asked(0, 0, reach)?);
         let elements = |specs: &[InputSpec]| specs.iter().map(|spec| spec.dims.iter().product::<usize>()).sum::<usize>();
         // Another size says something where one of both is larger than every integer that stands in one file only.
