@@ -29,7 +29,11 @@ pub(super) fn batch_normalization(call: &Call) -> Result<Vec<Array>, ReferenceEr
     };
     let mut parameters = Vec::new();
     for index in 1..5 {
-        let values = call.input(index)?.floats()?;
+        let parameter = call.input(index)?;
+        let values = parameter.floats()?;
+        if !is_per_element && parameter.dims.len() != 1 {
+            return invalid(format!("input {index} has {} axes, not one", parameter.dims.len()));
+        }
         if values.len() != channels {
             return invalid(format!("input {index} has {} elements, not {channels}", values.len()));
         }

@@ -114,9 +114,11 @@ impl Pair {
     /// Both models with one of the branches of every If. Returns whether there is one.
     fn branch(&self, branch: Branch, report: &mut PairReport) -> Result<bool, CouldNotRun> {
         let (one, two) = beside(|| self.open(&self.before, branch, None), || self.open(&self.after, branch, None));
-        let (one, two) = match (one?, two) {
-            (one, Ok(two)) => (one, two),
-            (one, Err(error)) => return Err(self.unopened(&one, &error)),
+        let (one, two) = match (one, two) {
+            (Ok(one), Ok(two)) => (one, two),
+            (Ok(one), Err(error)) => return Err(self.unopened(&one, CouldNotRun::Second(error.to_string()))),
+            (Err(error), Ok(two)) => return Err(self.unopened(&two, error)),
+            (Err(error), Err(_)) => return Err(error),
         };
         report.notes.extend(one.assumptions.iter().chain(&two.assumptions).cloned());
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
@@ -143,7 +145,7 @@ impl Pair {
                     }
                 }
                 Found::Neither(error) => neither = neither.or(Some(error)),
-                Found::First(_, _, Some(why)) => return Err(CouldNotRun::NoAnswer(why)),
+                Found::First(_, _, Some(why)) => return Err(why),
                 Found::First(specs, error, None) => second = second.or(Some((told(&specs), error))),
             }
         }
@@ -154,7 +156,8 @@ impl Pair {
             report.notes.push(format!("the first model runs and the second does not, at {at}: {error}"));
         }
         if ran == 0 {
-            return Err(neither.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned())));
+            let error = neither.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()));
+            return Err(self.unopened(&two, error));
         }
         // What ordinary numbers leave closed is looked at only where they say nothing.
         if let Some(choice) = sized.filter(|_| report.runs.iter().all(|run| run.apart.is_empty())) {
@@ -175,23 +178,22 @@ impl Pair {
         Ok(one.branches)
     }
 
-    /// Why the second model cannot be opened by the engine, which opens the first.
-    fn unopened(&self, one: &Opened, error: &CouldNotRun) -> CouldNotRun {
+    /// Why one model cannot be opened by the engine, which opens the other: it may contradict what it should say.
+    fn unopened(&self, other: &Opened, error: CouldNotRun) -> CouldNotRun {
         let contradicted = |sizes: &Sizes, seed: u64| {
-            let specs = choices(one.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
+            let specs = choices(other.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
             let values = seeded_inputs(&specs, seed, &BTreeMap::new()).ok()?;
-            made(&one.loaded, &specs, &values).ok()?;
-            self.slowly(one, &specs, &values)?.err()
+            made(&other.loaded, &specs, &values).ok()?;
+            self.slowly(other, &specs, &values)?.err()
         };
         // The branch of an If that is wrong may be taken by other inputs alone.
-        let seeds = self.seed..self.seed.saturating_add(if one.chooses { SEEDS } else { 1 });
-        let all = sizes::choices(one.loaded.signature(), &self.sizes).all;
-        let found = all.iter().find_map(|sizes| seeds.clone().find_map(|seed| contradicted(sizes, seed)));
-        found.map_or_else(|| CouldNotRun::Second(error.to_string()), CouldNotRun::NoAnswer)
+        let seeds = self.seed..self.seed.saturating_add(if other.chooses { SEEDS } else { 1 });
+        let all = sizes::choices(other.loaded.signature(), &self.sizes).all;
+        all.iter().find_map(|sizes| seeds.clone().find_map(|seed| contradicted(sizes, seed))).unwrap_or(error)
     }
 
-    /// What the slow reference makes of inputs that the first model takes, or what the second contradicts there.
-    fn slowly(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<Result<(Values, Values), String>> {
+    /// What the slow reference makes of inputs that one model takes, or what the other contradicts there.
+    fn slowly(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<Result<(Values, Values), CouldNotRun>> {
         let products = one.loaded.bind(specs).ok()?.cost().products;
         slowly::both((&self.before, &self.after), self.freeze, (specs, values), products)
     }
@@ -229,7 +231,7 @@ enum Found {
     /// The first model does not run with them.
     Neither(CouldNotRun),
     /// The first model does, the second does not; and what it contradicts.
-    First(Vec<InputSpec>, CouldNotRun, Option<String>),
+    First(Vec<InputSpec>, CouldNotRun, Option<CouldNotRun>),
 }
 
 impl Opened {
@@ -267,7 +269,7 @@ impl Runner<'_> {
         let mut found = match made(&self.two.loaded, &specs, &values) {
             Ok(found) => found,
             Err(error) => {
-                let why = self.pair.slowly(self.one, &specs, &values).and_then(Result::err);
+                let why = self.pair.slowly(self.one, &specs, &values).and_then(Result::err).filter(CouldNotRun::is_of_the_second);
                 return Ok(Found::First(specs, error, why));
             }
         };

@@ -20,24 +20,26 @@ const MOST_ROUNDS: u64 = 16;
 
 type Values = BTreeMap<String, Array>;
 
-/// What both models make of these inputs, each If and loop as its own values say; or what the second contradicts, and on which
-/// inputs, while the first computes something of them: then both differ, as one of them has no answer. `products` is what the
-/// first costs. `None` where an operator is unknown, and where it would take too long.
+/// What both models make of these inputs, each If and loop as its own values say; or what one of them contradicts, and on which
+/// inputs, while the other computes something of them: then both differ, as one has no answer. `products` is what one of them
+/// costs. `None` where an operator is unknown, where it would take too long, and where none has an answer.
 pub(super) fn both(
     (before, after): (&Side, &Side),
     freeze: bool,
     (specs, values): (&[InputSpec], &Values),
     products: u64,
-) -> Option<Result<(Values, Values), String>> {
+) -> Option<Result<(Values, Values), CouldNotRun>> {
     if products > MOST_PRODUCTS {
         return None;
     }
     let (one, two) = (whole(before, freeze).ok()?, whole(after, freeze).ok()?);
-    let one = reference::evaluate_within(&one, values, MOST_ROUNDS).ok()?;
-    match reference::evaluate_within(&two, values, MOST_ROUNDS) {
-        Ok(two) => Some(Ok((one, two))),
-        Err(ReferenceError::Invalid(why)) => Some(Err(format!("{why}; on {}", told(specs)))),
-        Err(_) => None,
+    let told = |why: String| format!("{why}; on {}", told(specs));
+    let made = |model| reference::evaluate_within(model, values, MOST_ROUNDS);
+    match (made(&one), made(&two)) {
+        (Ok(one), Ok(two)) => Some(Ok((one, two))),
+        (Ok(_), Err(ReferenceError::Invalid(why))) => Some(Err(CouldNotRun::NoAnswer(told(why)))),
+        (Err(ReferenceError::Invalid(why)), Ok(_)) => Some(Err(CouldNotRun::FirstHasNone(told(why)))),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nets whose functions hide what is wrong: gates that ordinary numbers never open, bounds, sums over open axes, time, ranges, casts,
 //! functions, sparse constants. Each line is a body with its constants; numbers are seeded.
 
-use bnfold::onnx::{ModelProto, TensorProto};
+use bnfold::onnx::{ModelProto, NodeProto, TensorProto};
 use prost::Message as _;
 
 use crate::judged::{decode, numbers, store};
@@ -317,8 +317,10 @@ pub fn forwarded(bytes: &[u8]) -> Option<Vec<u8>> {
     let product = nodes.iter().position(|n| n.op_type() == "Mul" && stored(&model, &n.input[1]).is_some())?;
     let behind = || nodes.iter().skip(product);
     let linear = behind().find(|n| matches!(n.op_type(), "Conv" | "MatMul" | "Gemm"))?;
-    // A bound would have to go with the factor.
-    if behind().take_while(|n| n.output != linear.output).any(|n| matches!(n.op_type(), "Clip" | "Min" | "Max")) {
+    // A bound would have to go with the factor, and half loses other digits and overflows elsewhere without it.
+    let half = |n: &NodeProto| n.op_type() == "Cast" && n.attribute.iter().any(|a| a.name() == "to" && a.i() == 10);
+    let bound = |n: &NodeProto| matches!(n.op_type(), "Clip" | "Min" | "Max") || half(n);
+    if behind().take_while(|n| n.output != linear.output).any(bound) {
         return None;
     }
     let (scale, weight) = (stored(&model, &nodes[product].input[1])?, stored(&model, &linear.input[1])?);

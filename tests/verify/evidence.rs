@@ -80,6 +80,8 @@ fn an_input_that_the_operator_set_does_not_know_is_no_answer() {
     let verdict = judge(&reduced("ReduceSum", 17), &reduced("ReduceMin", 17));
     assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
     assert!(verdict.differences[0].what.contains("in operator set 17 it has 1"), "{:?}", verdict.differences);
+    let verdict = judge(&reduced("ReduceMin", 17), &reduced("ReduceSum", 17));
+    assert_eq!((verdict.outcome, verdict.differences[0].place.as_str()), (Outcome::Differs, "the first model"), "{verdict:#?}");
     let verdict = judge(&reduced("ReduceSum", 18), &reduced("ReduceMin", 18));
     assert!(verdict.differences[0].place.starts_with("output"), "{:?}", verdict.differences);
 }

@@ -307,9 +307,11 @@ impl<'x> Runs<'x> {
         let first = self.first.get().and_then(|first| first.as_ref().ok()).and_then(|first| first.bind(specs).ok());
         let values = self.values(specs);
         let found = first.zip(values.ok()).and_then(|(run, values)| {
-            slowly::both((before, after), self.relay.freeze, (specs, &values), run.cost().products)?.err()
+            slowly::both((before, after), self.relay.freeze, (specs, &values), run.cost().products)?
+                .err()
+                .filter(CouldNotRun::is_of_the_second)
         });
-        found.map_or_else(|| CouldNotRun::Second(format!("{error}{}", at(specs))), CouldNotRun::NoAnswer)
+        found.unwrap_or_else(|| CouldNotRun::Second(format!("{error}{}", at(specs))))
     }
 
     /// Whether the first model runs at these sizes.

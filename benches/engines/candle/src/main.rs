@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write, stdin, stdout};
+use std::panic::catch_unwind;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
@@ -32,9 +33,11 @@ fn found(line: &str) -> Result<Value> {
 
 fn main() -> Result<()> {
     for line in stdin().lock().lines() {
-        let answer = match found(&line?) {
-            Ok(values) => json!({ "ok": values }),
-            Err(error) => json!({ "error": format!("{error:#}").lines().next() }),
+        let line = line?;
+        let answer = match catch_unwind(|| found(&line)) {
+            Ok(Ok(values)) => json!({ "ok": values }),
+            Ok(Err(error)) => json!({ "error": format!("{error:#}").lines().next() }),
+            Err(_) => json!({ "error": "it panicked" }),
         };
         writeln!(stdout(), "{answer}")?;
     }
