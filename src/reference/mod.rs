@@ -103,8 +103,7 @@ pub fn evaluate(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Result<
 ///
 /// # Errors
 /// As [`evaluate`].
-#[cfg(feature = "tract")]
-pub(crate) fn evaluate_within(
+pub fn evaluate_within(
     model: &ModelProto,
     inputs: &BTreeMap<String, Array>,
     rounds: u64,
