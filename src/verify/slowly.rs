@@ -14,7 +14,7 @@ use crate::onnx::ModelProto;
 use crate::reference::{self, ReferenceError};
 
 /// How many products a model may take in the reference, each loop run once: a second or two.
-pub(super) const MOST_PRODUCTS: u64 = 1 << 26;
+const MOST_PRODUCTS: u64 = 1 << 26;
 /// How many rounds a loop may have.
 const MOST_ROUNDS: u64 = 16;
 
