@@ -20,7 +20,7 @@ use bnfold::faults::{Fault, Seeding, Subject, Wrong};
 use bnfold::model::{Graph, Model};
 use bnfold::plan::{Options, Partial};
 use bnfold::verify::{Execution, Outcome, Tier, Verdict, VerifyOptions};
-use judged::{fold, fold_with, judge_files, options};
+use judged::{corpus, fold, fold_with, judge_files, options};
 use nets::{Draw, net};
 use prost::Message as _;
 use table::{Found, Layers, Table};
@@ -202,13 +202,7 @@ fn every_seeded_fault_is_found_and_no_right_fold_refused() {
 /// `BNFOLD_CORPUS` names a folder of models. Those that cannot be run are left out.
 #[test]
 fn faults_in_real_models_are_found() {
-    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
-        eprintln!("skipped: BNFOLD_CORPUS is not set");
-        return;
-    };
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
-    files.sort();
+    let Some(files) = corpus() else { return };
     let each = if std::env::var_os("BNFOLD_FAULTS").is_some() { FAULTS_A_MODEL } else { FAULTS_A_MODEL_SHORT };
     let mut study = Study::new("models");
     for (index, path) in files.iter().enumerate() {

@@ -4,7 +4,7 @@
 //! widened: what gave the expected values in f64 is native. What the engine has in f32 only, lacks, or computes
 //! otherwise than ONNX says, the slow reference evaluates; what that lacks, too, is opaque.
 
-use super::proto::{attribute, float, int, is_standard, text};
+use super::proto::{attribute, float, graphs, int, is_standard, text};
 use super::widen::Floats;
 use crate::onnx::NodeProto;
 use crate::reference;
@@ -154,7 +154,7 @@ const NATIVE: &[&str] = &[
 /// The treatment of a node in f64.
 pub(crate) fn treatment(node: &NodeProto, opset: i64) -> Treatment {
     let narrow = |inputs, outputs| Treatment::Narrow { inputs, outputs };
-    let nested = node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty());
+    let nested = graphs(node).next().is_some();
     if !is_standard(node.domain()) || nested {
         return Treatment::Opaque;
     }

@@ -6,7 +6,7 @@ use super::bind::Sizes;
 use super::flatten::{Branch, flatten};
 use super::opaque::{self, Opaque};
 use super::operators::{Treatment, treatment};
-use super::proto::opset;
+use super::proto::{graphs, opset};
 use super::widen::{self, Floats};
 use super::{CouldNotRun, lint, rewrite};
 use crate::onnx::{GraphProto, ModelProto, NodeProto};
@@ -46,7 +46,7 @@ impl Prepared {
             let own =
                 |output: &String| self.opaque.iter().find(|opaque| opaque.makes(output)).map(|opaque| opaque.label.as_str());
             // A body may read any value around it.
-            let body = node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty());
+            let body = graphs(node).next().is_some();
             let read = || match body {
                 true => drawn.values().next().copied(),
                 false => node.input.iter().find_map(|input| drawn.get(input.as_str()).copied()),

@@ -16,6 +16,11 @@ pub(crate) fn opset(model: &ModelProto) -> i64 {
     model.opset_import.iter().find(|import| is_standard(import.domain())).map_or(1, |import| import.version())
 }
 
+/// The graphs that a node holds.
+pub(crate) fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+}
+
 pub(crate) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
     node.attribute.iter().find(|attribute| attribute.name() == name)
 }

@@ -164,6 +164,11 @@ pub fn verify(before: &Path, after: &Path, options: &VerifyOptions) -> crate::Re
     files::compare(before, after, options, |files| judge(files, options))
 }
 
+/// Whether files match but for what may be folds.
+fn nothing_is_said(verdict: &Verdict) -> bool {
+    verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty()
+}
+
 /// What is said of files of which nothing is open but what is no fold and may be the same in other words, if a run says how large
 /// it is and it is shown to be the same there.
 fn shown_by_a_run(
@@ -173,8 +178,7 @@ fn shown_by_a_run(
     sides: &(Side, Side),
     options: &VerifyOptions,
 ) -> crate::Result<Option<Verdict>> {
-    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
-    if open.is_empty() || !matched || !options.run || !options.regions {
+    if open.is_empty() || !nothing_is_said(verdict) || !options.run || !options.regions {
         return Ok(None);
     }
     let mut all: Vec<compose::Evidence> = sites.iter().chain(open.iter().map(|(evidence, _)| evidence)).cloned().collect();
@@ -192,7 +196,7 @@ fn run(
     sides: &(Side, Side),
     options: &VerifyOptions,
 ) -> crate::Result<()> {
-    let matched = verdict.differences.is_empty() && verdict.unmatched.is_empty() && verdict.sites.is_empty();
+    let matched = nothing_is_said(verdict);
     let reason = match (matched, options.run) {
         (_, false) => Some("not run, as was asked"),
         (false, _) => Some("not run hand in hand, as the models are not matched elsewhere"),

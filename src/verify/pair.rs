@@ -24,9 +24,9 @@ use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
 use crate::engine::load::load;
 use crate::engine::prepare::prepare_edited;
+use crate::engine::proto::{graphs, opset};
 use crate::engine::run::Loaded;
 use crate::engine::{CouldNotRun, beside, computed};
-use crate::onnx::{ModelProto, NodeProto};
 use compare::{Answer, Tolerance};
 use numbers::{OTHERS, Sort};
 
@@ -189,7 +189,7 @@ impl Pair {
             let run = other.loaded.bind(&specs).ok()?;
             // What is large says no more than what is small, and takes the reference longer.
             (run.cost().products <= FEW_PRODUCTS).then(|| run.run(&values).ok())??;
-            self.slowly(other, &specs, &values)
+            slowly::both((&self.before, &self.after), self.freeze, (&specs, &values), run.cost().products)
         };
         // The branch of an If that is wrong may be taken by other inputs alone.
         let seeds = if other.chooses { SEEDS } else { 1 };
@@ -207,9 +207,9 @@ impl Pair {
     fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {
         let mut model = load(side)?;
         computed::settle(&mut model, side, self.freeze)?;
-        let (unit, version) = (dither::coarsest_unit(&model), version(&model));
+        let (unit, version) = (dither::coarsest_unit(&model), opset(&model));
         let nodes = model.graph.iter().flat_map(|graph| &graph.node).chain(model.functions.iter().flat_map(|f| &f.node));
-        let chooses = nodes.into_iter().any(has_graphs);
+        let chooses = nodes.into_iter().any(|node| graphs(node).next().is_some());
         let mut jumps = false;
         let prepared = prepare_edited(model, branch, &mut |graph| {
             if let Some(operator) = compare::random(graph) {
@@ -310,16 +310,6 @@ impl Runner<'_> {
         }
         Ok(Found::Run(run))
     }
-}
-
-/// The version of the standard operator set that a model imports.
-fn version(model: &ModelProto) -> i64 {
-    let standard = model.opset_import.iter().find(|import| matches!(import.domain(), "" | "ai.onnx"));
-    standard.map_or(1, |import| import.version())
-}
-
-fn has_graphs(node: &NodeProto) -> bool {
-    node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
 }
 
 fn made(loaded: &Loaded, specs: &[InputSpec], values: &Values) -> Result<Values, CouldNotRun> {

@@ -1,5 +1,5 @@
 //! What the tests of the judge share: models as text made inexact, folded, changed in memory, written and judged.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,18 @@ use bnfold::model::tensor::element;
 use bnfold::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 use bnfold::verify::{Execution, Outcome, Runner, Tier, Verdict, VerifyOptions, verify};
 use prost::Message as _;
+
+/// The models in the folder that `BNFOLD_CORPUS` names; none, and that is said, where it is not set.
+pub fn corpus() -> Option<Vec<PathBuf>> {
+    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
+        eprintln!("skipped: BNFOLD_CORPUS is not set");
+        return None;
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
+    files.sort();
+    Some(files)
+}
 
 /// The elements of a stored tensor, whatever field they are in.
 pub fn numbers(tensor: &TensorProto) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Certificates: what the constants of a fold are, held against what those of the first model ask for. Nothing is run.
 
-use crate::judged::{change, decode, fold, inexact};
+use crate::judged::{change, corpus, decode, fold, inexact};
 use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
@@ -132,13 +132,7 @@ fn a_wrong_constant_of_a_recurrence_is_not_hidden_by_its_activations() {
 /// `BNFOLD_CORPUS` names a folder of models: each is folded, and the constants of every fold are judged.
 #[test]
 fn a_corpus_of_models_is_certified() {
-    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
-        eprintln!("skipped: BNFOLD_CORPUS is not set");
-        return;
-    };
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
-    files.sort();
+    let Some(files) = corpus() else { return };
     let target = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     for path in files {

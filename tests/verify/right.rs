@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::judged::{decode, fold, inexact, judge, judge_files, judge_with, options, right};
+use crate::judged::{corpus, decode, fold, inexact, judge, judge_files, judge_with, options, right};
 use bnfold::model::{Graph, Model};
 use bnfold::ops::OPERATORS;
 use bnfold::sample::Expect;
@@ -414,13 +414,7 @@ fn sizes_and_inputs_are_the_users_if_they_are_given() {
 /// `BNFOLD_CORPUS` names a folder of models: each is folded and judged, and the numbers are printed.
 #[test]
 fn a_corpus_of_models_is_right() {
-    let Some(folder) = std::env::var_os("BNFOLD_CORPUS") else {
-        eprintln!("skipped: BNFOLD_CORPUS is not set");
-        return;
-    };
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
-    files.sort();
+    let Some(files) = corpus() else { return };
     let (next, left_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {

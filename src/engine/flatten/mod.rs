@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::CouldNotRun;
 use super::array::{Array, Data};
-use super::proto::{MARK, doubles, is_standard, label, longs, make, opset, raw};
+use super::proto::{MARK, doubles, graphs, is_standard, label, longs, make, opset, raw};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
@@ -219,7 +219,7 @@ impl Flattener<'_> {
         let (version, opset) = (import.map_or(self.opset, |import| import.version()), self.opset);
         let (from, to) = (version.min(opset), version.max(opset));
         let means_the_same = |node: &NodeProto| {
-            let plain = node.attribute.iter().all(|a| a.g.is_none() && a.graphs.is_empty());
+            let plain = graphs(node).next().is_none();
             plain && (!is_standard(node.domain()) || !changed(node.op_type(), from, to))
         };
         if version != opset && !function.node.iter().all(means_the_same) {
@@ -275,11 +275,6 @@ fn refer(node: &mut NodeProto, arguments: Option<&Arguments>) -> Result<(), Coul
         })
         .collect();
     Ok(())
-}
-
-/// The graphs that a node holds.
-fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
-    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
 }
 
 fn holds_marks(graph: &GraphProto) -> bool {

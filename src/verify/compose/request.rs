@@ -79,7 +79,8 @@ const SIZELESS: &[&str] = &[
     "Transpose",
 ];
 
-/// The largest integer that a site's nodes read in one file only, but those that stand for no end at all.
+/// The largest integer that a site's nodes read in one file only, but those that stand for no end at all; a scale of extents near
+/// one counts as the extent from which it is seen.
 fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
     /// Of larger tensors the elements are no sizes.
     const MOST: u64 = 1 << 16;
@@ -87,12 +88,19 @@ fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
     let read = |graph: &Graph<'_>, forms: &[Form]| {
         let mut found = BTreeSet::<u64>::new();
         for node in forms.iter().map(|form| graph.node(form.node)) {
-            let attributes = node.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i));
-            found.extend(attributes.map(i64::unsigned_abs));
+            let attributes = || node.proto.attribute.iter();
+            found.extend(attributes().flat_map(|a| a.ints.iter().copied().chain(a.i)).map(i64::unsigned_abs));
+            let scales = attributes().filter(|a| a.name() == "scales").flat_map(|a| &a.floats);
+            found.extend(scales.filter_map(|scale| seen_from(f64::from(*scale))));
             for (tensor, _) in node.inputs.iter().flatten().filter_map(|value| graph.constant(*value).ok()) {
                 let tensor = graph.tensor(tensor);
-                if tensor.element().is_none() && tensor.elements() <= MOST {
+                if tensor.elements() > MOST {
+                    continue;
+                }
+                if tensor.element().is_none() {
                     found.extend(tensor.integers(graph.model).unwrap_or_default().into_iter().map(i64::unsigned_abs));
+                } else if matches!(node.proto.op_type(), "Resize" | "Upsample") {
+                    found.extend(tensor.floats(graph.model).unwrap_or_default().into_iter().filter_map(seen_from));
                 }
             }
         }
@@ -101,6 +109,12 @@ fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
     let (ours, theirs) = (read(a, &site.forms.0), read(b, &site.forms.1));
     let one = ours.symmetric_difference(&theirs).copied().filter(|number| *number < NO_END).max();
     one.and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
+}
+
+/// The extent from which on a scale of extents makes another one, or takes another element; none if it is one.
+fn seen_from(scale: f64) -> Option<u64> {
+    let away = (scale - 1.0).abs();
+    (away > 0.0).then(|| (1.0 / away).ceil() as u64)
 }
 
 /// Whether a site's constants, one by one, say that it is right at all sizes.
