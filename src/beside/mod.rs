@@ -194,17 +194,20 @@ impl OwnType {
         let sizes = self.sizes.with(&given);
         let mut refused = None;
         for specs in choices(&signature, &sizes, Asked::default())? {
-            let mut values = seeded_inputs(&specs, seed, &given)?;
-            enlarge(&specs, &mut values, &given, powers.power);
-            let ahead = (powers.ahead > 0).then(|| {
-                let mut ahead = values.clone();
-                enlarge(&specs, &mut ahead, &given, powers.ahead);
-                ahead
-            });
-            let of_one = ahead.as_ref().unwrap_or(&values);
-            // A run can take long, and is for nothing where the other model has none.
+            // Values for sizes that neither model takes are not drawn: they can be many.
             let results = match beside(|| one.ready(&specs), || two.ready(&specs)) {
-                (Ok(()), Ok(())) => beside(|| one.run(&specs, of_one), || two.run(&specs, &values)),
+                (Ok(()), Ok(())) => {
+                    let mut values = seeded_inputs(&specs, seed, &given)?;
+                    enlarge(&specs, &mut values, &given, powers.power);
+                    let ahead = (powers.ahead > 0).then(|| {
+                        let mut ahead = values.clone();
+                        enlarge(&specs, &mut ahead, &given, powers.ahead);
+                        ahead
+                    });
+                    let of_one = ahead.as_ref().unwrap_or(&values);
+                    beside(|| one.run(&specs, of_one), || two.run(&specs, &values))
+                }
+                // A run can take long, and is for nothing where the other model has none.
                 (one, two) => (one.map(|()| BTreeMap::new()), two.map(|()| BTreeMap::new())),
             };
             let error = match results {

@@ -48,7 +48,12 @@ impl Cost {
 
     /// Whether it is more than what is paid for a better view.
     pub fn is_beyond(self) -> bool {
-        self.products > PAYABLE.products || self.bytes > PAYABLE.bytes
+        !self.is_within(PAYABLE)
+    }
+
+    /// Whether neither is more than in another.
+    pub fn is_within(self, limit: Cost) -> bool {
+        self.products <= limit.products && self.bytes <= limit.bytes
     }
 }
 

@@ -19,6 +19,7 @@ use super::side::Side;
 use super::slowly;
 use crate::engine::array::{Array, fingerprint};
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
+use crate::engine::cost::Cost;
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
 use crate::engine::inputs::seeded_inputs;
@@ -33,8 +34,8 @@ use numbers::{OTHERS, Sort};
 /// With how many seeds a model that chooses is asked whether it has an answer, and how often any model is asked in all.
 const SEEDS: u64 = 4;
 const LOOKS: usize = 8;
-/// How many products a model may take then: each look is a fraction of a second.
-const FEW_PRODUCTS: u64 = 1 << 22;
+/// What a model may cost then: each look is a fraction of a second.
+const SMALL: Cost = Cost { products: 1 << 22, bytes: 16 << 20 };
 /// How many runs with different sizes, or different values where no size is open.
 const RUNS: usize = 2;
 
@@ -185,11 +186,12 @@ impl Pair {
     fn unopened(&self, other: &Opened, error: CouldNotRun) -> CouldNotRun {
         let asked = |sizes: &Sizes, seed: u64| {
             let specs = choices(other.loaded.signature(), sizes, Asked::default()).ok()?.into_iter().next()?;
-            let values = seeded_inputs(&specs, seed, &BTreeMap::new()).ok()?;
             let run = other.loaded.bind(&specs).ok()?;
             // What is large says no more than what is small, and takes the reference longer.
-            (run.cost().products <= FEW_PRODUCTS).then(|| run.run(&values).ok())??;
-            slowly::both((&self.before, &self.after), self.freeze, (&specs, &values), run.cost().products)
+            run.cost().is_within(SMALL).then_some(())?;
+            let values = seeded_inputs(&specs, seed, &BTreeMap::new()).ok()?;
+            run.run(&values).ok()?;
+            slowly::both((&self.before, &self.after), self.freeze, (&specs, &values), run.cost())
         };
         // The branch of an If that is wrong may be taken by other inputs alone.
         let seeds = if other.chooses { SEEDS } else { 1 };
@@ -200,8 +202,8 @@ impl Pair {
 
     /// What the slow reference makes of inputs that one model takes, or what the other contradicts there.
     fn slowly(&self, one: &Opened, specs: &[InputSpec], values: &Values) -> Option<Result<(Values, Values), CouldNotRun>> {
-        let products = one.loaded.bind(specs).ok()?.cost().products;
-        slowly::both((&self.before, &self.after), self.freeze, (specs, values), products)
+        let cost = one.loaded.bind(specs).ok()?.cost();
+        slowly::both((&self.before, &self.after), self.freeze, (specs, values), cost)
     }
 
     fn open(&self, side: &Side, branch: Branch, dithered: Option<f64>) -> Result<Opened, CouldNotRun> {
@@ -266,9 +268,14 @@ impl Runner<'_> {
         // No extent is left open here, so that there is one choice.
         let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;
         let specs = all.into_iter().next().ok_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()))?;
+        // Values for sizes that the first model does not take are not drawn: they can be many.
+        let first = match self.one.loaded.bind(&specs) {
+            Ok(first) => first,
+            Err(error) => return Ok(Found::Neither(error)),
+        };
         let mut values = seeded_inputs(&specs, seed, self.given)?;
         sort.apply(&specs, &mut values, self.given);
-        let mut expected = match made(&self.one.loaded, &specs, &values) {
+        let mut expected = match first.run(&values) {
             Ok(expected) => expected,
             Err(error) => return Ok(Found::Neither(error)),
         };

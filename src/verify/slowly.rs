@@ -9,27 +9,28 @@ use crate::engine::CouldNotRun;
 use crate::engine::array::Array;
 use crate::engine::bind::InputSpec;
 use crate::engine::computed;
+use crate::engine::cost::Cost;
 use crate::engine::load::load;
 use crate::onnx::ModelProto;
 use crate::reference::{self, ReferenceError};
 
-/// How many products a model may take in the reference, each loop run once: a second or two.
-const MOST_PRODUCTS: u64 = 1 << 26;
+/// What a model may cost in the reference, each loop run once: a second or two.
+const PAYABLE: Cost = Cost { products: 1 << 26, bytes: 64 << 20 };
 /// How many rounds a loop may have.
 const MOST_ROUNDS: u64 = 16;
 
 type Values = BTreeMap<String, Array>;
 
 /// What both models make of these inputs, each If and loop as its own values say; or what one of them contradicts, and on which
-/// inputs, while the other computes something of them: then both differ, as one has no answer. `products` is what one of them
-/// costs. `None` where an operator is unknown, where it would take too long, and where none has an answer.
+/// inputs, while the other computes something of them: then both differ, as one has no answer. `cost` is that of one of
+/// them. `None` where an operator is unknown, where it would take too long, and where none has an answer.
 pub(super) fn both(
     (before, after): (&Side, &Side),
     freeze: bool,
     (specs, values): (&[InputSpec], &Values),
-    products: u64,
+    cost: Cost,
 ) -> Option<Result<(Values, Values), CouldNotRun>> {
-    if products > MOST_PRODUCTS {
+    if !cost.is_within(PAYABLE) {
         return None;
     }
     let (one, two) = (whole(before, freeze).ok()?, whole(after, freeze).ok()?);

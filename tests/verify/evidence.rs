@@ -2,7 +2,7 @@
 //! second model that has no answer, numbers that overflow in their own type.
 
 use crate::judged::{decode, fold, inexact, judge_with, options};
-use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+use bnfold::verify::{Outcome, Runner, Tier, Verdict, VerifyOptions};
 use prost::Message as _;
 
 fn judge(before: &str, after: &str) -> Verdict {
@@ -125,6 +125,26 @@ fn an_if_without_a_branch_has_no_answer_for_some_inputs() {
 }
 
 /// Where models match and cannot be run hand in hand, they are run each by itself.
+/// What is tried at many sizes, all of them refused, is not filled with values: at the largest they would be gigabytes.
+#[test]
+fn sizes_that_no_model_takes_cost_no_memory() {
+    let text = |weight: &str, factor: &str, last: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,1] x, float[A,B,C,D] z) => (float[] y)
+            <float[2,2,1,1] w = {{{weight}}}, float k = {{{factor}}}> {{ c = Conv (x, w) to = Shape (z) {last} }}"#
+        )
+    };
+    let before = text("-0.5, -1.75, 0.5, -1.5", "-1.5", "p = Expand (c, to) y = Mul (p, k)");
+    let after = text("0.75, 2.625, -0.75, 2.25", "1", "y = Expand (c, to)");
+    let files = [before, after].map(|text| bnfold::sample::encode(&text).unwrap());
+    let runner = Runner::Program(env!("CARGO_BIN_EXE_bnfold").into());
+    let limited = VerifyOptions { tier: Tier::Foreign, own_type: true, runner, memory: Some(1 << 29), ..options() };
+    let verdict = judge_with(&files[0], &files[1], &limited);
+    let said = format!("{verdict:?}");
+    assert!(!said.contains("memory") && said.contains("the engine (tract) gave up"), "{said}");
+}
+
 #[test]
 fn a_fold_that_does_not_run_is_no_answer() {
     let normalised = |mean: &str| {

@@ -307,7 +307,7 @@ impl<'x> Runs<'x> {
         let first = self.first.get().and_then(|first| first.as_ref().ok()).and_then(|first| first.bind(specs).ok());
         let values = self.values(specs);
         let found = first.zip(values.ok()).and_then(|(run, values)| {
-            slowly::both((before, after), self.relay.freeze, (specs, &values), run.cost().products)?
+            slowly::both((before, after), self.relay.freeze, (specs, &values), run.cost())?
                 .err()
                 .filter(CouldNotRun::is_of_the_second)
         });
