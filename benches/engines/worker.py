@@ -302,6 +302,7 @@ ENGINES = {
     "iree": iree,
     "litert": litert,
     "candle": lambda: spoken([os.path.join(sys.prefix, "candle", "release", "candle-worker")]),
+    "rten": lambda: spoken([os.path.join(sys.prefix, "rten", "release", "rten-worker")]),
 }
 
 

@@ -9,6 +9,7 @@ use super::certify::{self, Certified};
 use super::region::{self, Form, Site};
 use super::verdict::{Deviation, Difference};
 use crate::error::Result;
+use crate::model::{Graph, NodeId};
 
 /// Through how many rows of nodes that are the same in both files a region grows.
 const FARTHEST: usize = 8;
@@ -81,9 +82,10 @@ fn union(
     let mut open = None;
     for _ in 0..FARTHEST {
         let Some((more, all)) = region::joined((a.graph, b.graph), &regions, &region, true) else { break };
+        // What is wrong by itself is not mended by what is right, but where that takes a part alone.
+        let takes = all.before.iter().any(|node| !region.before.contains(node) && takes_a_part(a.graph, *node));
+        let hopeful = takes || more.iter().filter_map(|index| parts.get(*index)).any(Part::is_wrong);
         region = all;
-        // What is wrong by itself is not mended by what is right.
-        let hopeful = more.iter().filter_map(|index| parts.get(*index)).any(Part::is_wrong);
         members.extend(more);
         if !hopeful {
             continue;
@@ -105,4 +107,11 @@ fn union(
         }
     }
     Ok(open)
+}
+
+/// Whether a node takes a part of a value, always the same: what is wrong in the rest is wrong nowhere.
+fn takes_a_part(graph: &Graph<'_>, node: NodeId) -> bool {
+    let node = graph.node(node);
+    let fixed = node.inputs.iter().skip(1).flatten().all(|value| graph.constant(*value).is_ok());
+    fixed && ["Gather", "Slice", "Split"].contains(&node.proto.op_type())
 }

@@ -45,6 +45,32 @@ fn a_map_that_went_forward_through_values_that_keep_their_names_is_a_fold() {
     }
 }
 
+/// A map of all channels, and of it what `last` takes.
+fn selected(map: &str, last: &str) -> String {
+    format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[N,3,4,4] x) => (float[N,c,4,4] y)
+        <float[3] s = {{2, 1, 3}}, float[3] t = {{1, 2, 3}}, float[3] m = {{0, 0, 0}}, float[3] v = {{1, 1, 1}},
+         float[1,3,1,1] a = {{1, 2, 3}}, int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] end = {{3}}>
+        {{ b = {map} {last} }}"#
+    )
+}
+
+#[test]
+fn channels_that_nobody_takes_do_not_matter() {
+    let (before, after) = ("BatchNormalization <epsilon = 0.0> (x, s, t, m, v)", "Add (x, a)");
+    for (right, wrong) in [
+        ("y = Gather <axis = 1> (b, one)", "y = Gather <axis = 1> (b, two)"),
+        ("y = Slice (b, one, two, one)", "y = Slice (b, two, end, one)"),
+        ("g = Gather <axis = 1> (b, one) y = Relu (g)", "g = Gather <axis = 1> (b, two) y = Relu (g)"),
+    ] {
+        let verdict = judge(&selected(before, right), &selected(after, right));
+        assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{right}: {verdict:#?}");
+        let verdict = judge(&selected(before, wrong), &selected(after, wrong));
+        assert_eq!(verdict.outcome, Outcome::Differs, "{wrong}: {verdict:#?}");
+    }
+}
+
 fn product(operator: &str) -> String {
     format!(
         r#"<ir_version: 8, opset_import: ["" : 17]>
