@@ -49,17 +49,20 @@ impl Found {
         self.interface.len() + unmatched + self.sites.iter().filter(|(_, certified)| certified.is_wrong()).count()
     }
 
-    /// Whether less is wrong here. Where the files differ by folds alone, one of which is known to be wrong, it is no better not
-    /// to know: the place would be another.
+    /// How many places wait for a run.
+    fn waiting(&self) -> usize {
+        let sites = self.sites.iter().filter(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
+        sites.count() + self.unjudged.len()
+    }
+
+    /// Whether less is wrong here, or less waits for a run. Where the files differ by folds alone, one of which is known to be
+    /// wrong, it is no better not to know: the place would be another.
     fn explains_more_than(&self, other: &Found) -> bool {
-        let open = |found: &Found| {
-            let sites = found.sites.iter().filter(|(_, certified)| matches!(certified, Certified::OtherForm(_)));
-            sites.count() + found.unjudged.len()
-        };
         let unmatched = other.interface.len() + other.unmatched.len() + other.open.len();
-        let fewer = self.wrong() < other.wrong() && (unmatched > 0 || open(self) <= open(other));
+        let fewer = self.wrong() < other.wrong() && (unmatched > 0 || self.waiting() <= other.waiting());
         // What is matched by its structure needs no proof of its own.
-        fewer || self.wrong() == other.wrong() && self.otherwise < other.otherwise && open(self) <= open(other)
+        let (proofs, waiting) = (self.otherwise.cmp(&other.otherwise), self.waiting().cmp(&other.waiting()));
+        fewer || self.wrong() == other.wrong() && proofs.is_le() && waiting.is_le() && (proofs.is_lt() || waiting.is_lt())
     }
 }
 
@@ -80,7 +83,7 @@ pub(super) fn compare<T>(
     super::asked(&a, options)?;
     taps::check(&options.taps, &a, &b)?;
     let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
-    if found.wrong() + found.otherwise > 0 {
+    if found.wrong() + found.otherwise + found.waiting() > 0 {
         let reworded = reworded(&sides, (&a, &b), options)?;
         let models = (reworded.0.open()?, reworded.1.open()?);
         let (a, b) = graphs(&reworded, &models, options)?;

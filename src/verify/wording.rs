@@ -9,6 +9,7 @@
 mod aliases;
 mod classes;
 mod names;
+mod numbers;
 mod outputs;
 mod products;
 mod rows;

@@ -581,3 +581,34 @@ fn what_rests_on_an_operator_without_a_meaning_shows_no_difference() {
     assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
     assert!(verdict.differences.iter().all(|found| found.place.contains("`z`")), "{verdict:#?}");
 }
+
+/// A product, a sum and what lays its elements out anew, as an input says; with one number behind it or not.
+fn laid_out(weight: f32, bias: f32, rest: &str) -> Vec<u8> {
+    let text = format!(
+        r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (float[b,n,2] x, int64[r] to) => (float[] y) <float[2,2] w = fill({weight}), float[2] c = fill({bias}), float k = {{4}}>
+        {{ p = MatMul (x, w) a = Add (p, c) {rest} }}"#
+    );
+    bnfold::sample::encode(&text).unwrap()
+}
+
+#[test]
+fn one_number_goes_before_what_lays_elements_out_to_extents_that_are_not_known() {
+    for operator in ["Reshape", "Expand"] {
+        let after = format!("y = {operator} (a, to)");
+        for (behind, weight, bias) in [("Mul (r, k)", 2.0, 1.0), ("Div (r, k)", 0.125, 0.0625), ("Sub (k, r)", -0.5, 3.75)] {
+            let before = laid_out(0.5, 0.25, &format!("r = {operator} (a, to) y = {behind}"));
+            let verdict = judge(&before, &laid_out(weight, bias, &after));
+            assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{behind}: {verdict:#?}");
+            for (weight, bias) in [(weight, bias + 0.01), (weight * 1.01, bias), (-weight, bias)] {
+                differs(behind, &judge(&before, &laid_out(weight, bias, &after)));
+            }
+        }
+        // A number with axes may change the extents.
+        let before = laid_out(0.5, 0.25, &format!("r = {operator} (a, to) y = Mul (r, k)"));
+        let mut wide = decode(&before);
+        let graph = wide.graph.as_mut().unwrap();
+        graph.initializer.iter_mut().filter(|tensor| tensor.name() == "k").for_each(|k| k.dims = vec![1; 9]);
+        differs("nine axes", &judge(&wide.encode_to_vec(), &laid_out(2.0, 1.0, &after)));
+    }
+}

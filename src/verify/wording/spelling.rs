@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::{outputs, products, rows};
+use super::{numbers, outputs, products, rows};
 use crate::model::{Graph, Node, Origin, ScopeId, ValueId};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, NodeProto};
@@ -31,6 +31,7 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
     });
     let mut written: BTreeMap<String, NodeProto> = written.collect();
     written.extend(products::otherwise(read));
+    written.extend(numbers::otherwise(read));
     outputs::direct(read, &mut written);
     written.into_iter().map(|(name, proto)| (name, proto.encode_to_vec())).collect()
 }
