@@ -164,6 +164,26 @@ pub struct SiteReport {
     pub others: Vec<(Shapes, Settings)>,
 }
 
+/// The type in which the products of absolute models are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Digits {
+    /// f32: for limits that are not reached.
+    Single,
+    /// f64.
+    Double,
+}
+
+/// Up to which share of a limit singles say enough.
+const CLEAR: f64 = 0.99;
+
+impl SiteReport {
+    /// Whether no digits of a limit would say anything else.
+    fn is_clear(&self) -> bool {
+        let near = CLEAR..2.0 - CLEAR;
+        self.worst < CLEAR && !near.contains(&self.worst_once) && self.apart.is_none() && self.unjudged.is_none()
+    }
+}
+
 impl Relay {
     /// Runs both models hand in hand, on each set of inputs, with each branch of every If and, where extents are open, with
     /// two sizes for each.
@@ -171,8 +191,15 @@ impl Relay {
     /// # Errors
     /// Why one of them could not be run.
     pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
+        match self.performed(Digits::Single) {
+            Ok(report) if report.sites.iter().all(SiteReport::is_clear) => Ok(report),
+            _ => self.performed(Digits::Double),
+        }
+    }
+
+    fn performed(&self, digits: Digits) -> Result<RelayReport, CouldNotRun> {
         let given = self.inputs.as_deref().map(Given::read).transpose()?.unwrap_or_default();
-        let pairs = Pair::all(self)?;
+        let pairs = Pair::all(self, digits)?;
         let mut gathered = Gathered::default();
         let samples = Runs::new(self, &pairs, &given).perform(self.samples, &mut gathered)?;
         for set in &self.data_sets {

@@ -505,3 +505,19 @@ fn what_stands_for_a_batch_normalization_is_right() {
         crate::judged::wrong_at(&format!("{substitute:?}"), &judge(&bytes, &wrong.encode_to_vec()), "n");
     }
 }
+
+/// What singles cannot hold is asked for again with the digits of doubles.
+#[test]
+fn numbers_beyond_the_range_of_singles_have_a_limit() {
+    for scale in ["1e60", "1e-60"] {
+        let model = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (double[2,2,5,5] x) => (double[2,3,5,5] y)
+            <double[3,2,1,1] w = {{{scale}, {scale}, 3, 4, 5, 6}}, double[3] s = {{0.1, 0.7, 0.3}}, double[3] b = {{1, 2, 3}},
+             double[3] m = {{0.3, 0.2, 0.1}}, double[3] v = {{3, 7, 1.1}}>
+            {{ c = Conv (x, w) y = BatchNormalization (c, s, b, m, v) }}"#
+        );
+        let bytes = bnfold::sample::encode(&model).unwrap();
+        right(scale, &judge(&bytes, &fold(&bytes)));
+    }
+}

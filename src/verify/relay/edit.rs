@@ -3,10 +3,11 @@
 
 mod absolute;
 mod data;
+mod single;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Member, SitePlan};
+use super::{Digits, Member, SitePlan};
 use crate::engine::CouldNotRun;
 use crate::engine::proto::{MARK, Names, is_standard, make};
 use crate::model::graph::asks_for_shape;
@@ -179,9 +180,15 @@ pub(super) fn paired(ours: &[FlatSite], theirs: &[FlatSite]) -> Result<(), Could
 }
 
 /// Makes the results of the sites inputs of the graph, and adds each site's own result and its absolute model.
-pub(super) fn force(graph: &mut GraphProto, sites: &mut [FlatSite], plans: &[SitePlan]) -> Result<(), CouldNotRun> {
-    let mut forcing =
-        Forcing { names: Names::of(graph), constants: constants(graph), magnitudes: BTreeMap::new(), added: vec![] };
+/// `digits` are those of what the absolute models cost most for.
+pub(super) fn force(
+    graph: &mut GraphProto,
+    sites: &mut [FlatSite],
+    plans: &[SitePlan],
+    digits: Digits,
+) -> Result<(), CouldNotRun> {
+    let (names, constants) = (Names::of(graph), constants(graph));
+    let mut forcing = Forcing { names, constants, digits, magnitudes: BTreeMap::new(), added: vec![] };
     for site in sites.iter_mut() {
         let members = plans.get(site.plan).map_or(&[][..], |plan| &plan.before);
         forcing.site(graph, site, members)?;
@@ -243,8 +250,15 @@ fn magnitude(tensor: &TensorProto, kind: Kind, name: String) -> Option<TensorPro
     for top in bytes.iter_mut().skip(7).step_by(8) {
         *top = if kind == Kind::Negative { *top | 0x80 } else { *top & 0x7f };
     }
-    if kind == Kind::Zero {
-        bytes.fill(0);
+    match kind {
+        Kind::Zero => bytes.fill(0),
+        Kind::Single => {
+            let singles = bytes.chunks_exact(8).map(|eight| f64::from_le_bytes(eight.try_into().unwrap_or_default()) as f32);
+            let single = TensorProto { data_type: Some(DataType::Float.into()), ..without_data(tensor) };
+            let bytes = singles.flat_map(f32::to_le_bytes).collect();
+            return Some(TensorProto { raw_data: Some(bytes), name: Some(name), ..single });
+        }
+        Kind::Positive | Kind::Negative => {}
     }
     Some(TensorProto { raw_data: Some(bytes), name: Some(name), ..without_data(tensor) })
 }
@@ -259,11 +273,14 @@ enum Kind {
     Positive,
     Negative,
     Zero,
+    /// The magnitudes, in f32.
+    Single,
 }
 
 struct Forcing {
     names: Names,
     constants: HashMap<String, Place>,
+    digits: Digits,
     /// Constants made of others, by what they are made of and how: their names, and where that is.
     magnitudes: BTreeMap<(String, Kind), (String, Place)>,
     added: Vec<NodeProto>,
@@ -305,20 +322,28 @@ impl Forcing {
             }
             let mut copy = NodeProto { output: outputs, ..node.clone() };
             copy.input.clone_from(&inputs);
-            for index in data(node, member).collect::<Vec<_>>() {
-                if let Some(name) = copy.input.get_mut(index) {
-                    *name = absolute.get(name.as_str()).cloned().ok_or_else(|| lost(name))?;
+            let node = node.clone();
+            let is_single = self.is_short(graph, &node, member);
+            for index in data(&node, member) {
+                let Some(name) = copy.input.get_mut(index) else { continue };
+                *name = absolute.get(name.as_str()).cloned().ok_or_else(|| lost(name))?;
+                if is_single {
+                    *name = self.narrowed(name);
                 }
             }
             for index in &member.parameters {
                 let Some(name) = copy.input.get_mut(*index) else { continue };
                 *name = match table::sign(node.op_type(), *index) {
+                    Sign::Positive if is_single => self.magnitude(name, Kind::Single)?,
                     Sign::Positive => self.magnitude(name, Kind::Positive)?,
                     Sign::Negative => self.magnitude(name, Kind::Negative)?,
                     Sign::Kept => continue,
                 };
             }
             rename(&mut copy.output, &absolute);
+            if is_single {
+                self.widened(&mut copy);
+            }
             let output = copy.output.first().cloned().unwrap_or_default();
             let names = &mut self.names;
             self.added.extend(table::absolute(copy, &mut |what| names.fresh(&format!("{output}/{what}"))));

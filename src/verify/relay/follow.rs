@@ -10,7 +10,7 @@ use super::edit::{self, FlatSite};
 use super::lead::Lead;
 use super::post::{Of, Post, Reader};
 use super::watch::Watch;
-use super::{Gathered, Relay, STOPPED, given, gone};
+use super::{Digits, Gathered, Relay, STOPPED, given, gone};
 use crate::engine::array::Array;
 use crate::engine::bind::InputSpec;
 use crate::engine::flatten::Branch;
@@ -30,14 +30,14 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Reads the first model and makes the results of its sites inputs. Needs nothing of the second model's run.
-    pub fn ready(relay: &Relay, branch: Branch) -> Result<Follower, CouldNotRun> {
+    pub fn ready(relay: &Relay, branch: Branch, digits: Digits) -> Result<Follower, CouldNotRun> {
         let mut model = load(&relay.before)?;
         edit::tag(&mut model, relay.sites.iter().map(|site| &site.before[..]))?;
         computed::settle(&mut model, &relay.before, relay.freeze)?;
         let mut sites = Vec::new();
         let mut prepared = prepare_edited(model, branch, &mut |graph| {
             sites = edit::find(graph, &relay.sites, edit::BEFORE)?;
-            edit::force(graph, &mut sites, &relay.sites)
+            edit::force(graph, &mut sites, &relay.sites, digits)
         })?;
         prepared.sized(&relay.sizes);
         let opaque = prepared.opaque.clone();

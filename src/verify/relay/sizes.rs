@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge;
 use super::lead::Lead;
-use super::{Follower, Gathered, Relay};
+use super::{Digits, Follower, Gathered, Relay};
 use crate::engine::array::Array;
 use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
 use crate::engine::cost::Cost;
@@ -37,9 +37,9 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Both models with each branch.
-    pub fn all(relay: &Relay) -> Result<Vec<Pair>, CouldNotRun> {
+    pub fn all(relay: &Relay, digits: Digits) -> Result<Vec<Pair>, CouldNotRun> {
         let ready = |branch| {
-            let (lead, follower) = beside(|| Lead::ready(relay, branch), || Follower::ready(relay, branch));
+            let (lead, follower) = beside(|| Lead::ready(relay, branch), || Follower::ready(relay, branch, digits));
             let plain = (!relay.taps.is_empty()).then(|| plain(relay, branch)).transpose()?;
             Ok::<Pair, CouldNotRun>(Pair { lead: lead?, follower: follower?, plain })
         };
