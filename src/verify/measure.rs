@@ -99,6 +99,11 @@ impl Measures {
         self.shapes.get(&value)?.iter().map(Option::as_ref).collect()
     }
 
+    /// The extents of a value as far as they are known; none if it is not even known how many there are.
+    pub(crate) fn shape(&self, value: ValueId) -> Option<&[Option<Extent>]> {
+        self.shapes.get(&value).map(Vec::as_slice)
+    }
+
     /// The extent of an axis of a value, if it is known.
     pub fn extent(&self, value: ValueId, axis: usize) -> Option<&Extent> {
         self.shapes.get(&value)?.get(axis)?.as_ref()

@@ -23,5 +23,6 @@ mod merged;
 mod relay;
 #[cfg(feature = "tract")]
 mod right;
+mod sizes;
 #[cfg(feature = "tract")]
 mod wording;

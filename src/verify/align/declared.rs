@@ -32,10 +32,14 @@ fn is_fixed(tensor: &Tensor) -> bool {
 /// A type as it counts: an extent that is left open is, in whatever words.
 pub(super) fn opened(declared: Option<&TypeProto>) -> Vec<u8> {
     let Some(declared) = declared else { return vec![] };
-    let mut plain = declared.clone();
+    let mut plain = TypeProto { denotation: None, ..declared.clone() };
     if let Some(Kind::TensorType(tensor)) = plain.value.as_mut() {
         let dims = tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim);
-        dims.filter(|dim| given(&dim.value).is_none()).for_each(|dim| dim.value = None);
+        for dim in dims {
+            // What an extent is called, or stands for, changes nothing.
+            dim.denotation = None;
+            dim.value = given(&dim.value).map(Size::DimValue);
+        }
     }
     plain.encode_to_vec()
 }
@@ -56,7 +60,7 @@ fn given(size: &Option<Size>) -> Option<i64> {
 
 /// Whether two declarations say the same; where inputs are `fixed`, or a size is `known`, one that is left open in one of them may
 /// stand in the other.
-pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, known: Option<&[&Extent]>) -> bool {
+pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, known: Option<&[Option<Extent>]>) -> bool {
     if opened(one.r#type.as_ref()) == opened(two.r#type.as_ref()) {
         return true;
     }
@@ -64,7 +68,7 @@ pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, kno
     let shapes = match (&one.shape, &two.shape) {
         (Some(one), Some(two)) => {
             let sizes = one.dim.iter().zip(&two.dim).map(|(x, y)| (given(&x.value), given(&y.value)));
-            let is = |axis: usize, size: i64| known.and_then(|known| known.get(axis)?.as_number()) == Some(size);
+            let is = |axis: usize, size: i64| known.and_then(|known| known.get(axis)?.as_ref()?.as_number()) == Some(size);
             let same = |(axis, (x, y)): (usize, (Option<i64>, Option<i64>))| match (x, y) {
                 (None, None) => true,
                 (Some(x), Some(y)) => x == y,
@@ -75,8 +79,8 @@ pub(super) fn alike(one: &ValueInfoProto, two: &ValueInfoProto, fixed: bool, kno
         // Which shape is not said is open in all its extents, as many as are known.
         (Some(shape), None) | (None, Some(shape)) => {
             let sizes = || shape.dim.iter().map(|dim| given(&dim.value)).enumerate();
-            let fits = |known: &[&Extent]| {
-                let is = |(axis, size): (usize, i64)| known.get(axis).and_then(|known| known.as_number()) == Some(size);
+            let fits = |known: &[Option<Extent>]| {
+                let is = |(axis, size): (usize, i64)| known.get(axis).and_then(|known| known.as_ref()?.as_number()) == Some(size);
                 known.len() == shape.dim.len() && sizes().filter_map(|(axis, size)| Some((axis, size?))).all(is)
             };
             fixed || known.is_some_and(fits)

@@ -6,6 +6,7 @@ use super::declared::fixed_inputs;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Graph, Node, NodeId, ScopeId, Use, ValueId};
 use crate::verify::constants;
+use crate::verify::measure::Extent;
 
 /// A size of what comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +35,13 @@ pub(super) fn same(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Resu
     let read = |(graph, node): (&Graph<'_>, NodeId)| graph.node(node).inputs.first().copied().flatten();
     let (Some(x), Some(y), Some(one), Some(two)) = (read(a), read(b), sizes(a)?, sizes(b)?) else { return Ok(None) };
     let alike = one.len() == two.len() && {
+        let is_last = one.last() != two.last();
         let other: Vec<(Size, Size)> = one.into_iter().zip(two).filter(|(one, two)| one != two).collect();
         match other[..] {
             [] => true,
             // The number of elements says what is left.
             [(_, Size::Rest)] => true,
-            [(Size::Rest, Size::Fixed(size))] => fixed_inputs(a.0, ScopeId(0)) || is_demanded(a, size),
+            [(Size::Rest, Size::Fixed(size))] => is_static(a.0) || is_last && is_demanded(a, size),
             _ => false,
         }
     };
@@ -60,7 +62,74 @@ fn same_extents(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Option<
         Some((data, node.outputs.first().copied().flatten()?))
     };
     let ((x, one), (y, two)) = (ends(a)?, ends(b)?);
-    (a.0.measures.extents(one)? == b.0.measures.extents(two)?).then_some((x, y))
+    (a.0.measures.extents(one)? == b.0.measures.extents(two)? && never_fails(b.0, b.0.graph.node(b.1))).then_some((x, y))
+}
+
+/// Whether a node that hands all elements on in order does so for all inputs: what fails for some is no other word for what does not.
+pub(crate) fn never_fails(read: Read<'_, '_>, node: &Node<'_>) -> bool {
+    let input = |at: usize| node.inputs.get(at).copied().flatten();
+    let int = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map_or(0, |a| a.i());
+    let shape = input(0).and_then(|data| read.measures.shape(data));
+    match (node.proto.op_type(), shape) {
+        ("Flatten" | "Unsqueeze" | "Identity", _) => true,
+        ("Squeeze", Some(shape)) => axes(read, node).is_some_and(|axes| {
+            let place = |axis: i64| usize::try_from(if axis < 0 { axis + shape.len() as i64 } else { axis }).ok();
+            let extent = |axis: i64| shape.get(place(axis)?)?.as_ref()?.as_number();
+            axes.into_iter().all(|axis| extent(axis) == Some(1))
+        }),
+        ("Reshape", Some(shape)) => {
+            let sizes = input(1).and_then(|sizes| read.integers(sizes).ok().flatten());
+            sizes.is_some_and(|sizes| fills(shape, &sizes.elements, int("allowzero") == 0))
+        }
+        _ => false,
+    }
+}
+
+/// The axes that a node names, by an attribute or a constant.
+fn axes(read: Read<'_, '_>, node: &Node<'_>) -> Option<Vec<i64>> {
+    let stated = node.proto.attribute.iter().find(|a| a.name() == "axes").map(|a| a.ints.clone());
+    let given = || read.integers(node.inputs.get(1).copied().flatten()?).ok().flatten()?.numbers();
+    stated.or_else(given)
+}
+
+/// Whether as many elements as there are fit into these sizes, whatever the extents are.
+fn fills(shape: &[Option<Extent>], sizes: &[Option<Extent>], copies: bool) -> bool {
+    let mut from: Vec<Option<Option<Extent>>> = shape.iter().cloned().map(Some).collect();
+    let (mut wanted, mut rest) = (Some(Extent::number(1)), false);
+    for (axis, size) in sizes.iter().enumerate() {
+        let Some(size) = size else { return false };
+        match size.as_number() {
+            Some(0) if copies => match from.get_mut(axis).and_then(Option::take) {
+                Some(_) => {}
+                None => return false,
+            },
+            Some(-1) => rest = true,
+            _ => match from.iter_mut().find(|own| matches!(own, Some(Some(own)) if own == size)) {
+                Some(own) => *own = None,
+                None => wanted = wanted.and_then(|wanted| wanted.times(size)),
+            },
+        }
+    }
+    let (left, Some(wanted)) = (from.into_iter().flatten(), wanted) else { return false };
+    // Of an extent that is not known it is not known either what divides it.
+    let known = left.clone().flatten().try_fold(Extent::number(1), |all, extent| all.times(&extent));
+    match rest {
+        true => known.is_some_and(|known| known.is_multiple_of(&wanted)),
+        false => left.clone().all(|extent| extent.is_some()) && known == Some(wanted),
+    }
+}
+
+/// Whether all extents are what they are whatever the inputs hold: these are fixed, and no node makes extents of numbers.
+fn is_static(graph: &Graph<'_>) -> bool {
+    const BY_NUMBERS: &[&str] = &["NonZero", "Unique", "Compress", "NonMaxSuppression", "Loop", "Scan"];
+    let makes = |node: &Node<'_>| {
+        let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());
+        let sized =
+            matches!(node.proto.op_type(), "Reshape" | "Expand" | "Tile" | "Slice" | "Pad" | "Resize" | "TopK" | "Upsample");
+        let filled = matches!(node.proto.op_type(), "Range" | "ConstantOfShape") && (0..node.inputs.len()).any(open);
+        !node.standard || BY_NUMBERS.contains(&node.proto.op_type()) || filled || sized && (1..node.inputs.len()).any(open)
+    };
+    fixed_inputs(graph, ScopeId(0)) && !graph.nodes.iter().any(makes)
 }
 
 /// Whether a reader can take in what a node makes only if its last axis has this size: a product with a constant of so many rows.

@@ -12,6 +12,8 @@ use crate::verify::region::{Form, Site};
 
 /// How much larger or smaller than in the first file a number may be without a second look.
 const MORE: f64 = 16.0;
+/// How much larger they may be, as their rounding does not shrink with what is left of them where they cancel.
+const DIGITS: f64 = 256.0;
 /// How much larger than one an input may be.
 const INPUT: f64 = (1_u64 << 40) as f64;
 
@@ -35,8 +37,13 @@ const FACTOR: f64 = (1_u64 << 20) as f64;
 /// A file that cannot be read.
 pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
     let constants = |forms: &[Form]| forms.iter().filter(|form| !form.constants.is_empty()).count();
-    let elements = site.forms.1.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| b.tensor(*tensor).element());
-    let Some(element) = elements.max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
+    let elements = |graph: &Graph<'_>, forms: &[Form]| {
+        let tensors = forms.iter().flat_map(|form| &form.constants);
+        tensors.filter_map(|(_, tensor)| graph.tensor(*tensor).element()).collect::<Vec<Element>>()
+    };
+    let (theirs, ours) = (elements(b, &site.forms.1), elements(a, &site.forms.0));
+    let elements = if theirs.is_empty() { ours } else { theirs };
+    let Some(element) = elements.into_iter().max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
         return Ok(None);
     };
     // One node with constants makes what the whole region makes, and nothing between.
@@ -45,12 +52,18 @@ pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     if !between && !healed {
         return Ok(None);
     }
-    let (ours, theirs) = (range(a, &site.forms.0)?, range(b, &site.forms.1)?);
+    let (ours, made) = range(a, &site.forms.0, &site.region.outputs)?;
+    let (theirs, remade) = range(b, &site.forms.1, &site.region.outputs_after)?;
+    // What is summed up in absolute values grows where terms cancel, and not where a factor is taken back.
+    let cancels = made.iter().zip(&remade).find(|(ours, theirs)| **theirs > DIGITS * **ours);
     let (largest, normal) = (element.max(), element.smallest_normal());
     let grows = |one: f64, other: f64| one > MORE * other && one >= largest / INPUT;
     let why = if between && grows(theirs.largest, ours.largest) {
         let sizes = format!("{:.1e} times the input, {:.1e} in the first file", theirs.largest, ours.largest);
         format!("second file grow to {sizes}, and may overflow")
+    } else if let Some((ours, theirs)) = cancels.filter(|_| between) {
+        let sizes = format!("{theirs:.1e} times the input, {ours:.1e} in the first file");
+        format!("second file add up to {sizes}, and may lose digits where they cancel")
     } else if healed && grows(ours.largest, theirs.largest) {
         let sizes = format!("{:.1e} times the input, {:.1e} in the second file", ours.largest, theirs.largest);
         format!("first file grow to {sizes}, and may overflow there alone")
@@ -63,7 +76,8 @@ pub(super) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     Ok(Some(format!("numbers between the nodes of the {why}")))
 }
 
-fn range(graph: &Graph<'_>, forms: &[Form]) -> Result<Range> {
+/// That of all values, and how large each of these outputs may become.
+fn range(graph: &Graph<'_>, forms: &[Form], outputs: &[String]) -> Result<(Range, Vec<f64>)> {
     let mut known: BTreeMap<ValueId, Range> = BTreeMap::new();
     let one = Range { largest: 1.0, smallest: 1.0 };
     let mut all = one;
@@ -83,7 +97,9 @@ fn range(graph: &Graph<'_>, forms: &[Form]) -> Result<Range> {
         }
         known.extend(node.outputs.iter().flatten().map(|value| (*value, made)));
     }
-    Ok(all)
+    let named = |name: &String| known.iter().find(|(value, _)| graph.value(**value).name == name);
+    let outputs = outputs.iter().map(|name| named(name).map_or(1.0, |(_, range)| range.largest)).collect();
+    Ok((all, outputs))
 }
 
 /// What comes out of a node.

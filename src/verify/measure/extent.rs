@@ -41,6 +41,15 @@ impl Extent {
         }
     }
 
+    /// Whether no factor before an extent is larger than this.
+    pub fn is_within(&self, most: i64) -> bool {
+        let atom = |atom: &Atom| match atom {
+            Atom::Axis(..) => true,
+            Atom::Quotient(one, two) => one.is_within(most) && two.is_within(most),
+        };
+        self.0.iter().all(|(product, times)| times.abs() <= most && product.iter().all(atom))
+    }
+
     /// Whether it is certain that it is not less than nothing.
     pub fn is_natural(&self) -> bool {
         let natural = |atom: &Atom| match atom {
@@ -119,6 +128,11 @@ impl Extent {
                 Extent([(vec![quotient], 1)].into()).small()
             }),
         }
+    }
+
+    /// Whether it can be divided by a number without a rest, which is not zero itself.
+    pub fn is_multiple_of(&self, other: &Extent) -> bool {
+        other.as_number() != Some(0) && self.exactly(other).is_some()
     }
 
     /// The quotient, if each summand can be divided by a single one.

@@ -122,6 +122,9 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
     let elements: Vec<Option<Extent>> = (0..count).map(element).collect();
     let fits = |number: i64| one.data_type == INT64 || i32::try_from(number).is_ok();
     let inside = elements.iter().flatten().filter_map(Extent::as_number).all(fits);
+    // Of what is not known nothing but sums of extents and small multiples of them is taken to fit.
+    let small = |element: &Extent| element.as_number().is_some() || element.is_within(1 << 10);
+    let inside = inside && (one.data_type == INT64 || elements.iter().flatten().all(small));
     inside.then_some(Integers { data_type: one.data_type, dims, elements })
 }
 

@@ -135,9 +135,12 @@ fn einsum(view: &View<'_, '_>) -> Option<Extents> {
         return None;
     }
     let operands: Vec<&str> = operands.split(',').collect();
+    // Some read ONNX so that an extent of one is repeated.
     let extent = |letter: char| {
-        let (operand, axis) = operands.iter().enumerate().find_map(|(at, letters)| Some((at, letters.find(letter)?)))?;
-        view.shape(operand)?.get(axis)?.clone()
+        let axes = operands.iter().enumerate().filter_map(|(at, letters)| Some((at, letters.find(letter)?)));
+        let mut all = axes.map(|(operand, axis)| view.shape(operand)?.get(axis)?.clone());
+        let first = all.next()?;
+        all.fold(first, |wide, extent| wider(wide.as_ref(), extent.as_ref()))
     };
     Some(result.chars().map(extent).collect())
 }

@@ -35,6 +35,9 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
     if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
         return Ok(Err("refers to an attribute of the function around it".into()));
     }
+    if counts(graph, node) {
+        return Ok(Err("computes with whole numbers, which overflow".into()));
+    }
     if node.proto.op_type() == "Cast" && !is_exact(graph, node) {
         return Ok(Err("is a Cast to a type that may not hold every number".into()));
     }
@@ -47,6 +50,17 @@ pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
         form.broken = rootless(graph, node, &form)?;
     }
     Ok(Ok(form))
+}
+
+/// Whether a node makes new whole numbers of others.
+fn counts(graph: &Graph<'_>, node: &Node<'_>) -> bool {
+    let operands = match node.proto.op_type() {
+        "AveragePool" | "ReduceMean" | "ReduceSum" => 1,
+        "Add" | "Sub" | "Mul" | "Div" | "MatMul" | "Gemm" | "Einsum" | "Sum" | "Mean" => node.inputs.len(),
+        _ => 0,
+    };
+    let mut types = node.inputs.iter().take(operands).flatten().filter_map(|value| types::of(graph, *value));
+    types.any(types::is_whole)
 }
 
 /// Whether a Cast hands every number on as it is, as far as is known.

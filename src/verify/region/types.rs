@@ -132,6 +132,13 @@ fn alike(node: &Node<'_>) -> Option<std::ops::Range<usize>> {
     })
 }
 
+/// Whether a type is one of whole numbers.
+pub(crate) fn is_whole(data_type: i32) -> bool {
+    use DataType::{Int4, Int8, Int16, Int32, Int64, Uint4, Uint8, Uint16, Uint32, Uint64};
+    let whole = [Int4, Int8, Int16, Int32, Int64, Uint4, Uint8, Uint16, Uint32, Uint64];
+    DataType::try_from(data_type).is_ok_and(|found| whole.contains(&found))
+}
+
 /// Whether every number of one type is a number of another.
 pub(crate) fn holds(wide: i32, narrow: i32) -> bool {
     // Digits before rounding begins, the exponent of the largest number and of the smallest.

@@ -1,7 +1,7 @@
 //! Nodes that hand a value on as it is.
 
 use crate::model::{Graph, Node, Origin, ValueId};
-use crate::verify::align::{Read, keeps_order};
+use crate::verify::align::{Read, keeps_order, never_fails};
 use crate::verify::region::{dropout, types};
 
 /// The value that a node hands on, if what it makes is that for all inputs.
@@ -16,7 +16,7 @@ pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
     let keeps = match node.proto.op_type() {
         "Identity" => true,
         _ if keeps_order(node) => {
-            return in_order(graph, made).find(|value| is_alike(read, *value, made));
+            return in_order(read, made).find(|value| is_alike(read, *value, made));
         }
         "Expand" => is_alike(read, data, made),
         "Slice" => is_alike(read, data, made) && is_forward(read, node),
@@ -29,13 +29,20 @@ pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
     keeps.then_some(data)
 }
 
-/// The values that a value has its elements from, all of them and in the same order, the next first: extents say the rest.
-pub(super) fn in_order(graph: &Graph<'_>, value: ValueId) -> impl Iterator<Item = ValueId> {
-    let back = |value: &ValueId| {
+/// The values that a value has its elements from, all of them and in the same order, for all inputs; the next first. Extents say
+/// the rest.
+pub(super) fn in_order(read: Read<'_, '_>, value: ValueId) -> impl Iterator<Item = ValueId> {
+    let back = move |value: &ValueId| {
+        let graph = read.graph;
         let Origin::Node(maker, 0) = graph.value(*value).origin else { return None };
         let maker = graph.node(maker);
         let keeps = maker.proto.op_type() == "Identity" || keeps_order(maker);
-        maker.inputs.first().copied().flatten().filter(|data| keeps && maker.standard && graph.constant(*data).is_err())
+        maker
+            .inputs
+            .first()
+            .copied()
+            .flatten()
+            .filter(|data| keeps && maker.standard && graph.constant(*data).is_err() && never_fails(read, maker))
     };
     std::iter::successors(back(&value), back)
 }

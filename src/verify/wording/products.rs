@@ -37,13 +37,13 @@ fn written(read: Read<'_, '_>, id: NodeId) -> Option<[(String, NodeProto); 2]> {
     let (wanted, flat) = (read.measures.extents(last)?, read.measures.extents(rows)?);
     let ([leading @ .., _], [_, depth]) = (&wanted[..], &flat[..]) else { return None };
     let wanted: Vec<_> = leading.iter().chain([depth]).copied().collect();
-    let source = source(graph, rows);
+    let source = source(read, rows);
     let fits = |value: &ValueId| {
         let early = match graph.value(*value).origin {
             Origin::Node(maker, _) => graph.node(maker).index < node.index,
             _ => true,
         };
-        early && self::source(graph, *value) == source && read.measures.extents(*value).as_ref() == Some(&wanted)
+        early && self::source(read, *value) == source && read.measures.extents(*value).as_ref() == Some(&wanted)
     };
     let data = values(graph).find(fits)?;
     let name = |value: ValueId| graph.value(value).name.to_owned();
@@ -80,8 +80,8 @@ fn is_row(graph: &Graph<'_>, value: ValueId) -> bool {
 }
 
 /// The value whose elements a value has in the same order, as far back as that goes.
-fn source(graph: &Graph<'_>, value: ValueId) -> ValueId {
-    aliases::in_order(graph, value).last().unwrap_or(value)
+fn source(read: Read<'_, '_>, value: ValueId) -> ValueId {
+    aliases::in_order(read, value).last().unwrap_or(value)
 }
 
 fn values(graph: &Graph<'_>) -> impl Iterator<Item = ValueId> {

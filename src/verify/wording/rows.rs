@@ -16,7 +16,7 @@ pub(super) fn reshape(read: Read<'_, '_>, node: &Node<'_>) -> Option<NodeProto> 
         let extent = |value: ValueId, axis: usize| read.measures.extent(value, axis);
         copied.iter().all(|axis| extent(data, *axis).is_some_and(|extent_of| extent(*source, *axis) == Some(extent_of)))
     };
-    let source = aliases::in_order(graph, data).take_while(|source| is_main(graph, *source)).filter(keeps).last()?;
+    let source = aliases::in_order(read, data).take_while(|source| is_main(graph, *source)).filter(keeps).last()?;
     let mut proto = node.proto.clone();
     graph.value(source).name.clone_into(proto.input.first_mut()?);
     Some(proto)

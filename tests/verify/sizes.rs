@@ -1,0 +1,107 @@
+//! What is right at the sizes and for the choices of a run, and not for all: none of it may be accepted.
+
+use crate::judged::{judge_with, options};
+use bnfold::verify::{Outcome, Tier, Verdict, VerifyOptions};
+
+fn judge(inputs: &str, before: &str, after: &str) -> Verdict {
+    let files = [before, after].map(|body| {
+        let text = format!(r#"<ir_version: 8, opset_import: ["" : 18]> g ({inputs}) => (float[] o) {body}"#);
+        bnfold::sample::encode(&text).unwrap()
+    });
+    judge_with(&files[0], &files[1], &VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() })
+}
+
+fn refused(inputs: &str, before: &str, after: &str) {
+    let verdict = judge(inputs, before, after);
+    assert!(verdict.outcome >= Outcome::NotJudged, "{before} {after}: {verdict:#?}");
+}
+
+#[test]
+fn what_no_run_chose_is_not_shown() {
+    let rows =
+        |last: f64| format!("<float[4,2] t = {{1, 2, 3, 4, 5, 6, 7, {last}}}> {{ j = Cast <to = 7> (i) o = Gather (t, j) }}");
+    refused("int32[N] i", &rows(8.0), &rows(9.0));
+    let last = "<float[9] a = {1, 1, 1, 1, 1, 1, 1, 1, 2}> { y = Mul (x, a) o = Gather <axis = 1> (y, k) }";
+    refused("float[N,9] x, int64[K] k", last, "{ o = Gather <axis = 1> (x, k) }");
+    let branch = |other: &str| format!("<float k = {{3}}> {{ d = Mul (x, k) r = Relu (x) o = Where (q, r, {other}) }}");
+    refused("float[N,4] x, bool q", &branch("d"), &branch("x"));
+    let border = |value: &str| {
+        format!(
+            "<int64 k = {{4}}, int64[3] z = {{0, 0, 0}}, float v = {{5}}>
+            {{ s = Shape <start = 1> (x) r = Mod (s, k) d = Sub (k, r) e = Mod (d, k) p = Concat <axis = 0> (z, e) o = Pad (x, p{value}) }}"
+        )
+    };
+    refused("float[N,L] x", &border(""), &border(", v"));
+}
+
+#[test]
+fn windows_that_end_otherwise_for_another_rest_are_others() {
+    let pool = |more: &str| format!("{{ o = AveragePool <kernel_shape = [2, 2], strides = [2, 2]{more}> (x) }}");
+    refused("float[N,2,H,W] x", &pool(", ceil_mode = 1"), &pool(""));
+    let taps = |taps: &str| format!("<float[1,1,{taps}}}> {{ o = Conv <strides = [4]> (x, w) }}");
+    refused("float[N,1,L] x", &taps("5] w = {1, 1, 1, 1, 0"), &taps("6] w = {1, 1, 1, 1, 0, 0"));
+    let step = |end: i64| {
+        format!(
+            "<int64[1] z = {{0}}, int64[1] e = {{{end}}}, int64[1] a = {{1}}, int64[1] s = {{4}}> {{ o = Slice (x, z, e, a, s) }}"
+        )
+    };
+    refused("float[N,L] x", &step(-1), &step(-2));
+}
+
+#[test]
+fn an_integer_in_another_role_is_another() {
+    let cut = |start: i64, end: i64, axis: i64| {
+        format!("<int64[1] z = {{{start}}}, int64[1] n = {{{end}}}, int64[1] a = {{{axis}}}> {{ o = Slice (x, z, n, a) }}")
+    };
+    refused("float[L,M] x", &cut(0, 40, 0), &cut(0, 40, 1));
+    refused("float[L,M] x", &cut(0, 40, 0), &cut(-40, 40, 0));
+    let product = |axes: &str| {
+        format!(
+            "<float[3,3] l = {{1, 2, 3, 4, 5, 6, 7, 8, 9}}, int64[2] a = {{2, 3}}>
+            {{ g = GlobalAveragePool (x) q = Squeeze (g{axes}) o = MatMul (q, l) }}"
+        )
+    };
+    refused("float[N,3,H,W] x", &product(""), &product(", a"));
+}
+
+#[test]
+fn what_fails_for_some_sizes_is_no_other_word() {
+    let reshaped = |first: &str| format!("<int64[3] c = {{1, 4, 1}}, int64[2] a = {{-1, 4}}> {{ {first} o = Reshape (z, a) }}");
+    refused("float[N,2,2] x", &reshaped("z = Identity (x)"), &reshaped("z = Reshape (x, c)"));
+    let sized =
+        |rows: i64| format!("<float[8,3] w = fill(0.5), int64[2] s = {{{rows}, 8}}> {{ y = Reshape (x, s) o = MatMul (y, w) }}");
+    refused("float[N,2,4] x", &sized(-1), &sized(8));
+    let found = |size: i64| format!("<int64[1] s = {{{size}}}> {{ y = NonZero (x) r = Reshape (y, s) o = Cast <to = 1> (r) }}");
+    refused("float[4] x", &found(-1), &found(4));
+    let either =
+        |shape: &str| format!("{{ o1 = Einsum <equation = \"ij,ij->ij\"> (x, y) s = Shape ({shape}) o = Cast <to = 1> (s) }}");
+    refused("float[N,M] x, float[K,M] y", &either("o1"), &either("x"));
+}
+
+#[test]
+fn whole_numbers_overflow_where_floats_do_not() {
+    for operator in ["Add", "Mul"] {
+        let whole = format!("{{ s = {operator} (x, y) o = Cast <to = 1> (s) }}");
+        let float = format!("{{ a = Cast <to = 1> (x) b = Cast <to = 1> (y) o = {operator} (a, b) }}");
+        refused("uint8[N] x, uint8[N] y", &whole, &float);
+    }
+    let times =
+        "<int32[1] k = {1000000000}> { s = Shape (x) n = Cast <to = 6> (s) m = Mul (n, k) d = Div (m, k) o = Cast <to = 1> (d) }";
+    refused("float[N] x", times, "{ s = Shape (x) n = Cast <to = 6> (s) o = Cast <to = 1> (n) }");
+}
+
+#[test]
+fn what_cancels_loses_digits() {
+    let around =
+        |shift: f64| format!("<float a = {{{shift}}}, float b = {{2}}> {{ y = Add (x, a) z = Sub (y, a) o = Mul (z, b) }}");
+    refused("float[N,4] x", "<float a = {1}, float b = {2}> { y = Mul (x, a) o = Mul (y, b) }", &around(1e8));
+    let twice = |first: f64, second: f64| {
+        format!(
+            "<float[4,4] u = fill(0.5), float[4,4] v = fill(0.25), float[4] a = fill({first}), float[4] b = fill({second})>
+            {{ p = Gemm (x, u, a) q = Gemm (x, v, b) o = Add (p, q) }}"
+        )
+    };
+    refused("float[N,4] x", &twice(0.0, 0.0), &twice(1_073_741_824.0, -1_073_741_824.0));
+    let far = "<float c = {1.329227995784916e36}, float d = {7.523163845262640e-37}> { y = Mul (x, c) o = Mul (y, d) }";
+    refused("float[N,4] x", far, "{ o = Identity (x) }");
+}
