@@ -41,8 +41,12 @@ pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         }
         let places = operands.iter().zip(&inputs).flat_map(|(term, input)| term.iter().zip(&input.dims));
         let mut found: Vec<usize> = places.filter(|(l, _)| **l == letter).map(|(_, d)| *d).collect();
+        // As in NumPy, by which ONNX explains the operator, an extent of one is repeated.
+        found.sort_unstable();
         found.dedup();
-        let [extent] = found[..] else { return invalid(format!("the letter {letter} has no extent, or several")) };
+        let ([extent] | [1, extent]) = found[..] else {
+            return invalid(format!("the letter {letter} has no extent, or several"));
+        };
         extents.push((letter, extent));
     }
     if operands.iter().zip(&inputs).any(|(term, input)| term.len() != input.dims.len()) {
@@ -52,7 +56,10 @@ pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     // How far a step along each letter goes in each operand, and in the result, which stands last.
     let made: Vec<usize> = extents.iter().take(result.len()).map(|(_, extent)| *extent).collect();
     let steps = |term: &[char], dims: &[usize]| {
-        let step = |(axis, _): (usize, &char)| dims.iter().skip(axis + 1).product::<usize>();
+        let step = |(axis, _): (usize, &char)| {
+            let is_repeated = dims.get(axis) == Some(&1);
+            if is_repeated { 0 } else { dims.iter().skip(axis + 1).product::<usize>() }
+        };
         let of = |letter: char| term.iter().enumerate().filter(|(_, own)| **own == letter).map(step).sum();
         extents.iter().map(|(letter, _)| of(*letter)).collect::<Vec<usize>>()
     };

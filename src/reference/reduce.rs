@@ -131,7 +131,12 @@ pub(super) fn log_sum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
 }
 
 pub(super) fn log_sum_exp(call: &Call) -> Result<Vec<Array>, ReferenceError> {
-    floats(call, |values| values.iter().map(|value| value.exp()).sum::<f64>().ln())
+    floats(call, |values| {
+        // The largest stands before, so that what is finite does not overflow between.
+        let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let base = if largest.is_finite() { largest } else { 0.0 };
+        base + values.iter().map(|value| (value - base).exp()).sum::<f64>().ln()
+    })
 }
 
 pub(super) fn arg_max(call: &Call) -> Result<Vec<Array>, ReferenceError> {

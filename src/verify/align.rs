@@ -291,11 +291,15 @@ impl Aligner<'_, '_> {
                 _ => false,
             };
             if !same {
-                found.push(self.a.value(one).name.to_owned());
+                found.push((self.a.value(one).name.to_owned(), matches!(self.a.value(one).origin, Origin::Input { .. })));
             }
         }
-        for name in found {
-            self.differs_outside(a, name, "a constant that is seen from outside differs");
+        for (name, is_default) in found {
+            match is_default {
+                true => self.differs_outside(a, name, "a constant that is seen from outside differs"),
+                // An output may be computed in one file, or rounded otherwise: a run shows it.
+                false => self.differs(format!("output `{name}`"), "is a constant that the other file has not"),
+            }
         }
         Ok(())
     }

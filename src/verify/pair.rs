@@ -312,8 +312,8 @@ impl Runner<'_> {
                 (None, _) => run.unclear.push((name, "the second model gave no value for it".to_owned())),
             }
         }
-        if self.guesses() && !run.apart.is_empty() {
-            self.confirm(&mut run, &values);
+        if !run.apart.is_empty() {
+            self.confirm(&mut run, &values, &tolerance);
         }
         Ok(Found::Run(run))
     }

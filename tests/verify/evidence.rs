@@ -309,3 +309,42 @@ fn a_choice_that_is_written_out_is_no_difference() {
     let verdict = judge(&choosing(40, true), &written_out(2, true));
     assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
 }
+
+/// An engine may compute one of two words for the same worse than the other: it alone is no evidence then.
+#[test]
+fn what_the_slow_reference_does_not_find_is_no_difference() {
+    let model = |body: &str| {
+        format!(r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,4] x) => (float[N,M] y) <float one = {{1}}> {{ {body} }}"#)
+    };
+    for (first, second) in [
+        ("a = Abs (x) n = Neg (a) e = Exp (n) s = Add (e, one) l = Log (s) r = Relu (x) y = Add (r, l)", "y = Softplus (x)"),
+        (
+            "m = ReduceMax <axes = [1]> (x) d = Sub (x, m) e = Exp (d) s = ReduceSum (e, last) l = Log (s) y = Sub (d, l)",
+            "y = LogSoftmax <axis = 1> (x)",
+        ),
+        (
+            "m = ReduceMax <axes = [1]> (x) d = Sub (x, m) e = Exp (d) s = ReduceSum (e, last) l = Log (s) y = Add (m, l)",
+            "y = ReduceLogSumExp <axes = [1]> (x)",
+        ),
+    ] {
+        let texts = [first, second].map(|body| model(body).replace("float one = {1}", "float one = {1}, int64[1] last = {1}"));
+        let verdict = judge(&texts[0], &texts[1]);
+        assert_eq!(verdict.outcome, Outcome::NotJudged, "{second}: {verdict:#?}");
+    }
+}
+
+/// An output that one file computes and the other holds is no difference by itself.
+#[test]
+fn a_constant_output_is_compared_by_a_run() {
+    let model = |body: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,3] x) => (float[N,3] y, int64[n] s)
+            <int64[1] three = {{3}}, int64[1] four = {{4}}> {{ y = Relu (x) {body} }}"#
+        )
+    };
+    let before = model("s = Shape <start = 1> (x)");
+    for (after, outcome) in [("s = Identity (three)", Outcome::NotJudged), ("s = Identity (four)", Outcome::Differs)] {
+        let verdict = judge(&before, &model(after));
+        assert_eq!(verdict.outcome, outcome, "{after}: {verdict:#?}");
+    }
+}

@@ -13,18 +13,24 @@ impl Runner<'_> {
         self.one.chooses || self.two.chooses || self.one.version != self.two.version
     }
 
-    /// Keeps of what the engine found apart what the reference finds apart.
-    pub(super) fn confirm(&self, run: &mut PairRun, values: &Values) {
-        let made = self.pair.slowly(self.one, &run.inputs, values);
+    /// Keeps of what the engine found apart what the reference finds apart: an engine may compute one of two words for the same
+    /// worse than the other. Where the reference cannot be asked, the engine is believed, but where it takes something for granted.
+    pub(super) fn confirm(&self, run: &mut PairRun, values: &Values, tolerance: &Tolerance) {
+        let made = self.pair.slowly(self.one, &run.inputs, values).and_then(Result::ok);
         for (name, place) in std::mem::take(&mut run.apart) {
-            let answer = match &made {
-                Some(Ok(made)) => self.answer(&name, made, values),
-                _ => None,
-            };
+            let answer = made.as_ref().and_then(|made| match self.guesses() {
+                true => self.answer(&name, made, values),
+                false => Some(tolerance.compare(&name, made.1.get(&name)?, made.0.get(&name)?)),
+            });
             match answer {
+                Some(Answer::Apart(_)) if !self.guesses() => run.apart.push((name, place)),
                 Some(Answer::Apart(place)) => run.apart.push((name, place)),
-                Some(Answer::Agree) => run.agree.push(name),
+                Some(Answer::Agree) if self.guesses() => run.agree.push(name),
+                Some(Answer::Agree) => {
+                    run.unclear.push((name, format!("{place}, but by the slow reference both agree: the engine is off")));
+                }
                 Some(Answer::Unclear(why)) => run.unclear.push((name, why)),
+                None if !self.guesses() => run.apart.push((name, place)),
                 None => {
                     let why =
                         format!("{place}, but there is an If, a loop or another operator set, and this run goes its own way");
