@@ -18,7 +18,7 @@ pub use samples::SAMPLES;
 
 use crate::law::Reason;
 use crate::model::{NodeId, Use, ValueId};
-use crate::plan::draft::Merge;
+use crate::plan::draft::{Merge, Place};
 use crate::plan::readers::looks_at_shape;
 use crate::plan::view::View;
 use build::{Built, Member};
@@ -109,6 +109,10 @@ impl Sum<'_, '_> {
                     Ok(built) => found.push(built),
                     Err(reason) => refused = refused.or(Some(reason)),
                 }
+                // No other takes in more, and there may be as many as there are terms.
+                if found.last().is_some_and(|built| built.merge.terms.len() == members.len()) {
+                    break;
+                }
             }
             // The one that takes in most; of two, the one that stands first.
             found.sort_by_key(|built| std::cmp::Reverse(built.merge.terms.len()));
@@ -140,14 +144,15 @@ impl Sum<'_, '_> {
     /// Who reads a value beside these terms and nodes that go.
     fn is_left(&self, value: ValueId, members: &[Member<'_>], unread: &BTreeSet<NodeId>) -> Option<Use> {
         let goes = |user: &Use| match user {
-            Use::Node(reader, input) => {
-                let term =
-                    |member: &Member<'_>| self.tree.leaves.get(member.leaf).is_some_and(|leaf| leaf.at == (*reader, *input));
-                unread.contains(reader) || members.iter().any(term)
-            }
+            Use::Node(reader, input) => unread.contains(reader) || self.is_term((*reader, *input), members),
             _ => false,
         };
         self.view.draft.uses(self.view.graph, value).iter().find(|user| !goes(user)).copied()
+    }
+
+    /// Whether one of these terms is read at a place.
+    fn is_term(&self, place: Place, members: &[Member<'_>]) -> bool {
+        self.tree.number(place).is_some_and(|leaf| build::holds(members, leaf))
     }
 
     /// Whether a host may become something else: nobody else reads its elements.
@@ -156,7 +161,7 @@ impl Sum<'_, '_> {
         let term = |user: &Use| match user {
             Use::Node(reader, input) => {
                 unread.contains(reader)
-                    || members.iter().any(|m| self.tree.leaves.get(m.leaf).is_some_and(|leaf| leaf.at == (*reader, *input)))
+                    || self.is_term((*reader, *input), members)
                     || looks_at_shape(self.view, *user, 0, &mut vec![])
             }
             _ => false,

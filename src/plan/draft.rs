@@ -36,7 +36,7 @@ pub enum DraftTensor {
         donor: Option<ValueId>,
     },
     /// A sum of stored tensors.
-    Sum(Merged),
+    Sum(Box<Merged>),
 }
 
 impl DraftTensor {
@@ -168,19 +168,19 @@ impl Draft {
         debug_assert!(turned, "a site becomes an Add once");
         let node = graph.node(route.site);
         let donor = (node.proto.op_type() == "BatchNormalization").then(|| self.input(graph, route.site, 2)).flatten();
-        for (at, parameters) in &route.changes {
+        for (at, parameters) in route.changes {
             for parameter in parameters {
-                self.record(*at, parameter, donor);
+                self.record(at, parameter, donor);
             }
         }
         self.changed.extend(route.changed);
         let left = match route.rest {
             Some(Rest::Term(rest)) => {
-                self.remain(graph, (route.site, 2), &rest, donor);
+                self.remain(graph, (route.site, 2), rest, donor);
                 Left::Term
             }
             Some(Rest::Normalization { parameters, without, shift }) => {
-                parameters.iter().for_each(|parameter| self.record(route.site, parameter, None));
+                parameters.into_iter().for_each(|parameter| self.record(route.site, parameter, None));
                 without.into_iter().for_each(|input| self.unconnect(graph, (route.site, input)));
                 Left::Normalization(shift)
             }
@@ -199,7 +199,7 @@ impl Draft {
     }
 
     /// Records that a BatchNormalization which stays becomes another operator.
-    pub fn substitute(&mut self, graph: &Graph<'_>, site: NodeId, form: Substitute, parameters: &[Parameter]) {
+    pub fn substitute(&mut self, graph: &Graph<'_>, site: NodeId, form: Substitute, parameters: Vec<Parameter>) {
         self.substituted.insert(site, form);
         self.remain(graph, (site, 3), parameters, None);
     }
@@ -214,7 +214,7 @@ impl Draft {
     }
 
     /// Makes of a BatchNormalization what `rest` says, which reads the first inputs alone and has none of its attributes.
-    fn remain(&mut self, graph: &Graph<'_>, (site, inputs): (NodeId, usize), rest: &[Parameter], donor: Option<ValueId>) {
+    fn remain(&mut self, graph: &Graph<'_>, (site, inputs): (NodeId, usize), rest: Vec<Parameter>, donor: Option<ValueId>) {
         for parameter in rest {
             self.record(site, parameter, donor);
         }
@@ -279,27 +279,27 @@ impl Draft {
     }
 
     fn forget(&mut self, graph: &Graph<'_>, value: ValueId, user: Use) {
-        self.uses.entry(value).or_insert_with(|| graph.value(value).uses.clone()).retain(|u| *u != user);
+        let others = || graph.value(value).uses.iter().copied().filter(|u| *u != user).collect();
+        self.uses.entry(value).and_modify(|uses| uses.retain(|u| *u != user)).or_insert_with(others);
     }
 
-    fn record(&mut self, node: NodeId, parameter: &Parameter, donor: Option<ValueId>) {
+    fn record(&mut self, node: NodeId, parameter: Parameter, donor: Option<ValueId>) {
         match parameter {
             Parameter::Drop(attribute) => self.dropped.entry(node).or_default().push(attribute),
             Parameter::Become(operator) => {
                 self.operators.insert(node, operator);
             }
             Parameter::Replace { input, value } => {
-                let tensor = DraftTensor::Dense { value: value.clone(), donor };
-                self.tensors.insert((node, *input), tensor);
+                self.tensors.insert((node, input), DraftTensor::Dense { value, donor });
             }
             Parameter::Scale { input, axes, label, factor } => {
                 let fresh = || DraftTensor::Factored { axes: axes.clone(), out: vec![], input: vec![] };
-                match self.tensors.entry((node, *input)).or_insert_with(fresh) {
-                    DraftTensor::Factored { out, input, .. } => multiply(if *label == Role::Out { out } else { input }, factor),
-                    DraftTensor::Sum(merged) => merged.parts.iter_mut().for_each(|part| part.scale(*label, factor)),
+                match self.tensors.entry((node, input)).or_insert_with(fresh) {
+                    DraftTensor::Factored { out, input, .. } => multiply(if label == Role::Out { out } else { input }, &factor),
+                    DraftTensor::Sum(merged) => merged.parts.iter_mut().for_each(|part| part.scale(label, &factor)),
                     DraftTensor::Dense { value, .. } => {
-                        let (out, inward) = if *label == Role::Out { (&factor[..], &[][..]) } else { (&[][..], &factor[..]) };
-                        multiply_all(&mut value.values, axes, out, inward);
+                        let (out, inward) = if label == Role::Out { (&factor[..], &[][..]) } else { (&[][..], &factor[..]) };
+                        multiply_all(&mut value.values, &axes, out, inward);
                     }
                 }
             }

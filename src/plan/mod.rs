@@ -184,7 +184,7 @@ impl Search<'_> {
             view.forget_blocks();
             for site in first.iter().copied() {
                 if let Some(route) = self.scale_alone(view, site).filter(|_| self.slower(view, site).is_none()) {
-                    view.draft = std::mem::take(&mut view.draft).with(graph, route);
+                    view.decide(|draft| draft.with(graph, route));
                 }
                 view.check()?;
             }
@@ -216,7 +216,8 @@ impl Search<'_> {
         let divides = |route: &Route| normalises && route.into.len() > 1 && route.into.iter().all(is_map);
         let way = |way| route::route(view, &self.choice, site, way).ok().filter(|route| divided || !divides(route));
         if let Some(route) = way(Way::Back).or_else(|| way(Way::Ahead)) {
-            view.draft = std::mem::take(&mut view.draft).with(view.graph, route);
+            let graph = view.graph;
+            view.decide(|draft| draft.with(graph, route));
         }
         view.check()
     }
@@ -230,7 +231,7 @@ impl Search<'_> {
         let may = |node| self.may_merge(graph, node);
         for top in branches::tops(view).into_iter().filter(|top| self.choice.moves(*top)) {
             while let Ok(Some(merge)) = branches::merge(view, top, &may) {
-                view.draft = std::mem::take(&mut view.draft).merge(graph, merge);
+                view.decide(|draft| draft.merge(graph, merge));
                 if view.draft.is_removed(top) {
                     break;
                 }
@@ -241,7 +242,7 @@ impl Search<'_> {
         let seconds = if view.draft.folds.len() == before { branches::seconds(view) } else { vec![] };
         for second in seconds {
             if let Some(row) = branches::row(view, second, &may) {
-                view.draft = std::mem::take(&mut view.draft).join(graph, row);
+                view.decide(|draft| draft.join(graph, row));
             }
             view.check()?;
         }
@@ -257,7 +258,7 @@ impl Search<'_> {
         let may = |site: &NodeId| self.normalizations && normalized::may_be(graph, *site) && self.may_merge(graph, *site);
         for site in (0..graph.nodes.len()).map(NodeId).filter(may).filter(|site| self.choice.folds(*site)) {
             if let Some(route) = normalized::route(view, &self.choice, site) {
-                view.draft = std::mem::take(&mut view.draft).with(graph, route);
+                view.decide(|draft| draft.with(graph, route));
             }
             view.check()?;
         }
@@ -292,7 +293,7 @@ impl Search<'_> {
         let may = |site| self.choice.folds(site) && !self.as_they_are.contains(&site) && self.calls.see(graph, site);
         for site in kept.iter().map(|stay| stay.site).filter(|site| may(*site)) {
             if let Ok(parameters) = substitute::substitute(view, site, form) {
-                view.draft.substitute(graph, site, form, &parameters);
+                view.draft.substitute(graph, site, form, parameters);
             }
         }
     }
@@ -325,24 +326,25 @@ impl Search<'_> {
 
     /// The nodes of `sites` with a map that stay.
     fn stays(&self, view: &View<'_>, sites: &[NodeId]) -> Vec<Stay> {
+        let mut sums = BTreeMap::new();
         let left = sites.iter().filter(|site| !view.draft.is_removed(**site));
-        left.filter_map(|site| self.stay(view, *site)).collect()
+        left.filter_map(|site| self.stay(view, *site, &mut sums)).collect()
     }
 
-    /// A map that is kept at a sum could become one with the other terms, or it is told why not.
-    fn apart(&self, view: &View<'_>, kept: Kept) -> Kept {
+    /// A map that is kept at a sum could become one with the other terms, or it is told why not. By sum, `sums` has the answer, which
+    /// is the same for all its terms.
+    fn apart(&self, view: &View<'_>, kept: Kept, sums: &mut BTreeMap<NodeId, Option<Reason>>) -> Kept {
         let graph = view.graph;
         if kept.reason != Reason::PartOfValue || !self.branches {
             return kept;
         }
-        match branches::merge(view, branches::top(view, kept.node), &|node| self.may_merge(graph, node)) {
-            Err(reason) => Kept { reason, ..kept },
-            Ok(_) => kept,
-        }
+        let top = branches::top(view, kept.node);
+        let refused = || branches::merge(view, top, &|node| self.may_merge(graph, node)).err();
+        sums.entry(top).or_insert_with(refused).map_or(kept, |reason| Kept { reason, ..kept })
     }
 
     /// Why a node with a map stays; `None` if it has none.
-    fn stay(&self, view: &View<'_>, site: NodeId) -> Option<Stay> {
+    fn stay(&self, view: &View<'_>, site: NodeId, sums: &mut BTreeMap<NodeId, Option<Reason>>) -> Option<Stay> {
         let both = |reason| Some(Stay { site, back: Kept { reason, node: site }, ahead: Kept { reason, node: site } });
         if let Some(reason) = self.choice.excluded.get(&site) {
             return both(*reason);
@@ -358,7 +360,7 @@ impl Search<'_> {
             (Err(back), Err(ahead)) => match self.slower(view, site).filter(|_| self.scale_alone(view, site).is_some()) {
                 // It is the refusal that decided: the scale alone would have gone.
                 Some(reason) => both(reason),
-                None => Some(Stay { site, back, ahead: self.apart(view, ahead) }),
+                None => Some(Stay { site, back, ahead: self.apart(view, ahead, sums) }),
             },
             _ => None,
         }

@@ -2,10 +2,12 @@
 //! later fold sees the weights of an earlier one although nothing was changed.
 
 mod elements;
+mod laws;
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::double_double::{DoubleDouble, nearest};
 use crate::engines::{Form, Target};
@@ -41,6 +43,8 @@ pub struct View<'a> {
     blind: BTreeSet<ValueId>,
     /// By value, whether engines with a blocked layout hold it so, once that is asked.
     blocked: OnceCell<Vec<bool>>,
+    /// The laws of nodes where many maps may meet, each of which asks for them, since the draft or the shapes last changed.
+    laws: RefCell<BTreeMap<NodeId, Arc<Law>>>,
     /// How many extents have symbols.
     symbols: u32,
     assume_inference: bool,
@@ -78,6 +82,7 @@ impl<'a> View<'a> {
             extents,
             blind,
             blocked: OnceCell::new(),
+            laws: RefCell::default(),
             symbols,
             assume_inference,
             positive_scales,
@@ -94,6 +99,7 @@ impl<'a> View<'a> {
     /// Takes in what nodes tell of shapes and types, which may be more once a node that tells nothing is gone.
     pub(super) fn learn(&mut self) {
         let (graph, mut symbols) = (self.graph, self.symbols);
+        self.laws.take();
         for (id, node) in graph.nodes.iter().enumerate() {
             self.hand_over_facts(node);
             self.name_open(node.inputs.iter().flatten(), &mut symbols);
@@ -146,6 +152,7 @@ impl<'a> View<'a> {
     /// What a convolution says of the value that it reads: its rank. Returns whether that was not known.
     pub(super) fn ranks_of_readers(&mut self) -> bool {
         let mut news = false;
+        self.laws.take();
         for (id, node) in self.graph.nodes.iter().enumerate() {
             if !node.standard || !matches!(node.proto.op_type(), "Conv" | "ConvTranspose") || self.draft.is_removed(NodeId(id)) {
                 continue;

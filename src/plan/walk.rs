@@ -5,6 +5,7 @@
 //! together or takes one apart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::law::{Carry, Law, Parameter, Port, Reason, Step, Together, push};
 use crate::map::Placed;
@@ -140,7 +141,7 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let step = push(&law, &self.view.constants(arrived), port, placed).map_err(refused)?;
-        if let Law::Table(table) = &law {
+        if let Law::Table(table) = &*law {
             let shift = step.parameters.iter().any(|parameter| matches!(parameter, Parameter::Replace { .. }));
             self.owns(arrived, table.input, shift).map_err(refused)?;
         }
@@ -148,11 +149,12 @@ impl Walk<'_, '_> {
     }
 
     /// The law of a node, the factors of a product in the order in which they are tried.
-    fn law(&mut self, node: NodeId, port: Port) -> Result<Law, Reason> {
-        let mut law = self.view.law(node)?;
-        if let (Law::Carry(Carry { together: Together::Product, wires, .. }), Port::Output(_)) = (&mut law, port) {
-            if self.picks >> self.products.min(31) & 1 == 1 {
-                wires.reverse();
+    fn law(&mut self, node: NodeId, port: Port) -> Result<Arc<Law>, Reason> {
+        let mut law = self.view.law_of_meeting(node)?;
+        if let (Law::Carry(Carry { together: Together::Product, .. }), Port::Output(_)) = (&*law, port) {
+            let turns = self.picks >> self.products.min(31) & 1 == 1;
+            if turns && let Law::Carry(carry) = Arc::make_mut(&mut law) {
+                carry.wires.reverse();
             }
             self.products += 1;
         }
@@ -296,7 +298,7 @@ impl Walk<'_, '_> {
     fn meet_at(&mut self, node: NodeId, arrivals: &[Arrival], lacks: Option<Kept>) -> Result<(), Kept> {
         let (view, refused) = (self.view, |reason| Kept { reason, node });
         let Some(Arrival { port: Some(port), placed, .. }) = arrivals.first() else { return Ok(()) };
-        let (law, constants) = (view.law(node).map_err(refused)?, view.constants(node));
+        let (law, constants) = (view.law_of_meeting(node).map_err(refused)?, view.constants(node));
         let single = push(&law, &constants, *port, placed);
         if let ([_], Ok(step)) = (arrivals, &single) {
             return self.take(node, step.clone(), lacks);

@@ -22,6 +22,11 @@ pub(super) struct Member<'t> {
     pub term: &'t Term,
 }
 
+/// Whether a term is among these, which are in the order of the terms.
+pub(super) fn holds(members: &[Member<'_>], leaf: usize) -> bool {
+    members.binary_search_by_key(&leaf, |member| member.leaf).is_ok()
+}
+
 /// A merge that is right and pays.
 pub(super) struct Built {
     pub merge: Merge,
@@ -117,7 +122,7 @@ impl Sum<'_, '_> {
     fn place(&self, members: &[Member<'_>], host: NodeId) -> Result<usize, Reason> {
         let (own, others): (Vec<&Member<'_>>, Vec<_>) = members.iter().partition(|member| member.term.chain.contains(&host));
         let mut all = own.into_iter().chain(others).map(|member| member.leaf);
-        let lost = |place: usize| move |leaf: usize| leaf != place && members.iter().any(|member| member.leaf == leaf);
+        let lost = |place: usize| move |leaf: usize| leaf != place && holds(members, leaf);
         let stands = |leaf: &usize| {
             let behind = self.tree.leaves.get(*leaf).is_some_and(|leaf| leaf.at.0 > host);
             behind && self.tree.may_lose(self.view, &lost(*leaf))
@@ -220,10 +225,11 @@ pub(super) fn parameters(view: &View<'_>, host: NodeId, change: &Change, unread:
         draft.uses(graph, value).iter().all(goes)
     };
     let read = unread.iter().flat_map(|node| (0..graph.node(*node).inputs.len()).map(|input| (*node, input)));
-    let saved: BTreeMap<ValueId, u64> = read
+    let mut saved: BTreeMap<ValueId, u64> = read
         .filter_map(|(node, input)| draft.input(graph, node, input).map(|value| (value, elements(node, input, value))))
-        .filter(|(value, _)| alone(*value))
         .collect();
+    // Many nodes may read one value, which is looked at once.
+    saved.retain(|value, _| alone(*value));
     let added_before = unread.iter().flat_map(|node| draft.tensors.range((*node, 0)..=(*node, usize::MAX)));
     let fresh = added_before.filter(|((node, input), _)| draft.input(graph, *node, *input).is_none());
     let mut before: u64 = saved.values().sum();

@@ -1,5 +1,7 @@
 //! The terms of a sum: sums that only another sum reads are one with it.
 
+use std::collections::BTreeMap;
+
 use crate::model::{NodeId, Use, ValueId};
 use crate::plan::draft::Place;
 use crate::plan::view::View;
@@ -27,6 +29,8 @@ pub(super) struct Tree {
     operands: Vec<Vec<Operand>>,
     /// The terms.
     pub leaves: Vec<Leaf>,
+    /// The number of the term that is read at a place.
+    numbers: BTreeMap<Place, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,7 @@ impl Tree {
             let operand = match inner {
                 Some(inner) => Operand::Sum(self.grow(view, (inner, negative, depth + 1), are)),
                 None => {
+                    self.numbers.insert((sum, input), self.leaves.len());
                     self.leaves.push(Leaf { at: (sum, input), value, negative });
                     Operand::Leaf(self.leaves.len() - 1)
                 }
@@ -79,6 +84,11 @@ impl Tree {
             }
         }
         index
+    }
+
+    /// The number of the term that is read at a place.
+    pub fn number(&self, place: Place) -> Option<usize> {
+        self.numbers.get(&place).copied()
     }
 
     /// Whether a sum without these terms is still one: nothing is left that is taken away from nothing.
@@ -97,7 +107,7 @@ impl Tree {
         }
     }
 
-    /// The sums among whose terms, however deep, are some of these.
+    /// The sums among whose terms, however deep, are some of these, which are in order.
     pub fn above(&self, terms: &[usize]) -> Vec<NodeId> {
         let touched = |sum: &usize| self.operands.get(*sum).into_iter().flatten().any(|one| self.holds(*one, terms));
         (0..self.sums.len()).filter(touched).filter_map(|sum| self.sums.get(sum).copied()).collect()
@@ -105,7 +115,7 @@ impl Tree {
 
     fn holds(&self, operand: Operand, terms: &[usize]) -> bool {
         match operand {
-            Operand::Leaf(leaf) => terms.contains(&leaf),
+            Operand::Leaf(leaf) => terms.binary_search(&leaf).is_ok(),
             Operand::Sum(sum) => self.operands.get(sum).into_iter().flatten().any(|one| self.holds(*one, terms)),
         }
     }

@@ -38,11 +38,11 @@ impl Draft {
     #[must_use]
     pub fn merge(mut self, graph: &Graph<'_>, merge: Merge) -> Draft {
         let Merge { sums, host, weight, parameters, terms, place, unread, maps, touched } = merge;
-        for parameter in &parameters {
+        for parameter in parameters {
             self.record(host, parameter, None);
         }
         if let Some((input, merged)) = weight {
-            self.tensors.insert((host, input), DraftTensor::Sum(merged));
+            self.tensors.insert((host, input), DraftTensor::Sum(Box::new(merged)));
         }
         for (sum, input) in terms.iter().copied() {
             self.read(graph, (sum, input), None);
@@ -72,10 +72,10 @@ impl Draft {
     #[must_use]
     pub fn join(mut self, graph: &Graph<'_>, row: Row) -> Draft {
         let Row { gone, data, way, host, weight: (input, merged), parameters } = row;
-        for parameter in &parameters {
+        for parameter in parameters {
             self.record(host, parameter, None);
         }
-        self.tensors.insert((host, input), DraftTensor::Sum(merged));
+        self.tensors.insert((host, input), DraftTensor::Sum(Box::new(merged)));
         self.strip(gone);
         self.remove(graph, (gone, data), way);
         self.merged.insert(gone);
