@@ -114,8 +114,8 @@ pub fn weigh(plan: &Plan<'_>) -> Result<Vec<(NodeId, Reason)>> {
     let storage = Storage::default();
     let lowering = Lowering::new(plan, &storage);
     let mut hurt = Vec::new();
-    for store in &settle::stores(plan)? {
-        hurt.extend(lowering.loss(store)?.map(|reason| (store.reader.0, reason)));
+    for change in settle::weights(plan) {
+        hurt.extend(lowering.loss(&change)?.map(|reason| (change.reader.0, reason)));
     }
     Ok(hurt)
 }

@@ -1,13 +1,16 @@
 //! Where changed constants go: in place if only the fold reads them, into a constant that the fold leaves without readers,
 //! else under a new name beside the old one. And which constants nobody reads any more.
 
+mod groups;
 mod naming;
 mod requantise;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use groups::groups;
+pub(super) use groups::weights;
 pub(super) use requantise::{Dequantiser, DequantiserCopy, ZeroPoints};
 
 use crate::error::Result;
@@ -17,8 +20,17 @@ use crate::plan::{Draft, DraftTensor, Plan};
 /// An input of a node.
 type Reader = (NodeId, usize);
 
-/// Changed inputs that get one constant: the stored one, its change, and who reads the result.
-type Group<'p> = (Option<TensorId>, &'p DraftTensor, Vec<Reader>);
+/// A changed constant, wherever it is written.
+pub(super) struct Change<'s> {
+    /// The numbers.
+    pub content: &'s DraftTensor,
+    /// The stored constant that factors apply to.
+    pub base: Option<TensorId>,
+    /// The float type.
+    pub element: Element,
+    /// A node and input that read it, for messages.
+    pub reader: Reader,
+}
 
 /// What constants become, and who reads it, where a place is still to be found.
 type Fresh<'p> = Vec<(Cow<'p, DraftTensor>, Vec<Reader>)>;
@@ -56,6 +68,13 @@ pub(super) struct Store<'p> {
     pub reader: (NodeId, usize),
 }
 
+impl Store<'_> {
+    /// The constant, wherever it is written.
+    pub fn change(&self) -> Change<'_> {
+        Change { content: &self.content, base: self.base, element: self.element, reader: self.reader }
+    }
+}
+
 /// What lowering does with constants.
 #[derive(Default)]
 pub(super) struct Settlement<'p> {
@@ -91,27 +110,12 @@ pub(super) fn settle<'p>(plan: &'p Plan<'_>) -> Result<Settlement<'p>> {
     Ok(settler.out)
 }
 
-/// Where changed constants go, and nothing of what else changes in the file.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(super) fn stores<'p>(plan: &'p Plan<'_>) -> Result<Vec<Store<'p>>> {
-    Ok(stored(plan)?.out.stores)
-}
-
 /// A place for each changed constant.
 fn stored<'p, 'g>(plan: &'p Plan<'g>) -> Result<Settler<'p, 'g>> {
-    let mut settler = Settler {
-        plan,
-        uses: BTreeMap::new(),
-        names: OnceCell::new(),
-        given: HashSet::new(),
-        donated: BTreeSet::new(),
-        out: Settlement::default(),
-    };
+    let mut settler = Settler::new(plan);
     settler.signatures();
     let mut fresh = Vec::new();
-    for (content, readers) in groups(plan) {
+    for (_, content, readers) in groups(plan) {
         match settler.quantised(content, &readers) {
             Some(weight) => settler.requantise(&weight, readers, &mut fresh)?,
             None => settler.in_place_or(Cow::Borrowed(content), readers, &mut fresh),
@@ -124,57 +128,31 @@ fn stored<'p, 'g>(plan: &'p Plan<'g>) -> Result<Settler<'p, 'g>> {
     Ok(settler)
 }
 
-/// Changed inputs that read the same stored constant and change it in the same way share one result.
-fn groups<'p>(plan: &'p Plan<'_>) -> Vec<(&'p DraftTensor, Vec<Reader>)> {
-    let (graph, draft) = (plan.view.graph, &plan.view.draft);
-    let mut groups: Vec<Group<'p>> = Vec::new();
-    let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-    for (&(node, input), content) in plan.lifted.tensors.iter().filter(|((node, _), _)| !draft.is_removed(*node)) {
-        let base = draft.input(graph, node, input).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        // Calls may share what they did not give before, too, where all of them see it.
-        let key = base.map_or_else(|| shared(plan, (node, input)).map(Key::Parameter), |base| Some(Key::Stored(base)));
-        let same = key.and_then(|key| by_key.get(&key)).into_iter().flatten();
-        match same.copied().find(|g| groups[*g].1 == content) {
-            Some(group) => groups[group].2.push((node, input)),
-            None => {
-                if let Some(key) = key {
-                    by_key.entry(key).or_default().push(groups.len());
-                }
-                groups.push((base, content, vec![(node, input)]));
-            }
-        }
-    }
-    groups.into_iter().map(|(_, content, readers)| (content, readers)).collect()
-}
-
-/// What changed inputs must have in common to share a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    /// The stored constant.
-    Stored(TensorId),
-    /// Where a function's body reads it, and the graph of the calls.
-    Parameter((Reader, ScopeId)),
-}
-
-fn shared(plan: &Plan<'_>, reader: Reader) -> Option<(Reader, ScopeId)> {
-    let inside = plan.lifted.inside.get(&reader)?;
-    Some((inside.reader, plan.view.graph.node(reader.0).scope))
-}
-
 struct Settler<'p, 'g> {
     plan: &'p Plan<'g>,
     /// Uses of values after inputs were pointed elsewhere here; the draft's where absent.
     uses: BTreeMap<ValueId, Vec<Use>>,
     /// Names of the file, once somebody asks.
     names: OnceCell<HashSet<&'g str>>,
-    /// Names that were made here.
-    given: HashSet<String>,
+    /// Names that were made here, and by name that was wanted the first number behind it that may not be taken.
+    given: HashMap<String, u64>,
     /// Constants that stay although the nodes of the file read them no more.
     donated: BTreeSet<ValueId>,
     out: Settlement<'p>,
 }
 
-impl<'p> Settler<'p, '_> {
+impl<'p, 'g> Settler<'p, 'g> {
+    fn new(plan: &'p Plan<'g>) -> Settler<'p, 'g> {
+        Settler {
+            plan,
+            uses: BTreeMap::new(),
+            names: OnceCell::new(),
+            given: HashMap::new(),
+            donated: BTreeSet::new(),
+            out: Settlement::default(),
+        }
+    }
+
     fn graph(&self) -> &'p Graph<'p> {
         self.plan.view.graph
     }
@@ -286,11 +264,7 @@ impl<'p> Settler<'p, '_> {
         let (graph, first) = (self.graph(), readers[0]);
         let scope = graph.node(first.0).scope;
         let base = self.draft().input(graph, first.0, first.1).and_then(|v| graph.constant(v).ok()).map(|(tensor, _)| tensor);
-        let element = match self.plan.lifted.inside.get(&first) {
-            Some(inside) => inside.element,
-            None => self.plan.view.input_element(first.0, first.1),
-        };
-        let Some(element) = element else { return };
+        let Some(element) = self.element(first) else { return };
         let dims = match &*content {
             DraftTensor::Dense { value, .. } => value.dims.clone(),
             DraftTensor::Sum(merged) => merged.layout.dims.clone(),
@@ -315,6 +289,14 @@ impl<'p> Settler<'p, '_> {
             self.out.reads.insert(*reader, name.clone());
         }
         self.out.stores.push(Store { content, base, element, dims, place, reader: self.plan.lifted.reader(first) });
+    }
+
+    /// The float type of a changed constant that a node reads.
+    fn element(&self, reader: Reader) -> Option<Element> {
+        match self.plan.lifted.inside.get(&reader) {
+            Some(inside) => inside.element,
+            None => self.plan.view.input_element(reader.0, reader.1),
+        }
     }
 
     /// The innermost graph that all readers see, and its first node that is one of them or has one in a body.

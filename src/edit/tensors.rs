@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::double_double::nearest;
 use crate::edit::rescale::{Axis, Rescale};
-use crate::edit::settle::{Place, Store, ZeroPoints};
+use crate::edit::settle::{Change, Place, Store, ZeroPoints};
 use crate::edit::{Factored, Lowering, Scaled, SideEdit};
 use crate::edit::{loss, message};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,11 +30,11 @@ impl Lowering<'_, '_> {
 
     /// Why a changed constant does not survive in its type, if it does not. What is written as it is was looked at while it was
     /// planned.
-    pub(super) fn loss(&self, store: &Store<'_>) -> Result<Option<Reason>> {
-        match &*store.content {
+    pub(super) fn loss(&self, change: &Change<'_>) -> Result<Option<Reason>> {
+        match change.content {
             DraftTensor::Dense { .. } => Ok(None),
-            DraftTensor::Sum(merged) => Ok(merged.survives(self.graph, store.element)?.err()),
-            DraftTensor::Factored { .. } => loss::loss(self.graph, &self.factored(store)?, None),
+            DraftTensor::Sum(merged) => Ok(merged.survives(self.graph, change.element)?.err()),
+            DraftTensor::Factored { .. } => loss::loss(self.graph, &self.factored(change)?, None),
         }
     }
 
@@ -56,7 +56,7 @@ impl Lowering<'_, '_> {
                 Ok(Piece::Bytes(bytes))
             }
             DraftTensor::Factored { .. } => {
-                let factored = self.factored(store)?;
+                let factored = self.factored(&store.change())?;
                 let tensor = self.graph.tensor(factored.tensor);
                 if let Payload::Bytes { file, range } = &tensor.payload {
                     return Ok(self.scaled(*file, range.clone(), factored));
@@ -78,8 +78,8 @@ impl Lowering<'_, '_> {
     }
 
     /// The factors of a weight along its axes.
-    fn factored(&self, store: &Store<'_>) -> Result<Factored> {
-        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (&*store.content, store.base) else {
+    fn factored(&self, change: &Change<'_>) -> Result<Factored> {
+        let (DraftTensor::Factored { axes, out, input }, Some(tensor)) = (change.content, change.base) else {
             return Err(self.lost("a factor's weight"));
         };
         let mut factors = Vec::new();
@@ -96,9 +96,9 @@ impl Lowering<'_, '_> {
         };
         let channels = Channels::new(axes);
         let axes = channels.steps().iter().copied().map(steps).collect();
-        let rescale = Rescale::new(store.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
-        let shift = self.shift(store.reader, channels.outputs())?;
-        Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), shift, reader: store.reader })
+        let rescale = Rescale::new(change.element, axes, factors).map_err(|e| self.lost(&e.to_string()))?;
+        let shift = self.shift(change.reader, channels.outputs())?;
+        Ok(Factored { tensor, rescale, channels, out: out.clone(), input: input.clone(), shift, reader: change.reader })
     }
 
     /// What a convolution or a Gemm will add to each of its channels; empty if that is not known.
@@ -112,7 +112,7 @@ impl Lowering<'_, '_> {
             "Gemm" if !scaled => true,
             _ => return Ok(vec![]),
         };
-        let (dims, shift) = match self.plan.lifted.tensors.get(&(node, BIAS)) {
+        let (dims, shift) = match self.plan.tensor((node, BIAS)) {
             Some(DraftTensor::Dense { value, .. }) => (&value.dims, nearest(&value.values)),
             Some(DraftTensor::Factored { .. } | DraftTensor::Sum(_)) => return Ok(vec![]),
             None => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::model::{Element, Graph, NodeId, ScopeId, Use, ValueId};
+use crate::plan::Plan;
 use crate::plan::calls::Calls;
 use crate::plan::choice::{Partial, Substitute};
 use crate::plan::draft::{Draft, DraftTensor, Fold, Left};
@@ -36,8 +37,8 @@ pub struct Signature {
 /// The changed constants of a plan where they stand: a parameter's at the calls.
 #[derive(Clone, Debug, Default)]
 pub struct Lifted {
-    /// Changed constants by the input that they stand at.
-    pub tensors: BTreeMap<Port, DraftTensor>,
+    /// Changed constants that stand elsewhere than in the draft, by input: what calls hand over, and nothing where it was.
+    pub moved: BTreeMap<Port, Option<DraftTensor>>,
     /// What stands at inputs of calls.
     pub inside: BTreeMap<Port, Inside>,
     /// Functions whose inputs change.
@@ -48,6 +49,28 @@ impl Lifted {
     /// The input that makes use of what is handed on at `port`; `port` itself if that is not a call's.
     pub fn reader(&self, port: Port) -> Port {
         self.inside.get(&port).map_or(port, |inside| inside.reader)
+    }
+}
+
+impl Plan<'_> {
+    /// Changed constants by the input that they stand at.
+    pub fn tensors(&self) -> BTreeMap<Port, &DraftTensor> {
+        let mut found: BTreeMap<_, _> = self.view.draft.tensors.iter().map(|(port, tensor)| (*port, tensor)).collect();
+        for (port, moved) in &self.lifted.moved {
+            match moved {
+                Some(tensor) => found.insert(*port, tensor),
+                None => found.remove(port),
+            };
+        }
+        found
+    }
+
+    /// The changed constant that stands at an input.
+    pub fn tensor(&self, port: Port) -> Option<&DraftTensor> {
+        match self.lifted.moved.get(&port) {
+            Some(moved) => moved.as_ref(),
+            None => self.view.draft.tensors.get(&port),
+        }
     }
 }
 
@@ -84,7 +107,7 @@ pub fn lift(
     planned: &mut dyn FnMut(ScopeId, usize) -> Result<(Draft, Elements)>,
 ) -> Result<std::result::Result<Lifted, Refused>> {
     let (graph, draft) = (view.graph, &view.draft);
-    let mut lifted = Lifted { tensors: draft.tensors.clone(), ..Lifted::default() };
+    let mut lifted = Lifted::default();
     let mut refused = Refused::default();
     for (function, callers) in calls.all() {
         let own = part(graph, draft, function);
@@ -268,13 +291,13 @@ impl Body<'_, '_> {
 
     /// The constants that the calls give at `position` become what the body asks for.
     fn hand_over(&self, port: Port, position: usize, lifted: &mut Lifted) {
-        lifted.tensors.remove(&port);
+        lifted.moved.insert(port, None);
         for (call, (draft, elements)) in self.callers.iter().zip(self.all) {
             let Some(mut content) = draft.tensors.get(&port).cloned() else { continue };
             if let DraftTensor::Dense { donor, .. } = &mut content {
                 *donor = donor.map(|value| self.argument(*call, value).unwrap_or(value));
             }
-            lifted.tensors.insert((*call, position), content);
+            lifted.moved.insert((*call, position), Some(content));
             lifted.inside.insert((*call, position), Inside { reader: port, element: elements.0.get(&port).copied() });
         }
     }

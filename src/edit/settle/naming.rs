@@ -38,14 +38,17 @@ impl Settler<'_, '_> {
     /// A name unlike any of the file and unlike all that were made here; it is taken from now on.
     pub(super) fn unlike_any(&mut self, wanted: &str) -> String {
         let names = self.names.get_or_init(|| names(self.plan.view.graph));
-        let mut name = wanted.to_owned();
-        let mut count = 1u64;
-        while names.contains(name.as_str()) || self.given.contains(&name) {
-            name = format!("{wanted}_{count}");
+        // What was taken stays taken: of each name that is wanted, the numbers go on where they were.
+        let mut count = self.given.get(wanted).copied().unwrap_or(0);
+        loop {
+            let name = if count == 0 { wanted.to_owned() } else { format!("{wanted}_{count}") };
             count += 1;
+            if !names.contains(name.as_str()) && !self.given.contains_key(&name) {
+                self.given.insert(name.clone(), 1);
+                self.given.insert(wanted.to_owned(), count);
+                return name;
+            }
         }
-        self.given.insert(name.clone());
-        name
     }
 
     /// Values that a map has passed: still there, but something else.
