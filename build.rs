@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     table.push_str("];\n");
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     std::fs::write(out.join("schema.rs"), table)?;
-    Config::new().compile_fds(descriptors)?;
+    // Hardly a tensor has one, and a long model has many tensors.
+    Config::new().boxed(".onnx.TensorProto.segment").compile_fds(descriptors)?;
     Ok(())
 }

@@ -171,7 +171,7 @@ fn what_is_not_known_is_left_alone() {
     let [text, complex, _, segment] = &mut tensors[..] else { panic!() };
     (text.raw_data, text.float_data, text.string_data) = (None, vec![], vec![b"\xff\x1b[2J".to_vec(), b"b".to_vec()]);
     (complex.raw_data, complex.float_data) = (Some(vec![0; 16]), vec![]);
-    segment.segment = Some(bnfold::onnx::tensor_proto::Segment { begin: Some(0), end: Some(1) });
+    segment.segment = Some(bnfold::onnx::tensor_proto::Segment { begin: Some(0), end: Some(1) }.into());
     let bytes = prost::Message::encode_to_vec(&model);
     assert!(support::fold(&bytes) == bytes, "nothing to fold: the bytes of the model");
     model.opset_import.clear();

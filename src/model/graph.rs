@@ -26,6 +26,10 @@ pub struct ValueId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub usize);
 
+/// What names mean. A model has very many, and each is looked up several times; where they lie differs from run to run, so that
+/// no file can make them meet.
+pub(super) type Names<'m, T> = HashMap<&'m str, T, foldhash::fast::RandomState>;
+
 /// What a scope is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeKind<'m> {
@@ -61,7 +65,7 @@ pub struct Scope<'m> {
     pub outputs: Vec<ValueId>,
     /// The version of the standard operator set.
     pub opset: Option<i64>,
-    names: HashMap<&'m str, ValueId>,
+    names: Names<'m, ValueId>,
 }
 
 /// A node.

@@ -3,10 +3,11 @@
 //! A node that comes too late is moved to right before its first reader; all others stay where they are. Nodes that form a cycle
 //! have no order and are refused.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Model;
+use crate::model::graph::Names;
 use crate::model::scan::{GraphSpan, Nested};
 use crate::onnx::{GraphProto, ModelProto, NodeProto};
 use crate::wire::splice::{Edit, Piece, splice};
@@ -47,7 +48,7 @@ pub fn in_order(model: &ModelProto) -> bool {
     true
 }
 
-fn out_of_order(nodes: &[NodeProto], producers: &HashMap<&str, usize>) -> bool {
+fn out_of_order(nodes: &[NodeProto], producers: &Names<'_, usize>) -> bool {
     let mut names = Vec::new();
     nodes.iter().enumerate().any(|(at, node)| {
         names.clear();
@@ -87,18 +88,19 @@ fn arrange(nodes: &[NodeProto], span: &GraphSpan, place: &str, edits: &mut Vec<E
 }
 
 /// By name, which of these nodes makes it.
-fn producers(nodes: &[NodeProto]) -> HashMap<&str, usize> {
-    let mut producers: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
+fn producers(nodes: &[NodeProto]) -> Names<'_, usize> {
+    let mut producers = Names::default();
+    producers.reserve(nodes.len());
     for (at, node) in nodes.iter().enumerate() {
         for output in node.output.iter().filter(|name| !name.is_empty()) {
-            producers.entry(output).or_insert(at);
+            producers.entry(output.as_str()).or_insert(at);
         }
     }
     producers
 }
 
 /// For each node which nodes of the same graph make what it or a graph in it reads, and under what name.
-fn reads<'m>(nodes: &'m [NodeProto], producers: &HashMap<&'m str, usize>) -> Vec<Vec<(usize, &'m str)>> {
+fn reads<'m>(nodes: &'m [NodeProto], producers: &Names<'m, usize>) -> Vec<Vec<(usize, &'m str)>> {
     let of = |node| {
         let mut names = Vec::new();
         outer_names(node, &mut names);

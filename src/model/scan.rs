@@ -39,6 +39,9 @@ const DEEPEST_GRAPH: usize = 30;
 /// Messages may nest this deep, as prost has it.
 const DEEPEST_MESSAGE: usize = 99;
 
+/// The room that a skeleton has before it is known how long it is.
+const MOST_ROOM: u64 = 16 << 20;
+
 /// A field of a message: all of it, tag included, and its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -156,7 +159,8 @@ pub(crate) fn message(name: &str) -> usize {
 /// Bytes that are no protobuf message, with their offset; graphs nested deeper than this program follows.
 pub fn scan(window: &mut Window<'_>, len: u64) -> Result<Scan> {
     let mut scanner = Scanner { window, kinds: Kinds::new(), scan: Scan::default(), level: 0 };
-    let mut skeleton = Vec::new();
+    // Room that is not used costs nothing but addresses.
+    let mut skeleton = Vec::with_capacity(len.min(MOST_ROOM) as usize);
     let model = scanner.kinds.model;
     scanner.message(model, 0..len, &mut skeleton, &mut Place::Model, 0)?;
     Ok(Scan { skeleton, ..scanner.scan })

@@ -106,13 +106,13 @@ pub fn type_name(data_type: i32) -> String {
 impl Tensor {
     /// Reads the header of an initializer or of a Constant's `value`.
     pub(crate) fn new(model: &Model, proto: &TensorProto, span: &TensorSpan, home: Home) -> Result<Tensor> {
-        let name = proto.name().to_owned();
+        let name = proto.name();
         let place = || if name.is_empty() { "the value of a Constant".to_owned() } else { format!("tensor `{name}`") };
         let dims = proto.dims.iter().map(|d| u64::try_from(*d)).collect::<std::result::Result<Vec<u64>, _>>();
         let dims = dims.map_err(|_| Error::new(ErrorKind::Tensor, "a dimension is negative").at(place()))?;
         let count = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
         let count = count.ok_or_else(|| Error::new(ErrorKind::Tensor, "the dimensions overflow").at(place()))?;
-        let mut tensor = Tensor { data_type: proto.data_type(), dims, payload: Payload::Opaque, home, name: name.clone() };
+        let mut tensor = Tensor { data_type: proto.data_type(), dims, payload: Payload::Opaque, home, name: name.to_owned() };
         let size = match bits(tensor.data_type) {
             Some(bits) if proto.segment.is_none() => count.checked_mul(bits).map(|b| b.div_ceil(8)),
             _ => return Ok(tensor),

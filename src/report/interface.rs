@@ -20,9 +20,12 @@ pub struct Interface {
 /// The inputs of a model that a caller gives, without initializers that are also inputs, and its outputs.
 pub fn interfaces(model: &ModelProto) -> (Vec<Interface>, Vec<Interface>) {
     let Some(graph) = &model.graph else { return (vec![], vec![]) };
-    let stored: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-    let given = graph.input.iter().filter(|input| !stored.contains(input.name()));
-    (given.map(interface).collect(), graph.output.iter().map(interface).collect())
+    let mut given: BTreeSet<&str> = graph.input.iter().map(|input| input.name()).collect();
+    graph.initializer.iter().for_each(|tensor| {
+        given.remove(tensor.name());
+    });
+    let inputs = graph.input.iter().filter(|input| given.contains(input.name()));
+    (inputs.map(interface).collect(), graph.output.iter().map(interface).collect())
 }
 
 fn interface(value: &ValueInfoProto) -> Interface {

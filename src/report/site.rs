@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engines::Row;
 use crate::law::Reason;
 use crate::model::{Graph, NodeId};
-use crate::plan::{Kept, Left, Plan, Stay, Substitute, Way};
+use crate::plan::{Fold, Kept, Left, Plan, Stay, Substitute, Way};
 
 /// A node as a person looks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,43 +150,51 @@ impl SiteReport {
 /// Every node of a plan that has a map, in the order of the graph.
 pub fn sites(plan: &Plan<'_>) -> Vec<SiteReport> {
     let graph = plan.view.graph;
-    fates(plan).into_iter().map(|(node, fate)| SiteReport { node: name(graph, node), fate }).collect()
+    ends(plan).into_iter().map(|(node, end)| SiteReport { node: name(graph, node), fate: fate(plan, &end) }).collect()
 }
 
 /// The same nodes by their numbers, in the same order.
 pub fn site_nodes(plan: &Plan<'_>) -> Vec<NodeId> {
-    fates(plan).into_keys().collect()
+    ends(plan).into_keys().collect()
 }
 
-fn fates(plan: &Plan<'_>) -> BTreeMap<NodeId, Fate> {
-    let graph = plan.view.graph;
+/// What a plan says of a node: that it stays, or a fold, and why the rest of the node stays.
+enum End<'p> {
+    Stay(&'p Stay),
+    Fold(&'p Fold, Option<&'p Stay>),
+}
+
+fn ends<'p>(plan: &'p Plan<'_>) -> BTreeMap<NodeId, End<'p>> {
     let stays: BTreeMap<NodeId, &Stay> = plan.kept.iter().map(|stay| (stay.site, stay)).collect();
     let listed = stays.values().filter(|stay| !stay.is_bias(&plan.view));
-    let mut sites: BTreeMap<NodeId, Fate> = listed.map(|stay| (stay.site, kept(plan, stay))).collect();
+    let mut ends: BTreeMap<NodeId, End<'_>> = listed.map(|stay| (stay.site, End::Stay(stay))).collect();
     // A node whose scale was folded first and whose shift followed has two folds; the later one says more.
     for fold in plan.folds() {
-        let direction = match fold.way {
-            Way::Back => Direction::Back,
-            Way::Ahead => Direction::Ahead,
-        };
-        let names = |nodes: &[NodeId]| nodes.iter().map(|n| name(graph, *n)).collect();
-        let (into, through) = (names(&fold.into), names(&fold.through));
         let stay = stays.get(&fold.site).filter(|_| fold.left == Left::Term);
-        sites.insert(
-            fold.site,
-            match stay {
-                Some(stay) => {
-                    let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
-                    Fate::Partly { direction, into, through, back, ahead }
-                }
-                None => match fold.left {
-                    Left::Normalization(bias) => Fate::Relieved { bias, into, through },
-                    Left::Nothing | Left::Term => Fate::Folded { direction, into, through },
-                },
-            },
-        );
+        ends.insert(fold.site, End::Fold(fold, stay.copied()));
     }
-    sites
+    ends
+}
+
+fn fate(plan: &Plan<'_>, end: &End<'_>) -> Fate {
+    let (fold, stay) = match end {
+        End::Stay(stay) => return kept(plan, stay),
+        End::Fold(fold, stay) => (fold, stay),
+    };
+    let direction = match fold.way {
+        Way::Back => Direction::Back,
+        Way::Ahead => Direction::Ahead,
+    };
+    let names = |nodes: &[NodeId]| nodes.iter().map(|n| name(plan.view.graph, *n)).collect();
+    let (into, through) = (names(&fold.into), names(&fold.through));
+    match (stay, fold.left) {
+        (Some(stay), _) => {
+            let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
+            Fate::Partly { direction, into, through, back, ahead }
+        }
+        (None, Left::Normalization(bias)) => Fate::Relieved { bias, into, through },
+        (None, Left::Nothing | Left::Term) => Fate::Folded { direction, into, through },
+    }
 }
 
 fn kept(plan: &Plan<'_>, stay: &Stay) -> Fate {

@@ -1,8 +1,8 @@
 //! Resolves the names of a model, from the inside out and in the order of the nodes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::{Graph, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId, is_standard_domain};
+use super::{Graph, Names, Node, NodeId, Origin, Scope, ScopeId, ScopeKind, TensorId, Use, Value, ValueId, is_standard_domain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::scan::{GraphSpan, Nested, NodeSpan};
 use crate::model::tensor::{Home, Tensor};
@@ -79,7 +79,7 @@ impl<'m> Builder<'m> {
             inputs: vec![],
             outputs: vec![],
             opset,
-            names: HashMap::new(),
+            names: Names::default(),
         };
         self.graph.scopes.push(scope);
         ScopeId(self.graph.scopes.len() - 1)
@@ -99,6 +99,8 @@ impl<'m> Builder<'m> {
         self.graph.scopes[id.0].names.reserve(count);
         self.graph.values.reserve(count);
         self.graph.nodes.reserve(graph.node.len());
+        self.graph.tensors.reserve(graph.initializer.len());
+        self.graph.scopes[id.0].nodes.reserve_exact(graph.node.len());
         for input in &graph.input {
             let value = self.add_value(input.name(), id, Origin::Input { default: None })?;
             self.graph.values[value.0].declared = input.r#type.as_ref();

@@ -124,8 +124,8 @@ fn nodes(nodes: &[NodeName]) -> String {
 
 /// Name, as --skip takes it, and operator; a node without a name has its operator in the name already.
 pub(super) fn node(node: &NodeName) -> String {
-    let unnamed = format!("{} -> ", node.operator);
-    if node.name.rsplit('/').any(|part| part.starts_with(&unnamed)) || node.name.starts_with(&unnamed) {
+    let unnamed = |part: &str| part.strip_prefix(node.operator.as_str()).is_some_and(|rest| rest.starts_with(" -> "));
+    if node.name.rsplit('/').any(unnamed) || unnamed(&node.name) {
         return crate::error::printable(&node.name);
     }
     format!("{} ({})", crate::error::printable(&node.name), name(&node.operator))
