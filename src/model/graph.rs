@@ -26,8 +26,8 @@ pub struct ValueId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub usize);
 
-/// What names mean. A model has very many, and each is looked up several times; where they lie differs from run to run, so that
-/// no file can make them meet.
+/// What names mean. A model has very many, and each is looked up several times. The hash is another one in each run, so that no file
+/// can be made beforehand whose names meet.
 pub(super) type Names<'m, T> = HashMap<&'m str, T, foldhash::fast::RandomState>;
 
 /// What a scope is.
