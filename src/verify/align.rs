@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use attributes::canonical;
 pub(crate) use declared::fixed_inputs;
 pub(crate) use operands::{Operands, Read, apart, operands, same_but_names};
-pub(crate) use order::{keeps_order, never_fails};
+pub(crate) use order::{is_static, keeps_order, never_fails};
 #[cfg(feature = "tract")]
 pub(crate) use versions::changed;
 

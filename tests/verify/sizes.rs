@@ -105,3 +105,51 @@ fn what_cancels_loses_digits() {
     let far = "<float c = {1.329227995784916e36}, float d = {7.523163845262640e-37}> { y = Mul (x, c) o = Mul (y, d) }";
     refused("float[N,4] x", far, "{ o = Identity (x) }");
 }
+
+#[test]
+fn the_same_node_at_another_place_is_another() {
+    let constants = "<int64[1] z = {0}, int64[1] one = {1}, int64[1] h = {100}, int64[1] far = {2147483647}, int64[1] ax = {2}, float[1,1,3] w = {1, 2, 3}>";
+    for (before, after) in [
+        ("a = Conv <pads = [1, 1]> (x, w) o = Slice (a, z, h, ax)", "a2 = Slice (x, z, h, ax) o = Conv <pads = [1, 1]> (a2, w)"),
+        ("a = Slice (x, z, h, ax) o = Slice (a, one, far, ax)", "a2 = Slice (x, one, far, ax) o = Slice (a2, z, h, ax)"),
+        ("a = GlobalAveragePool (x) o = Slice (a, z, h, ax)", "a2 = Slice (x, z, h, ax) o = GlobalAveragePool (a2)"),
+    ] {
+        refused("float[N,1,L] x", &format!("{constants} {{ {before} }}"), &format!("{constants} {{ {after} }}"));
+    }
+    let branches = |one: &str, two: &str| {
+        let branch = |name: &str, pads: &str| {
+            format!(
+                "{name}c = Conv <strides = [8]{pads}> (x, {name}) {name}r = Relu ({name}c) {name}g = GlobalAveragePool ({name}r)"
+            )
+        };
+        format!(
+            "<float[1,1,1] u = {{1}}, float[1,1,1] v = {{3}}, float k = {{2}}> {{ {} {} s = Add (ug, vg) o = Mul (s, k) }}",
+            branch("u", one),
+            branch("v", two)
+        )
+    };
+    refused("float[N,1,L] x", &branches("", ", pads = [0, 1]"), &branches(", pads = [0, 1]", ""));
+}
+
+#[test]
+fn windows_that_begin_otherwise_or_end_far_away_are_others() {
+    let conv = |stride: i64, more: &str, weight: &str, behind: &str| {
+        format!("<float[1,1,{weight}}}, float k = {{2}}> {{ a = Conv <strides = [{stride}]{more}> (x, w) {behind} }}")
+    };
+    let (map, plain) = ("r = Relu (a) o = Mul (r, k)", "o = Relu (a)");
+    let same = conv(4, ", kernel_shape = [5], auto_pad = \"SAME_UPPER\"", "5] w = {1, 2, 3, 4, 5", map);
+    refused("float[N,1,L] x", &same, &conv(4, ", pads = [0, 4]", "5] w = {2, 4, 6, 8, 10", plain));
+    refused("float[N,1,L] x", &conv(320, "", "1] w = {1", map), &conv(320, ", pads = [0, 1]", "1] w = {2", plain));
+}
+
+#[test]
+fn a_table_that_is_asked_for_rows_which_are_computed_may_take_a_map_in() {
+    let table = |factor: f64, last: f64, behind: &str| {
+        let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, last].map(|number| (factor * number).to_string()).join(", ");
+        format!("<float[4,2] t = {{{rows}}}, float k = {{2}}> {{ j = Cast <to = 7> (i) {behind} }}")
+    };
+    let before = table(1.0, 8.0, "g = Gather (t, j) o = Mul (g, k)");
+    let verdict = judge("int32[N] i", &before, &table(2.0, 8.0, "o = Gather (t, j)"));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+    refused("int32[N] i", &before, &table(2.0, 9.0, "o = Gather (t, j)"));
+}

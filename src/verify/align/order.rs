@@ -120,7 +120,7 @@ fn fills(shape: &[Option<Extent>], sizes: &[Option<Extent>], copies: bool) -> bo
 }
 
 /// Whether all extents are what they are whatever the inputs hold: these are fixed, and no node makes extents of numbers.
-fn is_static(graph: &Graph<'_>) -> bool {
+pub(crate) fn is_static(graph: &Graph<'_>) -> bool {
     const BY_NUMBERS: &[&str] = &["NonZero", "Unique", "Compress", "NonMaxSuppression", "Loop", "Scan"];
     let makes = |node: &Node<'_>| {
         let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::Read;
-use crate::model::{Graph, ScopeId};
+use crate::model::Graph;
 use crate::reference::Data;
-use crate::verify::align::{canonical, fixed_inputs};
+use crate::verify::align::{canonical, is_static};
 use crate::verify::region::{Form, Settings, Site};
 use crate::verify::table;
 
@@ -41,72 +41,88 @@ const SIZELESS: &[&str] = &[
 ];
 
 /// Extents up to this one say what a window makes of all: beyond, what it makes repeats itself.
-const EXTENTS: std::ops::RangeInclusive<i64> = 1..=256;
+const EXTENTS: std::ops::RangeInclusive<i64> = 1..=2048;
 
 /// What must be the same on both sides.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    /// How many windows there are along an axis, for each of [`EXTENTS`].
-    Windows(Vec<i64>),
-    /// A node: its operator, its attributes, and the integers that it reads.
-    Node(String, BTreeSet<Vec<u8>>, Vec<(usize, Vec<i64>)>),
+    /// A node that mixes places, the same at all sizes: its operator.
+    Place(String),
+    /// How many windows with strides there are along each axis, for each of [`EXTENTS`].
+    Windows(Vec<Vec<i64>>),
+    /// A node that integers tell what to do: its operator, its attributes, the integers that it reads and what computes others.
+    Node(String, BTreeSet<Vec<u8>>, Vec<(usize, Vec<i64>)>, Vec<(usize, String)>),
 }
 
 /// An operator that may do something else at other sizes, and that is not the same on both sides.
 pub(super) fn unlike(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Option<String> {
-    if fixed_inputs(a, ScopeId(0)) {
+    let parts = |graph: &Graph<'_>, forms: &[Form]| forms.iter().filter_map(|form| part(graph, form)).collect::<Vec<Part>>();
+    let (ours, theirs) = (parts(a, &site.forms.0), parts(b, &site.forms.1));
+    let windows = |parts: &[Part]| {
+        let found = parts.iter().filter(|part| matches!(part, Part::Windows(_))).map(|part| format!("{part:?}"));
+        found.collect::<BTreeSet<String>>()
+    };
+    let told = ours.iter().chain(&theirs).any(|part| matches!(part, Part::Node(..)));
+    let (one, two) = (windows(&ours), windows(&theirs));
+    // Branches with the same windows may be put together; what is told by integers, or has several sorts of windows, stays in its
+    // place.
+    let alike = if told || one.len() > 1 { ours == theirs } else { one == two };
+    if alike || is_static(a) {
         return None;
     }
-    let parts = |graph: &Graph<'_>, forms: &[Form]| {
-        let all = forms.iter().flat_map(|form| parts(graph, form).into_iter().map(|part| (part, form.operator.clone())));
-        all.collect::<BTreeSet<(Part, String)>>()
-    };
-    let (ours, theirs) = (parts(a, &site.forms.0), parts(b, &site.forms.1));
-    let has = |all: &BTreeSet<(Part, String)>, part: &Part| all.iter().any(|(other, _)| other == part);
-    let apart = ours.iter().find(|(part, _)| !has(&theirs, part)).or(theirs.iter().find(|(part, _)| !has(&ours, part)))?;
-    Some(format!("{} that may do something else at other sizes is not the same in both files", apart.1))
+    let why = "operators that may do something else at other sizes are not the same, one behind the other, in both files";
+    Some(why.to_owned())
 }
 
-fn parts(graph: &Graph<'_>, form: &Form) -> Vec<Part> {
+fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
     let node = graph.node(form.node);
     let (operator, row) = (form.operator.as_str(), table::row(&form.operator));
     let list = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map_or(&[][..], |a| &a.ints);
     let is_set = |name: &str| node.proto.attribute.iter().any(|a| a.name() == name && a.i() != 0);
+    let automatic = node.proto.attribute.iter().any(|a| a.name() == "auto_pad" && a.s().starts_with(b"SAME"));
     let strided = list("strides").iter().any(|stride| *stride != 1);
+    let counts_all = is_set("count_include_pad") || list("pads").iter().all(|pad| *pad == 0);
     match operator {
-        "Conv" if strided => windows(graph, form),
-        "AveragePool" if !strided && !is_set("ceil_mode") => vec![],
-        "Resize" | "Upsample" if keeps_extents(graph, form) => vec![],
-        "AveragePool" if !is_set("ceil_mode") && (is_set("count_include_pad") || list("pads").iter().all(|pad| *pad == 0)) => {
-            windows(graph, form)
+        "Conv" | "AveragePool" if strided && !automatic && !is_set("ceil_mode") && (operator == "Conv" || counts_all) => {
+            Some(Part::Windows(windows(graph, form)))
         }
-        _ if row.linear || row.elementwise || SIZELESS.contains(&operator) => vec![],
-        _ => {
-            let numbers = |value| graph.tensor(graph.constant(value).ok()?.0).integers(graph.model).ok();
-            let inputs = node.inputs.iter().enumerate().skip(1);
-            let read = inputs.filter_map(|(at, value)| Some((at, numbers((*value)?)?))).collect();
-            vec![Part::Node(operator.to_owned(), canonical(node.proto), read)]
+        "Conv" | "AveragePool" if !strided && !is_set("ceil_mode") => Some(Part::Place(operator.to_owned())),
+        "Resize" | "Upsample" if keeps_extents(graph, form) => None,
+        "Conv" | "AveragePool" => Some(told(graph, form)),
+        _ if row.elementwise => None,
+        "Cast" | "Dropout" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" | "BatchNormalization" => None,
+        _ if row.linear || SIZELESS.contains(&operator) => Some(Part::Place(operator.to_owned())),
+        _ => Some(told(graph, form)),
+    }
+}
+
+fn told(graph: &Graph<'_>, form: &Form) -> Part {
+    let node = graph.node(form.node);
+    let (mut numbers, mut computed) = (vec![], vec![]);
+    for (at, value) in node.inputs.iter().enumerate().skip(1) {
+        let Some(value) = *value else { continue };
+        match graph.constant(value) {
+            Ok((tensor, _)) => numbers.extend(graph.tensor(tensor).integers(graph.model).ok().map(|all| (at, all))),
+            Err(_) => computed.push((at, graph.value(value).name.to_owned())),
         }
     }
+    Part::Node(form.operator.clone(), canonical(node.proto), numbers, computed)
 }
 
 /// What else a region may be told by what it chooses by than a run has found: each branch of a Where, and borders for a Pad that had
 /// none. Another choice shows nothing of what was not chosen.
 pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> Read<Vec<Settings>> {
     let all = || sides.iter().flat_map(|(graph, forms)| forms.iter().map(|form| (*graph, form)));
-    let told = |operator: &str, input: usize| {
-        let named = move |(graph, form): (&Graph<'_>, &Form)| {
+    let named = |operator: &str, input: usize| {
+        let name = move |(graph, form): (&Graph<'_>, &Form)| {
             let value = graph.node(form.node).inputs.get(input).copied().flatten()?;
             Some(graph.value(value).name.to_owned()).filter(|name| settings.contains_key(name))
         };
         let of_it = all().filter(|(_, form)| form.operator == operator);
-        of_it.filter_map(|(graph, form)| named((graph, form))).collect::<BTreeSet<String>>()
+        of_it.filter_map(|(graph, form)| name((graph, form))).collect::<BTreeSet<String>>()
     };
-    if !told("Gather", 1).is_empty() {
-        return Err("Gather whose choice is computed".to_owned());
-    }
     let mut bordered = settings.clone();
-    for name in told("Pad", 1) {
+    for name in named("Pad", 1) {
         let bordered = match bordered.get_mut(&name).map(|amounts| &mut amounts.data) {
             Some(Data::Int(amounts)) => has_border(amounts),
             _ => false,
@@ -115,7 +131,7 @@ pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> 
             return Err("Pad whose amounts are computed".to_owned());
         }
     }
-    let conditions = told("Where", 0);
+    let conditions = named("Where", 0);
     let with = |choice: fn(usize) -> bool| {
         let mut other = bordered.clone();
         for (name, value) in other.iter_mut().filter(|(name, _)| conditions.contains(*name)) {
@@ -124,11 +140,57 @@ pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> 
         }
         Ok(other)
     };
-    if !conditions.is_empty() {
+    let chosen: Vec<Settings> = match conditions.is_empty() {
         // The last is without order.
-        return [|_| true, |_| false, |at| (at * 7 + at / 3) % 5 < 2].into_iter().map(with).collect();
+        false => [|_| true, |_| false, |at| (at * 7 + at / 3) % 5 < 2].into_iter().map(with).collect::<Read<_>>()?,
+        true => vec![bordered],
+    };
+    let asked = named("Gather", 1);
+    if asked.is_empty() {
+        return Ok(chosen.into_iter().filter(|other| other != settings).collect());
     }
-    Ok(if bordered == *settings { vec![] } else { vec![bordered] })
+    let rows = sides.iter().flat_map(|(graph, forms)| forms.iter().filter_map(|form| rows(graph, form)));
+    let rows = rows.max().filter(|_| sides.iter().all(|(graph, forms)| is_table_alone(graph, forms)));
+    let rows = rows.ok_or("Gather whose choice is computed")?;
+    let mut all = Vec::new();
+    for other in &chosen {
+        all.extend(every_row(other, &asked, rows)?);
+    }
+    Ok(all)
+}
+
+/// How many rows the table has that a Gather reads; none of one that reads no table.
+fn rows(graph: &Graph<'_>, form: &Form) -> Option<i64> {
+    let node = graph.node(form.node);
+    let dims = &graph.tensor(form.constants.iter().find(|(input, _)| *input == 0 && form.operator == "Gather")?.1).dims;
+    let axis = node.proto.attribute.iter().find(|a| a.name() == "axis").map_or(0, |a| a.i());
+    let axis = if axis < 0 { axis + dims.len() as i64 } else { axis };
+    i64::try_from(*dims.get(usize::try_from(axis).ok()?)?).ok()
+}
+
+/// Whether each Gather reads a table.
+fn is_table_alone(graph: &Graph<'_>, forms: &[Form]) -> bool {
+    forms.iter().filter(|form| form.operator == "Gather").all(|form| rows(graph, form).is_some())
+}
+
+/// Settings that together ask for every row of a table.
+fn every_row(settings: &Settings, asked: &BTreeSet<String>, rows: i64) -> Read<Vec<Settings>> {
+    /// With more a test takes long.
+    const MOST: i64 = 64;
+    let fewest = asked.iter().filter_map(|name| settings.get(name)).map(|value| value.dims.iter().product::<usize>()).min();
+    let each = fewest.and_then(|count| i64::try_from(count).ok()).filter(|count| *count > 0).ok_or("a Gather of nothing")?;
+    if rows / each >= MOST {
+        return Err("Gather whose choice is computed, of a long table".to_owned());
+    }
+    let from = |first: i64| {
+        let mut other = settings.clone();
+        for (name, value) in other.iter_mut().filter(|(name, _)| asked.contains(*name)) {
+            let Data::Int(places) = &mut value.data else { return Err(format!("`{name}` is no list of rows")) };
+            places.iter_mut().zip(0..).for_each(|(place, at)| *place = (first + at) % rows);
+        }
+        Ok(other)
+    };
+    (0..=(rows - 1) / each).map(|turn| from(turn * each)).collect()
 }
 
 /// Gives spatial axes a border if no axis has one. Returns whether there is one.
@@ -156,10 +218,9 @@ fn keeps_extents(graph: &Graph<'_>, form: &Form) -> bool {
 }
 
 /// How many windows a node without `ceil_mode` lays over each axis (the sections "output shape" of ONNX's Conv and AveragePool).
-fn windows(graph: &Graph<'_>, form: &Form) -> Vec<Part> {
+fn windows(graph: &Graph<'_>, form: &Form) -> Vec<Vec<i64>> {
     let node = graph.node(form.node);
     let list = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map_or(&[][..], |a| &a.ints);
-    let mode = node.proto.attribute.iter().find(|a| a.name() == "auto_pad").map_or(&b""[..], |a| a.s());
     let weight = || form.constants.iter().find(|(input, _)| *input == 1).map(|(_, tensor)| &graph.tensor(*tensor).dims);
     let taps: Vec<i64> = match (list("kernel_shape"), weight()) {
         ([], Some(dims)) => dims.iter().skip(2).map(|size| i64::try_from(*size).unwrap_or(i64::MAX)).collect(),
@@ -170,14 +231,11 @@ fn windows(graph: &Graph<'_>, form: &Form) -> Vec<Part> {
         let of = |name: &str| list(name).get(axis).copied().unwrap_or(1).max(1);
         let pads = [axis, axis + axes].map(|at| list("pads").get(at).copied().unwrap_or(0));
         let reach = taps.saturating_sub(1).saturating_mul(of("dilations")).saturating_add(1);
-        let count = |size: i64| match mode {
-            b"SAME_UPPER" | b"SAME_LOWER" => (size - 1) / of("strides") + 1,
-            _ => {
-                let room = size.saturating_add(pads[0]).saturating_add(pads[1]).saturating_sub(reach);
-                if room < 0 { 0 } else { room / of("strides") + 1 }
-            }
+        let count = |size: i64| {
+            let room = size.saturating_add(pads[0]).saturating_add(pads[1]).saturating_sub(reach);
+            if room < 0 { 0 } else { room / of("strides") + 1 }
         };
-        Part::Windows(EXTENTS.map(count).collect())
+        EXTENTS.map(count).collect()
     };
     taps.iter().enumerate().map(along).collect()
 }
