@@ -58,10 +58,6 @@ enum Part {
 pub(super) fn unlike(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Option<String> {
     let parts = |graph: &Graph<'_>, forms: &[Form]| forms.iter().filter_map(|form| part(graph, form)).collect::<Vec<Part>>();
     let (ours, theirs) = (parts(a, &site.forms.0), parts(b, &site.forms.1));
-    let windows = |parts: &[Part]| {
-        let found = parts.iter().filter(|part| matches!(part, Part::Windows(_))).map(|part| format!("{part:?}"));
-        found.collect::<BTreeSet<String>>()
-    };
     let told = ours.iter().chain(&theirs).any(|part| matches!(part, Part::Node(..)));
     let (one, two) = (windows(&ours), windows(&theirs));
     // Branches with the same windows may be put together; what is told by integers, or has several sorts of windows, stays in its
@@ -74,6 +70,10 @@ pub(super) fn unlike(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Option<String
     Some(why.to_owned())
 }
 
+fn windows(parts: &[Part]) -> BTreeSet<&Part> {
+    parts.iter().filter(|part| matches!(part, Part::Windows(_))).collect()
+}
+
 fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
     let node = graph.node(form.node);
     let (operator, row) = (form.operator.as_str(), table::row(&form.operator));
@@ -84,13 +84,15 @@ fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
     let counts_all = is_set("count_include_pad") || list("pads").iter().all(|pad| *pad == 0);
     match operator {
         "Conv" | "AveragePool" if strided && !automatic && !is_set("ceil_mode") && (operator == "Conv" || counts_all) => {
-            Some(Part::Windows(windows(graph, form)))
+            Some(Part::Windows(counts(graph, form)))
         }
         "Conv" | "AveragePool" if !strided && !is_set("ceil_mode") => Some(Part::Place(operator.to_owned())),
         "Resize" | "Upsample" if keeps_extents(graph, form) => None,
         "Conv" | "AveragePool" => Some(told(graph, form)),
         _ if row.elementwise => None,
         "Cast" | "Dropout" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" | "BatchNormalization" => None,
+        // A product of two axes is one as well.
+        "Gemm" => Some(Part::Place("MatMul".to_owned())),
         _ if row.linear || SIZELESS.contains(&operator) => Some(Part::Place(operator.to_owned())),
         _ => Some(told(graph, form)),
     }
@@ -218,7 +220,7 @@ fn keeps_extents(graph: &Graph<'_>, form: &Form) -> bool {
 }
 
 /// How many windows a node without `ceil_mode` lays over each axis (the sections "output shape" of ONNX's Conv and AveragePool).
-fn windows(graph: &Graph<'_>, form: &Form) -> Vec<Vec<i64>> {
+fn counts(graph: &Graph<'_>, form: &Form) -> Vec<Vec<i64>> {
     let node = graph.node(form.node);
     let list = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map_or(&[][..], |a| &a.ints);
     let weight = || form.constants.iter().find(|(input, _)| *input == 1).map(|(_, tensor)| &graph.tensor(*tensor).dims);
