@@ -90,3 +90,15 @@ fn every_operator_occurs() {
     }
     assert_eq!(missing, BTreeSet::new());
 }
+
+/// What is compared here is compared bit for bit until a double is full.
+#[test]
+fn only_a_number_without_a_digit_left_may_be_rounded() {
+    use bnfold::reference::Array;
+    let of = |number: f64| Array::float(vec![1], vec![number]);
+    let full = 1.0 + f64::EPSILON;
+    assert!(support::is_same(&of(full), &of(1.0 + 4.0 * f64::EPSILON)));
+    assert!(!support::is_same(&of(full), &of(1.0 + 2f64.powi(-40))), "more than rounding");
+    assert!(!support::is_same(&of(1.25), &of(1.25 + 2f64.powi(-30))), "digits are left");
+    assert!(!support::is_same(&of(3.0), &of(-3.0)));
+}

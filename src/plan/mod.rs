@@ -293,7 +293,10 @@ impl Search<'_> {
         let may = |site| self.choice.folds(site) && !self.as_they_are.contains(&site) && self.calls.see(graph, site);
         for site in kept.iter().map(|stay| stay.site).filter(|site| may(*site)) {
             if let Ok(parameters) = substitute::substitute(view, site, form) {
-                view.draft.substitute(graph, site, form, parameters);
+                view.decide(|mut draft| {
+                    draft.substitute(graph, site, form, parameters);
+                    draft
+                });
             }
         }
     }

@@ -192,8 +192,10 @@ impl Relay {
     /// Why one of them could not be run.
     pub fn perform(&self) -> Result<RelayReport, CouldNotRun> {
         match self.performed(Digits::Single) {
-            Ok(report) if report.sites.iter().all(SiteReport::is_clear) => Ok(report),
-            _ => self.performed(Digits::Double),
+            Ok(report) if !report.sites.iter().all(SiteReport::is_clear) => self.performed(Digits::Double),
+            // What the engine lacks in one type it may have in the other; all else would be the same again.
+            Err(CouldNotRun::Engine(_) | CouldNotRun::Panic(_)) => self.performed(Digits::Double),
+            answer => answer,
         }
     }
 

@@ -348,3 +348,18 @@ fn a_constant_output_is_compared_by_a_run() {
         assert_eq!(verdict.outcome, outcome, "{after}: {verdict:#?}");
     }
 }
+
+/// NumPy, by which ONNX explains Einsum, repeats an extent of one.
+#[test]
+fn an_extent_of_one_is_repeated_in_einsum() {
+    let model = |body: &str| {
+        format!(r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,3] a, float[1,3] b) => (float[N,3] y) {{ {body} }}"#)
+    };
+    let sum = model(r#"y = Einsum <equation = "ij,ij->ij"> (a, b)"#);
+    for (body, outcome) in [("y = Mul (a, b)", Outcome::NotJudged), ("y = Add (a, b)", Outcome::Differs)] {
+        for (first, second) in [(&sum, &model(body)), (&model(body), &sum)] {
+            let verdict = judge(first, second);
+            assert_eq!(verdict.outcome, outcome, "{body}: {verdict:#?}");
+        }
+    }
+}

@@ -1,19 +1,12 @@
 //! One number that is added or multiplied behind what lays the elements of a value out anew, to extents that nothing tells: written
 //! before it, where the extents are those of what is known.
 
-use std::collections::BTreeMap;
-
-use crate::model::{Graph, Node, NodeId, Origin, ScopeId, Use, ValueId};
+use crate::model::{Graph, Node, NodeId, Origin, Use, ValueId};
 use crate::onnx::NodeProto;
 use crate::verify::align::Read;
 
-/// The nodes that are written otherwise, by the first value that each makes: each of the two at the other's place.
-pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, NodeProto> {
-    let ids = read.graph.scope(ScopeId(0)).nodes.iter();
-    ids.filter_map(|id| written(read, *id)).flatten().collect()
-}
-
-fn written(read: Read<'_, '_>, id: NodeId) -> Option<[(String, NodeProto); 2]> {
+/// A node and what lays its operand out, each at the other's place, by the first value that each makes.
+pub(super) fn written(read: Read<'_, '_>, id: NodeId) -> Option<[(String, NodeProto); 2]> {
     let graph = read.graph;
     let node = graph.node(id);
     let [Some(one), Some(two)] = node.inputs[..] else { return None };

@@ -1,20 +1,12 @@
 //! Products of more axes than two that are written as one of two between two Reshapes: a MatMul and the sum behind it.
 
-use std::collections::BTreeMap;
-
 use super::aliases;
 use crate::model::{Graph, Node, NodeId, Origin, ScopeId, Use, ValueId};
 use crate::onnx::NodeProto;
 use crate::verify::align::Read;
 
-/// The nodes that are written otherwise, by the first value that each makes: the Gemm as the MatMul of all axes, and the Reshape
-/// behind it as the sum with what the Gemm adds.
-pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, NodeProto> {
-    let ids = read.graph.scope(ScopeId(0)).nodes.iter();
-    ids.filter_map(|id| written(read, *id)).flatten().collect()
-}
-
-fn written(read: Read<'_, '_>, id: NodeId) -> Option<[(String, NodeProto); 2]> {
+/// A Gemm as the MatMul of all axes, and the Reshape behind it as the sum with what the Gemm adds, by the first value that each makes.
+pub(super) fn written(read: Read<'_, '_>, id: NodeId) -> Option<[(String, NodeProto); 2]> {
     let graph = read.graph;
     let node = graph.node(id);
     let [Some(rows), Some(weight), ..] = node.inputs[..] else { return None };

@@ -30,8 +30,10 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
         Some((node.proto.output.first()?.clone(), proto?))
     });
     let mut written: BTreeMap<String, NodeProto> = written.collect();
-    written.extend(products::otherwise(read));
-    written.extend(numbers::otherwise(read));
+    for id in &graph.scope(ScopeId(0)).nodes {
+        written.extend(products::written(read, *id).into_iter().flatten());
+        written.extend(numbers::written(read, *id).into_iter().flatten());
+    }
     outputs::direct(read, &mut written);
     written.into_iter().map(|(name, proto)| (name, proto.encode_to_vec())).collect()
 }
