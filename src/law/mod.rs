@@ -40,11 +40,6 @@ pub enum Law {
 }
 
 impl Law {
-    /// Whether both are the same law of a node that hands maps on.
-    pub fn is_same_carry(&self, other: &Law) -> bool {
-        matches!((self, other), (Law::Carry(one), Law::Carry(two)) if one == two)
-    }
-
     /// Whether maps at several inputs, or behind several outputs, may be one beyond the node.
     pub fn joins(&self, at: Port) -> bool {
         let Law::Carry(carry) = self else { return false };

@@ -28,7 +28,8 @@ impl View<'_> {
             return self.law(id).map(Arc::new);
         }
         if let Some(law) = self.laws.borrow().get(&id) {
-            debug_assert!(self.law(id).is_ok_and(|anew| anew.is_same_carry(law)), "a law changes with the draft alone");
+            let is_same = |anew| matches!((anew, &**law), (Law::Carry(one), Law::Carry(two)) if one == *two);
+            debug_assert!(self.law(id).is_ok_and(is_same), "a law changes with the draft alone");
             return Ok(law.clone());
         }
         let law = Arc::new(self.law(id)?);
