@@ -12,12 +12,13 @@ mod shapes;
 pub(crate) mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::error::Result;
 use crate::model::{Element, Graph, NodeId, ScopeId, ValueId};
 use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
-use crate::verify::measure::Measures;
+use crate::verify::measure::{Extents, Measures};
 use crate::verify::verdict::Difference;
 
 use census::Census;
@@ -46,6 +47,8 @@ pub struct Site {
     pub shift: f64,
     /// The largest magnitude of a constant of the first file, of a divisor's inverse.
     pub factor: f64,
+    /// What the first file's inputs say of the extents of what it reads, where that matters.
+    pub extents: BTreeMap<String, Extents>,
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
@@ -91,7 +94,7 @@ pub fn judge(a: &Graph<'_>, b: &Graph<'_>, alignment: &Alignment) -> Result<Judg
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn in_other_words(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<Option<Site>> {
-    Judge { read: (a, b), a: a.graph, b: b.graph }.in_other_words(region)
+    Judge::of(a, b).in_other_words(region)
 }
 
 /// A region as a site, if it may be a fold.
@@ -99,7 +102,7 @@ pub(crate) fn in_other_words(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) 
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn as_fold(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<Option<Site>> {
-    let found = Judge { read: (a, b), a: a.graph, b: b.graph }.fold(region)?;
+    let found = Judge::of(a, b).fold(region)?;
     Ok(if let Found::Site(site) = found { Some(*site) } else { None })
 }
 
@@ -108,7 +111,7 @@ pub(crate) fn as_fold(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Resu
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn judge_measured(a: Read<'_, '_>, b: Read<'_, '_>, alignment: &Alignment) -> Result<Judged> {
-    let judge = Judge { read: (a, b), a: a.graph, b: b.graph };
+    let judge = Judge::of(a, b);
     let mut regions = alignment.regions.clone();
     let mut found = regions.iter().map(|region| judge.region(region)).collect::<Result<Vec<Found>>>()?;
     let mut tried = BTreeSet::new();
@@ -155,9 +158,15 @@ struct Judge<'x, 'm> {
     read: (Read<'x, 'm>, Read<'x, 'm>),
     a: &'x Graph<'m>,
     b: &'x Graph<'m>,
+    /// What is known of the first file's extents, once that is asked.
+    measures: OnceLock<Measures>,
 }
 
-impl Judge<'_, '_> {
+impl<'x, 'm> Judge<'x, 'm> {
+    fn of(a: Read<'x, 'm>, b: Read<'x, 'm>) -> Self {
+        Judge { read: (a, b), a: a.graph, b: b.graph, measures: OnceLock::new() }
+    }
+
     /// The next regions to be joined: half a fold with what reads it, or what makes the input of a region that is no fold with
     /// that region, or a region that is no fold with what reads it (a map that went forward through operators whose values keep
     /// their names), provided that they are a fold together. Otherwise the places that a report names would grow without need.
@@ -236,12 +245,19 @@ impl Judge<'_, '_> {
         let Some(element) = coarsest(self.b, &after) else {
             return differs("became a region without constants, which is no fold".into());
         };
-        Ok(Found::Site(Box::new(self.site(region, (before, after), (ours, theirs), element))))
+        Ok(Found::Site(Box::new(self.site(region, (before, after), (ours, theirs), element)?)))
     }
 
-    fn site(&self, region: &Region, forms: (Vec<Form>, Vec<Form>), (ours, theirs): (Census, Census), element: Element) -> Site {
-        Site {
+    fn site(
+        &self,
+        region: &Region,
+        forms: (Vec<Form>, Vec<Form>),
+        (ours, theirs): (Census, Census),
+        element: Element,
+    ) -> Result<Site> {
+        Ok(Site {
             region: region.clone(),
+            extents: shapes::extents(self.read, region, &forms, &self.measures)?,
             unit: element.unit_roundoff(),
             roundings: roundings(self.b, &forms.1),
             smallest: element.smallest_subnormal(),
@@ -252,7 +268,7 @@ impl Judge<'_, '_> {
             shapes: Shapes::new(),
             settings: Settings::new(),
             products: MOST_PRODUCTS,
-        }
+        })
     }
 
     fn in_other_words(&self, region: &Region) -> Result<Option<Site>> {
@@ -265,7 +281,7 @@ impl Judge<'_, '_> {
             return Ok(None);
         }
         let element = coarsest(self.b, &after).or(coarsest(self.a, &before)).unwrap_or(Element::F64);
-        Ok(Some(self.site(region, (before, after), (ours, theirs), element)))
+        Ok(Some(self.site(region, (before, after), (ours, theirs), element)?))
     }
 
     fn forms(&self, graph: &Graph<'_>, nodes: &[NodeId]) -> Result<std::result::Result<Vec<Form>, String>> {

@@ -153,3 +153,72 @@ fn a_table_that_is_asked_for_rows_which_are_computed_may_take_a_map_in() {
     assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
     refused("int32[N] i", &before, &table(2.0, 9.0, "o = Gather (t, j)"));
 }
+
+#[test]
+fn an_axis_of_which_nothing_is_known_may_have_one_element() {
+    let sum = |body: &str| format!("<int64[1] z = {{0}}, float[3] k = {{1, 2, 3}}> {{ {body} o = Mul (r, k) }}");
+    let apart = "p = ReduceSum (x, z) q = ReduceSum (y, z) r = Add (p, q)";
+    refused("float[N,3] x, float[M,3] y", &sum("s = Add (x, y) r = ReduceSum (s, z)"), &sum(apart));
+    let conv = |body: &str| format!("<float[1,1,3] w = {{1, 2, 3}}> {{ {body} }}");
+    let apart = "p = Conv <pads = [1, 1]> (x, w) q = Conv <pads = [1, 1]> (y, w) o = Add (p, q)";
+    refused("float[N,1,L] x, float[N,1,M] y", &conv("s = Add (x, y) o = Conv <pads = [1, 1]> (s, w)"), &conv(apart));
+    let product = |c: &str, w: &str, body: &str| format!("<{c}float[2,2] w = {{{w}}}> {{ {body} }}");
+    let before = product("float[2] c = {1, 2}, ", "1, 2, 3, 4", "a = Mul (x, c) o = MatMul (a, w)");
+    let after = product("", "1, 2, 6, 8", "o = MatMul (x, w)");
+    refused("float[N,K] x", &before, &after);
+    let verdict = judge("float[N,2] x", &before, &after);
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+}
+
+#[test]
+fn a_border_that_reflects_more_than_there_is_has_no_answer() {
+    let pad = |more: &str, weight: &str, behind: &str| {
+        format!(
+            "<float[1,1,{weight}}}, int64[6] p = {more}, float k = {{3}}> {{ q = Pad <mode = \"reflect\"> (x, p) c = Conv (q, w) {behind} }}"
+        )
+    };
+    let before = pad("{0, 0, 0, 0, 0, 0}", "1] w = {2", "r = Relu (c) o = Mul (r, k)");
+    refused("float[N,1,L] x", &before, &pad("{0, 0, 2, 0, 0, 2}", "5] w = {0, 0, 6, 0, 0", "o = Relu (c)"));
+    let edge = |more: &str| pad(more, "1] w = {2", "r = Relu (c) o = Mul (r, k)");
+    refused("float[N,1,L] x", &edge("{0, 0, 1, 0, 0, 1}"), &edge("{0, 0, 1, 0, 0, 2}"));
+}
+
+#[test]
+fn amounts_that_were_exchanged_are_others() {
+    let pads = |body: &str| {
+        format!(
+            "<int64 zero = {{0}}, int64[1] i = {{2}}, int64[5] z = {{0, 0, 0, 0, 0}}, int64[1] u = {{2}}, int64[1] t = {{3}}, float[2,2,1] w = {{1, 2, 3, 4}}, float[2] b = {{5, 6}}>
+            {{ s = Shape (x) l = Gather (s, i) d = Sub (t, l) m = Max (d, zero) e = Sub (u, l) n = Max (e, zero)
+              p = Concat <axis = 0> (z, m) q = Concat <axis = 0> (z, n) {body} }}"
+        )
+    };
+    let before = "a = Pad (x, p) c = Conv (a, w, b) o = Pad (c, q)";
+    refused("float[N,2,L] x", &pads(before), &pads("a2 = Pad (x, q) c2 = Conv (a2, w, b) o = Pad (c2, p)"));
+}
+
+#[test]
+fn the_digits_of_each_channel_count() {
+    let plain = |k: &str| format!("<float[2] k = {{{k}}}> {{ o = Mul (x, k) }}");
+    let twice = |k: &str, j: &str| format!("<float[2] k = {{{k}}}, float[2] j = {{{j}}}> {{ a = Mul (x, k) o = Mul (a, j) }}");
+    refused("float[N,2] x", &plain("1e30, 1"), &twice("1e30, 1e30", "1, 1e-30"));
+    refused("float[N,2] x", &plain("1e-30, 1"), &twice("1e-30, 1e-30", "1, 1e30"));
+    let around = |shift: &str| {
+        format!("<float[2] k = {{1e8, 1}}, float[2] a = {{{shift}}}> {{ m = Mul (x, k) y = Add (m, a) o = Sub (y, a) }}")
+    };
+    refused("float[N,2] x", "<float[2] k = {1e8, 1}> { o = Mul (x, k) }", &around("0, 1e8"));
+    let halves = "<float[4,2] w = {2e6, 0, 0, 3e6, -1999998, 0, 0, -2999997}> { c = Concat <axis = 1> (x, x) o = MatMul (c, w) }";
+    refused("float[N,2] x", "<float[2] k = {2, 3}> { y = Identity (x) o = Mul (y, k) }", halves);
+}
+
+#[test]
+fn a_bound_beyond_float_is_one_in_a_double_model() {
+    let clip = |bound: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 18]> g (double[N,3] x) => (double[N,3] o)
+            <double l = {{-1}}, double h = {{{bound}}}> {{ y = Identity (x) o = Clip (y, l, h) }}"#
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let verdict = judge_with(&clip("3.5e38"), &clip("1e39"), &options());
+    assert!(verdict.outcome >= Outcome::NotJudged, "{verdict:#?}");
+}

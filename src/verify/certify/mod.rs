@@ -12,7 +12,6 @@ pub(crate) mod gates;
 pub(crate) mod layout;
 pub(crate) mod limit;
 mod multipliers;
-mod range;
 mod side;
 pub(crate) mod small;
 mod stream;
@@ -24,6 +23,7 @@ use crate::model::{Element, Graph, NodeId, Use, ValueId};
 use crate::verify::Tier;
 use crate::verify::region::{self, Form, Site};
 use crate::verify::trial;
+pub(super) use crate::verify::trial::asks_for_extents;
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
 pub use limit::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};
@@ -59,13 +59,16 @@ pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<
     in_range(a, b, site, constants(a, b, site, tier)?)
 }
 
-/// What is found, unless numbers leave the range of their type in one file only.
+/// What is found, unless numbers leave the range of their type in one file only, or only one takes all sizes.
 fn in_range(a: &Graph<'_>, b: &Graph<'_>, site: &Site, found: Certified) -> Result<Certified> {
     Ok(match found {
-        Certified::Certificate(certificate) if certificate.worst <= 1.0 => match range::left(a, b, site)? {
-            Some(why) => Certified::OtherForm(why),
-            None => Certified::Certificate(certificate),
-        },
+        Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
+            let why = match trial::left(a, b, site)? {
+                Some(why) => Some(why),
+                None => trial::fewer(a, b, site)?,
+            };
+            why.map_or(Certified::Certificate(certificate), Certified::OtherForm)
+        }
         other => other,
     })
 }

@@ -1,11 +1,15 @@
 //! What of a region tells shapes, which are the same whatever the numbers are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::form::Form;
-use crate::model::Graph;
+use crate::error::Result;
 use crate::model::graph::asks_for_shape;
-use crate::verify::align::Region;
+use crate::model::{Graph, ScopeId};
+use crate::verify::align::{Read, Region};
+use crate::verify::certify;
+use crate::verify::measure::{Extents, Measures};
 
 /// What a region makes, by its names in the first and in the second file, but for shapes: those are no numbers that rounding
 /// could change.
@@ -25,4 +29,28 @@ pub(crate) fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<For
     };
     forms.retain(|form| !aside(form));
     forms
+}
+
+/// What is known of the extents of what a region reads, if its sides may take other ones.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn extents(
+    (a, b): (Read<'_, '_>, Read<'_, '_>),
+    region: &Region,
+    forms: &(Vec<Form>, Vec<Form>),
+    measures: &OnceLock<Measures>,
+) -> Result<BTreeMap<String, Extents>> {
+    if region.scopes.0 != ScopeId(0) || !certify::asks_for_extents((a.graph, &forms.0), (b.graph, &forms.1)) {
+        return Ok(BTreeMap::new());
+    }
+    let measures = match measures.get() {
+        Some(measures) => measures,
+        None => {
+            let found = Measures::of(a.graph)?;
+            measures.get_or_init(|| found)
+        }
+    };
+    let known = |name: &String| Some((name.clone(), measures.shape(a.graph.lookup(ScopeId(0), name)?)?.to_vec()));
+    Ok(region.inputs.iter().filter_map(known).collect())
 }

@@ -335,7 +335,8 @@ pub(super) fn thresholds(
     }
     let all = |inputs: &Inputs<'_>| inputs.iter().map(|input| first(*input)).collect::<Vec<_>>();
     let own: Vec<Option<&Drawn>> = gate.inputs.iter().map(Option::as_ref).collect();
-    let (ours, theirs) = (bounds(&gate.node, &all(&own))?, bounds(node, &all(inputs))?);
+    let largest = limits.unbounded();
+    let (ours, theirs) = (bounds(&gate.node, &all(&own), largest)?, bounds(node, &all(inputs), largest)?);
     for (name, (one, two)) in ["min", "max"].into_iter().zip(ours.into_iter().zip(theirs)) {
         match (one, two) {
             (None, None) => {}
@@ -356,16 +357,14 @@ pub(super) fn thresholds(
     Ok(None)
 }
 
-/// The bounds of a Clip (attributes up to opset 10, inputs from 11 on); none where there is no bound of the type float.
-fn bounds(node: &NodeProto, inputs: &[Option<Rc<Array>>]) -> Read<[Option<f64>; 2]> {
-    let largest = f64::from(f32::MAX);
+/// The bounds of a Clip (attributes of type float up to opset 10, inputs from 11 on); none where there is no bound of the type.
+fn bounds(node: &NodeProto, inputs: &[Option<Rc<Array>>], largest: f64) -> Read<[Option<f64>; 2]> {
     let bound = |name: &str, input: usize| {
-        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| f64::from(a.f()));
-        let value = match inputs.get(input).and_then(Option::as_ref) {
-            Some(array) => floats(array)?.first().copied(),
-            None => stated,
-        };
-        Ok::<_, String>(value.filter(|value| value.abs() < largest))
+        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| a.f());
+        Ok::<_, String>(match inputs.get(input).and_then(Option::as_ref) {
+            Some(array) => floats(array)?.first().copied().filter(|value| value.abs() < largest),
+            None => stated.filter(|value| value.abs() < f32::MAX).map(f64::from),
+        })
     };
     Ok([bound("min", 1)?, bound("max", 2)?])
 }

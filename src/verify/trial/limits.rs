@@ -42,6 +42,12 @@ impl Limits {
         self.roundoff.1 * (once + UNITS * least + units * (total - least)) + total * SUM
     }
 
+    /// The magnitude from which on a bound is none in the type.
+    pub fn unbounded(&self) -> f64 {
+        let double = self.roundoff.0 <= f64::EPSILON / 2.0;
+        if double { f64::MAX } else { f64::from(f32::MAX) }
+    }
+
     /// The unit roundoff of a constant.
     pub fn roundoff(&self) -> f64 {
         self.roundoff.0

@@ -7,12 +7,15 @@
 
 mod cut;
 mod draws;
+mod extents;
 mod groups;
 mod limits;
+mod range;
+mod sides;
 mod sizes;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -21,12 +24,14 @@ use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::Tier;
 use crate::verify::certify::gates;
-use crate::verify::certify::layout::{Known, Layout, layouts};
-use crate::verify::certify::small::{self, Recurrence};
-use crate::verify::region::{Form, Site, depths, numbers, without_shapes};
+use crate::verify::certify::layout::Layout;
+use crate::verify::region::{Form, Site, depths};
 use crate::verify::verdict::{Certificate, Deviation, TESTED};
 use cut::{Gate, Kind};
+pub(super) use extents::{asks_for_extents, fewer};
 use limits::{Limits, Tally};
+pub(super) use range::left;
+use sides::{Sides, Which, sides};
 use walk::{Drawn, Inputs, Values, walk};
 
 /// Why nothing can be said.
@@ -54,41 +59,26 @@ pub(super) fn test(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Res
 struct Trial {
     /// The first file's side, the second's, and the first's absolute model.
     models: [ModelProto; 3],
-    /// The names of what they make, in the first and in the second file.
-    outputs: Vec<(String, String)>,
-    layouts: BTreeMap<String, Layout>,
-    /// What is read beside data.
-    settings: BTreeMap<String, Array>,
+    sides: Sides,
     draws: usize,
     limits: Limits,
 }
 
 fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
-    let outputs = numbers(a, &site.region);
-    let (ours, theirs): (Vec<String>, Vec<String>) = outputs.iter().cloned().unzip();
-    let side =
-        |graph: &Graph<'_>, forms: &[Form], outputs: &[String]| live(graph, without_shapes(graph, forms.to_vec()), outputs);
-    let forms = (side(a, &site.forms.0, &ours), side(b, &site.forms.1, &theirs));
-    if ours.is_empty() {
-        return Ok(Err("a region that makes shapes alone".into()));
-    }
     if let Some(place) = gates::changed(a, b, site)? {
         let worst = Certificate { worst: f64::MAX, once: f64::MAX, place: Some(place), ..Certificate::default() };
         return Ok(Ok(worst));
     }
-    // Beside them no extent is made smaller.
-    let settings = if as_is { site.settings.clone() } else { BTreeMap::new() };
-    let others = match sizes::others([(a, &forms.0), (b, &forms.1)], &settings) {
+    let sides = match sides(a, b, site, as_is)? {
+        Ok(sides) => sides,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (forms, layouts) = (&sides.forms, &sides.layouts);
+    let others = match sizes::others([(a, &forms.0), (b, &forms.1)], &sides.settings) {
         Ok(others) => others,
         Err(why) => return Ok(Err(why)),
     };
-    let names = settings.keys().map(String::as_str).collect();
-    let known = Known { shapes: &site.shapes, settings: &names, whole: as_is, cut: true };
-    let layouts = match layouts(a, &forms.0, &ours, known, (b, &forms.1))? {
-        Ok((layouts, _)) => layouts,
-        Err(why) => return Ok(Err(why)),
-    };
-    let products = cost(a, &forms.0, &layouts).max(cost(b, &forms.1, &layouts)).max(1);
+    let products = cost(a, &forms.0, layouts).max(cost(b, &forms.1, layouts)).max(1);
     // A factor that goes through a gate is measured by one draw and held against another; a polynomial shows itself in one.
     let gates = forms.0.iter().any(|form| cut::kind(a.node(form.node).proto).is_some());
     let fewest = if gates { 2 } else { 1 };
@@ -97,19 +87,14 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     if walks(fewest) > site.products {
         return Ok(Err(format!("a test by the reference would take {} products", walks(fewest))));
     }
-    let each = DRAWS + widest(a, &forms.0, &layouts);
+    let each = DRAWS + widest(a, &forms.0, layouts);
     let draws =
         std::iter::once(each).chain((fewest..=DRAWS).rev()).find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
-    let beside = settings.keys().filter(|name| !layouts.contains_key(*name));
-    let inputs: Vec<String> = layouts.keys().chain(beside).cloned().collect();
-    let models = [
-        small::model(a, &forms.0, &inputs, &ours, false, Recurrence::Gates)?,
-        small::model(b, &forms.1, &inputs, &theirs, false, Recurrence::Gates)?,
-        small::model(a, &forms.0, &inputs, &ours, true, Recurrence::Gates)?,
-    ];
+    let models =
+        [sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?, sides.model(a, Which::First, true)?];
     let depths = depths(b, &forms.1).into_iter().map(|(value, depth)| (b.value(value).name.to_owned(), depth)).collect();
     let limits = Limits::of(site, tier, depths);
-    let mut trial = Trial { models, outputs, layouts, settings, draws, limits };
+    let mut trial = Trial { models, sides, draws, limits };
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
     let note = format!("{TESTED}{sizes}, as its constants say nothing one by one");
     let mut found = trial.perform();
@@ -118,7 +103,7 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         if certificate.worst > 1.0 {
             break;
         }
-        trial.settings = other;
+        trial.sides.settings = other;
         // A model need not choose so, so that what is wrong then is no difference.
         let chosen = trial.perform().and_then(|other| match other.worst > 1.0 {
             true => Err("what is not the same where other numbers choose".to_owned()),
@@ -130,21 +115,6 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         certificate.notes.push(note);
         certificate
     }))
-}
-
-/// The nodes that have a part in these outputs: of others, nobody reads more than the shape.
-fn live(graph: &Graph<'_>, forms: Vec<Form>, outputs: &[String]) -> Vec<Form> {
-    let mut needed: BTreeSet<&str> = outputs.iter().map(String::as_str).collect();
-    let mut kept: Vec<Form> = Vec::with_capacity(forms.len());
-    for form in forms.into_iter().rev() {
-        let node = graph.node(form.node).proto;
-        if node.output.iter().any(|output| needed.contains(output.as_str())) {
-            needed.extend(node.input.iter().map(String::as_str));
-            kept.push(form);
-        }
-    }
-    kept.reverse();
-    kept
 }
 
 /// How many channels the values of a region have at most, by what it reads and by its weights, and how long last axes are.
@@ -172,7 +142,7 @@ impl Trial {
             return Err(format!("{} `{}` stands in the first file only", gate.node.op_type(), gate.name()));
         }
         let mut found = second.found;
-        for (output, renamed) in &self.outputs {
+        for (output, renamed) in &self.sides.outputs {
             let sides = (ours.get(output), theirs.get(renamed), totals.get(output), least.get(output));
             let (Some(ours), Some(theirs), Some(totals), Some(least)) = sides else {
                 return Err(format!("nothing makes `{output}` in the region"));
@@ -192,8 +162,8 @@ impl Trial {
             };
             (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
         };
-        let settings = self.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
-        settings.chain(self.layouts.iter().map(drawn)).collect()
+        let settings = self.sides.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
+        settings.chain(self.sides.layouts.iter().map(drawn)).collect()
     }
 
     /// The absolute model, `made` of what was drawn. `least` is what it makes of zeros: the magnitudes of the shifts.

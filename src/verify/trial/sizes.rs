@@ -124,9 +124,9 @@ pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> 
         of_it.filter_map(|(graph, form)| name((graph, form))).collect::<BTreeSet<String>>()
     };
     let mut bordered = settings.clone();
-    for name in named("Pad", 1) {
+    for (turn, name) in (1..).zip(named("Pad", 1)) {
         let bordered = match bordered.get_mut(&name).map(|amounts| &mut amounts.data) {
-            Some(Data::Int(amounts)) => has_border(amounts),
+            Some(Data::Int(amounts)) => has_border(amounts, turn),
             _ => false,
         };
         if !bordered {
@@ -195,12 +195,12 @@ fn every_row(settings: &Settings, asked: &BTreeSet<String>, rows: i64) -> Read<V
     (0..=(rows - 1) / each).map(|turn| from(turn * each)).collect()
 }
 
-/// Gives spatial axes a border if no axis has one. Returns whether there is one.
-fn has_border(amounts: &mut [i64]) -> bool {
+/// Gives spatial axes a border if no axis has one, another one each `turn`. Returns whether there is one.
+fn has_border(amounts: &mut [i64], turn: i64) -> bool {
     let axes = amounts.len() / 2;
     if amounts.iter().all(|amount| *amount <= 0) {
         let places = amounts.iter_mut().enumerate().filter(|(at, _)| at % axes.max(1) > 1);
-        places.for_each(|(at, amount)| *amount = if at < axes { 1 } else { 2 });
+        places.for_each(|(at, amount)| *amount = if at < axes { turn } else { turn + 1 });
     }
     amounts.iter().any(|amount| *amount > 0)
 }

@@ -1,0 +1,170 @@
+//! Whether the second file takes each size that the first one takes. Where nothing tells how long an axis is, it may have a single
+//! element, which is repeated beside a constant or another value, or fewer than a border reflects: both sides are run there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draws;
+use super::sides::{Sides, Which, as_small_as_may_be, sides};
+use super::walk::{Inputs, Values, walk};
+use crate::error::Result;
+use crate::model::Graph;
+use crate::onnx::{ModelProto, NodeProto};
+use crate::reference::{Array, Data};
+use crate::verify::align::{canonical, is_static};
+use crate::verify::measure::Extent;
+use crate::verify::region::{Form, Site};
+use crate::verify::table;
+
+/// How many elements axes of which nothing is known have, all of them at once.
+const FEW: std::ops::RangeInclusive<usize> = 1..=4;
+
+/// How many axes are asked for one by one.
+const MOST: usize = 16;
+
+/// How far apart numbers may be that are the same: rounding is looked at elsewhere, and a repeated element changes all of one.
+const NEAR: f64 = 1.0 / 64.0;
+
+/// Axes that have the same extent, whatever it is: the values and which of their axes.
+type Axes = Vec<(String, usize)>;
+
+/// Whether something in a region may depend on extents of one: an element of a value may be repeated, or other operators than before
+/// put places together.
+pub(crate) fn asks_for_extents((a, ours): (&Graph<'_>, &[Form]), (b, theirs): (&Graph<'_>, &[Form])) -> bool {
+    ours.iter().any(|form| repeats(a, form)) || places(a, ours) != places(b, theirs)
+}
+
+/// Why the second file may not take what the first one takes; `None` if it does.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
+    if is_static(a) || !asks_for_extents((a, &site.forms.0), (b, &site.forms.1)) {
+        return Ok(None);
+    }
+    Ok(as_small_as_may_be(site, |as_is| taken(a, b, site, as_is))?.unwrap_or_else(Some))
+}
+
+/// The same, with the extents that a run had or with small ones.
+fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super::Read<Option<String>>> {
+    let sides = match sides(a, b, site, as_is)? {
+        Ok(sides) => sides,
+        Err(why) => return Ok(Err(why)),
+    };
+    let axes = open(a, site, &sides);
+    if axes.len() > MOST {
+        return Ok(Err("a region that reads values with many axes of which nothing is known".to_owned()));
+    }
+    let (first, second) = (sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?);
+    if let Err(why) = run(&first, &sides.with(&vec![], 0)) {
+        return Ok(Err(why));
+    }
+    let together = FEW.map(|size| (axes.iter().flatten().cloned().collect::<Axes>(), size));
+    let alone = axes.iter().map(|axes| (axes.clone(), if sides.is_one(axes) { 2 } else { 1 }));
+    for (axes, size) in alone.chain(together).filter(|(axes, _)| !axes.is_empty()) {
+        let read = sides.with(&axes, size);
+        // What the first file does not take says nothing.
+        let Ok(found) = run(&first, &read) else { continue };
+        let what = |why: &str| {
+            let (name, axis) = axes.first().map_or(("", 0), |(name, axis)| (name.as_str(), *axis));
+            Some(format!("nothing tells how long axis {axis} of `{name}` is, and with {size} the second file {why}"))
+        };
+        let Ok(other) = run(&second, &read) else { return Ok(Ok(what("fails"))) };
+        let same = |(one, two): &(String, String)| is_near(found.get(one)?.first()?, other.get(two)?.first()?).then_some(());
+        if sides.outputs.iter().any(|pair| same(pair).is_none()) {
+            return Ok(Ok(what("makes something else")));
+        }
+    }
+    Ok(Ok(None))
+}
+
+/// Whether an operator repeats elements of what it reads where an extent is one.
+fn repeats(graph: &Graph<'_>, form: &Form) -> bool {
+    const BROADCASTS: &[&str] = &["Add", "Div", "Mean", "Mul", "PRelu", "Sub", "Sum", "Where"];
+    let node = graph.node(form.node);
+    let data = node.inputs.iter().flatten().filter(|value| graph.constant(**value).is_err()).count();
+    let wide = form.constants.iter().any(|(_, tensor)| graph.tensor(*tensor).dims.iter().any(|size| *size > 1));
+    BROADCASTS.contains(&form.operator.as_str()) && (data > 1 || wide)
+}
+
+/// The operators of a side that put places together.
+fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)> {
+    let by_itself = |form: &Form| form.affine > 0 || matches!(form.operator.as_str(), "Identity" | "Dropout" | "Cast");
+    let others = forms.iter().filter(|form| !by_itself(form) && !table::row(&form.operator).elementwise);
+    let mut all: Vec<_> = others.map(|form| (form.operator.clone(), canonical(graph.node(form.node).proto))).collect();
+    all.sort();
+    all
+}
+
+/// The axes of which no number of elements is known.
+fn open(graph: &Graph<'_>, site: &Site, sides: &Sides) -> Vec<Axes> {
+    let mut shared: BTreeMap<&Extent, Axes> = BTreeMap::new();
+    let mut alone: Vec<Axes> = vec![];
+    for (name, layout) in sides.layouts.iter().filter(|(_, layout)| !layout.choice) {
+        let value = graph.lookup(site.region.scopes.0, name);
+        let declared = value.and_then(|value| graph.declared_shape(value));
+        let followed = site.extents.get(name);
+        for axis in 0..layout.dims.len() {
+            let extent = followed.and_then(|all| all.get(axis)?.as_ref());
+            let stated = declared.as_ref().and_then(|shape| shape.0.get(axis)?.known());
+            match extent {
+                _ if stated.is_some() || extent.is_some_and(|extent| extent.as_number().is_some()) => {}
+                Some(extent) => shared.entry(extent).or_default().push((name.clone(), axis)),
+                None => alone.push(vec![(name.clone(), axis)]),
+            }
+        }
+    }
+    shared.into_values().chain(alone).collect()
+}
+
+impl Sides {
+    fn is_one(&self, axes: &Axes) -> bool {
+        axes.iter().all(|(name, axis)| self.layouts.get(name).and_then(|layout| layout.dims.get(*axis)) == Some(&1))
+    }
+
+    /// What both sides read, with these axes so long.
+    fn with(&self, axes: &Axes, size: usize) -> Values {
+        let mut dims: BTreeMap<&str, Vec<usize>> =
+            self.layouts.iter().map(|(name, layout)| (name.as_str(), layout.dims.clone())).collect();
+        for (name, axis) in axes {
+            if let Some(dim) = dims.get_mut(name.as_str()).and_then(|dims| dims.get_mut(*axis)) {
+                *dim = size;
+            }
+        }
+        let drawn = dims.into_iter().map(|(name, dims)| (name.to_owned(), vec![std::rc::Rc::new(draws::fresh(name, 0, &dims))]));
+        let settings = self.settings.iter().map(|(name, array)| (name.clone(), vec![std::rc::Rc::new(array.clone())]));
+        settings.chain(drawn).collect()
+    }
+}
+
+fn run(model: &ModelProto, read: &Values) -> super::Read<Values> {
+    walk(model, read.clone(), 1, &mut |_, node, inputs| match reflects_too_much(node, inputs) {
+        true => Err("a border that reflects more than there is".to_owned()),
+        false => Ok(None),
+    })
+}
+
+/// Whether a Pad would have to reflect more elements than an axis has beside its border, which engines refuse.
+fn reflects_too_much(node: &NodeProto, inputs: &Inputs<'_>) -> bool {
+    if node.op_type() != "Pad" || !node.attribute.iter().any(|a| a.name() == "mode" && a.s() == b"reflect") {
+        return false;
+    }
+    let read = |input: usize| inputs.get(input).copied().flatten().and_then(|all| all.first());
+    let amounts = match read(1).map(|array| &array.data) {
+        Some(Data::Int(amounts)) => amounts.as_slice(),
+        _ => node.attribute.iter().find(|a| a.name() == "pads").map_or(&[][..], |a| &a.ints),
+    };
+    let dims = read(0).map_or(&[][..], |array| &array.dims);
+    let axes = match read(3).map(|array| &array.data) {
+        Some(Data::Int(axes)) => axes.iter().map(|axis| if *axis < 0 { axis + dims.len() as i64 } else { *axis }).collect(),
+        _ => (0..dims.len() as i64).collect::<Vec<i64>>(),
+    };
+    let extent = |axis: &i64| usize::try_from(*axis).ok().and_then(|axis| dims.get(axis)).map_or(0, |dim| *dim as i64);
+    amounts.iter().zip(axes.iter().cycle()).any(|(amount, axis)| *amount > 0 && *amount >= extent(axis))
+}
+
+fn is_near(one: &Array, two: &Array) -> bool {
+    let (Data::Float(ours), Data::Float(theirs)) = (&one.data, &two.data) else { return one == two };
+    let largest = ours.iter().fold(0.0_f64, |all, x| all.max(x.abs()));
+    let near = |(x, y): (&f64, &f64)| x == y || (x - y).abs() <= NEAR * largest || x.is_nan() && y.is_nan();
+    one.dims == two.dims && ours.iter().zip(theirs).all(near)
+}

@@ -1,0 +1,240 @@
+//! How large and how small the numbers between a region's nodes become, so that what is right in f64 does not overflow, or lose
+//! its digits, in the model's own type where the original does not.
+//!
+//! Both sides as absolute models on large numbers, one channel after the other, so that none hides behind another. Bounds need not
+//! be sharp, as both files are held against the same ones.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::cut::{self, Kind};
+use super::sides::{Sides, Which, as_small_as_may_be, sides};
+use super::walk::{Drawn, Inputs, Values, walk};
+use super::{Read, changed, cost, draws, floats, opset};
+use crate::error::Result;
+use crate::model::{Element, Graph};
+use crate::onnx::{ModelProto, NodeProto};
+use crate::reference::Array;
+use crate::verify::region::{Form, Site};
+
+/// How much larger or smaller than in the first file a number may be without a second look.
+const MORE: f64 = 16.0;
+/// How much larger they may be, as their rounding does not shrink with what is left of them where they cancel.
+const DIGITS: f64 = 256.0;
+/// How much larger than one an input may be.
+const INPUT: f64 = (1_u64 << 40) as f64;
+/// What is less than this share of an output adds nothing to it.
+const NOTHING: f64 = 1.0 / (1_u64 << 20) as f64;
+
+/// The smallest factor that is looked at where the first file's numbers may grow too large: many of them would have to stand in a
+/// row to reach the end of a type with a wide exponent.
+const FACTOR: f64 = (1_u64 << 20) as f64;
+
+/// What is fed in: of each channel in which of the runs it is large, and otherwise nothing.
+#[derive(Clone, Copy, PartialEq)]
+enum Run {
+    /// No channel.
+    Nothing,
+    /// All of them, of magnitude one.
+    Ones,
+    /// One channel, counted through all inputs.
+    Channel(usize),
+    /// Those whose number has this digit, in binary.
+    Digit(u32, usize),
+}
+
+/// Why one file's numbers may leave the range of their type where the other's do not; `None` if they stay.
+///
+/// That a fold heals what overflowed, or lost its digits, counts as no fault, but for numbers that overflow in a type with as wide
+/// an exponent as float: no model that works has such.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
+    let constants = site.forms.1.iter().map(|form| (b, form)).chain(site.forms.0.iter().map(|form| (a, form)));
+    let elements = |graph: &Graph<'_>, form: &Form| {
+        form.constants.iter().filter_map(|(_, tensor)| graph.tensor(*tensor).element()).collect::<Vec<Element>>()
+    };
+    let theirs: Vec<Element> = site.forms.1.iter().flat_map(|form| elements(b, form)).collect();
+    let elements = if theirs.is_empty() { constants.flat_map(|(graph, form)| elements(graph, form)).collect() } else { theirs };
+    let Some(element) = elements.into_iter().max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
+        return Ok(None);
+    };
+    // One node makes what the whole region makes, and nothing between.
+    let between = makers(b, &site.forms.1) > 1;
+    let healed = element != Element::F16 && makers(a, &site.forms.0) > 1 && site.factor > FACTOR;
+    if !between && !healed {
+        return Ok(None);
+    }
+    let ranges = match as_small_as_may_be(site, |as_is| ranges(a, b, site, as_is))? {
+        Ok(ranges) => ranges,
+        Err(why) => return Ok(Some(why)),
+    };
+    Ok(ranges.left(element, between, healed))
+}
+
+/// The sizes of numbers with small extents, or with those of a run.
+fn ranges(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<Read<Ranges>> {
+    match sides(a, b, site, as_is)? {
+        Ok(sides) => Ranges::of(a, b, &sides, site.products),
+        Err(why) => Ok(Err(why)),
+    }
+}
+
+/// How many nodes have constants, or put several values together.
+fn makers(graph: &Graph<'_>, forms: &[Form]) -> usize {
+    let several =
+        |form: &Form| graph.node(form.node).inputs.iter().flatten().filter(|v| graph.constant(**v).is_err()).count() > 1;
+    forms.iter().filter(|form| !form.constants.is_empty() || several(form)).count()
+}
+
+/// What the absolute models of both sides make in each run.
+struct Ranges {
+    runs: Vec<Run>,
+    sides: [Side; 2],
+}
+
+/// What one side makes: the values of its nodes, and its outputs.
+struct Side {
+    made: Vec<Drawn>,
+    outputs: Vec<Drawn>,
+}
+
+impl Ranges {
+    fn of(a: &Graph<'_>, b: &Graph<'_>, sides: &Sides, products: u64) -> Result<Read<Ranges>> {
+        let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
+        let (ours, theirs): (Vec<String>, Vec<String>) = sides.outputs.iter().cloned().unzip();
+        let channels: usize = sides.layouts.values().map(|layout| layout.channels.map_or(1, |axis| layout.dims[axis])).sum();
+        let each = cost(a, &sides.forms.0, &sides.layouts) + cost(b, &sides.forms.1, &sides.layouts);
+        let digits = || (0..usize::BITS - channels.leading_zeros()).flat_map(|bit| [Run::Digit(bit, 0), Run::Digit(bit, 1)]);
+        let mut runs = vec![Run::Nothing, Run::Ones];
+        match each.max(1).saturating_mul(channels as u64) <= products >> 6 {
+            true => runs.extend((0..channels).map(Run::Channel)),
+            false => runs.extend(digits()),
+        }
+        let read = sources(sides, &runs);
+        let side = |(model, outputs): (&ModelProto, &[String])| {
+            let values = walk(model, read.clone(), runs.len(), &mut |_, node, inputs| normalised(model, node, inputs))?;
+            let names = model.graph.iter().flat_map(|graph| &graph.node).flat_map(|node| &node.output);
+            let names: BTreeSet<&String> = names.chain(sides.layouts.keys()).collect();
+            let made = names.into_iter().filter_map(|name| values.get(name).cloned()).collect();
+            let outputs = outputs.iter().filter_map(|name| values.get(name).cloned()).collect();
+            Ok::<_, String>(Side { made, outputs })
+        };
+        let [one, two] = [side((&models[0], &ours)), side((&models[1], &theirs))];
+        Ok(one.and_then(|one| Ok(Ranges { runs, sides: [one, two?] })))
+    }
+
+    fn left(&self, element: Element, between: bool, healed: bool) -> Option<String> {
+        let (largest, normal) = (element.max(), element.smallest_normal());
+        let [ours, theirs] = &self.sides;
+        for (at, run) in self.runs.iter().enumerate() {
+            let (made, remade) = (ours.largest(at), theirs.largest(at));
+            let grows = |one: f64, other: f64| *run != Run::Ones && one > MORE * other && one >= largest;
+            let size = |number: f64| format!("{:.1e} times the input", number / INPUT);
+            let why = if between && grows(remade, made) {
+                format!("second file grow to {}, {} in the first file, and may overflow", size(remade), size(made))
+            } else if between && *run != Run::Nothing && self.cancels(at) {
+                "second file are far larger than those of the first, and may lose digits where they cancel".to_owned()
+            } else if healed && grows(made, remade) {
+                format!("first file grow to {}, {} in the second file, and may overflow there alone", size(made), size(remade))
+            } else if between && matches!(run, Run::Channel(_) | Run::Digit(..)) {
+                let (made, remade) = (ours.smallest(at), theirs.smallest(at));
+                if remade * MORE >= made || remade > normal * INPUT * INPUT {
+                    continue;
+                }
+                format!("second file shrink to {}, {} in the first file, and may lose their digits", size(remade), size(made))
+            } else {
+                continue;
+            };
+            return Some(format!("numbers between the nodes of the {why}"));
+        }
+        None
+    }
+
+    /// Whether what is summed up for an element of an output, in absolute values, is far larger in the second file: it grows where
+    /// terms cancel, and not where a factor is taken back.
+    fn cancels(&self, run: usize) -> bool {
+        let [ours, theirs] = &self.sides;
+        let of = |drawn: &'_ Drawn, at: usize| drawn.get(at).and_then(|array| floats(array)).cloned().unwrap_or_default();
+        let ones = self.runs.iter().position(|run| *run == Run::Ones).unwrap_or(0);
+        ours.outputs.iter().zip(&theirs.outputs).any(|(one, two)| {
+            let (whole, one, two) = (of(one, ones), of(one, run), of(two, run));
+            let least = whole.iter().map(|sum| NOTHING * INPUT * sum);
+            one.iter()
+                .zip(&two)
+                .zip(least)
+                .any(|((one, two), least)| *two > DIGITS * one.max(if run == ones { 0.0 } else { least }))
+        })
+    }
+}
+
+impl Side {
+    /// The largest number of a run.
+    fn largest(&self, run: usize) -> f64 {
+        let all = self.made.iter().filter_map(|drawn| floats(drawn.get(run)?)).flatten();
+        all.fold(0.0, |largest, number| largest.max(number.abs()))
+    }
+
+    /// The least that any value has of what is fed in, beside what it has of nothing.
+    fn smallest(&self, run: usize) -> f64 {
+        let share = |drawn: &Drawn| {
+            let (now, never) = (floats(drawn.get(run)?)?, floats(drawn.first()?)?);
+            Some(now.iter().zip(never).map(|(now, never)| (now - never).abs()).fold(0.0, f64::max))
+        };
+        self.made.iter().filter_map(share).filter(|share| *share > 0.0).fold(f64::MAX, f64::min)
+    }
+}
+
+/// What is fed in.
+fn sources(sides: &Sides, runs: &[Run]) -> Values {
+    let mut first = 0;
+    let mut values: Values =
+        sides.settings.iter().map(|(name, array)| (name.clone(), super::same(Rc::new(array.clone()), runs.len()))).collect();
+    for (name, layout) in &sides.layouts {
+        let plain = draws::fresh(name, 0, &layout.dims);
+        if layout.choice {
+            values.insert(name.clone(), super::same(Rc::new(plain), runs.len()));
+            continue;
+        }
+        let count = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
+        let inner: usize = layout.channels.map_or(usize::MAX, |axis| layout.dims.iter().skip(axis + 1).product());
+        let size = |run: Run, at: usize| {
+            let channel = first + at / inner.max(1) % count;
+            match run {
+                Run::Nothing => 0.0,
+                Run::Ones => 1.0,
+                Run::Channel(one) => {
+                    if one == channel {
+                        INPUT
+                    } else {
+                        0.0
+                    }
+                }
+                Run::Digit(bit, digit) => {
+                    if channel >> bit & 1 == digit {
+                        INPUT
+                    } else {
+                        0.0
+                    }
+                }
+            }
+        };
+        let total: usize = layout.dims.iter().product();
+        let of = |run: &Run| Rc::new(Array::float(layout.dims.clone(), (0..total).map(|at| size(*run, at)).collect()));
+        values.insert(name.clone(), runs.iter().map(of).collect());
+        first += count;
+    }
+    values
+}
+
+/// What a normalisation makes has the size of its scale and bias, whatever it reads.
+fn normalised(model: &ModelProto, node: &NodeProto, inputs: &Inputs<'_>) -> Read<Option<Drawn>> {
+    if cut::kind(node) != Some(Kind::Normalised) {
+        return Ok(None);
+    }
+    let data = inputs.first().copied().flatten().ok_or("a normalisation that reads nothing")?;
+    let ones = |array: &Rc<Array>| changed(Array::clone(array), |_| 1.0);
+    let made = data.iter().enumerate().map(|(draw, array)| cut::affine(node, opset(model), &ones(array), (inputs, draw), true));
+    made.collect::<Read<Drawn>>().map(Some)
+}
