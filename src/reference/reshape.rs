@@ -69,6 +69,7 @@ pub(super) fn flatten(call: &Call) -> Result<Vec<Array>, ReferenceError> {
 pub(super) fn squeeze(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let x = call.input(0)?;
     let gone = match call.ints_of("axes", 1)? {
+        Some(axes) if axes.is_empty() => return invalid("Squeeze with an empty list of axes"),
         Some(axes) => axes.into_iter().map(|chosen| axis(chosen, x.dims.len())).collect::<Result<Vec<_>, _>>()?,
         None => (0..x.dims.len()).filter(|&axis| x.dims.get(axis) == Some(&1)).collect(),
     };

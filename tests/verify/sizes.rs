@@ -222,3 +222,32 @@ fn a_bound_beyond_float_is_one_in_a_double_model() {
     let verdict = judge_with(&clip("3.5e38"), &clip("1e39"), &options());
     assert!(verdict.outcome >= Outcome::NotJudged, "{verdict:#?}");
 }
+
+#[test]
+fn a_gemm_takes_two_axes_alone() {
+    let product = |k: &str, body: &str| format!("<float[2,2] w = {{1, 2, 3, 4}}{k}> {{ r = Reshape (x, s) {body} }}");
+    let (k, inputs) = (", float[2] k = {5, 6}", "float[N,2] x, int64[R] s");
+    refused(inputs, &product(k, "m = MatMul (r, w) o = Add (m, k)"), &product(k, "o = Gemm (r, w, k)"));
+}
+
+#[test]
+fn an_empty_list_of_axes_is_read_in_two_ways() {
+    let squeeze = |axes: &str, last: &str| format!("<{axes}float k = {{2}}> {{ y = Mul (x, k) o = {last} }}");
+    refused("float[N,1,4] x", &squeeze("int64[0] e = {}, ", "Squeeze (y, e)"), &squeeze("", "Identity (y)"));
+}
+
+#[test]
+fn a_map_may_cross_a_gather_of_what_was_computed() {
+    let gather = |map: &str, weight: &str| {
+        format!("<float[2,1] c = {{2, 4}}, float[1,2,1] w = {{{weight}}}> {{ j = Cast <to = 7> (i) {map} o = Conv (g, w) }}")
+    };
+    let before = gather("a = Mul (x, c) g = Gather <axis = 2> (a, j)", "3, 5");
+    for length in ["8", "L"] {
+        let inputs = format!("float[N,2,{length}] x, int32[M] i");
+        let verdict = judge(&inputs, &before, &gather("g = Gather <axis = 2> (x, j)", "6, 20"));
+        assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+        refused(&inputs, &before, &gather("g = Gather <axis = 2> (x, j)", "6, 21"));
+    }
+    let last = "<float[9] a = {1, 1, 1, 1, 1, 1, 1, 1, 2}> { y = Mul (x, a) j = Cast <to = 7> (i) o = Gather <axis = 1> (y, j) }";
+    refused("float[N,9] x, int32[K] i", last, "{ j = Cast <to = 7> (i) o = Gather <axis = 1> (x, j) }");
+}

@@ -97,7 +97,8 @@ fn left<'s>(shape: &[Option<Extent>], given: impl Iterator<Item = &'s Option<Ext
 
 fn squeeze(view: &View<'_, '_>) -> Option<Extents> {
     let shape = view.shape(0)?;
-    let axes = view.list("axes", 1).ok()?;
+    // Of an empty list runtimes make either no axis or all of them.
+    let axes = view.list("axes", 1).ok().filter(|axes| axes.as_ref().is_none_or(|axes| !axes.is_empty()))?;
     let Some(axes) = axes else {
         let numbers = shape.iter().map(|extent| extent.as_ref()?.as_number()).collect::<Option<Vec<_>>>()?;
         return Some(numbers.into_iter().filter(|size| *size != 1).map(|size| Some(Extent::number(size))).collect());

@@ -41,6 +41,17 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
     if is_static(a) || !asks_for_extents((a, &site.forms.0), (b, &site.forms.1)) {
         return Ok(None);
     }
+    let gemms = |forms: &[Form]| forms.iter().filter(|form| form.operator == "Gemm").count();
+    if gemms(&site.forms.1) > gemms(&site.forms.0) {
+        // A MatMul takes any number of axes.
+        let told = |name: &String| {
+            let value = a.lookup(site.region.scopes.0, name);
+            site.extents.contains_key(name) || value.is_some_and(|value| a.declared_shape(value).is_some())
+        };
+        if let Some(name) = site.region.inputs.iter().find(|name| !told(name)) {
+            return Ok(Some(format!("nothing tells how many axes `{name}` has, and a Gemm of the second file takes two alone")));
+        }
+    }
     Ok(as_small_as_may_be(site, |as_is| taken(a, b, site, as_is))?.unwrap_or_else(Some))
 }
 

@@ -74,10 +74,6 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         Err(why) => return Ok(Err(why)),
     };
     let (forms, layouts) = (&sides.forms, &sides.layouts);
-    let others = match sizes::others([(a, &forms.0), (b, &forms.1)], &sides.settings) {
-        Ok(others) => others,
-        Err(why) => return Ok(Err(why)),
-    };
     let products = cost(a, &forms.0, layouts).max(cost(b, &forms.1, layouts)).max(1);
     // A factor that goes through a gate is measured by one draw and held against another; a polynomial shows itself in one.
     let gates = forms.0.iter().any(|form| cut::kind(a.node(form.node).proto).is_some());
@@ -92,6 +88,14 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         std::iter::once(each).chain((fewest..=DRAWS).rev()).find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
     let models =
         [sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?, sides.model(a, Which::First, true)?];
+    let once = |side: usize| {
+        let model = models.get(side).ok_or("a region has two sides")?;
+        walk(model, sides.drawn(1, &|array| array), 1, &mut |_, _, _| Ok(None))
+    };
+    let others = match sizes::others([(a, &forms.0), (b, &forms.1)], &sides.settings, &once) {
+        Ok(others) => others,
+        Err(why) => return Ok(Err(why)),
+    };
     let depths = depths(b, &forms.1).into_iter().map(|(value, depth)| (b.value(value).name.to_owned(), depth)).collect();
     let limits = Limits::of(site, tier, depths);
     let mut trial = Trial { models, sides, draws, limits };
@@ -129,13 +133,13 @@ fn widest(graph: &Graph<'_>, forms: &[Form], layouts: &BTreeMap<String, Layout>)
 impl Trial {
     fn perform(&self) -> Read<Certificate> {
         let mut first = First { trial: self, gates: BTreeMap::new() };
-        let ours = walk(&self.models[0], self.sources(self.draws, &|array| array), self.draws, &mut |at, node, inputs| {
+        let ours = walk(&self.models[0], self.sides.drawn(self.draws, &|array| array), self.draws, &mut |at, node, inputs| {
             first.cut(at, node, inputs)
         })?;
         let least = self.absolute(&first.gates, None, 1, &zeros)?;
         let totals = self.absolute(&first.gates, Some(&least), self.draws, &magnitude)?;
         let mut second = Second { trial: self, gates: first.gates, totals: &totals, least: &least, found: Found::default() };
-        let theirs = walk(&self.models[1], self.sources(self.draws, &|array| array), self.draws, &mut |_, node, inputs| {
+        let theirs = walk(&self.models[1], self.sides.drawn(self.draws, &|array| array), self.draws, &mut |_, node, inputs| {
             second.cut(node, inputs)
         })?;
         if let Some(gate) = second.gates.values().next() {
@@ -153,19 +157,6 @@ impl Trial {
         Ok(found.certificate())
     }
 
-    /// What is fed in, by name, `made` of what was drawn; what says where others are read is the same in every draw.
-    fn sources(&self, draws: usize, made: &dyn Fn(Array) -> Array) -> Values {
-        let drawn = |(name, layout): (&String, &Layout)| {
-            let one = |draw: usize| match layout.choice {
-                true => draws::fresh(name, 0, &layout.dims),
-                false => made(draws::fresh(name, draw, &layout.dims)),
-            };
-            (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
-        };
-        let settings = self.sides.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
-        settings.chain(self.sides.layouts.iter().map(drawn)).collect()
-    }
-
     /// The absolute model, `made` of what was drawn. `least` is what it makes of zeros: the magnitudes of the shifts.
     fn absolute(
         &self,
@@ -175,7 +166,7 @@ impl Trial {
         made: &dyn Fn(Array) -> Array,
     ) -> Read<Values> {
         let opset = opset(&self.models[2]);
-        walk(&self.models[2], self.sources(draws, made), draws, &mut |at, _, inputs| {
+        walk(&self.models[2], self.sides.drawn(draws, made), draws, &mut |at, _, inputs| {
             let Some(gate) = gates.get(&at) else { return Ok(None) };
             let cores = gate.made.iter().take(draws).map(|core| made(Array::clone(core)));
             let out = |(draw, core): (usize, Array)| match gate.kind {

@@ -1,8 +1,10 @@
 //! What a region's two sides are made of, and what is fed into them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::Read;
+use super::walk::Values;
+use super::{Read, draws, same};
 use crate::error::Result;
 use crate::model::Graph;
 use crate::onnx::ModelProto;
@@ -58,6 +60,19 @@ impl Sides {
         let forms = if first { &self.forms.0 } else { &self.forms.1 };
         let outputs = self.outputs.iter().map(|(one, two)| if first { one } else { two }).cloned().collect::<Vec<String>>();
         small::model(graph, forms, &inputs, &outputs, bounded, Recurrence::Gates)
+    }
+
+    /// What is fed in, by name, `made` of what was drawn; what says where others are read is the same in every draw.
+    pub fn drawn(&self, draws: usize, made: &dyn Fn(Array) -> Array) -> Values {
+        let drawn = |(name, layout): (&String, &Layout)| {
+            let one = |draw: usize| match layout.choice {
+                true => draws::fresh(name, 0, &layout.dims),
+                false => made(draws::fresh(name, draw, &layout.dims)),
+            };
+            (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
+        };
+        let settings = self.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
+        settings.chain(self.layouts.iter().map(drawn)).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Read;
+use super::walk::Values;
 use crate::model::Graph;
 use crate::reference::Data;
 use crate::verify::align::{canonical, is_static};
@@ -113,7 +114,15 @@ fn told(graph: &Graph<'_>, form: &Form) -> Part {
 
 /// What else a region may be told by what it chooses by than a run has found: each branch of a Where, and borders for a Pad that had
 /// none. Another choice shows nothing of what was not chosen.
-pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> Read<Vec<Settings>> {
+/// `read` runs a side with the settings of the run, and says what each value is.
+///
+/// # Errors
+/// Why not all that may be chosen can be shown.
+pub(super) fn others(
+    sides: [(&Graph<'_>, &[Form]); 2],
+    settings: &Settings,
+    read: &dyn Fn(usize) -> Read<Values>,
+) -> Read<Vec<Settings>> {
     let all = || sides.iter().flat_map(|(graph, forms)| forms.iter().map(|form| (*graph, form)));
     let named = |operator: &str, input: usize| {
         let name = move |(graph, form): (&Graph<'_>, &Form)| {
@@ -151,9 +160,7 @@ pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> 
     if asked.is_empty() {
         return Ok(chosen.into_iter().filter(|other| other != settings).collect());
     }
-    let rows = sides.iter().flat_map(|(graph, forms)| forms.iter().filter_map(|form| rows(graph, form)));
-    let rows = rows.max().filter(|_| sides.iter().all(|(graph, forms)| is_table_alone(graph, forms)));
-    let rows = rows.ok_or("Gather whose choice is computed")?;
+    let rows = rows_of(sides, read)?;
     let mut all = Vec::new();
     for other in &chosen {
         all.extend(every_row(other, &asked, rows)?);
@@ -161,18 +168,33 @@ pub(super) fn others(sides: [(&Graph<'_>, &[Form]); 2], settings: &Settings) -> 
     Ok(all)
 }
 
-/// How many rows the table has that a Gather reads; none of one that reads no table.
-fn rows(graph: &Graph<'_>, form: &Form) -> Option<i64> {
-    let node = graph.node(form.node);
-    let dims = &graph.tensor(form.constants.iter().find(|(input, _)| *input == 0 && form.operator == "Gather")?.1).dims;
-    let axis = node.proto.attribute.iter().find(|a| a.name() == "axis").map_or(0, |a| a.i());
-    let axis = if axis < 0 { axis + dims.len() as i64 } else { axis };
-    i64::try_from(*dims.get(usize::try_from(axis).ok()?)?).ok()
-}
-
-/// Whether each Gather reads a table.
-fn is_table_alone(graph: &Graph<'_>, forms: &[Form]) -> bool {
-    forms.iter().filter(|form| form.operator == "Gather").all(|form| rows(graph, form).is_some())
+/// How many rows all that is gathered from has, at most.
+fn rows_of(sides: [(&Graph<'_>, &[Form]); 2], read: &dyn Fn(usize) -> Read<Values>) -> Read<i64> {
+    let mut most = 0;
+    for (side, (graph, forms)) in sides.into_iter().enumerate() {
+        let mut values = None;
+        for form in forms.iter().filter(|form| form.operator == "Gather") {
+            let node = graph.node(form.node);
+            let table = form.constants.iter().find(|(input, _)| *input == 0).map(|(_, tensor)| graph.tensor(*tensor));
+            let dims: Vec<u64> = match table {
+                Some(table) => table.dims.clone(),
+                None => {
+                    let values = match &values {
+                        Some(values) => values,
+                        None => values.insert(read(side)?),
+                    };
+                    let name = node.inputs.first().copied().flatten().map_or("", |value| graph.value(value).name);
+                    let array = values.get(name).and_then(|drawn| drawn.first()).ok_or("a Gather of nothing")?;
+                    array.dims.iter().map(|dim| *dim as u64).collect()
+                }
+            };
+            let axis = node.proto.attribute.iter().find(|a| a.name() == "axis").map_or(0, |a| a.i());
+            let axis = if axis < 0 { axis + dims.len() as i64 } else { axis };
+            let rows = usize::try_from(axis).ok().and_then(|axis| dims.get(axis)).ok_or("a Gather along no axis")?;
+            most = most.max(i64::try_from(*rows).unwrap_or(i64::MAX));
+        }
+    }
+    Ok(most)
 }
 
 /// Settings that together ask for every row of a table.
@@ -182,7 +204,7 @@ fn every_row(settings: &Settings, asked: &BTreeSet<String>, rows: i64) -> Read<V
     let fewest = asked.iter().filter_map(|name| settings.get(name)).map(|value| value.dims.iter().product::<usize>()).min();
     let each = fewest.and_then(|count| i64::try_from(count).ok()).filter(|count| *count > 0).ok_or("a Gather of nothing")?;
     if rows / each >= MOST {
-        return Err("Gather whose choice is computed, of a long table".to_owned());
+        return Err("Gather whose choice is computed, of many rows".to_owned());
     }
     let from = |first: i64| {
         let mut other = settings.clone();
