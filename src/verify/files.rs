@@ -9,6 +9,7 @@ use super::certify::{self, Certified};
 use super::measure::{self, Measures};
 use super::region::{Form, Site};
 use super::side::Side;
+use super::table::{self, Sizes};
 use super::together::{self, Part};
 use super::verdict::Difference;
 use super::wording::Wording;
@@ -130,25 +131,7 @@ fn is_as_large(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> bool {
 }
 
 fn is_summed(form: &Form) -> bool {
-    const SUMMED: &[&str] = &[
-        "Add",
-        "AveragePool",
-        "BatchNormalization",
-        "Cast",
-        "Clip",
-        "Conv",
-        "Div",
-        "Dropout",
-        "Gemm",
-        "Identity",
-        "LeakyRelu",
-        "MatMul",
-        "Mul",
-        "Relu",
-        "Sub",
-        "Sum",
-    ];
-    SUMMED.contains(&form.operator.as_str())
+    table::row(&form.operator).sizes == Sizes::Any
 }
 
 fn judged((a, b): (&Graph<'_>, &Graph<'_>), measures: (&Measures, &Measures), options: &VerifyOptions) -> Result<Found> {

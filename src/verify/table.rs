@@ -23,6 +23,21 @@ pub struct Row {
     pub elementwise: bool,
     /// Whether its constants fix extents.
     pub shaped: bool,
+    /// What some sizes say of the others.
+    pub sizes: Sizes,
+}
+
+/// What an operator makes at other sizes than those that were looked at; each of these includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sizes {
+    /// Perhaps something else: integers tell it what to do, or its windows end otherwise.
+    Told,
+    /// The same as where both sides have it, one as the other.
+    Alike,
+    /// What its constants say, so that each of them shows all sizes.
+    Constants,
+    /// The same, so that any sizes that a model may take show it.
+    Any,
 }
 
 /// Inputs of a node.
@@ -77,38 +92,48 @@ pub enum Bound {
     Recurrence,
 }
 
-const ITSELF: Row =
-    Row { data: Inputs::All, choice: Inputs::None, bound: Bound::Itself, linear: false, elementwise: false, shaped: false };
-const LINEAR: Row = Row { linear: true, ..ITSELF };
-const FIRST: Row = Row { data: Inputs::Only(0), ..ITSELF };
-const CHOSEN: Row = Row { choice: Inputs::From(1), ..FIRST };
-const GATE: Row = Row { bound: Bound::Slopes, elementwise: true, ..ITSELF };
-const RECURRENCE: Row = Row { data: Inputs::Only(0), choice: Inputs::Only(4), bound: Bound::Recurrence, shaped: true, ..ITSELF };
-const RESIZING: Row = Row { bound: Bound::Resizing, ..ITSELF };
+const ITSELF: Row = Row {
+    data: Inputs::All,
+    choice: Inputs::None,
+    bound: Bound::Itself,
+    linear: false,
+    elementwise: false,
+    shaped: false,
+    sizes: Sizes::Told,
+};
+const ALIKE: Row = Row { sizes: Sizes::Alike, ..ITSELF };
+const MOVING: Row = Row { sizes: Sizes::Constants, ..ITSELF };
+const SUMMING: Row = Row { sizes: Sizes::Any, ..ITSELF };
+const LINEAR: Row = Row { linear: true, ..SUMMING };
+const CHOSEN: Row = Row { data: Inputs::Only(0), choice: Inputs::From(1), ..ITSELF };
+const FIRST: Row = Row { data: Inputs::Only(0), ..ALIKE };
+const GATE: Row = Row { bound: Bound::Slopes, elementwise: true, ..SUMMING };
+const RECURRENCE: Row = Row { choice: Inputs::Only(4), bound: Bound::Recurrence, shaped: true, ..FIRST };
+const RESIZING: Row = Row { bound: Bound::Resizing, ..ALIKE };
 const FACTORS: Bound = Bound::Magnitudes(&["alpha", "beta"]);
 
 /// Every operator that may stand in a region.
 pub const OPERATORS: &[(&str, Row)] = &[
     ("Add", LINEAR),
-    ("AveragePool", ITSELF),
+    ("AveragePool", SUMMING),
     ("BatchNormalization", LINEAR),
-    ("Cast", ITSELF),
+    ("Cast", SUMMING),
     ("Clip", Row { data: Inputs::Only(0), bound: Bound::Bounds, ..GATE }),
-    ("Concat", ITSELF),
+    ("Concat", MOVING),
     ("Conv", LINEAR),
-    ("ConvTranspose", LINEAR),
+    ("ConvTranspose", Row { sizes: Sizes::Constants, ..LINEAR }),
     ("DeformConv", Row { data: Inputs::But(2), ..ITSELF }),
     ("DepthToSpace", ITSELF),
     ("Div", LINEAR),
-    ("Dropout", Row { linear: true, ..FIRST }),
-    ("Einsum", Row { shaped: true, ..ITSELF }),
+    ("Dropout", Row { data: Inputs::Only(0), ..LINEAR }),
+    ("Einsum", Row { shaped: true, ..ALIKE }),
     ("Expand", Row { shaped: true, ..CHOSEN }),
     ("Flatten", Row { shaped: true, ..ITSELF }),
     ("GRU", RECURRENCE),
     ("Gather", Row { shaped: true, ..CHOSEN }),
     ("Gemm", Row { bound: FACTORS, shaped: true, ..LINEAR }),
-    ("GlobalAveragePool", ITSELF),
-    ("GlobalMaxPool", ITSELF),
+    ("GlobalAveragePool", MOVING),
+    ("GlobalMaxPool", MOVING),
     ("GroupNormalization", RESIZING),
     ("Identity", LINEAR),
     ("InstanceNormalization", RESIZING),
@@ -116,10 +141,10 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("LayerNormalization", RESIZING),
     ("LeakyRelu", GATE),
     ("MatMul", Row { shaped: true, ..LINEAR }),
-    ("MaxPool", ITSELF),
-    ("Mean", ITSELF),
+    ("MaxPool", MOVING),
+    ("Mean", ALIKE),
     ("Mul", LINEAR),
-    ("PRelu", GATE),
+    ("PRelu", Row { sizes: Sizes::Constants, ..GATE }),
     ("Pad", Row { bound: Bound::Magnitudes(&["value"]), ..FIRST }),
     ("RMSNormalization", RESIZING),
     ("RNN", RECURRENCE),
@@ -135,11 +160,11 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("Slice", Row { shaped: true, ..CHOSEN }),
     ("SpaceToDepth", Row { shaped: true, ..ITSELF }),
     ("Split", Row { shaped: true, ..CHOSEN }),
-    ("Squeeze", FIRST),
+    ("Squeeze", Row { data: Inputs::Only(0), ..ITSELF }),
     ("Sub", Row { bound: Bound::Sum, ..LINEAR }),
-    ("Sum", ITSELF),
+    ("Sum", SUMMING),
     ("Tile", CHOSEN),
-    ("Transpose", ITSELF),
+    ("Transpose", MOVING),
     ("Unsqueeze", FIRST),
     ("Upsample", CHOSEN),
     ("Where", Row { data: Inputs::From(1), choice: Inputs::Only(0), shaped: true, ..ITSELF }),

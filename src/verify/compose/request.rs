@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Certified, Evidence, Graph, Legal, Side, VerifyOptions, run};
 use crate::engine;
 use crate::verify::region::{Form, Settings, numbers};
+use crate::verify::table::{self, Sizes};
 use crate::verify::{Member, Relay, SitePlan, Tier};
 
 /// The request for both models whole.
@@ -54,31 +55,6 @@ pub(super) fn relay(
     }
 }
 
-/// Operators of which nothing but their constants says what they make, at whatever size.
-const SIZELESS: &[&str] = &[
-    "Conv",
-    "ConvTranspose",
-    "Gemm",
-    "MatMul",
-    "BatchNormalization",
-    "Mul",
-    "Add",
-    "Sub",
-    "Div",
-    "Identity",
-    "Dropout",
-    "Relu",
-    "LeakyRelu",
-    "PRelu",
-    "Clip",
-    "MaxPool",
-    "AveragePool",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "Concat",
-    "Transpose",
-];
-
 /// The largest integer that a site's nodes read in one file only, but those that stand for no end at all; a scale of extents near
 /// one counts as the extent from which it is seen.
 fn beyond((a, b): (&Graph<'_>, &Graph<'_>), site: &Legal) -> usize {
@@ -121,5 +97,5 @@ fn seen_from(scale: f64) -> Option<u64> {
 fn everywhere(site: &Legal, certified: &Certified) -> bool {
     let forms = site.forms.0.iter().chain(&site.forms.1);
     let one_by_one = matches!(certified, Certified::Certificate(c) if c.worst <= 1.0 && c.is_one_by_one());
-    one_by_one && forms.map(|form| form.operator.as_str()).all(|operator| SIZELESS.contains(&operator))
+    one_by_one && forms.map(|form| table::row(&form.operator).sizes).all(|sizes| sizes >= Sizes::Constants)
 }

@@ -11,35 +11,7 @@ use crate::model::Graph;
 use crate::reference::Data;
 use crate::verify::align::{canonical, is_static};
 use crate::verify::region::{Form, Settings, Site};
-use crate::verify::table;
-
-/// Operators that do the same at all sizes, whatever their attributes and constants are, beside those that take each element by
-/// itself and those that are linear. A Pad is looked at by itself.
-const SIZELESS: &[&str] = &[
-    "Cast",
-    "Concat",
-    "Dropout",
-    "Einsum",
-    "GRU",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "GroupNormalization",
-    "Identity",
-    "InstanceNormalization",
-    "LSTM",
-    "LayerNormalization",
-    "Mean",
-    "Pad",
-    "RMSNormalization",
-    "RNN",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceSum",
-    "Sum",
-    "Transpose",
-    "Unsqueeze",
-];
+use crate::verify::table::{self, Sizes};
 
 /// Extents up to this one say what a window makes of all: beyond, what it makes repeats itself.
 const EXTENTS: std::ops::RangeInclusive<i64> = 1..=2048;
@@ -89,12 +61,12 @@ fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
         }
         "Conv" | "AveragePool" if !strided && !is_set("ceil_mode") => Some(Part::Place(operator.to_owned())),
         "Resize" | "Upsample" if keeps_extents(graph, form) => None,
-        "Conv" | "AveragePool" => Some(told(graph, form)),
+        "Conv" | "AveragePool" | "MaxPool" => Some(told(graph, form)),
         _ if row.elementwise => None,
         "Cast" | "Dropout" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" | "BatchNormalization" => None,
         // A product of two axes is one as well.
         "Gemm" => Some(Part::Place("MatMul".to_owned())),
-        _ if row.linear || SIZELESS.contains(&operator) => Some(Part::Place(operator.to_owned())),
+        _ if row.sizes >= Sizes::Alike => Some(Part::Place(operator.to_owned())),
         _ => Some(told(graph, form)),
     }
 }
