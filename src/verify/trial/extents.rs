@@ -7,13 +7,13 @@ use super::draws;
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
 use crate::error::Result;
-use crate::model::Graph;
+use crate::model::{Graph, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::align::{canonical, is_static};
 use crate::verify::measure::Extent;
 use crate::verify::region::{Form, Site};
-use crate::verify::table;
+use crate::verify::table::{self, Sizes};
 
 /// How many elements axes of which nothing is known have, all of them at once.
 const FEW: std::ops::RangeInclusive<usize> = 1..=4;
@@ -61,7 +61,14 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         Ok(sides) => sides,
         Err(why) => return Ok(Err(why)),
     };
-    let axes = open(a, site, &sides);
+    let mut axes = open(a, site, &sides);
+    if [(a, &sides.forms.0), (b, &sides.forms.1)].into_iter().all(|(graph, forms)| is_stacked(graph, forms, &sides)) {
+        // Samples one behind the other, in all that is read.
+        axes.retain(|axes| axes.iter().any(|(_, axis)| *axis != 0) || axes.len() < sides.layouts.len());
+    }
+    if axes.is_empty() {
+        return Ok(Ok(None));
+    }
     if axes.len() > MOST {
         return Ok(Err("a region that reads values with many axes of which nothing is known".to_owned()));
     }
@@ -86,6 +93,29 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         }
     }
     Ok(Ok(None))
+}
+
+/// Whether nodes take each element of the first axis by itself.
+fn is_stacked(graph: &Graph<'_>, forms: &[Form], sides: &Sides) -> bool {
+    let axes = sides.layouts.values().map(|layout| layout.dims.len()).min().unwrap_or(0);
+    forms.iter().all(|form| {
+        let int = |name: &str| graph.node(form.node).proto.attribute.iter().find(|a| a.name() == name).map_or(0, |a| a.i());
+        let operand = |(input, tensor): &(usize, TensorId)| {
+            let dims = &graph.tensor(*tensor).dims;
+            (*input, dims.len() < axes || dims.first() == Some(&1))
+        };
+        let mut constants = form.constants.iter().map(operand);
+        let alike = table::row(&form.operator).sizes >= Sizes::Constants;
+        alike
+            && match form.operator.as_str() {
+                "Transpose" => false,
+                "Concat" => int("axis") > 0,
+                "Gemm" => int("transA") == 0 && constants.all(|(input, small)| input == 1 || input == 2 && small),
+                "MatMul" => constants.all(|(input, _)| input == 1) && !form.constants.is_empty(),
+                "Add" | "Div" | "Mul" | "PRelu" | "Sub" | "Sum" => constants.all(|(_, small)| small),
+                _ => true,
+            }
+    })
 }
 
 /// Whether an operator repeats elements of what it reads where an extent is one.

@@ -106,11 +106,14 @@ impl Ranges {
         let (ours, theirs): (Vec<String>, Vec<String>) = sides.outputs.iter().cloned().unzip();
         let channels: usize = sides.layouts.values().map(|layout| layout.channels.map_or(1, |axis| layout.dims[axis])).sum();
         let each = cost(a, &sides.forms.0, &sides.layouts) + cost(b, &sides.forms.1, &sides.layouts);
-        let digits = || (0..usize::BITS - channels.leading_zeros()).flat_map(|bit| [Run::Digit(bit, 0), Run::Digit(bit, 1)]);
+        let digits = (0..usize::BITS - channels.leading_zeros()).flat_map(|bit| [Run::Digit(bit, 0), Run::Digit(bit, 1)]);
+        let digits: Vec<Run> = digits.collect();
+        let is_cheap = |runs: usize, most: u64| each.max(1).saturating_mul(runs as u64) <= most;
         let mut runs = vec![Run::Nothing, Run::Ones];
-        match each.max(1).saturating_mul(channels as u64) <= products >> 6 {
-            true => runs.extend((0..channels).map(Run::Channel)),
-            false => runs.extend(digits()),
+        if is_cheap(channels, products >> 10) {
+            runs.extend((0..channels).map(Run::Channel));
+        } else if is_cheap(digits.len(), products >> 8) {
+            runs.extend(digits);
         }
         let read = sources(sides, &runs);
         let side = |(model, outputs): (&ModelProto, &[String])| {
