@@ -13,14 +13,13 @@ pub(super) fn dequantise(call: &Call<'_>) -> Result<Numbers, String> {
     let place = |at: usize| usize::try_from(grain.scale_of(&x.dims, at as u64)).ok();
     let made: Option<Vec<f64>> = match &*x.numbers {
         // Their zero points are zero.
-        Numbers::Floats(values) => values.iter().enumerate().map(|(at, value)| Some(value * scales.get(place(at)?)?)).collect(),
+        Numbers::Floats(values) => all(values.iter().enumerate().map(|(at, value)| Some(value * scales.get(place(at)?)?))),
         _ => {
             let zero = call.inputs.get(2).and_then(Option::as_ref).map(as_integers).transpose()?;
-            let made = as_integers(x)?.iter().enumerate().map(|(at, integer)| {
+            all(as_integers(x)?.iter().enumerate().map(|(at, integer)| {
                 let zero = zero.map_or(Some(0), |zero| zero.get(place(at)?).copied())?;
                 Some((integer - zero) as f64 * scales.get(place(at)?)?)
-            });
-            made.collect()
+            }))
         }
     };
     Ok(Numbers::Floats(made.ok_or("the scales do not fit")?))
@@ -39,5 +38,14 @@ pub(super) fn quantise(call: &Call<'_>) -> Result<Numbers, String> {
         let rounded = (value / scales.get(place)?).round_ties_even() + zero as f64;
         (!rounded.is_nan()).then(|| (rounded as i64).clamp(least, most))
     });
-    Ok(Numbers::Integers(made.collect::<Option<_>>().ok_or("the scales do not fit, or a number is NaN")?))
+    Ok(Numbers::Integers(all(made).ok_or("the scales do not fit, or a number is NaN")?))
+}
+
+/// All numbers, if none is missing, in no more memory than they take: a collection of options does not know how many there are.
+fn all<T>(numbers: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let mut made = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        made.push(number?);
+    }
+    Some(made)
 }
