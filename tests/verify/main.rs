@@ -19,6 +19,7 @@ mod foreign;
 mod judged;
 #[cfg(feature = "tract")]
 mod merged;
+mod ranges;
 #[cfg(feature = "tract")]
 mod relay;
 #[cfg(feature = "tract")]

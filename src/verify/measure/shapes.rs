@@ -57,7 +57,14 @@ pub(super) fn follow(view: &View<'_, '_>) -> Option<Vec<Extents>> {
         | "Swish"
         | "Tanh"
         | "ThresholdedRelu"
+        | "ScatterElements"
+        | "ScatterND"
         | "Trilu" => view.shape(0)?.clone(),
+        // Samples or regions, with the channels of the data.
+        "GridSample" | "RoiAlign" => {
+            let shape = view.shape(0)?;
+            (0..shape.len()).map(|axis| if axis == 1 { shape.get(1)?.clone() } else { None }).collect()
+        }
         "Add" | "And" | "Div" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Mean" | "Min"
         | "Mod" | "Mul" | "Or" | "Pow" | "Sub" | "Sum" | "Where" | "Xor" => elementwise(view)?,
         "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "LpPool" => windows::follow(view)?,

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draws;
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
+use super::{MOST_NUMBERS, draws};
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
@@ -44,12 +44,17 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
     let gemms = |forms: &[Form]| forms.iter().filter(|form| form.operator == "Gemm").count();
     if gemms(&site.forms.1) > gemms(&site.forms.0) {
         // A MatMul takes any number of axes.
-        let told = |name: &String| {
-            let value = a.lookup(site.region.scopes.0, name);
-            site.extents.contains_key(name) || value.is_some_and(|value| a.declared_shape(value).is_some())
+        let read = |name: &String| {
+            let gemm = |form: &&Form| form.operator == "Gemm" && b.node(form.node).proto.input.first() == Some(name);
+            site.forms.1.iter().any(|form| gemm(&form))
         };
-        if let Some(name) = site.region.inputs.iter().find(|name| !told(name)) {
-            return Ok(Some(format!("nothing tells how many axes `{name}` has, and a Gemm of the second file takes two alone")));
+        let axes = |name: &String| {
+            let declared = || a.declared_shape(a.lookup(site.region.scopes.0, name)?).map(|shape| shape.rank());
+            site.extents.get(name).map(Vec::len).or_else(declared)
+        };
+        let takes = |name: &&String| axes(name).is_none_or(|axes| axes != 2 && read(name));
+        if let Some(name) = site.region.inputs.iter().find(takes) {
+            return Ok(Some(format!("nothing tells that `{name}` has two axes, and a Gemm of the second file takes no others")));
         }
     }
     Ok(as_small_as_may_be(site, |as_is| taken(a, b, site, as_is))?.unwrap_or_else(Some))
@@ -57,10 +62,16 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
 
 /// The same, with the extents that a run had or with small ones.
 fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super::Read<Option<String>>> {
-    let sides = match sides(a, b, site, as_is)? {
+    let mut sides = match sides(a, b, site, as_is)? {
         Ok(sides) => sides,
         Err(why) => return Ok(Err(why)),
     };
+    if let Err(why) = sides.fit(&site.extents) {
+        return Ok(Err(why));
+    }
+    if sides.products(a, b) > site.products || sides.numbers() > MOST_NUMBERS >> 3 {
+        return Ok(Err("a region that is too large to be tried at other sizes".to_owned()));
+    }
     let mut axes = open(a, site, &sides);
     if [(a, &sides.forms.0), (b, &sides.forms.1)].into_iter().all(|(graph, forms)| is_stacked(graph, forms, &sides)) {
         // Samples one behind the other, in all that is read.
@@ -78,7 +89,10 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
     }
     let together = FEW.map(|size| (axes.iter().flatten().cloned().collect::<Axes>(), size));
     let alone = axes.iter().map(|axes| (axes.clone(), if sides.is_one(axes) { 2 } else { 1 }));
-    for (axes, size) in alone.chain(together).filter(|(axes, _)| !axes.is_empty()) {
+    // Values that are put together may all have one element along the same axis.
+    let ranks: BTreeSet<usize> = axes.iter().flatten().map(|(_, axis)| *axis).collect();
+    let aside = ranks.into_iter().map(|rank| (axes.iter().flatten().filter(|(_, axis)| *axis == rank).cloned().collect(), 1));
+    for (axes, size) in alone.chain(aside).chain(together).filter(|(axes, _)| !axes.is_empty()) {
         let read = sides.with(&axes, size);
         // What the first file does not take says nothing.
         let Ok(found) = run(&first, &read) else { continue };

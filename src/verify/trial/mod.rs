@@ -40,6 +40,9 @@ type Read<T> = std::result::Result<T, String>;
 /// How often numbers are drawn where that is cheap; where it is very cheap, once more for each channel.
 const DRAWS: usize = draws::SPREAD_ALL;
 
+/// How many numbers the values of a region may hold, in all draws.
+const MOST_NUMBERS: u64 = 1 << 27;
+
 /// Tests a site.
 ///
 /// # Errors
@@ -83,9 +86,13 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     if walks(fewest) > site.products {
         return Ok(Err(format!("a test by the reference would take {} products", walks(fewest))));
     }
+    let numbers = sides.numbers();
+    if numbers > MOST_NUMBERS {
+        return Ok(Err(format!("a test by the reference would hold {numbers} numbers")));
+    }
     let each = DRAWS + widest(a, &forms.0, layouts);
-    let draws =
-        std::iter::once(each).chain((fewest..=DRAWS).rev()).find(|draws| walks(*draws) <= site.products >> 8).unwrap_or(fewest);
+    let fits = |draws: &usize| walks(*draws) <= site.products >> 8 && numbers.saturating_mul(*draws as u64) <= MOST_NUMBERS;
+    let draws = std::iter::once(each).chain((fewest..=DRAWS).rev()).find(fits).unwrap_or(fewest);
     let models =
         [sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?, sides.model(a, Which::First, true)?];
     let once = |side: usize| {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::cut::{self, Kind};
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Drawn, Inputs, Values, walk};
-use super::{Read, changed, cost, draws, floats, opset};
+use super::{MOST_NUMBERS, Read, changed, draws, floats, opset};
 use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::onnx::{ModelProto, NodeProto};
@@ -37,6 +37,8 @@ enum Run {
     Nothing,
     /// All of them, of magnitude one.
     Ones,
+    /// All of them.
+    All,
     /// One channel, counted through all inputs.
     Channel(usize),
     /// Those whose number has this digit, in binary.
@@ -60,6 +62,9 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     let Some(element) = elements.into_iter().max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
         return Ok(None);
     };
+    if coarsest(b, &site.forms.1) > coarsest(a, &site.forms.0) && coarsest(a, &site.forms.0) > 0.0 {
+        return Ok(Some("constants of the second file have fewer digits than those of the first".to_owned()));
+    }
     // One node makes what the whole region makes, and nothing between.
     let between = makers(b, &site.forms.1) > 1;
     let healed = element != Element::F16 && makers(a, &site.forms.0) > 1 && site.factor > FACTOR;
@@ -73,6 +78,12 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     Ok(ranges.left(element, between, healed))
 }
 
+/// The unit roundoff of the coarsest type of a side's constants; nothing if it has none.
+fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> f64 {
+    let tensors = forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element());
+    tensors.map(Element::unit_roundoff).fold(0.0, f64::max)
+}
+
 /// The sizes of numbers with small extents, or with those of a run.
 fn ranges(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<Read<Ranges>> {
     match sides(a, b, site, as_is)? {
@@ -81,11 +92,12 @@ fn ranges(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<Read
     }
 }
 
-/// How many nodes have constants, or put several values together.
+/// How many nodes have constants, put several values or several elements together, or change their type.
 fn makers(graph: &Graph<'_>, forms: &[Form]) -> usize {
+    const MAKING: &[&str] = &["AveragePool", "Cast", "GlobalAveragePool", "ReduceMean", "ReduceSum"];
     let several =
         |form: &Form| graph.node(form.node).inputs.iter().flatten().filter(|v| graph.constant(**v).is_err()).count() > 1;
-    forms.iter().filter(|form| !form.constants.is_empty() || several(form)).count()
+    forms.iter().filter(|form| !form.constants.is_empty() || several(form) || MAKING.contains(&form.operator.as_str())).count()
 }
 
 /// What the absolute models of both sides make in each run.
@@ -98,6 +110,8 @@ struct Ranges {
 struct Side {
     made: Vec<Drawn>,
     outputs: Vec<Drawn>,
+    /// What normalisations read: they hide how large it is, and not how many of its digits are right.
+    entering: Vec<Drawn>,
 }
 
 impl Ranges {
@@ -105,11 +119,15 @@ impl Ranges {
         let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
         let (ours, theirs): (Vec<String>, Vec<String>) = sides.outputs.iter().cloned().unzip();
         let channels: usize = sides.layouts.values().map(|layout| layout.channels.map_or(1, |axis| layout.dims[axis])).sum();
-        let each = cost(a, &sides.forms.0, &sides.layouts) + cost(b, &sides.forms.1, &sides.layouts);
+        let (products_of, numbers) = (sides.products(a, b), sides.numbers());
+        if products_of > products || numbers > MOST_NUMBERS >> 3 {
+            return Ok(Err(format!("the size of its numbers would take {products_of} products, and {numbers} numbers")));
+        }
+        let each = products_of.saturating_add(numbers);
         let digits = (0..usize::BITS - channels.leading_zeros()).flat_map(|bit| [Run::Digit(bit, 0), Run::Digit(bit, 1)]);
         let digits: Vec<Run> = digits.collect();
         let is_cheap = |runs: usize, most: u64| each.max(1).saturating_mul(runs as u64) <= most;
-        let mut runs = vec![Run::Nothing, Run::Ones];
+        let mut runs = vec![Run::Nothing, Run::Ones, Run::All];
         if is_cheap(channels, products >> 10) {
             runs.extend((0..channels).map(Run::Channel));
         } else if is_cheap(digits.len(), products >> 8) {
@@ -117,12 +135,14 @@ impl Ranges {
         }
         let read = sources(sides, &runs);
         let side = |(model, outputs): (&ModelProto, &[String])| {
-            let values = walk(model, read.clone(), runs.len(), &mut |_, node, inputs| normalised(model, node, inputs))?;
+            let mut entering = vec![];
+            let cut = &mut |_: usize, node: &NodeProto, inputs: &Inputs<'_>| normalised(model, (node, inputs), &mut entering);
+            let values = walk(model, read.clone(), runs.len(), cut)?;
             let names = model.graph.iter().flat_map(|graph| &graph.node).flat_map(|node| &node.output);
             let names: BTreeSet<&String> = names.chain(sides.layouts.keys()).collect();
             let made = names.into_iter().filter_map(|name| values.get(name).cloned()).collect();
             let outputs = outputs.iter().filter_map(|name| values.get(name).cloned()).collect();
-            Ok::<_, String>(Side { made, outputs })
+            Ok::<_, String>(Side { made, outputs, entering })
         };
         let [one, two] = [side((&models[0], &ours)), side((&models[1], &theirs))];
         Ok(one.and_then(|one| Ok(Ranges { runs, sides: [one, two?] })))
@@ -133,17 +153,18 @@ impl Ranges {
         let [ours, theirs] = &self.sides;
         for (at, run) in self.runs.iter().enumerate() {
             let (made, remade) = (ours.largest(at), theirs.largest(at));
-            let grows = |one: f64, other: f64| *run != Run::Ones && one > MORE * other && one >= largest;
-            let size = |number: f64| format!("{:.1e} times the input", number / INPUT);
+            let input = if *run == Run::Ones { 1.0 } else { INPUT };
+            let grows = |one: f64, other: f64| one > MORE * other && one >= largest;
+            let size = |number: f64| format!("{:.1e} times the input", number / input);
             let why = if between && grows(remade, made) {
                 format!("second file grow to {}, {} in the first file, and may overflow", size(remade), size(made))
             } else if between && *run != Run::Nothing && self.cancels(at) {
                 "second file are far larger than those of the first, and may lose digits where they cancel".to_owned()
             } else if healed && grows(made, remade) {
                 format!("first file grow to {}, {} in the second file, and may overflow there alone", size(made), size(remade))
-            } else if between && matches!(run, Run::Channel(_) | Run::Digit(..)) {
+            } else if between && *run != Run::Nothing {
                 let (made, remade) = (ours.smallest(at), theirs.smallest(at));
-                if remade * MORE >= made || remade > normal * INPUT * INPUT {
+                if remade * MORE >= made || remade > normal * input * INPUT {
                     continue;
                 }
                 format!("second file shrink to {}, {} in the first file, and may lose their digits", size(remade), size(made))
@@ -161,14 +182,17 @@ impl Ranges {
         let [ours, theirs] = &self.sides;
         let of = |drawn: &'_ Drawn, at: usize| drawn.get(at).and_then(|array| floats(array)).cloned().unwrap_or_default();
         let ones = self.runs.iter().position(|run| *run == Run::Ones).unwrap_or(0);
-        ours.outputs.iter().zip(&theirs.outputs).any(|(one, two)| {
+        let apart = |(one, two): (&Drawn, &Drawn), either: bool| {
             let (whole, one, two) = (of(one, ones), of(one, run), of(two, run));
-            let least = whole.iter().map(|sum| NOTHING * INPUT * sum);
-            one.iter()
-                .zip(&two)
-                .zip(least)
-                .any(|((one, two), least)| *two > DIGITS * one.max(if run == ones { 0.0 } else { least }))
-        })
+            let least = whole.iter().map(|sum| if run == ones { 0.0 } else { NOTHING * INPUT * sum });
+            let far = |((one, two), least): ((&f64, &f64), f64)| {
+                *two > DIGITS * one.max(least) || either && *one > DIGITS * two.max(least)
+            };
+            one.iter().zip(&two).zip(least).any(far)
+        };
+        ours.entering.len() != theirs.entering.len()
+            || ours.entering.iter().zip(&theirs.entering).any(|pair| apart(pair, true))
+            || ours.outputs.iter().zip(&theirs.outputs).any(|pair| apart(pair, false))
     }
 }
 
@@ -204,24 +228,14 @@ fn sources(sides: &Sides, runs: &[Run]) -> Values {
         let inner: usize = layout.channels.map_or(usize::MAX, |axis| layout.dims.iter().skip(axis + 1).product());
         let size = |run: Run, at: usize| {
             let channel = first + at / inner.max(1) % count;
-            match run {
-                Run::Nothing => 0.0,
-                Run::Ones => 1.0,
-                Run::Channel(one) => {
-                    if one == channel {
-                        INPUT
-                    } else {
-                        0.0
-                    }
-                }
-                Run::Digit(bit, digit) => {
-                    if channel >> bit & 1 == digit {
-                        INPUT
-                    } else {
-                        0.0
-                    }
-                }
-            }
+            let large = match run {
+                Run::Ones => return 1.0,
+                Run::Nothing => false,
+                Run::All => true,
+                Run::Channel(one) => one == channel,
+                Run::Digit(bit, digit) => channel >> bit & 1 == digit,
+            };
+            if large { INPUT } else { 0.0 }
         };
         let total: usize = layout.dims.iter().product();
         let of = |run: &Run| Rc::new(Array::float(layout.dims.clone(), (0..total).map(|at| size(*run, at)).collect()));
@@ -232,11 +246,12 @@ fn sources(sides: &Sides, runs: &[Run]) -> Values {
 }
 
 /// What a normalisation makes has the size of its scale and bias, whatever it reads.
-fn normalised(model: &ModelProto, node: &NodeProto, inputs: &Inputs<'_>) -> Read<Option<Drawn>> {
+fn normalised(model: &ModelProto, (node, inputs): (&NodeProto, &Inputs<'_>), entering: &mut Vec<Drawn>) -> Read<Option<Drawn>> {
     if cut::kind(node) != Some(Kind::Normalised) {
         return Ok(None);
     }
     let data = inputs.first().copied().flatten().ok_or("a normalisation that reads nothing")?;
+    entering.push(data.clone());
     let ones = |array: &Rc<Array>| changed(Array::clone(array), |_| 1.0);
     let made = data.iter().enumerate().map(|(draw, array)| cut::affine(node, opset(model), &ones(array), (inputs, draw), true));
     made.collect::<Read<Drawn>>().map(Some)

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::walk::Values;
-use super::{Read, draws, same};
+use super::{Read, cost, draws, same};
 use crate::error::Result;
 use crate::model::Graph;
 use crate::onnx::ModelProto;
 use crate::reference::Array;
 use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small::{self, Recurrence};
+use crate::verify::measure::Extents;
 use crate::verify::region::{Form, Site, numbers, without_shapes};
 
 /// What a region's sides are made of.
@@ -60,6 +61,34 @@ impl Sides {
         let forms = if first { &self.forms.0 } else { &self.forms.1 };
         let outputs = self.outputs.iter().map(|(one, two)| if first { one } else { two }).cloned().collect::<Vec<String>>();
         small::model(graph, forms, &inputs, &outputs, bounded, Recurrence::Gates)
+    }
+
+    /// Products that the reference would compute for both sides, about.
+    pub fn products(&self, a: &Graph<'_>, b: &Graph<'_>) -> u64 {
+        cost(a, &self.forms.0, &self.layouts).saturating_add(cost(b, &self.forms.1, &self.layouts))
+    }
+
+    /// How many numbers its values have, about.
+    pub fn numbers(&self) -> u64 {
+        let of = |layout: &Layout| layout.dims.iter().fold(1_u64, |all, dim| all.saturating_mul(*dim as u64));
+        let nodes = (self.forms.0.len() + self.forms.1.len()) as u64;
+        self.layouts.values().map(of).fold(0, u64::saturating_add).saturating_mul(nodes)
+    }
+
+    /// Gives values as many axes as is known of them: a guess has fewer, in front where axes are counted from the first one.
+    ///
+    /// # Errors
+    /// A value that has fewer axes than was guessed.
+    pub fn fit(&mut self, extents: &BTreeMap<String, Extents>) -> Read<()> {
+        const IN_FRONT: &[&str] = &["BatchNormalization", "Conv", "ConvTranspose", "GroupNormalization", "InstanceNormalization"];
+        let in_front = self.forms.0.iter().any(|form| IN_FRONT.contains(&form.operator.as_str()));
+        for (name, layout) in &mut self.layouts {
+            let Some(known) = extents.get(name) else { continue };
+            let more = known.len().checked_sub(layout.dims.len()).ok_or_else(|| format!("`{name}` has fewer axes"))?;
+            let at = if in_front { layout.dims.len() } else { 0 };
+            layout.dims.splice(at..at, std::iter::repeat_n(1, more));
+        }
+        Ok(())
     }
 
     /// What is fed in, by name, `made` of what was drawn; what says where others are read is the same in every draw.

@@ -115,19 +115,25 @@ pub(super) fn others(
         }
     }
     let conditions = named("Where", 0);
-    let with = |choice: fn(usize) -> bool| {
+    let with = |choice: &dyn Fn(usize, usize) -> bool| {
         let mut other = bordered.clone();
-        for (name, value) in other.iter_mut().filter(|(name, _)| conditions.contains(*name)) {
-            let Data::Bool(truths) = &mut value.data else { return Err(format!("`{name}` is no condition")) };
-            truths.iter_mut().enumerate().for_each(|(at, truth)| *truth = choice(at));
+        for (turn, name) in conditions.iter().enumerate() {
+            let truths = other.get_mut(name).map(|value| &mut value.data);
+            let Some(Data::Bool(truths)) = truths else { return Err(format!("`{name}` is no condition")) };
+            truths.iter_mut().enumerate().for_each(|(at, truth)| *truth = choice(turn, at));
         }
         Ok(other)
     };
-    let chosen: Vec<Settings> = match conditions.is_empty() {
-        // The last is without order.
-        false => [|_| true, |_| false, |at| (at * 7 + at / 3) % 5 < 2].into_iter().map(with).collect::<Read<_>>()?,
-        true => vec![bordered],
-    };
+    let mut chosen = vec![];
+    if conditions.is_empty() {
+        chosen.push(bordered.clone());
+    } else {
+        // One without order, and each condition for itself, so that none stands for another.
+        chosen.extend([with(&|_, _| true)?, with(&|_, _| false)?, with(&|turn, at| (at * 7 + at / 3 + 3 * turn) % 5 < 2)?]);
+        for one in 0..conditions.len() {
+            chosen.push(with(&|turn, _| turn == one)?);
+        }
+    }
     let asked = named("Gather", 1);
     if asked.is_empty() {
         return Ok(chosen.into_iter().filter(|other| other != settings).collect());
@@ -180,9 +186,11 @@ fn every_row(settings: &Settings, asked: &BTreeSet<String>, rows: i64) -> Read<V
     }
     let from = |first: i64| {
         let mut other = settings.clone();
-        for (name, value) in other.iter_mut().filter(|(name, _)| asked.contains(*name)) {
-            let Data::Int(places) = &mut value.data else { return Err(format!("`{name}` is no list of rows")) };
-            places.iter_mut().zip(0..).for_each(|(place, at)| *place = (first + at) % rows);
+        // Each asks for another row, so that none stands for another.
+        for (turn, name) in (0..).zip(asked) {
+            let places = other.get_mut(name).map(|value| &mut value.data);
+            let Some(Data::Int(places)) = places else { return Err(format!("`{name}` is no list of rows")) };
+            places.iter_mut().zip(turn..).for_each(|(place, at)| *place = (first + at) % rows);
         }
         Ok(other)
     };
