@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::model::{Element, Graph};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::Array;
+use crate::verify::certify::layout::Layout;
 use crate::verify::region::{Form, Site};
 
 /// How much larger or smaller than in the first file a number may be without a second look.
@@ -118,7 +119,8 @@ impl Ranges {
     fn of(a: &Graph<'_>, b: &Graph<'_>, sides: &Sides, products: u64) -> Result<Read<Ranges>> {
         let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
         let (ours, theirs): (Vec<String>, Vec<String>) = sides.outputs.iter().cloned().unzip();
-        let channels: usize = sides.layouts.values().map(|layout| layout.channels.map_or(1, |axis| layout.dims[axis])).sum();
+        let count = |layout: &Layout| layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1);
+        let channels: usize = sides.layouts.values().map(count).sum();
         let (products_of, numbers) = (sides.products(a, b), sides.numbers());
         if products_of > products || numbers > MOST_NUMBERS >> 3 {
             return Ok(Err(format!("the size of its numbers would take {products_of} products, and {numbers} numbers")));

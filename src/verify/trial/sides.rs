@@ -87,6 +87,7 @@ impl Sides {
             let more = known.len().checked_sub(layout.dims.len()).ok_or_else(|| format!("`{name}` has fewer axes"))?;
             let at = if in_front { layout.dims.len() } else { 0 };
             layout.dims.splice(at..at, std::iter::repeat_n(1, more));
+            layout.channels = layout.channels.map(|axis| if in_front { axis } else { axis + more });
         }
         Ok(())
     }
