@@ -146,7 +146,8 @@ impl Tally {
         if distance == 0.0 {
             return;
         }
-        let limits = (slack.0 * size, slack.1 * size);
+        // What one rounding may do is a share of what it made, which among the smallest numbers may be twice as large.
+        let limits = (slack.0 * size.max(found.abs()), slack.1 * size);
         let shares = (share(distance, limits.0), share(distance, limits.1));
         self.units = self.units.max(share(distance, self.unit * size));
         self.ulp = self.ulp.max(share(distance, self.spacing.at(expected)));
