@@ -69,7 +69,7 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
     if let Err(why) = sides.fit(&site.extents) {
         return Ok(Err(why));
     }
-    if sides.products(a, b) > site.products || sides.numbers() > MOST_NUMBERS >> 3 {
+    if sides.products(a, b) > site.products || sides.numbers() > MOST_NUMBERS >> 5 {
         return Ok(Err("a region that is too large to be tried at other sizes".to_owned()));
     }
     let mut axes = open(a, site, &sides);

@@ -122,7 +122,7 @@ impl Ranges {
         let count = |layout: &Layout| layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1);
         let channels: usize = sides.layouts.values().map(count).sum();
         let (products_of, numbers) = (sides.products(a, b), sides.numbers());
-        if products_of > products || numbers > MOST_NUMBERS >> 3 {
+        if products_of > products || numbers > MOST_NUMBERS >> 5 {
             return Ok(Err(format!("the size of its numbers would take {products_of} products, and {numbers} numbers")));
         }
         let each = products_of.saturating_add(numbers);
