@@ -360,7 +360,7 @@ impl<'x, 'm> Judge<'x, 'm> {
 }
 
 /// The coarsest type of a side's constants; `None` if it has none.
-fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
+pub(crate) fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
     let elements = forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element());
     elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
 }

@@ -44,10 +44,8 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
     let gemms = |forms: &[Form]| forms.iter().filter(|form| form.operator == "Gemm").count();
     if gemms(&site.forms.1) > gemms(&site.forms.0) {
         // A MatMul takes any number of axes.
-        let read = |name: &String| {
-            let gemm = |form: &&Form| form.operator == "Gemm" && b.node(form.node).proto.input.first() == Some(name);
-            site.forms.1.iter().any(|form| gemm(&form))
-        };
+        let reads = |form: &Form, name: &String| form.operator == "Gemm" && b.node(form.node).proto.input.first() == Some(name);
+        let read = |name: &String| site.forms.1.iter().any(|form| reads(form, name));
         let axes = |name: &String| {
             let declared = || a.declared_shape(a.lookup(site.region.scopes.0, name)?).map(|shape| shape.rank());
             site.extents.get(name).map(Vec::len).or_else(declared)

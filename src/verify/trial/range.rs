@@ -16,7 +16,7 @@ use crate::model::{Element, Graph};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::Array;
 use crate::verify::certify::layout::Layout;
-use crate::verify::region::{Form, Site};
+use crate::verify::region::{Form, Site, coarsest};
 
 /// How much larger or smaller than in the first file a number may be without a second look.
 const MORE: f64 = 16.0;
@@ -54,16 +54,9 @@ enum Run {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
-    let constants = site.forms.1.iter().map(|form| (b, form)).chain(site.forms.0.iter().map(|form| (a, form)));
-    let elements = |graph: &Graph<'_>, form: &Form| {
-        form.constants.iter().filter_map(|(_, tensor)| graph.tensor(*tensor).element()).collect::<Vec<Element>>()
-    };
-    let theirs: Vec<Element> = site.forms.1.iter().flat_map(|form| elements(b, form)).collect();
-    let elements = if theirs.is_empty() { constants.flat_map(|(graph, form)| elements(graph, form)).collect() } else { theirs };
-    let Some(element) = elements.into_iter().max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff())) else {
-        return Ok(None);
-    };
-    if coarsest(b, &site.forms.1) > coarsest(a, &site.forms.0) && coarsest(a, &site.forms.0) > 0.0 {
+    let (ours, theirs) = (coarsest(a, &site.forms.0), coarsest(b, &site.forms.1));
+    let Some(element) = theirs.or(ours) else { return Ok(None) };
+    if ours.is_some_and(|ours| element.unit_roundoff() > ours.unit_roundoff()) {
         return Ok(Some("constants of the second file have fewer digits than those of the first".to_owned()));
     }
     // One node makes what the whole region makes, and nothing between.
@@ -77,12 +70,6 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
         Err(why) => return Ok(Some(why)),
     };
     Ok(ranges.left(element, between, healed))
-}
-
-/// The unit roundoff of the coarsest type of a side's constants; nothing if it has none.
-fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> f64 {
-    let tensors = forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element());
-    tensors.map(Element::unit_roundoff).fold(0.0, f64::max)
 }
 
 /// The sizes of numbers with small extents, or with those of a run.
