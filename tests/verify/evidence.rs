@@ -150,7 +150,6 @@ fn an_if_without_a_branch_has_no_answer_for_some_inputs() {
     }
 }
 
-/// Where models match and cannot be run hand in hand, they are run each by itself.
 /// What is tried at many sizes, all of them refused, is not filled with values: at the largest they would be gigabytes.
 #[test]
 fn sizes_that_no_model_takes_cost_no_memory() {
@@ -171,6 +170,7 @@ fn sizes_that_no_model_takes_cost_no_memory() {
     assert!(!said.contains("memory") && said.contains("the engine (tract) gave up"), "{said}");
 }
 
+/// Where models match and cannot be run hand in hand, they are run each by itself.
 #[test]
 fn a_fold_that_does_not_run_is_no_answer() {
     let normalised = |mean: &str| {

@@ -142,21 +142,27 @@ impl Ranges {
         let [ours, theirs] = &self.sides;
         for (at, run) in self.runs.iter().enumerate() {
             let (made, remade) = (ours.largest(at), theirs.largest(at));
-            let input = if *run == Run::Ones { 1.0 } else { INPUT };
+            let input = match run {
+                Run::Nothing => 0.0,
+                Run::Ones => 1.0,
+                _ => INPUT,
+            };
             let grows = |one: f64, other: f64| one > MORE * other && one >= largest;
-            let size = |number: f64| format!("{:.1e} times the input", number / input);
             let why = if between && grows(remade, made) {
-                format!("second file grow to {}, {} in the first file, and may overflow", size(remade), size(made))
+                format!(
+                    "second file grow to {remade:.1e} for an input of {input:.1e}, {made:.1e} in the first file, and may overflow"
+                )
             } else if between && *run != Run::Nothing && self.cancels(at) {
                 "second file are far larger than those of the first, and may lose digits where they cancel".to_owned()
             } else if healed && grows(made, remade) {
-                format!("first file grow to {}, {} in the second file, and may overflow there alone", size(made), size(remade))
+                format!("first file alone grow to {made:.1e} for an input of {input:.1e}, and may overflow")
             } else if between && *run != Run::Nothing {
                 let (made, remade) = (ours.smallest(at), theirs.smallest(at));
                 if remade * MORE >= made || remade > normal * input * INPUT {
                     continue;
                 }
-                format!("second file shrink to {}, {} in the first file, and may lose their digits", size(remade), size(made))
+                let sizes = format!("{remade:.1e} for an input of {input:.1e}, {made:.1e} in the first file");
+                format!("second file shrink to {sizes}, and may lose their digits")
             } else {
                 continue;
             };
