@@ -105,7 +105,7 @@ fn described(site: &mut Site, (a, b): (&Graph<'_>, &Graph<'_>), legal: &Legal) {
             }
         }
     }
-    site.rounding = Some(Rounding { unit: legal.unit, roundings: legal.roundings, lost: legal.lost });
+    site.rounding = Some(Rounding { unit: legal.element.unit_roundoff(), roundings: legal.roundings, lost: legal.lost });
 }
 
 /// A site that was not run within the whole: its constants, and what it makes alone, are all that is known.

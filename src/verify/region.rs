@@ -25,7 +25,7 @@ use census::Census;
 pub use form::Form;
 pub(crate) use form::dropout;
 pub(crate) use form::read as form;
-pub(crate) use grow::joined;
+pub(crate) use grow::{joined, with_makers};
 pub(crate) use shapes::{numbers, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.
@@ -35,12 +35,10 @@ pub struct Site {
     pub region: Region,
     /// Its nodes in the first and in the second file.
     pub forms: (Vec<Form>, Vec<Form>),
-    /// The unit roundoff of the type of the second file's constants; the coarsest if there are several.
-    pub unit: f64,
+    /// The type of the second file's constants; the coarsest if there are several.
+    pub element: Element,
     /// How many rounded constants a contribution to an output passes one after the other, at most.
     pub roundings: usize,
-    /// The smallest number of that type.
-    pub smallest: f64,
     /// How many constants lost digits because they are among the smallest numbers.
     pub lost: u64,
     /// The largest magnitude that what the second file adds before or in them can have, its constants taken together.
@@ -258,9 +256,8 @@ impl<'x, 'm> Judge<'x, 'm> {
         Ok(Site {
             region: region.clone(),
             extents: shapes::extents(self.read, region, &forms, &self.measures)?,
-            unit: element.unit_roundoff(),
+            element,
             roundings: roundings(self.b, &forms.1),
-            smallest: element.smallest_subnormal(),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             shift: theirs.shift,
             factor: ours.factor,
@@ -361,8 +358,16 @@ impl<'x, 'm> Judge<'x, 'm> {
 
 /// The coarsest type of a side's constants; `None` if it has none.
 pub(crate) fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
-    let elements = forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element());
-    elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
+    elements(graph, forms).max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
+}
+
+/// The finest one.
+pub(crate) fn finest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
+    elements(graph, forms).min_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
+}
+
+fn elements(graph: &Graph<'_>, forms: &[Form]) -> impl Iterator<Item = Element> {
+    forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element())
 }
 
 /// The value that a report names: the first that the first node makes, with the graph it stands in.

@@ -79,14 +79,23 @@ fn union(
     let regions: Vec<Region> = parts.iter().map(|part| part.site.region.clone()).collect();
     let Some(mut region) = regions.get(first).cloned() else { return Ok(None) };
     let mut members = BTreeSet::from([first]);
+    let wrong: BTreeSet<usize> = (0..parts.len()).filter(|at| parts.get(*at).is_some_and(Part::is_wrong)).collect();
+    // What is wrong at two outputs may be right where they are put together.
+    let several = region.outputs.len() > 1;
     let mut open = None;
     for _ in 0..FARTHEST {
         let Some((more, all)) = region::joined((a.graph, b.graph), &regions, &region, true) else { break };
         // What is wrong by itself is not mended by what is right, but where that takes a part alone.
         let takes = all.before.iter().any(|node| !region.before.contains(node) && takes_a_part(a.graph, *node));
-        let hopeful = takes || more.iter().filter_map(|index| parts.get(*index)).any(Part::is_wrong);
+        let mut hopeful = several || takes || more.iter().filter_map(|index| parts.get(*index)).any(Part::is_wrong);
         region = all;
         members.extend(more);
+        let beside = wrong.difference(&members).copied().collect();
+        if let Some((makers, all)) = region::with_makers((a.graph, b.graph), &regions, &beside, &region) {
+            region = all;
+            members.extend(makers);
+            hopeful = true;
+        }
         if !hopeful {
             continue;
         }
@@ -97,10 +106,10 @@ fn union(
         if whole.is_proved() {
             return Ok(Some((members, whole)));
         }
-        // A fold that waits for the sizes of a run is proved there, or not at all. What is a fold by itself, and wrong, stays so.
-        let folds = |index: &usize| parts.get(*index).is_some_and(|part| part.is_wrong() && part.difference.is_none());
+        // A fold that waits for the sizes of a run is proved there, or not at all. What alone is a fold by itself, and wrong, stays so.
+        let folds = |index: &&usize| parts.get(**index).is_some_and(|part| part.is_wrong() && part.difference.is_none());
         if matches!(whole.certified, Certified::OtherForm(_))
-            && !members.iter().any(folds)
+            && members.iter().filter(folds).count() != 1
             && let Some(site) = region::as_fold(a, b, &region)?
         {
             open = Some((members.clone(), Part { site, difference: None, ..whole }));

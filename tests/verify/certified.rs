@@ -129,6 +129,28 @@ fn a_wrong_constant_of_a_recurrence_is_not_hidden_by_its_activations() {
     }
 }
 
+#[test]
+fn what_a_recurrence_begins_with_is_looked_at_to_the_last_digit() {
+    let lstm = |body: &str, [c, p]: [f64; 2], w: &str, h: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,3,2] x, float[1,3,2] u, float[1,3,2] v) => (float[] y)
+            <float[1,8,2] w = {{{w}}}, float[1,8,2] r = dyadic(2), float[1,16] b = dyadic(3), float[2] k = {{2, 4}},
+             float[1,3,2] c = fill({c}), float[1,6] p = fill({p})>
+            {{ {body} y = LSTM <hidden_size = 2> (t, w, r, b, "", {h}, c, p) }}"#
+        );
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let all = |one: &str, two: &str| vec![format!("{one}, {two}"); 8].join(", ");
+    let before = lstm("t = Mul (x, k)", [0.5, 0.25], &all("1", "2"), "u");
+    let after = |values, h| lstm("t = Identity (x)", values, &all("2", "8"), h);
+    let verdict = crate::judged::judge(&before, &after([0.5, 0.25], "u"));
+    assert_eq!(verdict.outcome, bnfold::verify::Outcome::EqualWithinRounding);
+    for (values, h) in [([0.500001, 0.25], "u"), ([0.5, 0.250001], "u"), ([0.5, 0.25], "v")] {
+        let verdict = crate::judged::judge(&before, &after(values, h));
+        assert!(verdict.outcome >= bnfold::verify::Outcome::NotJudged, "{values:?} {h}: {verdict:#?}");
+    }
+}
+
 /// `BNFOLD_CORPUS` names a folder of models: each is folded, and the constants of every fold are judged.
 #[test]
 fn a_corpus_of_models_is_certified() {

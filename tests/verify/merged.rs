@@ -39,6 +39,33 @@ fn operators_that_became_one_are_right() {
 }
 
 #[test]
+fn what_two_values_that_keep_their_names_make_together_is_right() {
+    let model = |inputs: &str, body: &str| {
+        let text = format!(r#"<ir_version: 8, opset_import: ["" : 18]> g ({inputs}) => (float[] o) {body}"#);
+        bnfold::sample::encode(&text).unwrap()
+    };
+    let sum = |w1: &str, w2: &str, body: &str| {
+        let body = format!("<float[1,1,2] w1 = {{{w1}}}, float[1,1,2] w2 = {{{w2}}}{body} }}");
+        model("float[N,1,L] x", &body)
+    };
+    let before = sum("1, 2", "3, 5", ", float k = {2}> { m = Mul (x, k) p = Conv (m, w1) q = Conv (m, w2) o = Add (p, q)");
+    let after = |last: &str| sum("3, 4", last, "> { p = Conv (x, w1) q = Conv (x, w2) o = Add (p, q)");
+    let choice = |k: [&str; 3], body: &str| {
+        let [k, l, w] = k;
+        let body = format!("<float k = {{{k}}}{l}, float[2,3,1] w = {{{w}}}> {{ {body} s = Where (c, m, n) o = Conv (s, w) }}");
+        model("bool[N,3,T] c, float[N,3,T] x, float[N,3,T] y", &body)
+    };
+    let twice = "m0 = Mul (x, k) m = Mul (m0, l) n0 = Mul (y, k) n = Mul (n0, l)";
+    let chosen = choice(["2", ", float l = {3}", "1, 2, 3, 4, 5, 6"], twice);
+    let once = |last: &str| choice(["3", "", &format!("2, 4, 6, 8, 10, {last}")], "m = Mul (x, k) n = Mul (y, k)");
+    let pairs = [(&before, after("5, 10"), after("5, 10.01")), (&chosen, once("12"), once("12.01"))];
+    for (place, (before, right, wrong)) in pairs.iter().enumerate() {
+        assert_eq!(judge(before, right).outcome, Outcome::EqualWithinRounding, "{place}: {:#?}", judge(before, right));
+        assert!(judge(before, wrong).outcome >= Outcome::NotJudged, "{place}");
+    }
+}
+
+#[test]
 fn normalizations_that_handed_their_scale_on_are_right() {
     let nodes = [
         (

@@ -122,3 +122,52 @@ fn many_channels_take_no_more_memory_than_their_numbers() {
     let told = command.output().unwrap();
     assert!(matches!(told.status.code(), Some(0 | 2)), "{}", String::from_utf8_lossy(&told.stderr));
 }
+
+#[test]
+fn an_output_overflows_by_itself() {
+    // The other channel is as large in both files.
+    let files = |element: &str, [large, small]: [&str; 2], k: &str| {
+        format!(
+            "<{element}[2,2,1] w = {{{large}, -{large}, {small}, 0.0}}, {element}[1,2,1] k = {{1.0, {k}}}> {{ c = Conv (x, w) o = Mul (c, k) }}"
+        )
+    };
+    let half = |small: &str, k: &str| files("float16", ["1024.0", small], k);
+    let inputs = "float16[N,2,L] x";
+    refused(inputs, "float16[N,2,L]", &half("1.0", "2.0"), &half("2048.0", "0.0009765625"));
+    let float = |small: &str, k: &str| files("float", ["1e37", small], k);
+    let before = "<float[2,2,1] w = {1e37, -1e37, 1, 0}, float[1,2,1] k = {1, 2}, float[1,2,1] q = {1, 2}>
+        { c = Conv (x, w) d = Mul (c, k) o = Mul (d, q) }";
+    refused("float[N,2,L] x", "float[N,2,L]", before, &float("4e37", "1e-37"));
+    let verdict = judge("float[N,2,L] x", "float[N,2,L]", before, &float("2", "2"));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+}
+
+#[test]
+fn a_mean_that_is_taken_away_takes_digits_with_it() {
+    let before = "<float[1,2,1] k = {2, 3}, float[1,2,1] j = {2, 2}> { t = Mul (x, k) o = Mul (t, j) }";
+    let after = |mean: f64| {
+        format!(
+            "<float[2] s = {{4, 6}}, float[2] b = {{{}, {}}}, float[2] m = {{{mean}, {mean}}}, float[2] v = {{1, 1}}>
+            {{ o = BatchNormalization <epsilon = 0.0> (x, s, b, m, v) }}",
+            4.0 * mean,
+            6.0 * mean
+        )
+    };
+    refused("float[N,2,L] x", "float[N,2,L]", before, &after(16_777_216.0));
+    let verdict = judge("float[N,2,L] x", "float[N,2,L]", before, &after(2.0));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+}
+
+#[test]
+fn digits_of_one_constant_do_not_excuse_another() {
+    let before = "<float16 h = {2.0}, float[2,2,1] w = {1, 2, 3, 4}, float[1,2,1] k = {2, 3}>
+        { p = Mul (x, h) y = Cast <to = 1> (p) c = Conv (y, w) o = Mul (c, k) }";
+    let after = |first: f64| {
+        format!(
+            "<float16 h = {{4.0}}, float[2,2,1] w = {{{first}, 2, 4.5, 6}}> {{ p = Mul (x, h) y = Cast <to = 1> (p) o = Conv (y, w) }}"
+        )
+    };
+    refused("float16[N,2,L] x", "float[N,2,L]", before, &after(1.002));
+    let verdict = judge("float16[N,2,L] x", "float[N,2,L]", before, &after(1.0));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+}

@@ -191,7 +191,21 @@ fn amounts_that_were_exchanged_are_others() {
         )
     };
     let before = "a = Pad (x, p) c = Conv (a, w, b) o = Pad (c, q)";
-    refused("float[N,2,L] x", &pads(before), &pads("a2 = Pad (x, q) c2 = Conv (a2, w, b) o = Pad (c2, p)"));
+    let exchanged = "a2 = Pad (x, q) c2 = Conv (a2, w, b) o = Pad (c2, p)";
+    refused("float[N,2,L] x", &pads(before), &pads(exchanged));
+}
+
+#[test]
+fn a_value_of_which_nothing_is_known_may_have_no_axes() {
+    let before = "<float[3] k = {2, 3, 4}, float j = {2}> { m = Mul (x, k) o = Mul (m, j) }";
+    refused("float[] x", before, "<float[1,3] k = {4, 6, 8}> { o = Mul (x, k) }");
+    refused(
+        "float[] x",
+        "<float k = {2}, float j = {2}> { m = Mul (x, k) o = Mul (m, j) }",
+        "<float[1] k = {4}> { o = Mul (x, k) }",
+    );
+    let verdict = judge("float[] x", before, "<float[3] k = {4, 6, 8}> { o = Mul (x, k) }");
+    assert_ne!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
 }
 
 #[test]

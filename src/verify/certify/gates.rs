@@ -78,14 +78,13 @@ fn plain(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
-/// What of the recurrences of a site no fold changes, and yet is another: recurrent weights, and their half of the bias.
+/// What of the recurrences of a site no fold changes, and yet is another: all but the weights and the bias of the input.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<Deviation>> {
+pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<std::result::Result<Option<Deviation>, String>> {
     let of = |forms: &'_ [Form]| forms.iter().filter(|form| is_recurrence(&form.operator)).cloned().collect::<Vec<_>>();
     for (ours, theirs) in of(&site.forms.0).iter().zip(&of(&site.forms.1)) {
-        let (Some(old), Some(new)) = (constant(ours, 2), constant(theirs, 2)) else { continue };
         let rows = constant(ours, 1).map_or(0, |weight| {
             let dims = &a.tensor(weight).dims;
             dims.iter().take(dims.len().saturating_sub(1)).map(|dim| usize::try_from(*dim).unwrap_or(0)).product()
@@ -99,20 +98,54 @@ pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Optio
             expected: f64::NAN,
             limit: 0.0,
         };
-        if !constants::same((a, old), (b, new))? {
-            let (expected, found) = (a.tensor(old).floats(a.model)?, b.tensor(new).floats(b.model)?);
-            let first = expected.iter().zip(&found).enumerate().find(|(_, (expected, found))| expected != found);
-            return Ok(Some(first.map_or_else(
-                || at(2),
-                |(place, (expected, found))| Deviation { index: vec![place as u64], found: *found, expected: *expected, ..at(2) },
-            )));
+        for input in KEPT {
+            match another((a, ours), (b, theirs), *input)? {
+                Other::Nothing => {}
+                Other::Value => return Ok(Err(format!("`{}` reads another value at input {input}", b.describe(theirs.node)))),
+                Other::Number(None) => return Ok(Ok(Some(at(*input)))),
+                Other::Number(Some((place, expected, found))) => {
+                    return Ok(Ok(Some(Deviation { index: vec![place], found, expected, ..at(*input) })));
+                }
+            }
         }
         let ((_, old), (_, new)) = (halves(a, ours, rows)?, halves(b, theirs, rows)?);
         if let Some((place, (expected, found))) = old.iter().zip(&new).enumerate().find(|(_, (old, new))| old != new) {
-            return Ok(Some(Deviation { index: vec![place as u64], found: *found, expected: *expected, ..at(3) }));
+            return Ok(Ok(Some(Deviation { index: vec![place as u64], found: *found, expected: *expected, ..at(3) })));
         }
     }
-    Ok(None)
+    Ok(Ok(None))
+}
+
+/// The inputs of a recurrence that no fold changes: recurrent weights, lengths, initial states, peepholes.
+const KEPT: &[usize] = &[2, 4, 5, 6, 7];
+
+/// What a node reads at an input that another one does not.
+enum Other {
+    Nothing,
+    /// A constant: the place of the first number that is another, the other one's and its own.
+    Number(Option<(u64, f64, f64)>),
+    /// Something of which no number is known, or nothing.
+    Value,
+}
+
+fn another((a, ours): (&Graph<'_>, &Form), (b, theirs): (&Graph<'_>, &Form), input: usize) -> Result<Other> {
+    let value = |graph: &Graph<'_>, form: &Form| graph.node(form.node).inputs.get(input).copied().flatten();
+    let (old, new) = match (value(a, ours), value(b, theirs)) {
+        (None, None) => return Ok(Other::Nothing),
+        (Some(old), Some(new)) => (old, new),
+        _ => return Ok(Other::Value),
+    };
+    Ok(match (a.constant(old), b.constant(new)) {
+        (Ok((old, _)), Ok((new, _))) if constants::same((a, old), (b, new))? => Other::Nothing,
+        (Ok((old, _)), Ok((new, _))) if a.tensor(old).element().is_some() && b.tensor(new).element().is_some() => {
+            let (expected, found) = (a.tensor(old).floats(a.model)?, b.tensor(new).floats(b.model)?);
+            let first = (0..).zip(expected.iter().zip(&found)).find(|(_, (expected, found))| expected != found);
+            Other::Number(first.map(|(place, (expected, found))| (place, *expected, *found)))
+        }
+        (Ok(_), Ok(_)) => Other::Number(None),
+        (Err(_), Err(_)) if a.value(old).name == b.value(new).name => Other::Nothing,
+        _ => Other::Value,
+    })
 }
 
 fn constant(form: &Form, input: usize) -> Option<TensorId> {

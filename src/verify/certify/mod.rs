@@ -19,7 +19,7 @@ mod tally;
 
 use crate::error::Result;
 use crate::model::graph::asks_for_shape;
-use crate::model::{Element, Graph, NodeId, Use, ValueId};
+use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::Tier;
 use crate::verify::region::{self, Form, Site};
 use crate::verify::trial;
@@ -56,21 +56,28 @@ impl Certified {
 /// # Errors
 /// A file that cannot be read.
 pub fn certify(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Result<Certified> {
-    in_range(a, b, site, constants(a, b, site, tier)?)
+    in_range(a, b, site, &|site| constants(a, b, site, tier))
 }
 
-/// What is found, unless numbers leave the range of their type in one file only, or only one takes all sizes.
-fn in_range(a: &Graph<'_>, b: &Graph<'_>, site: &Site, found: Certified) -> Result<Certified> {
-    Ok(match found {
-        Certified::Certificate(certificate) if certificate.worst <= 1.0 => {
-            let why = match trial::left(a, b, site)? {
-                Some(why) => Some(why),
-                None => trial::fewer(a, b, site)?,
-            };
-            why.map_or(Certified::Certificate(certificate), Certified::OtherForm)
-        }
-        other => other,
-    })
+/// What is found, unless numbers leave the range of their type in one file only, only one takes all sizes, or the digits of one
+/// constant excuse what another one lacks.
+fn in_range(a: &Graph<'_>, b: &Graph<'_>, site: &Site, found: &dyn Fn(&Site) -> Result<Certified>) -> Result<Certified> {
+    let right = |found: &Certified| matches!(found, Certified::Certificate(certificate) if certificate.worst <= 1.0);
+    let of_all = found(site)?;
+    if !right(&of_all) {
+        return Ok(of_all);
+    }
+    if let Some(finest) = region::finest(b, &site.forms.1).filter(|finest| *finest != site.element)
+        && !right(&found(&Site { element: finest, ..site.clone() })?)
+    {
+        let why = "constants of several types, which are the same within the digits of the coarsest alone";
+        return Ok(Certified::OtherForm(why.to_owned()));
+    }
+    let why = match trial::left(a, b, site)? {
+        Some(why) => Some(why),
+        None => trial::fewer(a, b, site)?,
+    };
+    Ok(why.map_or(of_all, Certified::OtherForm))
 }
 
 /// What a test of the whole region by random numbers says, whatever its constants say one by one: of a sum they follow one of its
@@ -82,11 +89,12 @@ pub(super) fn tried(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier) -> Re
     if pads(&site.forms.0) != pads(&site.forms.1) {
         return Ok(Certified::OtherForm("a Pad stands in one file only".into()));
     }
-    let found = match trial::test(a, b, site, tier)? {
-        Ok(certificate) => Certified::Certificate(Box::new(certificate)),
-        Err(why) => Certified::OtherForm(why),
-    };
-    in_range(a, b, site, found)
+    in_range(a, b, site, &|site| {
+        Ok(match trial::test(a, b, site, tier)? {
+            Ok(certificate) => Certified::Certificate(Box::new(certificate)),
+            Err(why) => Certified::OtherForm(why),
+        })
+    })
 }
 
 /// What the constants say in f64, whatever the range of their type.
@@ -173,10 +181,8 @@ fn way(
         let what = format!("`{output}` is made of `{}` in the second file, of `{}` in the first", theirs.input, ours.input);
         return Ok(Ok(Compared::Differs(what)));
     }
-    let constants = site.forms.1.iter().flat_map(|form| &form.constants).filter_map(|(_, t)| b.tensor(*t).element());
-    let coarsest = constants.max_by(|one, two| one.unit_roundoff().total_cmp(&two.unit_roundoff()));
     let rank = ours.rank.or(theirs.rank);
-    let pair = Pair { graphs: (a, b), tier, element: coarsest.unwrap_or(Element::F64), rank };
+    let pair = Pair { graphs: (a, b), tier, element: site.element, rank };
     match (side::side(a, &site.forms.0, &ours)?, side::side(b, &site.forms.1, &theirs)?) {
         (Ok(ours), Ok(theirs)) => pair.compare(ours, theirs),
         (Err(why), _) | (_, Err(why)) => Ok(Err(why)),

@@ -15,8 +15,14 @@ use crate::verify::measure::Extent;
 use crate::verify::region::{Form, Site};
 use crate::verify::table::{self, Sizes};
 
+/// The operators that repeat elements of what has fewer.
+const BROADCASTS: &[&str] = &["Add", "Div", "Mean", "Mul", "PRelu", "Sub", "Sum", "Where"];
+
 /// How many elements axes of which nothing is known have, all of them at once.
 const FEW: std::ops::RangeInclusive<usize> = 1..=4;
+
+/// How many axes values of which nothing is known have, all of them.
+const FEWEST: std::ops::Range<usize> = 0..2;
 
 /// How many axes are asked for one by one.
 const MOST: usize = 16;
@@ -30,7 +36,12 @@ type Axes = Vec<(String, usize)>;
 /// Whether something in a region may depend on extents of one: an element of a value may be repeated, or other operators than before
 /// put places together.
 pub(crate) fn asks_for_extents((a, ours): (&Graph<'_>, &[Form]), (b, theirs): (&Graph<'_>, &[Form])) -> bool {
-    ours.iter().any(|form| repeats(a, form)) || places(a, ours) != places(b, theirs)
+    // A scalar has no more axes than what it is put together with.
+    let axes = |graph: &Graph<'_>, forms: &[Form]| {
+        let beside = forms.iter().filter(|form| BROADCASTS.contains(&form.operator.as_str())).flat_map(|form| &form.constants);
+        beside.map(|(_, tensor)| graph.tensor(*tensor).dims.len()).max().unwrap_or(0)
+    };
+    ours.iter().any(|form| repeats(a, form)) || places(a, ours) != places(b, theirs) || axes(b, theirs) > axes(a, ours)
 }
 
 /// Why the second file may not take what the first one takes; `None` if it does.
@@ -75,14 +86,32 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         // Samples one behind the other, in all that is read.
         axes.retain(|axes| axes.iter().any(|(_, axis)| *axis != 0) || axes.len() < sides.layouts.len());
     }
-    if axes.is_empty() {
+    let ranks = rankless(a, site, &sides);
+    if axes.is_empty() && ranks.is_empty() {
         return Ok(Ok(None));
     }
     if axes.len() > MOST {
         return Ok(Err("a region that reads values with many axes of which nothing is known".to_owned()));
     }
     let (first, second) = (sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?);
-    if let Err(why) = run(&first, &sides.with(&vec![], 0)) {
+    let same = |read: &Values| {
+        // What the first file does not take says nothing.
+        let Ok(found) = run(&first, read) else { return Ok(()) };
+        let Ok(other) = run(&second, read) else { return Err("fails") };
+        let same = |(one, two): &(String, String)| is_near(found.get(one)?.first()?, other.get(two)?.first()?).then_some(());
+        if sides.outputs.iter().any(|pair| same(pair).is_none()) { Err("makes something else") } else { Ok(()) }
+    };
+    for rank in if ranks.is_empty() { 0..0 } else { FEWEST } {
+        let last = |name: &str, dims: &mut Vec<usize>| {
+            let more = dims.len().saturating_sub(if ranks.contains(name) { rank } else { dims.len() });
+            dims.drain(..more);
+        };
+        if let Err(what) = same(&sides.with(&last)) {
+            let name = ranks.first().map_or("", String::as_str);
+            return Ok(Ok(Some(format!("nothing tells how many axes `{name}` has, and with {rank} the second file {what}"))));
+        }
+    }
+    if let Err(why) = run(&first, &sides.with(&|_, _| {})) {
         return Ok(Err(why));
     }
     let together = FEW.map(|size| (axes.iter().flatten().cloned().collect::<Axes>(), size));
@@ -91,17 +120,14 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
     let ranks: BTreeSet<usize> = axes.iter().flatten().map(|(_, axis)| *axis).collect();
     let aside = ranks.into_iter().map(|rank| (axes.iter().flatten().filter(|(_, axis)| *axis == rank).cloned().collect(), 1));
     for (axes, size) in alone.chain(aside).chain(together).filter(|(axes, _)| !axes.is_empty()) {
-        let read = sides.with(&axes, size);
-        // What the first file does not take says nothing.
-        let Ok(found) = run(&first, &read) else { continue };
-        let what = |why: &str| {
+        let read = sides.with(&|name, dims| {
+            let here = axes.iter().filter(|(of, _)| of == name);
+            here.for_each(|(_, axis)| dims.get_mut(*axis).into_iter().for_each(|dim| *dim = size));
+        });
+        if let Err(what) = same(&read) {
             let (name, axis) = axes.first().map_or(("", 0), |(name, axis)| (name.as_str(), *axis));
-            Some(format!("nothing tells how long axis {axis} of `{name}` is, and with {size} the second file {why}"))
-        };
-        let Ok(other) = run(&second, &read) else { return Ok(Ok(what("fails"))) };
-        let same = |(one, two): &(String, String)| is_near(found.get(one)?.first()?, other.get(two)?.first()?).then_some(());
-        if sides.outputs.iter().any(|pair| same(pair).is_none()) {
-            return Ok(Ok(what("makes something else")));
+            let what = format!("nothing tells how long axis {axis} of `{name}` is, and with {size} the second file {what}");
+            return Ok(Ok(Some(what)));
         }
     }
     Ok(Ok(None))
@@ -132,7 +158,6 @@ fn is_stacked(graph: &Graph<'_>, forms: &[Form], sides: &Sides) -> bool {
 
 /// Whether an operator repeats elements of what it reads where an extent is one.
 fn repeats(graph: &Graph<'_>, form: &Form) -> bool {
-    const BROADCASTS: &[&str] = &["Add", "Div", "Mean", "Mul", "PRelu", "Sub", "Sum", "Where"];
     let node = graph.node(form.node);
     let data = node.inputs.iter().flatten().filter(|value| graph.constant(**value).is_err()).count();
     let wide = form.constants.iter().any(|(_, tensor)| graph.tensor(*tensor).dims.iter().any(|size| *size > 1));
@@ -146,6 +171,14 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
     let mut all: Vec<_> = others.map(|form| (form.operator.clone(), canonical(graph.node(form.node).proto))).collect();
     all.sort();
     all
+}
+
+/// The values of which not even the number of axes is known.
+fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
+    let declared = |name: &str| graph.declared_shape(graph.lookup(site.region.scopes.0, name)?);
+    let open = |name: &&String| !site.extents.contains_key(*name) && declared(name).is_none();
+    let data = sides.layouts.iter().filter(|(_, layout)| !layout.choice).map(|(name, _)| name);
+    data.filter(open).cloned().collect()
 }
 
 /// The axes of which no number of elements is known.
@@ -174,16 +207,13 @@ impl Sides {
         axes.iter().all(|(name, axis)| self.layouts.get(name).and_then(|layout| layout.dims.get(*axis)) == Some(&1))
     }
 
-    /// What both sides read, with these axes so long.
-    fn with(&self, axes: &Axes, size: usize) -> Values {
-        let mut dims: BTreeMap<&str, Vec<usize>> =
-            self.layouts.iter().map(|(name, layout)| (name.as_str(), layout.dims.clone())).collect();
-        for (name, axis) in axes {
-            if let Some(dim) = dims.get_mut(name.as_str()).and_then(|dims| dims.get_mut(*axis)) {
-                *dim = size;
-            }
-        }
-        let drawn = dims.into_iter().map(|(name, dims)| (name.to_owned(), vec![std::rc::Rc::new(draws::fresh(name, 0, &dims))]));
+    /// What both sides read, with the extents of each value changed.
+    fn with(&self, change: &dyn Fn(&str, &mut Vec<usize>)) -> Values {
+        let drawn = self.layouts.iter().map(|(name, layout)| {
+            let mut dims = layout.dims.clone();
+            change(name, &mut dims);
+            (name.clone(), vec![std::rc::Rc::new(draws::fresh(name, 0, &dims))])
+        });
         let settings = self.settings.iter().map(|(name, array)| (name.clone(), vec![std::rc::Rc::new(array.clone())]));
         settings.chain(drawn).collect()
     }

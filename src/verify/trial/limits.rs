@@ -24,8 +24,9 @@ pub(super) struct Limits {
 
 impl Limits {
     pub fn of(site: &Site, tier: Tier, depths: BTreeMap<String, usize>) -> Limits {
-        let roundoff = (site.unit, site.unit * site.roundings as f64);
-        Limits { tier, roundoff, small: (site.smallest, site.lost as f64, site.shift), depths }
+        let unit = site.element.unit_roundoff();
+        let roundoff = (unit, unit * site.roundings as f64);
+        Limits { tier, roundoff, small: (site.element.smallest_subnormal(), site.lost as f64, site.shift), depths }
     }
 
     /// The limits of a value inside the region: of the constants before it alone.

@@ -68,7 +68,11 @@ struct Trial {
 }
 
 fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
-    if let Some(place) = gates::changed(a, b, site)? {
+    let changed = match gates::changed(a, b, site)? {
+        Ok(changed) => changed,
+        Err(why) => return Ok(Err(why)),
+    };
+    if let Some(place) = changed {
         let worst = Certificate { worst: f64::MAX, once: f64::MAX, place: Some(place), ..Certificate::default() };
         return Ok(Ok(worst));
     }

@@ -4,19 +4,19 @@
 //! Both sides as absolute models on large numbers, one channel after the other, so that none hides behind another. Bounds need not
 //! be sharp, as both files are held against the same ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::cut::{self, Kind};
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
-use super::walk::{Drawn, Inputs, Values, walk};
+use super::walk::{Drawn, Inputs, Values, walk_within};
 use super::{MOST_NUMBERS, Read, changed, draws, floats, opset};
 use crate::error::Result;
-use crate::model::{Element, Graph};
+use crate::model::{Element, Graph, tensor};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::Array;
 use crate::verify::certify::layout::Layout;
-use crate::verify::region::{Form, Site, coarsest};
+use crate::verify::region::{Form, Site, coarsest, types};
 
 /// How much larger or smaller than in the first file a number may be without a second look.
 const MORE: f64 = 16.0;
@@ -31,19 +31,39 @@ const NOTHING: f64 = 1.0 / (1_u64 << 20) as f64;
 /// row to reach the end of a type with a wide exponent.
 const FACTOR: f64 = (1_u64 << 20) as f64;
 
-/// What is fed in: of each channel in which of the runs it is large, and otherwise nothing.
+/// How many numbers the runs of a type's end are apart, and how many there are: from one to [`INPUT`].
+const STEP: f64 = MORE;
+const STEPS: i32 = 10;
+
+/// What is fed in, and how large it is where it is not nothing.
 #[derive(Clone, Copy, PartialEq)]
 enum Run {
-    /// No channel.
-    Nothing,
-    /// All of them, of magnitude one.
-    Ones,
-    /// All of them.
-    All,
+    /// All channels.
+    All(f64),
     /// One channel, counted through all inputs.
-    Channel(usize),
+    Channel(usize, f64),
     /// Those whose number has this digit, in binary.
-    Digit(u32, usize),
+    Digit(u32, usize, f64),
+}
+
+impl Run {
+    const NOTHING: Run = Run::All(0.0);
+    const ONES: Run = Run::All(1.0);
+
+    fn size(self) -> f64 {
+        let (Run::All(size) | Run::Channel(_, size) | Run::Digit(_, _, size)) = self;
+        size
+    }
+
+    /// What a channel reads.
+    fn of(self, channel: usize) -> f64 {
+        let is_large = match self {
+            Run::All(_) => true,
+            Run::Channel(one, _) => one == channel,
+            Run::Digit(bit, digit, _) => channel >> bit & 1 == digit,
+        };
+        if is_large { self.size() } else { 0.0 }
+    }
 }
 
 /// Why one file's numbers may leave the range of their type where the other's do not; `None` if they stay.
@@ -59,25 +79,89 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     if ours.is_some_and(|ours| element.unit_roundoff() > ours.unit_roundoff()) {
         return Ok(Some("constants of the second file have fewer digits than those of the first".to_owned()));
     }
-    // One node makes what the whole region makes, and nothing between.
-    let between = makers(b, &site.forms.1) > 1;
+    // One node makes what the whole region makes, and nothing between; but what takes a mean away first.
+    let between = makers(b, &site.forms.1) > 1 || site.forms.1.iter().any(|form| form.operator == "BatchNormalization");
     let healed = element != Element::F16 && makers(a, &site.forms.0) > 1 && site.factor > FACTOR;
     if !between && !healed {
         return Ok(None);
     }
-    let ranges = match as_small_as_may_be(site, |as_is| ranges(a, b, site, as_is))? {
-        Ok(ranges) => ranges,
-        Err(why) => return Ok(Some(why)),
-    };
-    Ok(ranges.left(element, between, healed))
+    let found = as_small_as_may_be(site, |as_is| match sides(a, b, site, as_is)? {
+        Ok(sides) => of_sides((a, b), site, &sides, (element, between, healed)),
+        Err(why) => Ok(Err(why)),
+    })?;
+    Ok(found.unwrap_or_else(Some))
 }
 
-/// The sizes of numbers with small extents, or with those of a run.
-fn ranges(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<Read<Ranges>> {
-    match sides(a, b, site, as_is)? {
-        Ok(sides) => Ranges::of(a, b, &sides, site.products),
-        Err(why) => Ok(Err(why)),
+/// The same for sides with small extents, or with those of a run.
+fn of_sides(
+    (a, b): (&Graph<'_>, &Graph<'_>),
+    site: &Site,
+    sides: &Sides,
+    (element, between, healed): (Element, bool, bool),
+) -> Result<Read<Option<String>>> {
+    let (products, numbers) = (sides.products(a, b), sides.numbers());
+    if products > site.products || numbers > MOST_NUMBERS >> 5 {
+        return Ok(Err(format!("the size of its numbers would take {products} products, and {numbers} numbers")));
     }
+    let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
+    let each = products.saturating_add(numbers).max(1);
+    let channels = |size: f64| by_channel(sides, size, |runs, share| each.saturating_mul(runs as u64) <= site.products >> share);
+    let runs = [vec![Run::NOTHING, Run::ONES, Run::All(INPUT)], channels(INPUT)].concat();
+    let ends = |graph: &Graph<'_>, forms: &[Form]| ends(graph, forms, element);
+    let (ours, theirs) = (ends(a, &sides.forms.0), ends(b, &sides.forms.1));
+    // What is read is as large in both files.
+    let share = |name: &String| if sides.layouts.contains_key(name) { 1.0 } else { MORE };
+    let shrunk = |ends: &BTreeMap<String, f64>| ends.iter().map(|(name, end)| (name.clone(), end / share(name))).collect();
+    let found = || -> Read<Option<String>> {
+        let plain = Ranges::of(&models, sides, &runs, [&BTreeMap::new(), &BTreeMap::new()])?;
+        if let Some(why) = plain.left(element, between) {
+            return Ok(Some(why));
+        }
+        let sizes: Vec<f64> = (0..=STEPS).map(|step| STEP.powi(step)).collect();
+        let runs = [sizes.into_iter().map(Run::All).collect(), channels(INPUT.min(element.max() / DIGITS))].concat();
+        let ends = |side: usize| plain.sides[side].largest() >= element.max();
+        if between && ends(1) {
+            let found = Ranges::of(&models, sides, &runs, [&shrunk(&ours), &theirs])?;
+            if let Some(size) = found.overflow(1) {
+                return Ok(Some(overflows("second", size)));
+            }
+        }
+        if healed && ends(0) {
+            let found = Ranges::of(&models, sides, &runs, [&ours, &shrunk(&theirs)])?;
+            return Ok(found.overflow(0).map(|size| overflows("first", size)));
+        }
+        Ok(None)
+    };
+    Ok(found())
+}
+
+fn overflows(file: &str, input: f64) -> String {
+    format!(
+        "numbers between the nodes of the {file} file may overflow for an input of {input:.1e}, and in the other file nothing does"
+    )
+}
+
+/// Each channel by itself, if that is cheap; else each digit of their numbers.
+fn by_channel(sides: &Sides, size: f64, is_cheap: impl Fn(usize, u32) -> bool) -> Vec<Run> {
+    let count = |layout: &Layout| layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1);
+    let channels: usize = sides.layouts.values().map(count).sum();
+    let digits = usize::BITS - channels.leading_zeros();
+    if is_cheap(channels, 10) {
+        (0..channels).map(|channel| Run::Channel(channel, size)).collect()
+    } else if is_cheap(2 * digits as usize, 8) {
+        (0..digits).flat_map(|bit| [Run::Digit(bit, 0, size), Run::Digit(bit, 1, size)]).collect()
+    } else {
+        vec![]
+    }
+}
+
+/// Where the types of what a side reads and makes end; one of which nothing is known has the type of the constants.
+fn ends(graph: &Graph<'_>, forms: &[Form], element: Element) -> BTreeMap<String, f64> {
+    let nodes = forms.iter().map(|form| graph.node(form.node));
+    let values = nodes.flat_map(|node| node.inputs.iter().chain(&node.outputs)).flatten();
+    let data = values.filter(|value| graph.constant(**value).is_err());
+    let end = |value| types::of(graph, value).and_then(tensor::element).unwrap_or(element).max();
+    data.map(|value| (graph.value(*value).name.to_owned(), end(*value))).collect()
 }
 
 /// How many nodes have constants, put several values or several elements together, or change their type.
@@ -89,8 +173,8 @@ fn makers(graph: &Graph<'_>, forms: &[Form]) -> usize {
 }
 
 /// What the absolute models of both sides make in each run.
-struct Ranges {
-    runs: Vec<Run>,
+struct Ranges<'r> {
+    runs: &'r [Run],
     sides: [Side; 2],
 }
 
@@ -102,73 +186,55 @@ struct Side {
     entering: Vec<Drawn>,
 }
 
-impl Ranges {
-    fn of(a: &Graph<'_>, b: &Graph<'_>, sides: &Sides, products: u64) -> Result<Read<Ranges>> {
-        let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
+impl<'r> Ranges<'r> {
+    fn of(models: &[ModelProto; 2], sides: &Sides, runs: &'r [Run], ends: [&BTreeMap<String, f64>; 2]) -> Read<Ranges<'r>> {
         let (ours, theirs): (Vec<String>, Vec<String>) = sides.outputs.iter().cloned().unzip();
-        let count = |layout: &Layout| layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1);
-        let channels: usize = sides.layouts.values().map(count).sum();
-        let (products_of, numbers) = (sides.products(a, b), sides.numbers());
-        if products_of > products || numbers > MOST_NUMBERS >> 5 {
-            return Ok(Err(format!("the size of its numbers would take {products_of} products, and {numbers} numbers")));
-        }
-        let each = products_of.saturating_add(numbers);
-        let digits = (0..usize::BITS - channels.leading_zeros()).flat_map(|bit| [Run::Digit(bit, 0), Run::Digit(bit, 1)]);
-        let digits: Vec<Run> = digits.collect();
-        let is_cheap = |runs: usize, most: u64| each.max(1).saturating_mul(runs as u64) <= most;
-        let mut runs = vec![Run::Nothing, Run::Ones, Run::All];
-        if is_cheap(channels, products >> 10) {
-            runs.extend((0..channels).map(Run::Channel));
-        } else if is_cheap(digits.len(), products >> 8) {
-            runs.extend(digits);
-        }
-        let read = sources(sides, &runs);
-        let side = |(model, outputs): (&ModelProto, &[String])| {
+        let read = sources(sides, runs);
+        let side = |model: &ModelProto, outputs: &[String], ends| {
             let mut entering = vec![];
             let cut = &mut |_: usize, node: &NodeProto, inputs: &Inputs<'_>| normalised(model, (node, inputs), &mut entering);
-            let values = walk(model, read.clone(), runs.len(), cut)?;
+            let values = walk_within(model, read.clone(), runs.len(), cut, ends)?;
             let names = model.graph.iter().flat_map(|graph| &graph.node).flat_map(|node| &node.output);
             let names: BTreeSet<&String> = names.chain(sides.layouts.keys()).collect();
             let made = names.into_iter().filter_map(|name| values.get(name).cloned()).collect();
             let outputs = outputs.iter().filter_map(|name| values.get(name).cloned()).collect();
             Ok::<_, String>(Side { made, outputs, entering })
         };
-        let [one, two] = [side((&models[0], &ours)), side((&models[1], &theirs))];
-        Ok(one.and_then(|one| Ok(Ranges { runs, sides: [one, two?] })))
+        Ok(Ranges { runs, sides: [side(&models[0], &ours, ends[0])?, side(&models[1], &theirs, ends[1])?] })
     }
 
-    fn left(&self, element: Element, between: bool, healed: bool) -> Option<String> {
-        let (largest, normal) = (element.max(), element.smallest_normal());
+    /// Why digits may be lost in the second file alone, as numbers cancel or grow too small.
+    fn left(&self, element: Element, between: bool) -> Option<String> {
+        let normal = element.smallest_normal();
         let [ours, theirs] = &self.sides;
-        for (at, run) in self.runs.iter().enumerate() {
-            let (made, remade) = (ours.largest(at), theirs.largest(at));
-            let input = match run {
-                Run::Nothing => 0.0,
-                Run::Ones => 1.0,
-                _ => INPUT,
-            };
-            let grows = |one: f64, other: f64| one > MORE * other && one >= largest;
-            let why = if between && grows(remade, made) {
+        for (at, run) in self.runs.iter().enumerate().filter(|(_, run)| between && **run != Run::NOTHING) {
+            let input = run.size();
+            let (made, remade) = (ours.smallest(at), theirs.smallest(at));
+            let why = if self.cancels(at) {
+                "are far larger than those of the first, and may lose digits where they cancel".to_owned()
+            } else if remade * MORE < made && remade <= normal * input * INPUT {
                 format!(
-                    "second file grow to {remade:.1e} for an input of {input:.1e}, {made:.1e} in the first file, and may overflow"
+                    "shrink to {remade:.1e} for an input of {input:.1e}, {made:.1e} in the first file, and may lose their digits"
                 )
-            } else if between && *run != Run::Nothing && self.cancels(at) {
-                "second file are far larger than those of the first, and may lose digits where they cancel".to_owned()
-            } else if healed && grows(made, remade) {
-                format!("first file alone grow to {made:.1e} for an input of {input:.1e}, and may overflow")
-            } else if between && *run != Run::Nothing {
-                let (made, remade) = (ours.smallest(at), theirs.smallest(at));
-                if remade * MORE >= made || remade > normal * input * INPUT {
-                    continue;
-                }
-                let sizes = format!("{remade:.1e} for an input of {input:.1e}, {made:.1e} in the first file");
-                format!("second file shrink to {sizes}, and may lose their digits")
             } else {
                 continue;
             };
-            return Some(format!("numbers between the nodes of the {why}"));
+            return Some(format!("numbers between the nodes of the second file {why}"));
         }
         None
+    }
+
+    /// How large an input is where an element of what this side makes, or of what a normalisation reads there, is made of
+    /// infinite numbers, and that of the other side of finite ones.
+    fn overflow(&self, side: usize) -> Option<f64> {
+        let [this, other] = if side == 0 { [&self.sides[0], &self.sides[1]] } else { [&self.sides[1], &self.sides[0]] };
+        let pairs = || this.outputs.iter().zip(&other.outputs).chain(this.entering.iter().zip(&other.entering));
+        let alone = |at: usize, one: &Drawn, two: &Drawn| {
+            let of = |drawn: &Drawn| drawn.get(at).and_then(|array| floats(array)).cloned().unwrap_or_default();
+            of(one).iter().zip(of(two)).any(|(one, two)| !one.is_finite() && two.is_finite())
+        };
+        let found = self.runs.iter().enumerate().find(|(at, _)| pairs().any(|(one, two)| alone(*at, one, two)));
+        found.map(|(_, run)| run.size())
     }
 
     /// Whether what is summed up for an element of an output, in absolute values, is far larger in the second file: it grows where
@@ -176,7 +242,7 @@ impl Ranges {
     fn cancels(&self, run: usize) -> bool {
         let [ours, theirs] = &self.sides;
         let of = |drawn: &'_ Drawn, at: usize| drawn.get(at).and_then(|array| floats(array)).cloned().unwrap_or_default();
-        let ones = self.runs.iter().position(|run| *run == Run::Ones).unwrap_or(0);
+        let ones = self.runs.iter().position(|run| *run == Run::ONES).unwrap_or(0);
         let apart = |(one, two): (&Drawn, &Drawn), either: bool| {
             let (whole, one, two) = (of(one, ones), of(one, run), of(two, run));
             let least = whole.iter().map(|sum| if run == ones { 0.0 } else { NOTHING * INPUT * sum });
@@ -192,9 +258,9 @@ impl Ranges {
 }
 
 impl Side {
-    /// The largest number of a run.
-    fn largest(&self, run: usize) -> f64 {
-        let all = self.made.iter().filter_map(|drawn| floats(drawn.get(run)?)).flatten();
+    /// The largest number in all runs.
+    fn largest(&self) -> f64 {
+        let all = self.made.iter().flatten().filter_map(|array| floats(array)).flatten();
         all.fold(0.0, |largest, number| largest.max(number.abs()))
     }
 
@@ -221,19 +287,9 @@ fn sources(sides: &Sides, runs: &[Run]) -> Values {
         }
         let count = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
         let inner: usize = layout.channels.map_or(usize::MAX, |axis| layout.dims.iter().skip(axis + 1).product());
-        let size = |run: Run, at: usize| {
-            let channel = first + at / inner.max(1) % count;
-            let large = match run {
-                Run::Ones => return 1.0,
-                Run::Nothing => false,
-                Run::All => true,
-                Run::Channel(one) => one == channel,
-                Run::Digit(bit, digit) => channel >> bit & 1 == digit,
-            };
-            if large { INPUT } else { 0.0 }
-        };
+        let channel = |at: usize| first + at / inner.max(1) % count;
         let total: usize = layout.dims.iter().product();
-        let of = |run: &Run| Rc::new(Array::float(layout.dims.clone(), (0..total).map(|at| size(*run, at)).collect()));
+        let of = |run: &Run| Rc::new(Array::float(layout.dims.clone(), (0..total).map(|at| run.of(channel(at))).collect()));
         values.insert(name.clone(), runs.iter().map(of).collect());
         first += count;
     }

@@ -104,10 +104,14 @@ pub(super) fn others(
         let of_it = all().filter(|(_, form)| form.operator == operator);
         of_it.filter_map(|(graph, form)| name((graph, form))).collect::<BTreeSet<String>>()
     };
-    let mut bordered = settings.clone();
+    let (mut bordered, mut taken) = (settings.clone(), BTreeSet::new());
     for (turn, name) in (1..).zip(named("Pad", 1)) {
         let bordered = match bordered.get_mut(&name).map(|amounts| &mut amounts.data) {
-            Some(Data::Int(amounts)) => has_border(amounts, turn),
+            Some(Data::Int(amounts)) => {
+                let bordered = has_border(amounts, turn);
+                widen(amounts, &mut taken);
+                bordered
+            }
             _ => false,
         };
         if !bordered {
@@ -197,6 +201,13 @@ fn every_row(settings: &Settings, asked: &BTreeSet<String>, rows: i64) -> Read<V
     (0..=(rows - 1) / each).map(|turn| from(turn * each)).collect()
 }
 
+/// Makes borders wider until no other Pad has the same.
+fn widen(amounts: &mut [i64], taken: &mut BTreeSet<Vec<i64>>) {
+    while !taken.insert(amounts.to_vec()) && amounts.iter().any(|amount| *amount > 0) {
+        amounts.iter_mut().filter(|amount| **amount > 0).for_each(|amount| *amount += 1);
+    }
+}
+
 /// Gives spatial axes a border if no axis has one, another one each `turn`. Returns whether there is one.
 fn has_border(amounts: &mut [i64], turn: i64) -> bool {
     let axes = amounts.len() / 2;
@@ -242,4 +253,17 @@ fn counts(graph: &Graph<'_>, form: &Form) -> Vec<Vec<i64>> {
         EXTENTS.map(count).collect()
     };
     taps.iter().enumerate().map(along).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pads_have_the_same_border() {
+        let mut taken = BTreeSet::new();
+        let mut all = [[0, 0, 3, 0, 0, 0], [0, 0, 3, 0, 0, 0], [0, 0, 4, 0, 0, 0], [0; 6], [0; 6]];
+        all.iter_mut().for_each(|amounts| widen(amounts, &mut taken));
+        assert_eq!(all.map(|amounts| amounts[2]), [3, 4, 5, 0, 0]);
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Read;
+use super::{Read, changed};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, node_of};
 
@@ -19,9 +19,24 @@ pub(super) type Cut<'c> = dyn FnMut(usize, &NodeProto, &Inputs<'_>) -> Read<Opti
 
 /// The value of every name.
 pub(super) fn walk(model: &ModelProto, sources: Values, draws: usize, cut: &mut Cut<'_>) -> Read<Values> {
+    walk_within(model, sources, draws, cut, &BTreeMap::new())
+}
+
+/// The value of every name, where numbers as large as the end of a value's type are infinite, and so is what is made of them.
+pub(super) fn walk_within(
+    model: &ModelProto,
+    sources: Values,
+    draws: usize,
+    cut: &mut Cut<'_>,
+    ends: &BTreeMap<String, f64>,
+) -> Read<Values> {
     let Some(graph) = &model.graph else { return Err("a region without nodes".into()) };
     let opset = model.opset_import.first().map_or(1, |import| import.version());
-    let mut values = sources;
+    let within = |(name, drawn): (String, Drawn)| match ends.get(&name) {
+        Some(end) => (name, drawn.iter().map(|array| Rc::new(ended(array, *end))).collect()),
+        None => (name, drawn),
+    };
+    let mut values: Values = sources.into_iter().map(within).collect();
     for tensor in &graph.initializer {
         let array = Rc::new(Array::from_tensor(tensor).map_err(|why| why.to_string())?);
         values.entry(tensor.name().to_owned()).or_insert_with(|| vec![array; draws]);
@@ -37,10 +52,15 @@ pub(super) fn walk(model: &ModelProto, sources: Values, draws: usize, cut: &mut 
             None => plain(node, opset, &inputs, draws)?,
         };
         let named = node.output.iter().cloned().zip(made).filter(|(name, _)| !name.is_empty());
-        let named: Vec<_> = named.collect();
+        let named: Vec<_> = named.map(within).collect();
         values.extend(named);
     }
     Ok(values)
+}
+
+/// An array in which all that is not below an end is infinite.
+fn ended(array: &Array, end: f64) -> Array {
+    changed(array.clone(), |number| if number.abs() < end { number } else { f64::INFINITY })
 }
 
 /// The outputs of a node by the reference.
