@@ -142,6 +142,11 @@ impl Measures {
         number.is_natural() || self.natural.contains(number)
     }
 
+    /// Whether it is certain that a number is more than nothing, if nothing is empty.
+    pub(crate) fn is_size(&self, number: &Extent) -> bool {
+        number.is_positive() || self.natural.contains(number)
+    }
+
     /// Takes back what is claimed of the integers of a value.
     fn forget(&mut self, value: ValueId) {
         self.integers.remove(&value);

@@ -27,6 +27,7 @@ pub(super) fn same(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Resu
     if let Some(pair) = same_extents(a, b) {
         return Ok(Some(pair));
     }
+    let known = a.0.graph.node(a.1).outputs.first().copied().flatten().and_then(|value| a.0.measures.shape(value));
     let (a, b) = ((a.0.graph, a.1), (b.0.graph, b.1));
     let operators = (a.0.node(a.1).proto.op_type(), b.0.node(b.1).proto.op_type());
     if !matches!(operators, ("Flatten", "Reshape") | ("Reshape", "Flatten") | ("Reshape", "Reshape")) {
@@ -36,12 +37,16 @@ pub(super) fn same(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> Resu
     let (Some(x), Some(y), Some(one), Some(two)) = (read(a), read(b), sizes(a)?, sizes(b)?) else { return Ok(None) };
     let alike = one.len() == two.len() && {
         let is_last = one.last() != two.last();
-        let other: Vec<(Size, Size)> = one.into_iter().zip(two).filter(|(one, two)| one != two).collect();
+        let other: Vec<_> = one.into_iter().zip(two).enumerate().filter(|(_, (one, two))| one != two).collect();
+        let is = |axis: usize, size: u64| {
+            let known = known.and_then(|shape| shape.get(axis)?.as_ref()?.as_number());
+            known.is_some_and(|known| u64::try_from(known) == Ok(size))
+        };
         match other[..] {
             [] => true,
             // The number of elements says what is left.
-            [(_, Size::Rest)] => true,
-            [(Size::Rest, Size::Fixed(size))] => is_static(a.0) || is_last && is_demanded(a, size),
+            [(_, (_, Size::Rest))] => true,
+            [(axis, (Size::Rest, Size::Fixed(size)))] => is(axis, size) || is_last && is_demanded(a, size),
             _ => false,
         }
     };
@@ -80,7 +85,9 @@ pub(crate) fn never_fails(read: Read<'_, '_>, node: &Node<'_>) -> bool {
         }),
         ("Reshape", Some(shape)) => {
             let sizes = input(1).and_then(|sizes| read.integers(sizes).ok().flatten());
-            sizes.is_some_and(|sizes| fills(shape, &sizes.elements, int("allowzero") == 0))
+            let is_size = |size: &Extent| size.as_number().is_some() || read.measures.is_size(size);
+            let fills = |sizes: &[Option<Extent>]| fills(shape, sizes, int("allowzero") == 0);
+            sizes.is_some_and(|sizes| sizes.elements.iter().flatten().all(is_size) && fills(&sizes.elements))
         }
         _ => false,
     }
@@ -122,11 +129,30 @@ fn fills(shape: &[Option<Extent>], sizes: &[Option<Extent>], copies: bool) -> bo
 
 /// Whether all extents are what they are whatever the inputs hold: these are fixed, and no node makes extents of numbers.
 pub(crate) fn is_static(graph: &Graph<'_>) -> bool {
-    const BY_NUMBERS: &[&str] = &["NonZero", "Unique", "Compress", "NonMaxSuppression", "Loop", "Scan"];
+    const BY_NUMBERS: &[&str] = &["NonZero", "Unique", "Compress", "NonMaxSuppression", "If", "Loop", "Scan"];
+    const BY_SIZES: &[&str] = &[
+        "AffineGrid",
+        "CenterCropPad",
+        "DFT",
+        "Expand",
+        "MaxUnpool",
+        "OneHot",
+        "Pad",
+        "Reshape",
+        "Resize",
+        "STFT",
+        "Slice",
+        "Split",
+        "SplitToSequence",
+        "Squeeze",
+        "Tile",
+        "TopK",
+        "Unsqueeze",
+        "Upsample",
+    ];
     let makes = |node: &Node<'_>| {
         let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());
-        let sized =
-            matches!(node.proto.op_type(), "Reshape" | "Expand" | "Tile" | "Slice" | "Pad" | "Resize" | "TopK" | "Upsample");
+        let sized = BY_SIZES.contains(&node.proto.op_type()) || node.proto.op_type().starts_with("Reduce");
         let filled = matches!(node.proto.op_type(), "Range" | "ConstantOfShape") && (0..node.inputs.len()).any(open);
         !node.standard || BY_NUMBERS.contains(&node.proto.op_type()) || filled || sized && (1..node.inputs.len()).any(open)
     };

@@ -3,7 +3,7 @@
 //! Two that are written alike are the same number for all inputs; those written otherwise may be. This must not know what a
 //! model is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What is larger is not followed: it could grow without end.
@@ -41,13 +41,35 @@ impl Extent {
         }
     }
 
-    /// Whether no factor before an extent is larger than this.
-    pub fn is_within(&self, most: i64) -> bool {
-        let atom = |atom: &Atom| match atom {
-            Atom::Axis(..) => true,
-            Atom::Quotient(one, two) => one.is_within(most) && two.is_within(most),
+    /// How many binary digits it has at most, if an input has no more elements than what has `digits` digits.
+    pub fn digits(&self, digits: u32) -> u32 {
+        let product = |product: &Vec<Atom>| {
+            let mut seen: BTreeSet<&Atom> = BTreeSet::new();
+            let mut inputs: BTreeSet<&str> = BTreeSet::new();
+            product.iter().fold(0, |sum: u32, atom| {
+                let more = match atom {
+                    // Several axes of one input have as many elements together as it has.
+                    Atom::Axis(input, _) if seen.insert(atom) => {
+                        if inputs.insert(input) {
+                            digits
+                        } else {
+                            0
+                        }
+                    }
+                    Atom::Axis(..) => digits,
+                    Atom::Quotient(one, _) => one.digits(digits),
+                };
+                sum.saturating_add(more)
+            })
         };
-        self.0.iter().all(|(product, times)| times.abs() <= most && product.iter().all(atom))
+        let own = |times: &i64| u64::BITS - times.unsigned_abs().leading_zeros();
+        self.0.iter().map(|(all, times)| product(all).saturating_add(own(times))).max().unwrap_or(0)
+    }
+
+    /// Whether it is certain that it is more than nothing, if no axis is empty.
+    pub fn is_positive(&self) -> bool {
+        let plain = |product: &Vec<Atom>| product.iter().all(|atom| matches!(atom, Atom::Axis(..)));
+        self.is_natural() && self.0.keys().any(plain)
     }
 
     /// Whether it is certain that it is not less than nothing.

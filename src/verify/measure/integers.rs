@@ -35,14 +35,24 @@ fn shape(view: &View<'_, '_>) -> Option<Integers> {
     Some(Integers { data_type: INT64, dims: vec![elements.len()], elements })
 }
 
-/// Extents fit both types; numbers are looked at.
+/// How many binary digits the number of an input's elements has: one that is known to be counted in a type of 32 bits is small.
+const ELEMENTS: [u32; 2] = [20, 32];
+
+/// Whether a number has room in a type for all inputs.
+fn fits(data_type: i32, number: &Extent) -> bool {
+    match (number.as_number(), data_type) {
+        (Some(number), INT64) => i64::MIN < number,
+        (Some(number), _) => i32::try_from(number).is_ok(),
+        (None, INT64) => number.digits(ELEMENTS[1]) < u64::BITS,
+        (None, _) => number.digits(ELEMENTS[0]) < u32::BITS,
+    }
+}
+
 fn cast(view: &View<'_, '_>) -> Option<Integers> {
     let from = view.integers(0)?;
     let to = i32::try_from(view.int("to", 0)).ok()?;
-    let fits = |number: i64| to == INT64 || i32::try_from(number).is_ok();
-    let known = from.elements.iter().flatten().filter_map(Extent::as_number);
     let alike = matches!((from.data_type, to), (INT32 | INT64 | BOOL, INT32 | INT64) | (BOOL, BOOL));
-    (alike && known.into_iter().all(fits)).then(|| Integers { data_type: to, ..from.clone() })
+    (alike && from.elements.iter().flatten().all(|number| fits(to, number))).then(|| Integers { data_type: to, ..from.clone() })
 }
 
 /// The inputs of an operator that hands elements on whose elements those are.
@@ -120,11 +130,7 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
         )
     };
     let elements: Vec<Option<Extent>> = (0..count).map(element).collect();
-    let fits = |number: i64| one.data_type == INT64 || i32::try_from(number).is_ok();
-    let inside = elements.iter().flatten().filter_map(Extent::as_number).all(fits);
-    // Of what is not known nothing but sums of extents and small multiples of them is taken to fit.
-    let small = |element: &Extent| element.as_number().is_some() || element.is_within(1 << 10);
-    let inside = inside && (one.data_type == INT64 || elements.iter().flatten().all(small));
+    let inside = elements.iter().flatten().all(|number| fits(one.data_type, number));
     inside.then_some(Integers { data_type: one.data_type, dims, elements })
 }
 

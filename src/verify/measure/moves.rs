@@ -69,8 +69,8 @@ fn reshape(view: &View<'_, '_>) -> Option<Extents> {
                 None
             }
             Some(_) => size.clone(),
-            // What is less than nothing for some inputs would stand for something else; that an extent is zero is not looked at.
-            None => size.clone().filter(|size| view.known.is_natural(size)),
+            // What is nothing or less for some inputs would stand for something else.
+            None => size.clone().filter(|size| view.known.is_size(size) || !copies && view.known.is_natural(size)),
         });
     }
     if let (Some(rest), Some(shape)) = (rest, shape) {

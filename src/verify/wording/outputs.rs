@@ -1,15 +1,15 @@
 //! Outputs of the graph that a node hands on as they are: who makes what it hands on makes the output itself, and the node hands on
 //! to the other name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::aliases;
 use crate::model::{Graph, Origin, ScopeId, Use, ValueId};
 use crate::onnx::NodeProto;
 use crate::verify::align::Read;
 
-/// Adds the nodes of the main graph that are written otherwise so.
-pub(super) fn direct(read: Read<'_, '_>, written: &mut BTreeMap<String, NodeProto>) {
+/// Adds the nodes of the main graph that are written otherwise so, but those that are written as `pairs`: what they make.
+pub(super) fn direct(read: Read<'_, '_>, pairs: &BTreeSet<String>, written: &mut BTreeMap<String, NodeProto>) {
     let graph = read.graph;
     let main = &graph.scope(ScopeId(0)).nodes;
     // By what a value is called: what it is called instead.
@@ -21,6 +21,9 @@ pub(super) fn direct(read: Read<'_, '_>, written: &mut BTreeMap<String, NodeProt
         let reads_it = node.inputs.first().copied().flatten() == Some(source);
         let (old, output) = (graph.value(source).name, graph.value(made).name);
         let given = names.get(output).copied().unwrap_or(output);
+        if pairs.contains(old) || pairs.contains(output) {
+            continue;
+        }
         let is_output = graph.scope(ScopeId(0)).outputs.iter().any(|value| graph.value(*value).name == given);
         if reads_it && is_output && is_local(graph, source) && !is_nested(graph, made) && !names.contains_key(old) {
             names.insert(old, given);

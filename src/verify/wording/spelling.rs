@@ -1,7 +1,7 @@
 //! Nodes that can be written otherwise: automatic pads as the pads that they are, a type that is asked for as that type, and the
 //! definition of an operator as the operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
 
@@ -30,12 +30,50 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
         Some((node.proto.output.first()?.clone(), proto?))
     });
     let mut written: BTreeMap<String, NodeProto> = written.collect();
+    let mut pairs = Pairs::of(&written);
     for id in &graph.scope(ScopeId(0)).nodes {
-        written.extend(products::written(read, *id).into_iter().flatten());
-        written.extend(numbers::written(read, *id).into_iter().flatten());
+        for pair in [products::written(read, *id), numbers::written(read, *id)].into_iter().flatten() {
+            if pairs.admit(&pair) {
+                written.extend(pair);
+            }
+        }
     }
-    outputs::direct(read, &mut written);
+    outputs::direct(read, &pairs.members, &mut written);
     written.into_iter().map(|(name, proto)| (name, proto.encode_to_vec())).collect()
+}
+
+/// Two nodes that are written otherwise together: the value between them is another one then, so that nobody else may read it or
+/// be written by what it was.
+struct Pairs {
+    /// What both nodes make, of all pairs.
+    members: BTreeSet<String>,
+    between: BTreeSet<String>,
+    /// What is read by nodes that are written otherwise, and by which.
+    read: BTreeSet<(String, String)>,
+}
+
+impl Pairs {
+    fn of(written: &BTreeMap<String, NodeProto>) -> Pairs {
+        let read = written.iter().flat_map(|(name, node)| node.input.iter().map(move |input| (input.clone(), name.clone())));
+        Pairs { members: BTreeSet::new(), between: BTreeSet::new(), read: read.collect() }
+    }
+
+    /// Takes in a pair, if it has nothing to do with any other node that is written otherwise.
+    fn admit(&mut self, pair: &[(String, NodeProto); 2]) -> bool {
+        let [(between, _), (last, _)] = pair;
+        let own = |name: &String| name == between || name == last;
+        let from = (between.clone(), String::new());
+        let is_read = self.read.range(from..).take_while(|(input, _)| input == between).any(|(_, reader)| !own(reader));
+        let reads = || pair.iter().flat_map(|(name, node)| node.input.iter().map(move |input| (input.clone(), name.clone())));
+        let reads_another = reads().any(|(input, _)| self.between.contains(&input));
+        if is_read || reads_another || self.members.contains(between) || self.members.contains(last) {
+            return false;
+        }
+        self.members.extend([between.clone(), last.clone()]);
+        self.between.insert(between.clone());
+        self.read.extend(reads());
+        true
+    }
 }
 
 fn attribute<'n>(node: &Node<'n>, name: &str) -> Option<&'n AttributeProto> {
