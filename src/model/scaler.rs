@@ -35,7 +35,7 @@ const OLDEST_OPSET: i64 = 7;
 /// A file that cannot be read.
 pub(super) fn pieces(model: &Model) -> Result<Option<(Vec<Piece>, Vec<Scaler>)>> {
     let Some(graph) = &model.proto.graph else { return Ok(None) };
-    let standard = model.proto.opset_import.iter().find(|import| crate::model::graph::is_standard_domain(import.domain()));
+    let standard = model.proto.opset_import.iter().rfind(|import| crate::model::graph::is_standard_domain(import.domain()));
     let nodes = || graph.node.iter().zip(&model.scan.graph.nodes).filter(|(node, _)| is_scaler(node));
     let replaced = model.proto.functions.iter().any(|f| f.domain() == DOMAIN && f.name() == NAME);
     if nodes().next().is_none() || replaced || standard.is_none_or(|import| import.version() < OLDEST_OPSET) {

@@ -4,6 +4,7 @@ use super::array::{at, axis, each_position, extent, flat, replaced, size};
 use super::call::Call;
 use super::constant::integer_range;
 use super::{Array, Data, ReferenceError, invalid, unsupported};
+use crate::model::tensor::element;
 use crate::onnx::tensor_proto::DataType;
 
 /// For each element of `x`, the index of its scale and zero point.
@@ -84,9 +85,13 @@ pub(super) fn quantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     };
     let (zeros, indices) = (zero_points(call, scale)?, parameters(call, x, scale)?);
     let scales = scale.floats()?;
+    // The type that the quotient is rounded to, where the node says one.
+    let precision = element(call.int_or("precision", 0)? as i32);
     let mut y = Vec::with_capacity(x.data.len());
     for (&value, &index) in x.floats()?.iter().zip(&indices) {
-        let rounded = (value / at(scales, index)?).round_ties_even() + at(&zeros, index)? as f64;
+        let quotient = value / at(scales, index)?;
+        let quotient = precision.map_or(quotient, |element| element.round(quotient));
+        let rounded = quotient.round_ties_even() + at(&zeros, index)? as f64;
         if rounded.is_nan() {
             return invalid("NaN cannot be quantised");
         }

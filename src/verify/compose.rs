@@ -168,6 +168,10 @@ pub(super) fn side_by_side(verdict: &mut Verdict, _: (&Graph<'_>, &Graph<'_>), _
     verdict.execution = Execution::NotRun { reason: WITHOUT.to_owned(), second: false };
 }
 
+/// What both models show side by side.
+#[cfg(not(feature = "tract"))]
+pub(super) fn evidence(_: &mut Verdict, _: (&Graph<'_>, &Graph<'_>), _: &(Side, Side), _: &VerifyOptions) {}
+
 #[cfg(not(feature = "tract"))]
 const WITHOUT: &str = "this program was built without tract";
 
@@ -195,7 +199,7 @@ mod own;
 #[cfg(feature = "tract")]
 mod pair;
 #[cfg(feature = "tract")]
-pub(super) use pair::side_by_side;
+pub(super) use pair::{evidence, side_by_side};
 #[cfg(feature = "tract")]
 mod request;
 #[cfg(feature = "tract")]

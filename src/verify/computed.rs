@@ -15,7 +15,13 @@ use crate::reference::{self, Array, Data};
 /// Why there are none.
 pub fn evaluate(call: &Call<'_>) -> Result<Numbers, String> {
     let node = stated(call);
-    let inputs: Vec<Option<Array>> = call.inputs.iter().map(|input| input.as_ref().map(array)).collect();
+    let mut inputs: Vec<Option<Array>> = call.inputs.iter().map(|input| input.as_ref().map(array)).collect();
+    if let ("DequantizeLinear", Some(element), Some(Some(x))) = (node.op_type(), element(call.data_type), inputs.first_mut())
+        && let Data::Int(values) = &mut x.data
+    {
+        // An integer becomes a number of that type before it is multiplied.
+        values.iter_mut().for_each(|value| *value = element.round(*value as f64) as i64);
+    }
     let made = reference::node(&node, call.opset, &inputs).map_err(|error| error.to_string())?;
     let result = made.into_iter().next().ok_or("nothing is computed")?;
     if !result.dims.iter().map(|dim| *dim as u64).eq(call.dims.iter().copied()) {
@@ -42,26 +48,26 @@ fn stated(call: &Call<'_>) -> NodeProto {
     if node.op_type() == "CastLike" {
         node.op_type = Some("Cast".to_owned());
         node.input.truncate(1);
-        node.attribute = vec![AttributeProto {
-            name: Some("to".to_owned()),
-            r#type: Some(AttributeType::Int.into()),
-            i: Some(call.data_type.into()),
-            ..AttributeProto::default()
-        }];
+        node.attribute = vec![int("to", call.data_type)];
     }
     if node.op_type() == "QuantizeLinear" {
         node.attribute.retain(|attribute| attribute.name() != "output_dtype");
-        node.attribute.push(AttributeProto {
-            name: Some("output_dtype".to_owned()),
-            r#type: Some(AttributeType::Int.into()),
-            i: Some(call.data_type.into()),
-            ..AttributeProto::default()
-        });
+        node.attribute.push(int("output_dtype", call.data_type));
+        // Up to the operator set that has it, as by default: the type of the scale.
+        let scale = call.inputs.get(1).and_then(Option::as_ref).map_or(0, |scale| scale.data_type);
+        if !node.attribute.iter().any(|attribute| attribute.name() == "precision" && attribute.i() != 0) {
+            node.attribute.push(int("precision", scale));
+        }
     }
     for attribute in node.attribute.iter_mut().filter(|attribute| attribute.name() == "value") {
         attribute.t = call.value.map(tensor);
     }
     node
+}
+
+fn int(name: &str, number: i32) -> AttributeProto {
+    let r#type = Some(AttributeType::Int.into());
+    AttributeProto { name: Some(name.to_owned()), r#type, i: Some(number.into()), ..AttributeProto::default() }
 }
 
 /// A constant as a message; f64 holds every float.

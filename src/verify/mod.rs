@@ -241,6 +241,12 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
         compose::hurried(&mut verdict);
     }
     verdict.outcome = compose::outcome(&verdict);
+    let reworded = |side: &Side| !side.wording.nodes.is_empty();
+    if verdict.outcome < Outcome::NotJudged && options.run && options.regions && (reworded(&sides.0) || reworded(&sides.1)) {
+        // What is said of nodes that were written otherwise has to hold of the files as they stand.
+        compose::evidence(&mut verdict, (a, b), sides, options);
+        verdict.outcome = compose::outcome(&verdict);
+    }
     // Where a model chooses by itself, the engine may have gone another way.
     let chooses = |graph: &Graph<'_>| graph.scopes.iter().any(|scope| matches!(scope.kind, ScopeKind::Nested { .. }));
     if verdict.outcome == Outcome::NotJudged

@@ -26,7 +26,7 @@ pub use form::Form;
 pub(crate) use form::dropout;
 pub(crate) use form::read as form;
 pub(crate) use grow::{joined, with_makers};
-pub(crate) use shapes::{numbers, without_shapes};
+pub(crate) use shapes::{numbers, sizes_read, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Site {
     pub factor: f64,
     /// What the first file's inputs say of the extents of what it reads, where that matters.
     pub extents: BTreeMap<String, Extents>,
+    /// Sizes that it reads and that follow from the extents of the inputs in a way that is the same for all of them.
+    pub followed: BTreeSet<String>,
     /// The shapes of what it reads, by name in the first file, where a run has found them.
     pub shapes: Shapes,
     /// What it reads beside data, such as computed sizes, in the same way.
@@ -256,6 +258,7 @@ impl<'x, 'm> Judge<'x, 'm> {
         Ok(Site {
             region: region.clone(),
             extents: shapes::extents(self.read, region, &forms, &self.measures)?,
+            followed: shapes::followed(self.a, region, &forms.0, &self.measures)?,
             element,
             roundings: roundings(self.b, &forms.1),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),

@@ -18,6 +18,8 @@ mod foreign;
 #[path = "../judged/mod.rs"]
 mod judged;
 #[cfg(feature = "tract")]
+mod meeting;
+#[cfg(feature = "tract")]
 mod merged;
 mod ranges;
 #[cfg(feature = "tract")]

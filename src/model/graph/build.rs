@@ -32,7 +32,8 @@ pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {
 
 /// The version of the standard operator set that a model imports. Files of IR 1 and 2 have no imports and mean version 1.
 fn model_opset(model: &Model) -> Option<i64> {
-    let import = model.proto.opset_import.iter().find(|o| is_standard_domain(o.domain()));
+    // Of several the last one counts, as in onnxruntime.
+    let import = model.proto.opset_import.iter().rfind(|o| is_standard_domain(o.domain()));
     import.map(|o| o.version()).or_else(|| (model.proto.ir_version() < 3).then_some(1))
 }
 
@@ -154,7 +155,7 @@ impl<'m> Builder<'m> {
     }
 
     fn function_scope(&mut self, index: usize, function: &'m FunctionProto, span: &'m GraphSpan) -> Result<()> {
-        let own = function.opset_import.iter().find(|o| is_standard_domain(o.domain())).map(|o| o.version());
+        let own = function.opset_import.iter().rfind(|o| is_standard_domain(o.domain())).map(|o| o.version());
         let opset = own.or_else(|| model_opset(self.graph.model));
         let id = self.new_scope(ScopeKind::Function(index), None, span, opset);
         for input in &function.input {

@@ -44,8 +44,13 @@ pub(in crate::verify) fn side_by_side(
     verdict.execution = Execution::SideBySide { engine: ENGINE.to_owned(), runs, assumptions: report.notes };
 }
 
-/// What both models show side by side where they could not be run hand in hand: a difference is evidence there, too.
-pub(super) fn evidence(verdict: &mut Verdict, graphs: (&Graph<'_>, &Graph<'_>), sides: &(Side, Side), options: &VerifyOptions) {
+/// What both models show side by side, in their own words: a difference is evidence whatever was said before.
+pub(in crate::verify) fn evidence(
+    verdict: &mut Verdict,
+    graphs: (&Graph<'_>, &Graph<'_>),
+    sides: &(Side, Side),
+    options: &VerifyOptions,
+) {
     match run(Job::Pair(pair(sides, options)), graphs, options) {
         Ok(Done::Pair(report)) => verdict.differences.extend(report.runs.iter().flat_map(differences)),
         Ok(_) => {}

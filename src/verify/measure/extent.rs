@@ -66,6 +66,16 @@ impl Extent {
         self.0.iter().map(|(all, times)| product(all).saturating_add(own(times))).max().unwrap_or(0)
     }
 
+    /// Whether it has no step that shows itself at large extents alone: what is divided is divided by a small number.
+    pub fn is_steady(&self) -> bool {
+        const SMALL: i64 = 32;
+        let atom = |atom: &Atom| match atom {
+            Atom::Axis(..) => true,
+            Atom::Quotient(one, two) => one.is_steady() && two.as_number().is_some_and(|by| by.abs() <= SMALL),
+        };
+        self.0.keys().flatten().all(atom)
+    }
+
     /// Whether it is certain that it is more than nothing, if no axis is empty.
     pub fn is_positive(&self) -> bool {
         let plain = |product: &Vec<Atom>| product.iter().all(|atom| matches!(atom, Atom::Axis(..)));

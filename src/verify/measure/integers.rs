@@ -19,8 +19,9 @@ pub(super) fn follow(view: &View<'_, '_>) -> Option<Vec<Integers>> {
         "Concat" | "Expand" | "Flatten" | "Gather" | "Identity" | "Reshape" | "Slice" | "Split" | "Squeeze" | "Tile"
         | "Transpose" | "Unsqueeze" | "Where" => moved(view),
         "Add" | "Sub" | "Mul" | "Div" => arithmetic(view).map(|list| vec![list]),
+        "ReduceProd" | "ReduceSum" => reduced(view).or_else(|| computed(view)),
         "Abs" | "And" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Min" | "Mod" | "Neg"
-        | "Not" | "Or" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceSum" | "Range" | "Sign" | "Xor" => computed(view),
+        | "Not" | "Or" | "ReduceMax" | "ReduceMin" | "Range" | "Sign" | "Xor" => computed(view),
         "ConstantOfShape" => filled(view).map(|list| vec![list]),
         _ => None,
     }
@@ -132,6 +133,22 @@ fn arithmetic(view: &View<'_, '_>) -> Option<Integers> {
     let elements: Vec<Option<Extent>> = (0..count).map(element).collect();
     let inside = elements.iter().flatten().all(|number| fits(one.data_type, number));
     inside.then_some(Integers { data_type: one.data_type, dims, elements })
+}
+
+/// The product or the sum of a list.
+fn reduced(view: &View<'_, '_>) -> Option<Vec<Integers>> {
+    let list = view.integers(0)?;
+    let axes = view.list("axes", 1).ok()?;
+    if list.dims.len() != 1 || axes.is_some_and(|axes| axes != [0] && axes != [-1]) || view.int("noop_with_empty_axes", 0) != 0 {
+        return None;
+    }
+    let product = view.operator == "ReduceProd";
+    let all = list.elements.iter().try_fold(Extent::number(i64::from(product)), |all, element| {
+        if product { all.times(element.as_ref()?) } else { all.plus(element.as_ref()?) }
+    });
+    let made = all.filter(|all| matches!(list.data_type, INT32 | INT64) && fits(list.data_type, all))?;
+    let dims = if view.int("keepdims", 1) != 0 { vec![1] } else { vec![] };
+    Some(vec![Integers { data_type: list.data_type, dims, elements: vec![Some(made)] }])
 }
 
 /// The place of an element in an operand that is repeated to be like the result.

@@ -9,7 +9,7 @@ use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, ScopeId};
 use crate::verify::align::{Read, Region};
 use crate::verify::certify;
-use crate::verify::measure::{Extents, Measures};
+use crate::verify::measure::{Extent, Extents, Measures};
 
 /// What a region makes, by its names in the first and in the second file, but for shapes: those are no numbers that rounding
 /// could change.
@@ -44,13 +44,48 @@ pub(super) fn extents(
     if region.scopes.0 != ScopeId(0) || !certify::asks_for_extents((a.graph, &forms.0), (b.graph, &forms.1)) {
         return Ok(BTreeMap::new());
     }
-    let measures = match measures.get() {
-        Some(measures) => measures,
-        None => {
-            let found = Measures::of(a.graph)?;
-            measures.get_or_init(|| found)
-        }
-    };
+    let measures = of(a.graph, measures)?;
     let known = |name: &String| Some((name.clone(), measures.shape(a.graph.lookup(ScopeId(0), name)?)?.to_vec()));
     Ok(region.inputs.iter().filter_map(known).collect())
+}
+
+fn of<'m>(graph: &Graph<'_>, measures: &'m OnceLock<Measures>) -> Result<&'m Measures> {
+    if let Some(measures) = measures.get() {
+        return Ok(measures);
+    }
+    let found = Measures::of(graph)?;
+    Ok(measures.get_or_init(|| found))
+}
+
+/// The operators that lay elements out by sizes that they read.
+const BY_SIZES: &[&str] = &["Expand", "Reshape", "Resize", "Tile", "Upsample"];
+
+/// The sizes that nodes read and that no constant says.
+pub(crate) fn sizes_read(graph: &Graph<'_>, forms: &[Form]) -> BTreeSet<String> {
+    let by_sizes = forms.iter().filter(|form| BY_SIZES.contains(&form.operator.as_str()));
+    let read = by_sizes.flat_map(|form| graph.node(form.node).inputs.iter().skip(1).flatten());
+    read.filter(|value| graph.constant(**value).is_err()).map(|value| graph.value(*value).name.to_owned()).collect()
+}
+
+/// Sizes that a region reads and that are sums of products of extents, whatever the inputs are.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn followed(
+    graph: &Graph<'_>,
+    region: &Region,
+    forms: &[Form],
+    measures: &OnceLock<Measures>,
+) -> Result<BTreeSet<String>> {
+    let mut read = sizes_read(graph, forms);
+    if read.is_empty() || region.scopes.0 != ScopeId(0) {
+        return Ok(BTreeSet::new());
+    }
+    let measures = of(graph, measures)?;
+    let is_steady = |name: &String| {
+        let found = graph.lookup(ScopeId(0), name).and_then(|value| measures.integers(value));
+        found.is_some_and(|found| found.elements.iter().flatten().all(Extent::is_steady))
+    };
+    read.retain(is_steady);
+    Ok(read)
 }

@@ -8,9 +8,9 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::Read;
 use super::limits::{Limits, Tally};
 use super::walk::{Drawn, Inputs};
+use super::{Read, draws};
 use crate::onnx::NodeProto;
 use crate::reference::{Array, Data, node_of};
 use crate::verify::align::canonical;
@@ -106,7 +106,10 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
     let free = Free::of(gate);
     let fitted = |groups: &[usize]| -> Vec<Maps> {
         let fit = |draws: Range<usize>| {
-            let part = |all: &[Vec<f64>]| all.get(draws.clone()).unwrap_or_default().to_vec();
+            // Beside numbers of many more digits a shift would lose its own.
+            let measured = |draw: &usize| draws.len() == 1 || !draws::is_large(*draw);
+            let part =
+                |all: &[Vec<f64>]| draws.clone().filter(measured).filter_map(|draw| all.get(draw).cloned()).collect::<Vec<_>>();
             free.fitted([&part(&ours), &part(&theirs), &part(&totals)], groups, limits.roundoff())
         };
         match gate.kind {
@@ -171,6 +174,8 @@ impl Free {
             weight: f64,
             x: f64,
             y: f64,
+            /// What this arithmetic may do to the sum of `y`.
+            noise: f64,
             xx: f64,
             xy: f64,
         }
@@ -184,6 +189,7 @@ impl Free {
         for (((x, y), total), group) in elements().filter(|_| self.shift) {
             let (Some(sum), weight) = (sums.get_mut(*group), weight(*total, *y)) else { continue };
             (sum.weight, sum.x, sum.y) = (sum.weight + weight, sum.x + weight * x, sum.y + weight * y);
+            sum.noise += weight * SUM * y.abs();
         }
         let mean = |sum: &Sums| if sum.weight > 0.0 { (sum.x / sum.weight, sum.y / sum.weight) } else { (0.0, 0.0) };
         for (((x, y), total), group) in elements() {
@@ -201,7 +207,8 @@ impl Free {
                 (true, false) => sum.xy / sum.xx,
             };
             let (x, y) = mean(sum);
-            (factor, y - factor * x)
+            let shift = y - factor * x;
+            (factor, if shift.abs() * sum.weight <= sum.noise { 0.0 } else { shift })
         };
         let fits: Vec<(f64, f64)> = sums.iter().map(fit).collect();
         groups.iter().map(|group| fits.get(*group).copied().unwrap_or((f64::NAN, f64::NAN))).unzip()
@@ -360,11 +367,17 @@ pub(super) fn thresholds(
 /// The bounds of a Clip (attributes of type float up to opset 10, inputs from 11 on); none where there is no bound of the type.
 fn bounds(node: &NodeProto, inputs: &[Option<Rc<Array>>], largest: f64) -> Read<[Option<f64>; 2]> {
     let bound = |name: &str, input: usize| {
-        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| a.f());
-        Ok::<_, String>(match inputs.get(input).and_then(Option::as_ref) {
-            Some(array) => floats(array)?.first().copied().filter(|value| value.abs() < largest),
-            None => stated.filter(|value| value.abs() < f32::MAX).map(f64::from),
-        })
+        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| f64::from(a.f()));
+        let (found, largest) = match inputs.get(input).and_then(Option::as_ref) {
+            Some(array) => (floats(array)?.first().copied(), largest),
+            None => (stated, f64::from(f32::MAX)),
+        };
+        // Runtimes read it in two ways.
+        if found.is_some_and(f64::is_nan) {
+            Err("a bound that is no number".to_owned())
+        } else {
+            Ok(found.filter(|value| value.abs() < largest))
+        }
     };
     Ok([bound("min", 1)?, bound("max", 2)?])
 }

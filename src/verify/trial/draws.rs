@@ -6,6 +6,9 @@ use crate::reference::{Array, Data};
 /// How far the sizes of channels spread, in powers of two.
 const SPREAD: i64 = 16;
 
+/// How much larger all of them are in some draws, in powers of two.
+const LARGE: i32 = 24;
+
 /// A stream of random numbers, by the generator of Steele, Lea and Flood (2014).
 pub(super) struct Stream(u64);
 
@@ -40,7 +43,7 @@ impl Stream {
 }
 
 /// Draw number `draw` of a value of these dims. The first draw is plain; in those up to [`SPREAD_ALL`] the sizes differ along an
-/// axis, by turns the second and the last; in each of the others one position of such an axis is far larger than the rest.
+/// axis, by turns the second and the last, and where it is the last all are large; in each of the others one position of such an axis is far larger than the rest.
 pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
     let mut stream = Stream::of(name, draw);
     let count: usize = dims.iter().product();
@@ -60,6 +63,9 @@ pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
         for (at, value) in values.iter_mut().enumerate() {
             *value *= sizes.get(at / inner.max(1) % size.max(1)).copied().unwrap_or(1.0);
         }
+    }
+    if is_large(draw) {
+        values.iter_mut().for_each(|value| *value *= 2.0_f64.powi(LARGE));
     }
     Array { dims: dims.to_vec(), data: Data::Float(values) }
 }
@@ -84,7 +90,12 @@ const FEW: usize = 7;
 
 /// The largest number of a draw.
 pub(super) fn largest(draw: usize) -> f64 {
-    if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32) }
+    if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32 + if is_large(draw) { LARGE } else { 0 }) }
+}
+
+/// Whether all numbers of a draw are large, so that a term of another degree shows itself however small its factor is.
+pub(super) fn is_large(draw: usize) -> bool {
+    (PLAIN..SPREAD_ALL).contains(&draw) && !draw.is_multiple_of(2)
 }
 
 /// How many draws have numbers of one size.

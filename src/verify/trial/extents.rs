@@ -22,7 +22,7 @@ const BROADCASTS: &[&str] = &["Add", "Div", "Mean", "Mul", "PRelu", "Sub", "Sum"
 const FEW: std::ops::RangeInclusive<usize> = 1..=4;
 
 /// How many axes values of which nothing is known have, all of them.
-const FEWEST: std::ops::Range<usize> = 0..2;
+const RANKS: std::ops::RangeInclusive<usize> = 0..=6;
 
 /// How many axes are asked for one by one.
 const MOST: usize = 16;
@@ -101,12 +101,17 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         let same = |(one, two): &(String, String)| is_near(found.get(one)?.first()?, other.get(two)?.first()?).then_some(());
         if sides.outputs.iter().any(|pair| same(pair).is_none()) { Err("makes something else") } else { Ok(()) }
     };
-    for rank in if ranks.is_empty() { 0..0 } else { FEWEST } {
-        let last = |name: &str, dims: &mut Vec<usize>| {
-            let more = dims.len().saturating_sub(if ranks.contains(name) { rank } else { dims.len() });
-            dims.drain(..more);
+    let in_front = sides.counts_from_the_first();
+    for rank in RANKS.filter(|_| !ranks.is_empty()) {
+        let other = |name: &str, dims: &mut Vec<usize>| {
+            let (fewer, more) = (dims.len().saturating_sub(rank), rank.saturating_sub(dims.len()));
+            match (ranks.contains(name), in_front) {
+                (false, _) => {}
+                (true, true) => dims.resize(rank, 2),
+                (true, false) => drop(dims.splice(..fewer, std::iter::repeat_n(2, more))),
+            }
         };
-        if let Err(what) = same(&sides.with(&last)) {
+        if let Err(what) = same(&sides.with(&other)) {
             let name = ranks.first().map_or("", String::as_str);
             return Ok(Ok(Some(format!("nothing tells how many axes `{name}` has, and with {rank} the second file {what}"))));
         }

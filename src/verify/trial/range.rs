@@ -74,11 +74,15 @@ impl Run {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<String>> {
+    let computed = (computed_in(a, &site.forms.0), computed_in(b, &site.forms.1));
+    if is_coarser(computed.1, computed.0) {
+        return Ok(Some("the second file computes in a type of fewer digits than the first".to_owned()));
+    }
     let (ours, theirs) = (coarsest(a, &site.forms.0), coarsest(b, &site.forms.1));
-    let Some(element) = theirs.or(ours) else { return Ok(None) };
-    if ours.is_some_and(|ours| element.unit_roundoff() > ours.unit_roundoff()) {
+    if is_coarser(theirs.or(ours), ours) {
         return Ok(Some("constants of the second file have fewer digits than those of the first".to_owned()));
     }
+    let Some(element) = theirs.or(ours).or(computed.1) else { return Ok(None) };
     // One node makes what the whole region makes, and nothing between; but what takes a mean away first.
     let between = makers(b, &site.forms.1) > 1 || site.forms.1.iter().any(|form| form.operator == "BatchNormalization");
     let healed = element != Element::F16 && makers(a, &site.forms.0) > 1 && site.factor > FACTOR;
@@ -90,6 +94,10 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
         Err(why) => Ok(Err(why)),
     })?;
     Ok(found.unwrap_or_else(Some))
+}
+
+fn is_coarser(one: Option<Element>, other: Option<Element>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.unit_roundoff() > other.unit_roundoff())
 }
 
 /// The same for sides with small extents, or with those of a run.
@@ -106,9 +114,9 @@ fn of_sides(
     let models = [sides.model(a, Which::First, true)?, sides.model(b, Which::Second, true)?];
     let each = products.saturating_add(numbers).max(1);
     let channels = |size: f64| by_channel(sides, size, |runs, share| each.saturating_mul(runs as u64) <= site.products >> share);
-    let runs = [vec![Run::NOTHING, Run::ONES, Run::All(INPUT)], channels(INPUT)].concat();
     let ends = |graph: &Graph<'_>, forms: &[Form]| ends(graph, forms, element);
     let (ours, theirs) = (ends(a, &sides.forms.0), ends(b, &sides.forms.1));
+    let runs = [vec![Run::NOTHING, Run::ONES, Run::All(INPUT)], channels(INPUT)].concat();
     // What is read is as large in both files.
     let share = |name: &String| if sides.layouts.contains_key(name) { 1.0 } else { MORE };
     let shrunk = |ends: &BTreeMap<String, f64>| ends.iter().map(|(name, end)| (name.clone(), end / share(name))).collect();
@@ -117,16 +125,17 @@ fn of_sides(
         if let Some(why) = plain.left(element, between) {
             return Ok(Some(why));
         }
+        let least = ours.values().chain(theirs.values()).copied().fold(element.max(), f64::min);
         let sizes: Vec<f64> = (0..=STEPS).map(|step| STEP.powi(step)).collect();
-        let runs = [sizes.into_iter().map(Run::All).collect(), channels(INPUT.min(element.max() / DIGITS))].concat();
-        let ends = |side: usize| plain.sides[side].largest() >= element.max();
-        if between && ends(1) {
+        let runs = [sizes.into_iter().map(Run::All).collect(), channels(INPUT.min(least / DIGITS))].concat();
+        let may_end = |side: usize| plain.sides[side].largest() >= least;
+        if between && may_end(1) {
             let found = Ranges::of(&models, sides, &runs, [&shrunk(&ours), &theirs])?;
             if let Some(size) = found.overflow(1) {
                 return Ok(Some(overflows("second", size)));
             }
         }
-        if healed && ends(0) {
+        if healed && may_end(0) {
             let found = Ranges::of(&models, sides, &runs, [&ours, &shrunk(&theirs)])?;
             return Ok(found.overflow(0).map(|size| overflows("first", size)));
         }
@@ -164,12 +173,24 @@ fn ends(graph: &Graph<'_>, forms: &[Form], element: Element) -> BTreeMap<String,
     data.map(|value| (graph.value(*value).name.to_owned(), end(*value))).collect()
 }
 
-/// How many nodes have constants, put several values or several elements together, or change their type.
+/// How many nodes compute something or change its type.
 fn makers(graph: &Graph<'_>, forms: &[Form]) -> usize {
-    const MAKING: &[&str] = &["AveragePool", "Cast", "GlobalAveragePool", "ReduceMean", "ReduceSum"];
-    let several =
-        |form: &Form| graph.node(form.node).inputs.iter().flatten().filter(|v| graph.constant(**v).is_err()).count() > 1;
-    forms.iter().filter(|form| !form.constants.is_empty() || several(form) || MAKING.contains(&form.operator.as_str())).count()
+    forms.iter().filter(|form| computes(graph, form) || form.operator == "Cast").count()
+}
+
+/// Whether a node has constants, or puts several values or several elements together.
+fn computes(graph: &Graph<'_>, form: &Form) -> bool {
+    const SUMMING: &[&str] = &["AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"];
+    let data = graph.node(form.node).inputs.iter().flatten().filter(|value| graph.constant(**value).is_err());
+    !form.constants.is_empty() || data.count() > 1 || SUMMING.contains(&form.operator.as_str())
+}
+
+/// The type with the fewest digits that something is computed in.
+fn computed_in(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
+    let made =
+        forms.iter().filter(|form| computes(graph, form)).filter_map(|form| graph.node(form.node).outputs.first().copied()?);
+    let elements = made.filter_map(|value| types::of(graph, value).and_then(tensor::element));
+    elements.max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
 }
 
 /// What the absolute models of both sides make in each run.

@@ -75,13 +75,18 @@ impl Sides {
         self.layouts.values().map(of).fold(0, u64::saturating_add).saturating_mul(nodes)
     }
 
+    /// Whether axes are counted from the first one.
+    pub fn counts_from_the_first(&self) -> bool {
+        const IN_FRONT: &[&str] = &["BatchNormalization", "Conv", "ConvTranspose", "GroupNormalization", "InstanceNormalization"];
+        self.forms.0.iter().any(|form| IN_FRONT.contains(&form.operator.as_str()))
+    }
+
     /// Gives values as many axes as is known of them: a guess has fewer, in front where axes are counted from the first one.
     ///
     /// # Errors
     /// A value that has fewer axes than was guessed.
     pub fn fit(&mut self, extents: &BTreeMap<String, Extents>) -> Read<()> {
-        const IN_FRONT: &[&str] = &["BatchNormalization", "Conv", "ConvTranspose", "GroupNormalization", "InstanceNormalization"];
-        let in_front = self.forms.0.iter().any(|form| IN_FRONT.contains(&form.operator.as_str()));
+        let in_front = self.counts_from_the_first();
         for (name, layout) in &mut self.layouts {
             let Some(known) = extents.get(name) else { continue };
             let more = known.len().checked_sub(layout.dims.len()).ok_or_else(|| format!("`{name}` has fewer axes"))?;

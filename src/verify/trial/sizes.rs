@@ -10,7 +10,7 @@ use super::walk::Values;
 use crate::model::Graph;
 use crate::reference::Data;
 use crate::verify::align::{canonical, is_static};
-use crate::verify::region::{Form, Settings, Site};
+use crate::verify::region::{Form, Settings, Site, sizes_read};
 use crate::verify::table::{self, Sizes};
 
 /// Extents up to this one say what a window makes of all: beyond, what it makes repeats itself.
@@ -29,6 +29,9 @@ enum Part {
 
 /// An operator that may do something else at other sizes, and that is not the same on both sides.
 pub(super) fn unlike(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Option<String> {
+    if let Some(name) = sizes_read(a, &site.forms.0).into_iter().find(|name| !site.followed.contains(name)) {
+        return Some(format!("sizes that are not followed (`{name}`), and that may lay elements out otherwise for other inputs"));
+    }
     let parts = |graph: &Graph<'_>, forms: &[Form]| forms.iter().filter_map(|form| part(graph, form)).collect::<Vec<Part>>();
     let (ours, theirs) = (parts(a, &site.forms.0), parts(b, &site.forms.1));
     let told = ours.iter().chain(&theirs).any(|part| matches!(part, Part::Node(..)));

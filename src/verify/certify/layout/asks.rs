@@ -25,12 +25,19 @@ pub(super) fn read_by_convolution(graph: &Graph<'_>, forms: &[Form], value: Valu
     Some(shape)
 }
 
+/// Operators whose weights have windows behind their first two axes.
+const WINDOWS: &[&str] = &["Conv", "ConvTranspose", "DeformConv"];
+
 /// The widest window of these nodes: a smaller extent would leave taps with nothing but padding to see.
 pub(super) fn widest(graph: &Graph<'_>, forms: &[Form]) -> usize {
     let reach = |form: &Form| {
         let node = graph.node(form.node).proto;
         let largest = |name: &str| node.attribute.iter().filter(|a| a.name() == name).flat_map(|a| &a.ints).max().copied();
-        let weight = form.constants.first().filter(|_| form.operator == "Conv").map(|(_, tensor)| &graph.tensor(*tensor).dims);
+        let weight = form
+            .constants
+            .first()
+            .filter(|_| WINDOWS.contains(&form.operator.as_str()))
+            .map(|(_, tensor)| &graph.tensor(*tensor).dims);
         let taps = weight.into_iter().flatten().skip(2).max().and_then(|taps| i64::try_from(*taps).ok());
         let taps = taps.max(largest("kernel_shape")).unwrap_or(1);
         taps.saturating_sub(1).saturating_mul(largest("dilations").unwrap_or(1)).saturating_add(1)
