@@ -4,7 +4,6 @@ use super::array::{at, axis, each_position, extent, flat, replaced, size};
 use super::call::Call;
 use super::constant::integer_range;
 use super::{Array, Data, ReferenceError, invalid, unsupported};
-use crate::model::tensor::element;
 use crate::onnx::tensor_proto::DataType;
 
 /// For each element of `x`, the index of its scale and zero point.
@@ -70,6 +69,16 @@ pub(super) fn dequantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     Ok(vec![Array::float(x.dims.clone(), y)])
 }
 
+/// A quotient in the type that the node asks for; as it is if it asks for none.
+fn nearest(quotient: f64, precision: Option<DataType>) -> f64 {
+    match precision {
+        Some(DataType::Float) => f64::from(quotient as f32),
+        Some(DataType::Float16) => half::f16::from_f64(quotient).into(),
+        Some(DataType::Bfloat16) => half::bf16::from_f64(quotient).into(),
+        _ => quotient,
+    }
+}
+
 /// x / scale rounded to the nearest integer, ties to even, plus the zero point, saturated.
 pub(super) fn quantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (x, scale) = (call.input(0)?, call.input(1)?);
@@ -85,13 +94,10 @@ pub(super) fn quantize(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     };
     let (zeros, indices) = (zero_points(call, scale)?, parameters(call, x, scale)?);
     let scales = scale.floats()?;
-    // The type that the quotient is rounded to, where the node says one.
-    let precision = element(call.int_or("precision", 0)? as i32);
+    let precision = DataType::try_from(call.int_or("precision", 0)? as i32).ok();
     let mut y = Vec::with_capacity(x.data.len());
     for (&value, &index) in x.floats()?.iter().zip(&indices) {
-        let quotient = value / at(scales, index)?;
-        let quotient = precision.map_or(quotient, |element| element.round(quotient));
-        let rounded = quotient.round_ties_even() + at(&zeros, index)? as f64;
+        let rounded = nearest(value / at(scales, index)?, precision).round_ties_even() + at(&zeros, index)? as f64;
         if rounded.is_nan() {
             return invalid("NaN cannot be quantised");
         }

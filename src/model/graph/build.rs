@@ -32,7 +32,7 @@ pub(super) fn build(model: &Model, frozen: bool) -> Result<Graph<'_>> {
 
 /// The version of the standard operator set that a model imports. Files of IR 1 and 2 have no imports and mean version 1.
 fn model_opset(model: &Model) -> Option<i64> {
-    // Of several the last one counts, as in onnxruntime.
+    // Of several the last one counts for runtimes.
     let import = model.proto.opset_import.iter().rfind(|o| is_standard_domain(o.domain()));
     import.map(|o| o.version()).or_else(|| (model.proto.ir_version() < 3).then_some(1))
 }

@@ -7,7 +7,7 @@ use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
 use super::{MOST_NUMBERS, draws};
 use crate::error::Result;
-use crate::model::{Graph, TensorId};
+use crate::model::{Graph, ScopeId, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::align::{canonical, is_static};
@@ -181,7 +181,9 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
 /// The values of which not even the number of axes is known.
 fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
     let declared = |name: &str| graph.declared_shape(graph.lookup(site.region.scopes.0, name)?);
-    let open = |name: &&String| !site.extents.contains_key(*name) && declared(name).is_none();
+    // What is captured by a nested graph has the axes that a run has found.
+    let main = site.region.scopes.0 == ScopeId(0);
+    let open = |name: &&String| main && !site.extents.contains_key(*name) && declared(name).is_none();
     let data = sides.layouts.iter().filter(|(_, layout)| !layout.choice).map(|(name, _)| name);
     data.filter(open).cloned().collect()
 }
