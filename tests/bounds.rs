@@ -122,6 +122,29 @@ fn what_small_files_ask_for_is_bounded() {
     }
 }
 
+/// A quantised weight of 16 MB would be 128 MB of integers and as much again of numbers.
+#[test]
+fn integers_that_stay_are_not_read_to_see_whether_a_map_may_fold() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = encoded(
+        "float[1,2,2048,2048] x",
+        ", int8[2,2,1,1] q = {1, 2, 3, 4}, float[2] k = {0.5, 0.25}",
+        "w = DequantizeLinear <axis = 0> (q, k)  c = Conv (x, w)  y = BatchNormalization (c, s, b, m, v)",
+    );
+    let mut model = support::model_of(&bytes);
+    let weight = model.graph.as_mut().unwrap().initializer.iter_mut().find(|tensor| tensor.name() == "q").unwrap();
+    weight.dims = vec![2, 2, 2048, 2048];
+    weight.int32_data.clear();
+    weight.raw_data = Some(vec![1; 2 * 2 * 2048 * 2048]);
+    std::fs::write(folder.path().join("m.onnx"), prost::Message::encode_to_vec(&model)).unwrap();
+    let line = "ulimit -v 200000; RAYON_NUM_THREADS=1 exec \"$0\" check m.onnx";
+    let mut command = Command::new("sh");
+    command.current_dir(folder.path()).args(["-c", line, env!("CARGO_BIN_EXE_bnfold")]);
+    let answer = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&answer.stdout);
+    assert!(answer.status.code() == Some(1) && said.contains("1 BatchNormalization left to fold"), "{answer:?}");
+}
+
 /// Bytes that count how often they are read.
 struct Counted(Vec<u8>, AtomicU64);
 

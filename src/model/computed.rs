@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::integers::whole;
+use crate::model::quantised::grain;
 use crate::model::scan::Nested;
 use crate::model::small_float::small_float;
 use crate::model::tensor::element;
@@ -190,7 +191,30 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::numbers`].
     pub fn check(&self, model: &Model) -> Result<()> {
-        if self.proven.get().is_some() || self.fill(model)?.is_some() { Ok(()) } else { self.numbers(model).map(|_| ()) }
+        if self.proven.get().is_some() || self.fill(model)?.is_some() {
+            return Ok(());
+        }
+        if self.multiplies_stored_integers(model)? {
+            let _ = self.proven.set(());
+            return Ok(());
+        }
+        self.numbers(model).map(|_| ())
+    }
+
+    /// Whether integers as they stand in a file are dequantised, which has a result whatever they are: nothing of them need be read.
+    fn multiplies_stored_integers(&self, model: &Model) -> Result<bool> {
+        let [Some(x), Some(scale), rest @ ..] = &self.inputs[..] else { return Ok(false) };
+        let Payload::Bytes { range, .. } = &x.payload else { return Ok(false) };
+        let bits = whole(x.data_type).filter(|whole| whole.bits < 64).map(|whole| u64::from(whole.bits));
+        let is_whole = bits.is_some_and(|bits| range.end - range.start == x.elements().saturating_mul(bits).div_ceil(8));
+        let fits = grain(&self.node, self.opset, &x.dims, &scale.dims).is_some() && self.dims == x.dims;
+        if self.node.op_type() != "DequantizeLinear" || !is_whole || !fits {
+            return Ok(false);
+        }
+        let is_float = matches!(&*read(scale, model)?.numbers, Numbers::Floats(_));
+        let zero = rest.iter().flatten().next().map(|zero| read(zero, model)).transpose()?;
+        let zeros = zero.is_none_or(|zero| zero.dims == scale.dims && matches!(&*zero.numbers, Numbers::Integers(_)));
+        Ok(is_float && zeros)
     }
 }
 
