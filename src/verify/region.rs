@@ -8,6 +8,7 @@ mod form;
 mod grow;
 mod integers;
 mod peel;
+mod rounding;
 mod shapes;
 pub(crate) mod types;
 
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::error::Result;
-use crate::model::{Element, Graph, NodeId, ScopeId, ValueId};
+use crate::model::{Element, Graph, NodeId, ScopeId};
 use crate::reference::Array;
 use crate::verify::align::{self, Alignment, Read, Region};
 use crate::verify::measure::{Extents, Measures};
@@ -26,6 +27,7 @@ pub use form::Form;
 pub(crate) use form::dropout;
 pub(crate) use form::read as form;
 pub(crate) use grow::{joined, with_makers};
+pub(crate) use rounding::{coarsest, depths, finest};
 pub(crate) use shapes::{numbers, sizes_read, without_shapes};
 
 /// A region that may be a fold, with what the rounding of its constants may do to its outputs.
@@ -260,7 +262,7 @@ impl<'x, 'm> Judge<'x, 'm> {
             extents: shapes::extents(self.read, region, &forms, &self.measures)?,
             followed: shapes::followed(self.a, region, &forms.0, &self.measures)?,
             element,
-            roundings: roundings(self.b, &forms.1),
+            roundings: rounding::roundings(self.b, &forms.1),
             lost: theirs.small.saturating_add(theirs.zeros.saturating_sub(ours.zeros)),
             shift: theirs.shift,
             factor: ours.factor,
@@ -359,20 +361,6 @@ impl<'x, 'm> Judge<'x, 'm> {
     }
 }
 
-/// The coarsest type of a side's constants; `None` if it has none.
-pub(crate) fn coarsest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
-    elements(graph, forms).max_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
-}
-
-/// The finest one.
-pub(crate) fn finest(graph: &Graph<'_>, forms: &[Form]) -> Option<Element> {
-    elements(graph, forms).min_by(|x, y| x.unit_roundoff().total_cmp(&y.unit_roundoff()))
-}
-
-fn elements(graph: &Graph<'_>, forms: &[Form]) -> impl Iterator<Item = Element> {
-    forms.iter().flat_map(|form| &form.constants).filter_map(|(_, tensor)| graph.tensor(*tensor).element())
-}
-
 /// The value that a report names: the first that the first node makes, with the graph it stands in.
 pub(crate) fn place(graph: &Graph<'_>, nodes: &[NodeId]) -> String {
     let Some(node) = nodes.first().map(|n| graph.node(*n)) else { return String::new() };
@@ -381,31 +369,4 @@ pub(crate) fn place(graph: &Graph<'_>, nodes: &[NodeId]) -> String {
         "" => format!("value `{name}`"),
         path => format!("value `{path}/{name}`"),
     }
-}
-
-/// The longest row of rounded constants between a region's inputs and its outputs. What one node adds and the next multiplies
-/// is rounded twice.
-fn roundings(graph: &Graph<'_>, forms: &[Form]) -> usize {
-    depths(graph, forms).into_values().max().unwrap_or(1).max(1)
-}
-
-/// How many rounded constants stand one after the other before each value of a region.
-pub(crate) fn depths(graph: &Graph<'_>, forms: &[Form]) -> BTreeMap<ValueId, usize> {
-    let mut depth: BTreeMap<ValueId, usize> = BTreeMap::new();
-    for form in forms {
-        let node = graph.node(form.node);
-        let before = node.inputs.iter().flatten().filter_map(|v| depth.get(v));
-        // What is wrong with one factor is wrong with the product beside what is wrong with the other.
-        let read = match (form.constants.is_empty(), form.operator.as_str()) {
-            (true, "MatMul" | "Mul") => before.sum(),
-            _ => before.max().copied().unwrap_or(0),
-        };
-        let here = match (form.constants.is_empty(), form.operator.as_str()) {
-            (true, _) => read,
-            (false, "Add" | "Sub") => read.max(1),
-            (false, _) => read.saturating_add(1),
-        };
-        depth.extend(node.outputs.iter().flatten().map(|v| (*v, here)));
-    }
-    depth
 }

@@ -216,13 +216,11 @@ impl Sides {
 
     /// What both sides read, with the extents of each value changed.
     fn with(&self, change: &dyn Fn(&str, &mut Vec<usize>)) -> Values {
-        let drawn = self.layouts.iter().map(|(name, layout)| {
+        self.fed(1, &|name, layout, _| {
             let mut dims = layout.dims.clone();
             change(name, &mut dims);
-            (name.clone(), vec![std::rc::Rc::new(draws::fresh(name, 0, &dims))])
-        });
-        let settings = self.settings.iter().map(|(name, array)| (name.clone(), vec![std::rc::Rc::new(array.clone())]));
-        settings.chain(drawn).collect()
+            draws::fresh(name, 0, &dims)
+        })
     }
 }
 

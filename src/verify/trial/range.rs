@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::cut::{self, Kind};
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Drawn, Inputs, Values, walk_within};
-use super::{MOST_NUMBERS, Read, changed, draws, floats, opset};
+use super::{MOST_NUMBERS, Read, changed, floats, opset};
 use crate::error::Result;
 use crate::model::{Element, Graph, tensor};
 use crate::onnx::{ModelProto, NodeProto};
@@ -152,8 +152,7 @@ fn overflows(file: &str, input: f64) -> String {
 
 /// Each channel by itself, if that is cheap; else each digit of their numbers.
 fn by_channel(sides: &Sides, size: f64, is_cheap: impl Fn(usize, u32) -> bool) -> Vec<Run> {
-    let count = |layout: &Layout| layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1);
-    let channels: usize = sides.layouts.values().map(count).sum();
+    let channels: usize = sides.layouts.values().map(channels).sum();
     let digits = usize::BITS - channels.leading_zeros();
     if is_cheap(channels, 10) {
         (0..channels).map(|channel| Run::Channel(channel, size)).collect()
@@ -297,24 +296,27 @@ impl Side {
 
 /// What is fed in.
 fn sources(sides: &Sides, runs: &[Run]) -> Values {
-    let mut first = 0;
-    let mut values: Values =
-        sides.settings.iter().map(|(name, array)| (name.clone(), super::same(Rc::new(array.clone()), runs.len()))).collect();
-    for (name, layout) in &sides.layouts {
-        let plain = draws::fresh(name, 0, &layout.dims);
-        if layout.choice {
-            values.insert(name.clone(), super::same(Rc::new(plain), runs.len()));
-            continue;
-        }
-        let count = layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1).max(1);
+    // Channels are counted through all that is read.
+    let read = sides.layouts.iter().filter(|(_, layout)| !layout.choice);
+    let firsts: BTreeMap<&str, usize> = read
+        .scan(0, |next, (name, layout)| {
+            let first = *next;
+            *next += channels(layout);
+            Some((name.as_str(), first))
+        })
+        .collect();
+    sides.fed(runs.len(), &|name, layout, run| {
+        let (first, count) = (firsts.get(name).copied().unwrap_or(0), channels(layout).max(1));
         let inner: usize = layout.channels.map_or(usize::MAX, |axis| layout.dims.iter().skip(axis + 1).product());
         let channel = |at: usize| first + at / inner.max(1) % count;
-        let total: usize = layout.dims.iter().product();
-        let of = |run: &Run| Rc::new(Array::float(layout.dims.clone(), (0..total).map(|at| run.of(channel(at))).collect()));
-        values.insert(name.clone(), runs.iter().map(of).collect());
-        first += count;
-    }
-    values
+        let size = |at: usize| runs.get(run).map_or(0.0, |run| run.of(channel(at)));
+        Array::float(layout.dims.clone(), (0..layout.dims.iter().product()).map(size).collect())
+    })
+}
+
+/// How many channels a value has.
+fn channels(layout: &Layout) -> usize {
+    layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1)
 }
 
 /// What a normalisation makes has the size of its scale and bias, whatever it reads.

@@ -97,14 +97,19 @@ impl Sides {
         Ok(())
     }
 
-    /// What is fed in, by name, `made` of what was drawn; what says where others are read is the same in every draw.
+    /// What is fed in, by name, `made` of what was drawn.
     pub fn drawn(&self, draws: usize, made: &dyn Fn(Array) -> Array) -> Values {
+        self.fed(draws, &|name, layout, draw| made(draws::fresh(name, draw, &layout.dims)))
+    }
+
+    /// What is fed in, by name, each draw of it `made`; what says where others are read is the same in all draws.
+    pub fn fed(&self, draws: usize, made: &dyn Fn(&str, &Layout, usize) -> Array) -> Values {
         let drawn = |(name, layout): (&String, &Layout)| {
-            let one = |draw: usize| match layout.choice {
-                true => draws::fresh(name, 0, &layout.dims),
-                false => made(draws::fresh(name, draw, &layout.dims)),
+            let all = match layout.choice {
+                true => same(Rc::new(draws::fresh(name, 0, &layout.dims)), draws),
+                false => (0..draws).map(|draw| Rc::new(made(name, layout, draw))).collect(),
             };
-            (name.clone(), (0..draws).map(|draw| Rc::new(one(draw))).collect())
+            (name.clone(), all)
         };
         let settings = self.settings.iter().map(|(name, array)| (name.clone(), same(Rc::new(array.clone()), draws)));
         settings.chain(self.layouts.iter().map(drawn)).collect()
