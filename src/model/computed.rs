@@ -33,7 +33,7 @@ const WORK_AN_ELEMENT: u64 = 8;
 const DEEPEST: usize = 64;
 
 /// Elements up to which a result is kept.
-const KEPT: u64 = 1 << 16;
+const KEPT: u64 = 1 << 12;
 
 /// The elements of a constant, row-major.
 #[derive(Clone, Debug, PartialEq)]
