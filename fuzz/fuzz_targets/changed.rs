@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::targets::run("changed", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::run("changed", data));

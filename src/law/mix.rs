@@ -101,6 +101,10 @@ impl Mix {
     }
 
     pub(super) fn push(&self, constants: &dyn Constants, at: Port, map: &Placed) -> Result<Step, Reason> {
+        // A weight without elements takes a scale in without a trace, and what is left of the map cannot be held against it.
+        if self.axes.iter().any(|(_, extent)| *extent == 0) {
+            return Err(Reason::Attribute);
+        }
         match at {
             Port::Output(_) => {
                 self.behind?;

@@ -50,7 +50,7 @@ enum Action {
 struct Place {
     path: Vec<usize>,
     /// The message and the field.
-    field: String,
+    field: &'static str,
     action: Action,
     meaningless: bool,
 }
@@ -69,14 +69,18 @@ impl Walk {
     pub fn new(bytes: &[u8]) -> Option<Walk> {
         let model = Message::decode(schema::index("ModelProto"), bytes, DEEPEST)?;
         let context = Context::of(&model);
-        let mut kinds = BTreeMap::<(bool, String, Action), Vec<Place>>::new();
+        let mut sorts = [BTreeMap::<String, BTreeMap<Action, Vec<Place>>>::new(), BTreeMap::new()];
         let mut collect = |label: &str, place: Place| {
-            let key = (place.action == Action::Alter, label.to_owned(), place.action);
-            kinds.entry(key).or_default().push(place);
+            let [altered, structure] = &mut sorts;
+            let kinds = if place.action == Action::Alter { altered } else { structure };
+            match kinds.get_mut(label) {
+                Some(kind) => kind.entry(place.action).or_default().push(place),
+                None => drop(kinds.insert(label.to_owned(), BTreeMap::from([(place.action, vec![place])]))),
+            }
         };
         visit(&model, &mut vec![], "", false, &context, &mut collect);
-        let of = |alter: bool| kinds.iter().filter(|(key, _)| key.0 == alter).map(|(_, places)| places.clone()).collect();
-        Some(Walk { altered: of(true), structure: of(false), context, bytes: model.encode(), model: model.clone() })
+        let [altered, structure] = sorts.map(|kinds| kinds.into_values().flat_map(BTreeMap::into_values).collect());
+        Some(Walk { altered, structure, context, bytes: model.encode(), model })
     }
 
     /// The model with one change, drawn by a seed; `None` if it is the same again or nothing could be changed there.
@@ -162,11 +166,11 @@ fn visit(
     for (at, field) in message.fields.iter().enumerate() {
         let Some(known) = kind.field(field.number) else { continue };
         seen.insert(field.number);
-        let name = format!("{}.{}", kind.name, known.name);
+        let name = known.whole.as_str();
         path.push(at);
         let mut tell = |action: Action, label: &str| {
-            let meaningless = is_meaningless(&name, around, action);
-            collect(label, Place { path: path.clone(), field: name.clone(), action, meaningless });
+            let meaningless = is_meaningless(name, around, action);
+            collect(label, Place { path: path.clone(), field: name, action, meaningless });
         };
         let place = if nested { "nested " } else { "" };
         tell(Action::Remove, &format!("{place}{name}"));
@@ -188,9 +192,9 @@ fn visit(
         path.pop();
     }
     for known in kind.fields.iter().filter(|known| !seen.contains(&known.number) || known.repeated) {
-        let (field, action) = (format!("{}.{}", kind.name, known.name), Action::Add(known.number));
-        let meaningless = is_meaningless(&field, around, action);
-        collect(&field, Place { path: path.clone(), field: field.clone(), action, meaningless });
+        let (field, action) = (known.whole.as_str(), Action::Add(known.number));
+        let meaningless = is_meaningless(field, around, action);
+        collect(field, Place { path: path.clone(), field, action, meaningless });
     }
 }
 

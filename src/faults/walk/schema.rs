@@ -20,6 +20,8 @@ pub(super) enum Form {
 pub(super) struct FieldKind {
     pub number: u32,
     pub name: &'static str,
+    /// With the name of the message before it.
+    pub whole: String,
     pub form: Form,
     pub repeated: bool,
 }
@@ -63,8 +65,11 @@ fn read(text: &'static str) -> Vec<MessageKind> {
             open.push(None);
         } else if line.starts_with('}') {
             open.pop();
-        } else if let (Some(message), Some(field)) = (open.iter().rev().find_map(|m| *m), field(line, &names)) {
-            found.get_mut(message).into_iter().for_each(|m| m.fields.push(field.clone()));
+        } else if let (Some(message), Some(field)) = (open.iter().rev().find_map(|m| *m), field(line, &names))
+            && let Some(message) = found.get_mut(message)
+        {
+            let whole = format!("{}.{}", message.name, field.name);
+            message.fields.push(FieldKind { whole, ..field });
         }
     }
     found
@@ -84,7 +89,7 @@ fn field(line: &'static str, names: &[&str]) -> Option<FieldKind> {
         "bytes" => Form::Bytes,
         _ => names.iter().position(|n| Some(*n) == kind.rsplit('.').next()).map_or(Form::Integer, Form::Message),
     };
-    Some(FieldKind { number, name, form, repeated: words.contains(&"repeated") })
+    Some(FieldKind { number, name, whole: String::new(), form, repeated: words.contains(&"repeated") })
 }
 
 #[cfg(test)]
