@@ -371,6 +371,14 @@ mod tests {
     }
 
     #[test]
+    fn extents_of_other_products_have_no_pairs() {
+        let none = |way: Way| matches!(way, Way::Pairs(pairs, usize::MAX) if pairs.is_empty());
+        assert!(none(digits(&(vec![2, 3], 0), &(vec![4], 0))));
+        assert!(none(digits(&(vec![LONGEST_RUN, 2], 0), &(vec![2 * LONGEST_RUN], 0))), "too many to spell out");
+        assert!(!none(digits(&(vec![2, 3], 0), &(vec![6], 0))));
+    }
+
+    #[test]
     fn what_does_not_pass_is_refused() {
         let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
         assert_eq!(relu.push(Port::Output(0), &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));

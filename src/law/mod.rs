@@ -141,3 +141,23 @@ pub fn push(law: &Law, constants: &dyn Constants, at: Port, map: &Placed) -> Res
         Law::Carry(carry) => carry.push(at, map),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_join_where_several_wires_meet() {
+        let wires = |count: usize| (0..count).map(|port| Wire::new(port, vec![])).collect::<Vec<_>>();
+        let of = |count, together| Law::Carry(Carry::of(wires(count), Passes::ALL, together));
+        for (count, together, input, output) in [
+            (2, Together::Cut, false, true),
+            (1, Together::Cut, false, false),
+            (2, Together::Product, false, false),
+            (1, Together::Product, false, false),
+        ] {
+            let law = of(count, together);
+            assert_eq!((law.joins(Port::Input(0)), law.joins(Port::Output(0))), (input, output), "{count} {together:?}");
+        }
+    }
+}

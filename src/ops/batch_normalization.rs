@@ -230,4 +230,12 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (x, s, s, s, s) }"#,
         expect: Expect::Kept("function-border"),
     },
+    Sample {
+        name: "statistics of a matrix in a version without activations of their own",
+        text: r#"<ir_version: 8, opset_import: ["" : 9]>
+            g (float[1,2,2,2] x) => (float[] y)
+            <float[2,2] w = dyadic(1), float[2,2] s = dyadic(2), float[2,2] b = dyadic(3), float[2,2] m = dyadic(4), float[2,2] v = square(5)>
+            { y = BatchNormalization <spatial = 0, epsilon = 0.0> (x, s, b, m, v) }"#,
+        expect: Expect::Kept("invalid-statistics"),
+    },
 ];

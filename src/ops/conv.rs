@@ -182,4 +182,16 @@ const SAMPLES: &[Sample] = &[
               z = Relu (w) }"#,
         expect: Expect::Folded { left: &["If", "Relu"] },
     },
+    Sample {
+        name: "forward, a value whose rank another convolution tells once a map is gone",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x, bool b) => (float[] y, float[] z)
+            <float[2,3,1,1] w = dyadic(1), float[2,3,1,1] u = dyadic(7), float[3] s = dyadic(2), float[3] t = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[1,1,1] k = {1.5}>
+            { a = If (b) < then_branch = one () => (p) { p = Relu (x) }, else_branch = two () => (p) { p = Neg (x) } >
+              n = BatchNormalization <epsilon = 0.0> (a, s, t, m, v)
+              y = Conv (n, w)
+              f = Mul (a, k)
+              z = Conv (f, u) }"#,
+        expect: Expect::Folded { left: &["If", "Conv", "Conv"] },
+    },
 ];

@@ -141,4 +141,13 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
         expect: Expect::Kept("not-constant"),
     },
+    Sample {
+        name: "a factor before that half precision cannot hold in the weight",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float16[1,3] x) => (float16[1,2] y)
+            <float16[2,3] w = {1.0, 1.0, 1.0, 1.0, 1.0, 1000.0}, float16[3] k = {1.0, 1.0, 100.0}>
+            { n = Mul (x, k)
+              y = Gemm <transB = 1> (n, w) }"#,
+        expect: Expect::Kept("overflow"),
+    },
 ];

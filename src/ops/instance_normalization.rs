@@ -54,4 +54,16 @@ const SAMPLES: &[Sample] = &[
               y = InstanceNormalization (e, gamma, beta) }"#,
         expect: Expect::Kept("other-axis"),
     },
+    Sample {
+        name: "before, one number",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3,1] x) => (float[] y)
+            <float half = {0.5}, float two = {2}, float[3] gamma = dyadic(1), float[3] beta = dyadic(6)>
+            { a = Clip (x, half)
+              c = Neg (a)
+              d = Concat <axis = 2> (a, c)
+              e = Add (d, two)
+              y = InstanceNormalization <epsilon = 0.0> (e, gamma, beta) }"#,
+        expect: Expect::Folded { left: &["Clip", "Neg", "Concat", "InstanceNormalization"] },
+    },
 ];

@@ -179,4 +179,44 @@ const SAMPLES: &[Sample] = &[
               y = Mul (r, u) }"#,
         expect: Expect::Folded { left: &["Exp", "Mul"] },
     },
+    Sample {
+        name: "one number times a row, a factor before",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,1] x) => (float[] y)
+            <float half = {0.5}, float[1,3] row = dyadic(1)>
+            { n = Mul (x, half)
+              p = Mul (n, row)
+              y = Relu (p) }"#,
+        expect: Expect::Folded { left: &["Mul", "Relu"] },
+    },
+    Sample {
+        name: "a row times one number, a factor before",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,1] x) => (float[] y)
+            <float half = {0.5}, float[1,3] row = dyadic(1)>
+            { n = Mul (x, half)
+              p = Mul (row, n)
+              y = Relu (p) }"#,
+        expect: Expect::Folded { left: &["Mul", "Relu"] },
+    },
+    Sample {
+        name: "of values, a scale into the second factor of the second product",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x, float[1,3,1,1] gate, float[1,3,1,1] other) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3,1,1] k = dyadic(2)>
+            { c = Conv (x, w)
+              p = Mul (gate, c)
+              q = Mul (p, other)
+              y = Mul (q, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Mul", "Mul"] },
+    },
+    Sample {
+        name: "an early version aligns at the last axis unless it says which",
+        text: r#"<ir_version: 3, opset_import: ["" : 6]>
+            g (float[3,2] x) => (float[] y)
+            <float[2,3] w = dyadic(1), float[3] k = dyadic(2)>
+            { c = MatMul (x, w)
+              y = Mul <broadcast = 1> (c, k) }"#,
+        expect: Expect::Folded { left: &["MatMul"] },
+    },
 ];

@@ -93,6 +93,20 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("other-axis"),
     },
     Sample {
+        name: "backward, extents that are taken two by two",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5),
+             int64[2,2] pairs = {0, 1, 2, 3}, int64[1] flat = {-1}>
+            { c = Conv (x, w)
+              k = Shape (c)
+              e = Gather (k, pairs)
+              l = Reshape (e, flat)
+              p = Reshape (c, l)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Gather", "Reshape", "Reshape"] },
+    },
+    Sample {
         name: "another value's extent may be another",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[N,3,2,2] x, float[M,3] z) => (float[] y)

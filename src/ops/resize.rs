@@ -178,4 +178,14 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Kept("unknown-shape"),
     },
+    Sample {
+        name: "forward, the first version",
+        text: r#"<ir_version: 8, opset_import: ["" : 10]>
+            g (float[1,3,2,2] x) => (float[] y)
+            <float[2,3,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), float[4] by = {1, 1, 2, 2}>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p = Resize (n, by)
+              y = Conv (p, w) }"#,
+        expect: Expect::Folded { left: &["Resize", "Conv"] },
+    },
 ];

@@ -45,4 +45,16 @@ const SAMPLES: &[Sample] = &[
               y = Add (n, k) }"#,
         expect: Expect::Kept("no-bias"),
     },
+    Sample {
+        name: "behind, a scale along the first of two axes",
+        text: r#"<ir_version: 11, opset_import: ["" : 23]>
+            g (float[2,1,1] x) => (float[] y)
+            <float half = {0.5}, float[2,1] gamma = dyadic(1), float[2,1] k = dyadic(2)>
+            { a = Clip (x, half)
+              c = Neg (a)
+              d = Concat <axis = 1> (a, c)
+              n = RMSNormalization <axis = 1, epsilon = 0.0> (d, gamma)
+              y = Mul (n, k) }"#,
+        expect: Expect::Folded { left: &["Clip", "Neg", "Concat", "RMSNormalization"] },
+    },
 ];

@@ -24,6 +24,7 @@ pub fn infer(node: &NodeView<'_>, output: usize) -> Option<Shape> {
         | "Softmax" | "LogSoftmax" | "LRN" | "QuantizeLinear" | "DequantizeLinear" | "ThresholdedRelu" => {
             node.input(0)?.owned_shape()
         }
+        "Max" | "Min" if node.inputs.len() == 2 => broadcast(node),
         "Pow" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" => broadcast(node),
         "Not" | "CastLike" | "IsNaN" | "IsInf" | "CumSum" => node.input(0)?.owned_shape(),
         "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduced(node),

@@ -224,3 +224,21 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("unknown-shape"),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_to_the_extent_of_its_axis_is_whole() {
+        let of = |start, end, step| Range { axis: 1, start: Extent::Number(start), end, step };
+        let axis = Dim::Symbol(3);
+        assert!(is_whole(&of(0, Extent::Symbol(3), Some(1)), axis));
+        assert!(!is_whole(&of(0, Extent::Symbol(4), Some(1)), axis), "the extent of another axis");
+        assert!(!is_whole(&of(1, Extent::Symbol(3), Some(1)), axis));
+        assert!(!is_whole(&of(0, Extent::Symbol(3), Some(2)), axis));
+        assert!(!is_whole(&of(0, Extent::Symbol(3), None), axis));
+        assert!(is_whole(&of(0, Extent::Number(i64::from(i32::MAX)), Some(1)), axis));
+        assert!(!is_whole(&of(0, Extent::Number(i64::from(i32::MAX) - 1), Some(1)), axis));
+    }
+}

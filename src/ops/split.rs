@@ -191,4 +191,15 @@ const SAMPLES: &[Sample] = &[
               y = Mul (t, k) }"#,
         expect: Expect::Folded { left: &["Conv", "Split", "Relu", "Concat"] },
     },
+    Sample {
+        name: "a number of pieces that is not that of its outputs",
+        text: r#"<ir_version: 8, opset_import: ["" : 18]>
+            g (float[1,4,3,3] x) => (float[] y, float[] z)
+            <float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = square(5), float[2,2,1,1] w = dyadic(1)>
+            { n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+              p, q = Split <axis = 1, num_outputs = 3> (n)
+              y = Conv (p, w)
+              z = Conv (q, w) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
 ];

@@ -214,3 +214,65 @@ fn same(taps: i64, stride: i64, dilation: i64, extent: Option<i64>, lower: bool)
         None => Pads::Automatic(lower),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(taps: i64, stride: i64, dilation: i64, pads: (i64, i64), extent: Option<i64>) -> Window {
+        Window { taps, stride, dilation, pads: Pads::Given(pads.0, pads.1), extent }
+    }
+
+    #[test]
+    fn there_are_as_many_outputs_as_windows_fit() {
+        for (taps, stride, dilation, pads, extent) in (1..4).flat_map(|taps| {
+            let strides = (1..4).flat_map(move |stride| (1..3).map(move |dilation| (taps, stride, dilation)));
+            strides.flat_map(|(taps, stride, dilation)| (0..3).map(move |pad| (taps, stride, dilation, (pad, 1), 4 + pad)))
+        }) {
+            let first = |at: i64| at * stride - pads.0;
+            let fits = |at: &i64| first(*at) + dilation * (taps - 1) < extent + pads.1;
+            let count = (0..).take_while(fits).count() as i64;
+            let found = window(taps, stride, dilation, pads, Some(extent));
+            assert_eq!(found.outputs(), (count > 0).then_some(count), "{found:?}");
+        }
+        assert_eq!(window(3, 1, 1, (0, 0), None).outputs(), None);
+        assert!(window(3, 1, 1, (1, 1), None).shrinks());
+        assert!(window(3, 1, 2, (1, 1), None).shrinks());
+        assert!(!window(3, 1, 1, (2, 1), None).shrinks());
+        assert!(Window { pads: Pads::Automatic(true), ..Window::POINT }.shrinks());
+    }
+
+    #[test]
+    fn a_kernel_holds_another_where_its_taps_are_its_own() {
+        let three = window(3, 1, 1, (1, 1), None);
+        assert_eq!(three.holds(window(1, 1, 1, (0, 0), None)), Some((1, 0)));
+        assert_eq!(three.holds(window(3, 1, 1, (1, 1), Some(7))), Some((0, 1)));
+        assert_eq!(window(5, 1, 1, (2, 2), None).holds(window(2, 1, 2, (1, 1), None)), Some((1, 2)));
+        assert_eq!(window(3, 1, 2, (2, 2), None).holds(window(1, 1, 1, (0, 0), None)), Some((1, 0)));
+        assert_eq!(window(3, 1, 2, (2, 2), None).holds(window(2, 1, 4, (2, 2), None)), Some((0, 2)));
+        // A tap between its own, one before its first, one behind its last.
+        assert_eq!(window(3, 1, 2, (2, 2), None).holds(window(1, 1, 1, (1, -1), None)), None);
+        assert_eq!(window(1, 1, 1, (0, 0), None).holds(window(1, 1, 1, (1, -1), None)), None);
+        assert_eq!(window(2, 1, 1, (1, 0), None).holds(window(1, 1, 1, (-1, 1), None)), None);
+        // As many outputs although one more would fit.
+        let (one, two) = (window(2, 2, 1, (0, 0), Some(5)), window(1, 2, 1, (0, 0), Some(5)));
+        assert_eq!((one.outputs(), two.outputs()), (Some(2), Some(3)));
+        assert_eq!(one.holds(two), None);
+        let (one, two) = (window(2, 2, 1, (0, 0), Some(4)), window(1, 2, 1, (0, 0), Some(4)));
+        assert_eq!(one.holds(two), Some((0, 0)));
+        assert_eq!(window(2, 2, 1, (0, 0), None).holds(window(1, 2, 1, (0, 0), None)), None, "of an extent that is not known");
+        assert_eq!(three.holds(window(1, 2, 1, (0, 0), None)), None, "of another stride");
+    }
+
+    #[test]
+    fn an_odd_pad_stands_where_its_name_says() {
+        assert_eq!(same(2, 1, 1, None, false), Pads::Given(0, 1));
+        assert_eq!(same(2, 1, 1, None, true), Pads::Given(1, 0));
+        assert_eq!(same(3, 1, 2, None, true), Pads::Given(2, 2));
+        assert_eq!(same(3, 2, 1, Some(5), false), Pads::Given(1, 1));
+        assert_eq!(same(3, 2, 1, Some(6), false), Pads::Given(0, 1));
+        assert_eq!(same(3, 2, 1, Some(6), true), Pads::Given(1, 0));
+        assert_eq!(same(1, 3, 1, Some(7), true), Pads::Given(0, 0));
+        assert_eq!(same(3, 2, 1, None, true), Pads::Automatic(true));
+    }
+}

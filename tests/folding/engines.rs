@@ -181,9 +181,14 @@ fn a_version_without_the_row_folds() {
 }
 
 /// What becomes of a BatchNormalization behind `made` and before `read`, between convolutions of so many channels.
-fn between(channels: usize, (made, read): (&str, &str), partial: Partial) -> String {
+fn between(channels: usize, made_and_read: (&str, &str), partial: Partial) -> String {
+    between_in(17, channels, made_and_read, partial)
+}
+
+/// The same in a version of the operators.
+fn between_in(opset: u8, channels: usize, (made, read): (&str, &str), partial: Partial) -> String {
     let text = format!(
-        r#"<ir_version: 8, opset_import: ["" : 17]>
+        r#"<ir_version: 8, opset_import: ["" : {opset}]>
         g (float[1,{channels},6,6] x) => (float[1,3,6,6] y)
         <float[{channels},{channels},3,3] w = dyadic(1), float[{channels}] s = square(2), float[{channels}] b = dyadic(3),
          float[{channels}] m = dyadic(4), float[{channels}] v = square(5), float[3,{channels},3,3] u = dyadic(6),
@@ -210,6 +215,9 @@ fn an_add_does_not_leave_the_blocks_of_channels_for_itself() {
         (16, "p = Sigmoid (c)  r = Add (p, c)", behind_relu),
         (16, "p = Sigmoid (c)  r = Mul (p, k)", conv),
         (16, "p = Sigmoid (c)  r = MaxPool <kernel_shape = [1,1]> (p)", conv),
+        (16, "r = Sigmoid (c)", "p = MaxPool <kernel_shape = [1,1]> (n)  y = Conv <pads = [1,1,1,1]> (p, u)"),
+        (16, "r = Sigmoid (c)", r#"p = Resize (n, "", twice)  y = Conv <pads = [1,1,1,1]> (p, u)"#),
+        (16, "r = Sigmoid (c)", "p = Mul (n, c)  y = Conv <pads = [1,1,1,1]> (p, u)"),
         (
             16,
             r#"p = Sigmoid (c)  r = Resize <coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (p, "", twice)"#,
@@ -232,6 +240,10 @@ fn an_add_does_not_leave_the_blocks_of_channels_for_itself() {
     for (channels, made, read) in left {
         assert_eq!(between(channels, (made, read), Partial::Auto), "Add", "{channels} channels, {made}, {read}");
     }
+    // The first Resize had no coordinates to choose: like Upsample it takes the place below.
+    let nearest = "p = Sigmoid (c)  r = Resize (p, twice)";
+    assert_eq!(between_in(10, 16, (nearest, conv), Partial::Auto), "BatchNormalization");
+    assert_eq!(between_in(10, 16, ("p = Sigmoid (c)  r = Resize <mode = \"linear\"> (p, twice)", conv), Partial::Auto), "Add");
 }
 
 #[test]

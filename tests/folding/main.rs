@@ -12,5 +12,7 @@ mod normalizations;
 #[cfg(feature = "tract")]
 mod quantised;
 mod scaler;
+mod shapes;
+mod stored;
 #[path = "../support/mod.rs"]
 mod support;

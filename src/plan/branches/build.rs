@@ -281,3 +281,21 @@ fn sum(one: &Array, other: &Array) -> Result<Array, Reason> {
     let values = (0..count).map(|index| value(one, &a, index) + value(other, &b, index)).collect();
     Ok(Array { dims, values })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double_double::exactly;
+
+    #[test]
+    fn constants_are_added_as_they_broadcast() {
+        let array = |dims: &[u64], values: &[f64]| Array { dims: dims.to_vec(), values: exactly(values) };
+        let (column, row) = (array(&[2, 1], &[10.0, 20.0]), array(&[3], &[1.0, 2.0, 3.0]));
+        let both = array(&[2, 3], &[11.0, 12.0, 13.0, 21.0, 22.0, 23.0]);
+        assert_eq!(sum(&column, &row), Ok(both.clone()));
+        assert_eq!(sum(&row, &column), Ok(both.clone()));
+        assert_eq!(sum(&array(&[], &[1.0]), &array(&[2], &[1.0, 2.0])), Ok(array(&[2], &[2.0, 3.0])));
+        assert_eq!(sum(&both, &both).unwrap().values, exactly(&[22.0, 24.0, 26.0, 42.0, 44.0, 46.0]));
+        assert_eq!(sum(&array(&[2], &[1.0, 2.0]), &row), Err(Reason::UnknownShape));
+    }
+}

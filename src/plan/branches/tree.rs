@@ -120,3 +120,26 @@ impl Tree {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Graph, Model};
+    use crate::plan::Options;
+    use crate::plan::calls::Binding;
+
+    #[test]
+    fn a_tree_is_as_deep_as_it_may_be() {
+        let chain = 2 * DEEPEST;
+        let adds: String = (1..=chain).map(|at| format!("v{at} = Add (v{}, v0) ", at - 1)).collect();
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) {{ v0 = Relu (x) {adds} y = Relu (v{chain}) }}"#
+        );
+        let model = Model::from_bytes(crate::sample::encode(&text).unwrap()).unwrap();
+        let graph = Graph::build(&model).unwrap();
+        let view = View::new(&graph, &Options::default(), Binding::default());
+        let tree = Tree::of(&view, NodeId(chain), &|node| is_sum(&view, node, false));
+        assert_eq!(tree.sums.len(), DEEPEST + 1);
+        assert_eq!(tree.leaves.len(), DEEPEST + 2);
+    }
+}

@@ -32,3 +32,10 @@ fn sums_say_what_elements_say() {
         assert_eq!(merged.clearly_survives(&graph, element).unwrap(), decided, "{element:?} {one:?} {other:?}");
     }
 }
+
+#[test]
+fn lanes_add_up_what_stands_in_no_block_too() {
+    let weights: Vec<f64> = (0..19).map(|at| f64::from(at) - 4.0).collect();
+    assert_eq!(lanes(&weights), (95.0, 115.0));
+    assert_eq!(lanes(&[-2.0]), (-2.0, 2.0));
+}

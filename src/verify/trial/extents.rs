@@ -256,3 +256,33 @@ fn is_near(one: &Array, two: &Array) -> bool {
     let near = |(x, y): (&f64, &f64)| x == y || (x - y).abs() <= NEAR * largest || x.is_nan() && y.is_nan();
     one.dims == two.dims && ours.iter().zip(theirs).all(near)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::onnx::AttributeProto;
+
+    #[test]
+    fn a_border_reflects_what_an_axis_has_beside_it() {
+        let mode = |mode: &str| AttributeProto { name: Some("mode".into()), s: Some(mode.into()), ..AttributeProto::default() };
+        let of = |dims: &[usize], amounts: &[i64], axes: Option<i64>, kind: &str| {
+            let data = vec![Rc::new(Array::float(dims.to_vec(), vec![0.0; dims.iter().product()]))];
+            let ints = |all: &[i64]| vec![Rc::new(Array { dims: vec![all.len()], data: Data::Int(all.to_vec()) })];
+            let (amounts, axes) = (ints(amounts), axes.map(|axis| ints(&[axis])));
+            let node = NodeProto { op_type: Some("Pad".into()), attribute: vec![mode(kind)], ..NodeProto::default() };
+            reflects_too_much(&node, &[Some(&data), Some(&amounts), None, axes.as_ref()])
+        };
+        assert!(!of(&[4, 3], &[3, 2, 0, 2], None, "reflect"));
+        assert!(of(&[4, 3], &[4, 2, 0, 2], None, "reflect"));
+        assert!(of(&[4, 3], &[0, 0, 0, 3], None, "reflect"));
+        assert!(!of(&[4, 3], &[4, 3, 4, 3], None, "edge"));
+        assert!(!of(&[1, 1], &[0, 0, 0, 0], None, "reflect"), "none is none, however long the axis is");
+        for axis in [1, -1] {
+            assert!(!of(&[1, 4], &[1, 3], Some(axis), "reflect"), "axis {axis}");
+            assert!(of(&[4, 1], &[1, 0], Some(axis), "reflect"), "axis {axis}");
+        }
+        assert!(of(&[1, 4], &[0, 1], Some(0), "reflect"));
+    }
+}

@@ -107,3 +107,62 @@ fn share(distance: f64, limit: f64) -> f64 {
     let share = distance / limit;
     if share.is_finite() { share } else { f64::MAX }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNIT: f64 = 1.0 / (1 << 24) as f64;
+
+    fn limits() -> Limits {
+        let depths = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2), ("data".to_owned(), 0)]);
+        Limits { tier: Tier::Own, roundoff: (UNIT, 3.0 * UNIT), small: (1e-45, 4.0, 2.0), depths }
+    }
+
+    #[test]
+    fn what_is_found_counts_eight_times_where_constants_were_rounded_once() {
+        // Of a sum of 10 the shift is 2; 0.5 is what is left of it.
+        let at = |units| limits().at((0.5, 10.0, 2.0), units) - 10.0 * SUM;
+        assert!((at(1.0) / UNIT - 3.0 * (4.0 + 16.0 + 8.0)).abs() < 1e-3, "{}", at(1.0) / UNIT);
+        assert!((at(UNITS) / UNIT - 3.0 * (16.0 + 64.0)).abs() < 1e-3, "{}", at(UNITS) / UNIT);
+    }
+
+    #[test]
+    fn a_value_inside_has_the_roundings_before_it() {
+        let units = |value: &str| (limits().inside(value).at((0.0, 1.0, 0.0), 1.0) - SUM) / UNIT;
+        for (value, expected) in [("data", 1.0), ("a", 1.0), ("b", 2.0), ("of no depth", 3.0)] {
+            assert!((units(value) - expected).abs() < 1e-3, "{value}: {}", units(value));
+        }
+    }
+
+    #[test]
+    fn bounds_end_where_the_type_does() {
+        assert_eq!(limits().unbounded(), f64::from(f32::MAX));
+        assert_eq!(Limits { roundoff: (f64::EPSILON / 2.0, f64::EPSILON), ..limits() }.unbounded(), f64::MAX);
+    }
+
+    #[test]
+    fn a_threshold_is_one_constant() {
+        assert_eq!(limits().threshold(-2.0), 16.0 * UNIT + 1e-45);
+        assert_eq!(limits().threshold(0.0), 1e-45);
+        // Two roundings of four constants, times what is read and added: 1 and 2, then what is drawn with many sizes.
+        assert_eq!(limits().smallest(0), 2.0 * lost(1e-45, 4.0, 1.0, 2.0));
+        assert!(limits().smallest(super::super::draws::PLAIN) > limits().smallest(0));
+    }
+
+    #[test]
+    fn the_largest_share_has_its_element() {
+        let mut tally = Tally::new(Tier::Own);
+        tally.take((0, 1.0, 1.0), (0.0, 0.0));
+        assert_eq!((tally.worst(), tally.spot), (0.0, None));
+        tally.take((1, 3.0, 1.0), (4.0, 16.0));
+        tally.take((2, 1.0, 2.0), (4.0, 2.0));
+        assert_eq!((tally.once, tally.foreign, tally.worst(), tally.spot), (0.5, 0.5, 0.5, Some((1, 3.0, 1.0, 4.0))));
+        let mut tally = Tally::new(Tier::Foreign);
+        tally.take((1, 3.0, 1.0), (4.0, 16.0));
+        tally.take((2, 1.0, 2.0), (4.0, 2.0));
+        assert_eq!((tally.worst(), tally.spot), (0.5, Some((2, 1.0, 2.0, 2.0))));
+        tally.take((3, f64::NAN, 2.0), (4.0, 2.0));
+        assert_eq!((tally.worst(), tally.spot.unwrap().0), (f64::MAX, 3));
+    }
+}
