@@ -127,6 +127,8 @@ pub struct Recipe {
     pub quantised: bool,
     /// Whether QuantizeLinear has a part in it: numbers that are near the middle of two integers may become either.
     pub rounded: bool,
+    /// Whether sums of several numbers, or functions that are approximated, have a part in it: runtimes make other digits of them.
+    pub summed: bool,
     done: OnceLock<Arc<Numbers>>,
     /// Set once the elements were computed without a fault.
     proven: OnceLock<()>,
@@ -216,6 +218,12 @@ impl Recipe {
         let zeros = zero.is_none_or(|zero| zero.dims == scale.dims && matches!(&*zero.numbers, Numbers::Integers(_)));
         Ok(is_float && zeros)
     }
+}
+
+fn sums(operator: &str) -> bool {
+    const OTHERS: &[&str] =
+        &["CumSum", "Einsum", "Erf", "Exp", "Gemm", "Log", "MatMul", "Mean", "Pow", "Sigmoid", "Softmax", "Sum", "Tanh"];
+    operator.starts_with("Reduce") || OTHERS.contains(&operator)
 }
 
 /// The elements of a constant with its type and shape.
@@ -317,6 +325,7 @@ impl Graph<'_> {
         };
         let quantised = node.proto.op_type() == "DequantizeLinear" || before.iter().any(|r| r.quantised);
         let rounded = node.proto.op_type() == "QuantizeLinear" || before.iter().any(|r| r.rounded);
+        let summed = sums(node.proto.op_type()) || before.iter().any(|r| r.summed);
         let fits = depth <= DEEPEST && header::is_computed(data_type);
         let (node, proven) = (node.proto.clone(), OnceLock::new());
         fits.then(|| Recipe {
@@ -331,6 +340,7 @@ impl Graph<'_> {
             work,
             quantised,
             rounded,
+            summed,
             done,
             proven,
         })

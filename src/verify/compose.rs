@@ -25,6 +25,25 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
     if verdict.differences.is_empty() { sites.max(rest) } else { Outcome::Differs }
 }
 
+/// Whether a site that differs reads no constants of which runtimes make other digits.
+pub(super) fn is_certain(verdict: &Verdict, graph: &Graph<'_>) -> bool {
+    let is_summed = |node: &SiteNode| {
+        let constants = graph.node(NodeId(node.index)).inputs.iter().flatten().filter_map(|value| graph.constant(*value).ok());
+        constants.into_iter().any(|(tensor, _)| graph.tensor(tensor).recipe().is_some_and(|recipe| recipe.summed))
+    };
+    verdict.sites.iter().any(|site| site.outcome == Outcome::Differs && !site.before.iter().any(is_summed))
+}
+
+/// Takes back that sites differ.
+pub(super) fn doubted(verdict: &mut Verdict) {
+    for site in verdict.sites.iter_mut().filter(|site| site.outcome == Outcome::Differs) {
+        let found = site.reason.take().unwrap_or_default();
+        site.outcome = Outcome::NotJudged;
+        site.reason =
+            Some(format!("{found}; but the first model computes its constants, and runtimes find other digits of sums"));
+    }
+}
+
 /// Where nothing decides: an output that overflows in the second model's own type and not in the first's is a difference that was
 /// seen. What is right in f64, where all else is computed, may be wrong by its range alone.
 pub(super) fn overflowed(verdict: &Verdict) -> Option<Difference> {

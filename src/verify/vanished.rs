@@ -48,14 +48,17 @@ struct Side {
 }
 
 impl Side {
-    fn of(read: Read<'_, '_>, nodes: &[NodeId]) -> Result<Side> {
+    /// `fails`: a node that hands on counts only where it takes whatever comes.
+    fn of(read: Read<'_, '_>, nodes: &[NodeId], fails: bool) -> Result<Side> {
         let mut side = Side { handed: BTreeMap::new(), made: BTreeSet::new(), left: vec![] };
         let graph = read.graph;
         for id in nodes {
             let outputs = graph.node(*id).outputs.iter().flatten();
             side.made.extend(outputs);
             match certify::hands_on(graph, *id)? {
-                Some((data, made, as_is)) if as_is || is_as_large(read, data, made) => {
+                Some((data, made, as_is))
+                    if (as_is || is_as_large(read, data, made)) && !(fails && asks_for_channels(read, *id, data)) =>
+                {
                     side.handed.insert(made, data);
                 }
                 _ => side.left.push(*id),
@@ -72,13 +75,22 @@ impl Side {
     }
 }
 
+/// Whether a node fails for values with another number of channels, and nothing tells that they have as many.
+fn asks_for_channels(read: Read<'_, '_>, id: NodeId, data: ValueId) -> bool {
+    let node = read.graph.node(id);
+    let scale = node.inputs.get(1).copied().flatten().and_then(|scale| read.graph.constant(scale).ok());
+    let count = scale.and_then(|(tensor, _)| i64::try_from(read.graph.tensor(tensor).elements()).ok());
+    let channels = read.measures.extent(data, 1).and_then(|extent| extent.as_number());
+    node.proto.op_type() == "BatchNormalization" && (count.is_none() || channels != count)
+}
+
 /// Whether the constant does not repeat the value to make it larger.
 fn is_as_large(read: Read<'_, '_>, data: ValueId, made: ValueId) -> bool {
     read.measures.extents(data).is_some_and(|extents| read.measures.extents(made) == Some(extents))
 }
 
 fn is_settled(a: Read<'_, '_>, b: Read<'_, '_>, region: &Region) -> Result<bool> {
-    let (ours, theirs) = (Side::of(a, &region.before)?, Side::of(b, &region.after)?);
+    let (ours, theirs) = (Side::of(a, &region.before, false)?, Side::of(b, &region.after, true)?);
     if ours.left.len() != theirs.left.len() || ours.handed.is_empty() && theirs.handed.is_empty() {
         return Ok(false);
     }

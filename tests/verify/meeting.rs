@@ -171,6 +171,52 @@ fn a_bound_that_is_no_number_is_none_that_is_known() {
 }
 
 #[test]
+fn digits_of_sums_are_not_the_same_everywhere() {
+    // The sum of a row is nearly nothing beside its numbers: whoever adds floats finds another rest.
+    let computed = "<float[2,3] w = {16777216, 3, -16777217, 1, 2, 3}, int64[1] a = {1}, float[3,2] u = {1, 2, 3, 4, 5, 6}>
+        { m = ReduceMean <keepdims = 1> (w, a) d = Sub (w, m) c = MatMul (d, u) e = Mul (c, c) p = Tanh (x) q = MatMul (p, e) o = Tanh (q) }";
+    let verdict = judge("float[N,2] x", "float[N,2]", computed, computed);
+    assert_eq!(verdict.outcome, Outcome::Equal, "{verdict:#?}");
+    let sum = |first: &str| format!("<float[1,3] w = {{0.1, 0.2, 0.3}}, {first} p = Tanh (x) q = Mul (p, c) o = Tanh (q) }}");
+    let before = sum("int64[1] a = {1}> { c = ReduceSum (w, a)");
+    let after = |c: &str| sum(&format!("float[1,1] c = {{{c}}}> {{"));
+    // 0.6 is the sum, and the other one is farther off than folds may be.
+    assert_eq!(judge("float[N,1] x", "float[N,1]", &before, &after("0.600001")).outcome, Outcome::NotJudged);
+    assert_eq!(judge("float[N,1] x", "float[N,1]", &before, &after("0.7")).outcome, Outcome::Differs);
+}
+
+#[test]
+fn what_fails_for_some_inputs_stands_for_nothing() {
+    let plain = "{ y = Relu (x) o = Tanh (y) }";
+    let identity = "<float[3] s = {1, 1, 1}, float[3] z = {0, 0, 0}> { n = BatchNormalization <epsilon = 0.0> (x, s, z, z, s) y = Relu (n) o = Tanh (y) }";
+    refused("float[B,C,H] x", "float[B,C,H]", plain, identity);
+    equal("float[B,3,H] x", "float[B,3,H]", plain, identity);
+    let turned = "{ t = Transpose <perm = [0, 2, 1]> (r) u = Transpose <perm = [0, 2, 1]> (t) o = Relu (u) }";
+    let by = |rest: &str| rest.replacen('{', "{ r = Reshape (x, to)", 1);
+    refused("float[M] x, int64[R] to", "float[]", &by("{ o = Relu (r) }"), &by(turned));
+    equal("float[A,B,C] r", "float[]", "{ o = Relu (r) }", turned);
+    let demanded = |size: i64| {
+        format!(
+            "<int64[2] s = {{2, {size}}}, float[6,6] w = fill(1)> {{ r = Reshape (x, s) o = If (c) <
+            then_branch = t () => (float[] y) {{ y = MatMul (r, w) }}, else_branch = e () => (float[] z) {{ z = Identity (r) }}> }}"
+        )
+    };
+    refused("float[N] x, bool c", "float[]", &demanded(-1), &demanded(6));
+}
+
+#[test]
+fn the_smallest_numbers_lose_as_much_as_what_they_are_multiplied_with() {
+    // The factor goes out of what enters the gate, and into weights that are among the smallest numbers.
+    let before =
+        "<float16[1,2,1] k = {0.0005, 1.5}, float16[1,2,1] b = {0.9, 0.1}, float16[2,2,1] w = {0.0015, 0.2, 0.0771, 0.4}>
+        { m = Mul (x, k) a = Add (m, b) r = Relu (a) o = Conv (r, w) }";
+    let after = "<float16[1,2,1] c = {1800.0, 0.06666}, float16[2,2,1] w = {0.00000075, 0.3, 0.00003855, 0.6}>
+        { a = Add (x, c) r = Relu (a) o = Conv (r, w) }";
+    let verdict = judge("float16[N,2,L] x", "float16[N,2,L]", before, after);
+    assert_ne!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+}
+
+#[test]
 fn of_two_imports_the_last_counts() {
     let bytes = |imports: &str| {
         let text = format!(

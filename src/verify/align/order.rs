@@ -172,6 +172,7 @@ fn is_demanded((graph, id): (&Graph<'_>, NodeId), size: u64) -> bool {
             let rows = usize::from(is_set("transB"));
             matches!(reader.proto.op_type(), "Gemm" | "MatMul")
                 && reader.standard
+                && reader.scope == graph.node(id).scope
                 && !is_set("transA")
                 && weight.is_some_and(|(weight, _)| {
                     matches!(graph.tensor(weight).dims[..], [_, _]) && graph.tensor(weight).dims.get(rows) == Some(&size)

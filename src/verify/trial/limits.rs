@@ -18,6 +18,8 @@ pub(super) struct Limits {
     roundoff: (f64, f64),
     /// The smallest number of the type, how many constants lost digits for it, and what is added before them.
     small: (f64, f64, f64),
+    /// How much larger than in the first file numbers are behind the second one's gates, at most; never less than one.
+    factor: f64,
     /// How many rounded constants stand before each value of the second file.
     depths: BTreeMap<String, usize>,
 }
@@ -26,7 +28,7 @@ impl Limits {
     pub fn of(site: &Site, tier: Tier, depths: BTreeMap<String, usize>) -> Limits {
         let unit = site.element.unit_roundoff();
         let roundoff = (unit, unit * site.roundings as f64);
-        Limits { tier, roundoff, small: (site.element.smallest_subnormal(), site.lost as f64, site.shift), depths }
+        Limits { tier, roundoff, small: (site.element.smallest_subnormal(), site.lost as f64, site.shift), factor: 1.0, depths }
     }
 
     /// The limits of a value inside the region: of the constants before it alone.
@@ -54,10 +56,15 @@ impl Limits {
         self.roundoff.0
     }
 
+    /// The same where numbers behind gates are so much larger.
+    pub fn with_factor(self, factor: f64) -> Limits {
+        Limits { factor: factor.max(1.0), ..self }
+    }
+
     /// What the smallest numbers of the type may do in a draw. Two roundings meet there.
     pub fn smallest(&self, draw: usize) -> f64 {
         let (smallest, constants, shift) = self.small;
-        2.0 * lost(smallest, constants, super::draws::largest(draw), shift)
+        2.0 * lost(smallest, constants, super::draws::largest(draw) * self.factor, shift)
     }
 
     /// For a threshold that is one rounded constant; the factor that it is held against is measured.
@@ -116,7 +123,7 @@ mod tests {
 
     fn limits() -> Limits {
         let depths = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2), ("data".to_owned(), 0)]);
-        Limits { tier: Tier::Own, roundoff: (UNIT, 3.0 * UNIT), small: (1e-45, 4.0, 2.0), depths }
+        Limits { tier: Tier::Own, roundoff: (UNIT, 3.0 * UNIT), small: (1e-45, 4.0, 2.0), factor: 1.0, depths }
     }
 
     #[test]

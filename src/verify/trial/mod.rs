@@ -149,20 +149,21 @@ impl Trial {
         })?;
         let least = self.absolute(&first.gates, None, 1, &zeros)?;
         let totals = self.absolute(&first.gates, Some(&least), self.draws, &magnitude)?;
-        let mut second = Second { trial: self, gates: first.gates, totals: &totals, least: &least, found: Found::default() };
+        let mut second =
+            Second { trial: self, gates: first.gates, totals: &totals, least: &least, factor: 1.0, found: Found::default() };
         let theirs = walk(&self.models[1], self.sides.drawn(self.draws, &|array| array), self.draws, &mut |_, node, inputs| {
             second.cut(node, inputs)
         })?;
         if let Some(gate) = second.gates.values().next() {
             return Err(format!("{} `{}` stands in the first file only", gate.node.op_type(), gate.name()));
         }
-        let mut found = second.found;
+        let (mut found, limits) = (second.found, self.limits.clone().with_factor(second.factor));
         for (output, renamed) in &self.sides.outputs {
             let sides = (ours.get(output), theirs.get(renamed), totals.get(output), least.get(output));
             let (Some(ours), Some(theirs), Some(totals), Some(least)) = sides else {
                 return Err(format!("nothing makes `{output}` in the region"));
             };
-            let tally = self.compare(output, (ours, theirs), (totals, least))?;
+            let tally = compare(output, &limits, (ours, theirs), (totals, least))?;
             found.enter(&tally, output, output);
         }
         Ok(found.certificate())
@@ -192,23 +193,23 @@ impl Trial {
             cores.enumerate().map(out).collect::<Read<Drawn>>().map(Some)
         })
     }
+}
 
-    fn compare(&self, output: &str, (ours, theirs): (&Drawn, &Drawn), (totals, least): (&Drawn, &Drawn)) -> Read<Tally> {
-        let mut tally = Tally::new(self.limits.tier);
-        let none = || format!("`{output}` is of no float type");
-        let least = least.first().and_then(|array| floats(array)).ok_or_else(none)?;
-        for (draw, ((one, two), total)) in ours.iter().zip(theirs).zip(totals).enumerate() {
-            let sides = (floats(one).ok_or_else(none)?, floats(two).ok_or_else(none)?, floats(total).ok_or_else(none)?);
-            if one.dims != two.dims || [sides.2.len(), least.len()] != [sides.0.len(); 2] {
-                return Err(format!("`{output}` has another shape in the second file"));
-            }
-            for (at, (((one, two), total), least)) in sides.0.iter().zip(sides.1).zip(sides.2).zip(least).enumerate() {
-                let limit = |units: f64| self.limits.at((one.abs(), *total, *least), units) + self.limits.smallest(draw);
-                tally.take((at, *two, *one), (limit(1.0), limit(limits::UNITS)));
-            }
+fn compare(output: &str, limits: &Limits, (ours, theirs): (&Drawn, &Drawn), (totals, least): (&Drawn, &Drawn)) -> Read<Tally> {
+    let mut tally = Tally::new(limits.tier);
+    let none = || format!("`{output}` is of no float type");
+    let least = least.first().and_then(|array| floats(array)).ok_or_else(none)?;
+    for (draw, ((one, two), total)) in ours.iter().zip(theirs).zip(totals).enumerate() {
+        let sides = (floats(one).ok_or_else(none)?, floats(two).ok_or_else(none)?, floats(total).ok_or_else(none)?);
+        if one.dims != two.dims || [sides.2.len(), least.len()] != [sides.0.len(); 2] {
+            return Err(format!("`{output}` has another shape in the second file"));
         }
-        Ok(tally)
+        for (at, (((one, two), total), least)) in sides.0.iter().zip(sides.1).zip(sides.2).zip(least).enumerate() {
+            let limit = |units: f64| limits.at((one.abs(), *total, *least), units) + limits.smallest(draw);
+            tally.take((at, *two, *one), (limit(1.0), limit(limits::UNITS)));
+        }
     }
+    Ok(tally)
 }
 
 fn opset(model: &ModelProto) -> i64 {
@@ -253,6 +254,8 @@ struct Second<'x> {
     gates: BTreeMap<usize, Gate>,
     totals: &'x Values,
     least: &'x Values,
+    /// The largest factor that went through a gate.
+    factor: f64,
     found: Found,
 }
 
@@ -262,7 +265,7 @@ impl Second<'_> {
             return Ok(None);
         }
         let operator = node.op_type();
-        let limits = &self.trial.limits.inside(node.input.first().map_or("", String::as_str));
+        let limits = &self.trial.limits.inside(node.input.first().map_or("", String::as_str)).with_factor(self.factor);
         let read = inputs.first().copied().flatten().ok_or("a gate that reads nothing")?;
         let (mut best, mut refused) = (None, format!("{operator} stands in the second file only"));
         for (at, gate) in self.gates.iter().filter(|(_, gate)| gate.is_like(node)) {
@@ -284,6 +287,7 @@ impl Second<'_> {
         let (at, relation, wrong, _) = best.ok_or(refused)?;
         let gate = self.gates.remove(&at).ok_or("a gate that is gone")?;
         let opset = opset(&self.trial.models[1]);
+        self.factor = relation.factor.iter().copied().fold(self.factor, f64::max);
         self.found.enter(&relation.tally, gate.name(), node.output.first().map_or("", String::as_str));
         if let Some((name, found, expected, limit)) = wrong {
             let node = node.output.first().cloned().unwrap_or_default();

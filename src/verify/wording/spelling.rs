@@ -22,7 +22,7 @@ pub(super) fn otherwise(read: Read<'_, '_>) -> BTreeMap<String, Vec<u8>> {
             "Add" => turned(graph, node),
             "CastLike" => typed(graph, node),
             "Conv" | "MaxPool" | "AveragePool" => padded(read, node),
-            "LSTM" | "GRU" | "RNN" => unstarted(graph, node),
+            "LSTM" | "GRU" | "RNN" => unstarted(read, node),
             "Reshape" => rows::reshape(read, node),
             "Transpose" => rows::transpose(graph, node),
             _ => None,
@@ -129,16 +129,23 @@ fn turned(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
 }
 
 /// A recurrent node without the states that it starts from, where they are zeros as by default (ONNX LSTM 14, GRU 14, RNN 14).
-fn unstarted(graph: &Graph<'_>, node: &Node<'_>) -> Option<NodeProto> {
+fn unstarted(read: Read<'_, '_>, node: &Node<'_>) -> Option<NodeProto> {
+    let graph = read.graph;
+    // With another batch than what is read they fail.
+    let by_batch = attribute(node, "layout").is_some_and(|layout| layout.i() != 0);
+    let axis = usize::from(!by_batch);
+    let batch = |value: ValueId| read.measures.extent(value, axis);
+    let fits = |value: ValueId| batch(value).is_some() && batch(value) == node.inputs.first().copied().flatten().and_then(batch);
     let is_zero = |value: ValueId| {
         let Origin::Node(maker, _) = graph.value(value).origin else { return false };
         let filled = graph.node(maker);
+        let made = value;
         let value = attribute(filled, "value").is_some().then(|| graph.attribute_tensor(maker));
         let zeros = match value {
             None => true,
             Some(value) => value.is_some_and(|v| v.floats(graph.model).is_ok_and(|all| all.iter().all(|number| *number == 0.0))),
         };
-        filled.standard && filled.proto.op_type() == "ConstantOfShape" && zeros
+        filled.standard && filled.proto.op_type() == "ConstantOfShape" && zeros && fits(made)
     };
     let states: Vec<usize> = (5..7).filter(|input| node.inputs.get(*input).copied().flatten().is_some_and(is_zero)).collect();
     let mut proto = node.proto.clone();
