@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_numbers_lose_as_much_as_what_they_are_multiplied_with() {
+        let of = |factor: f64| limits().with_factor(factor).smallest(0);
+        // What is rounded is multiplied by 2^10·1 and by a shift of 2.
+        assert!((of(1024.0) / of(1.0) - (1.0 + 4.0 * 1026.0) / (1.0 + 4.0 * 3.0)).abs() < 1e-6, "{}", of(1024.0) / of(1.0));
+        assert_eq!(of(0.25), of(1.0));
+        // The limits inside are those of the same numbers.
+        assert_eq!(limits().with_factor(8.0).inside("a").smallest(0), of(8.0));
+    }
+
+    #[test]
     fn a_value_inside_has_the_roundings_before_it() {
         let units = |value: &str| (limits().inside(value).at((0.0, 1.0, 0.0), 1.0) - SUM) / UNIT;
         for (value, expected) in [("data", 1.0), ("a", 1.0), ("b", 2.0), ("of no depth", 3.0)] {
