@@ -93,49 +93,63 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
     if axes.len() > MOST {
         return Ok(Err("a region that reads values with many axes of which nothing is known".to_owned()));
     }
-    let (first, second) = (sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?);
-    let same = |read: &Values| {
-        // What the first file does not take says nothing.
-        let Ok(found) = run(&first, read) else { return Ok(()) };
-        let Ok(other) = run(&second, read) else { return Err("fails") };
+    let models = [sides.model(a, Which::First, false)?, sides.model(b, Which::Second, false)?];
+    let both = Both { models, sides: &sides };
+    if let Some(why) = both.at_other_ranks(&ranks) {
+        return Ok(Ok(Some(why)));
+    }
+    Ok(run(&both.models[0], &sides.with(&|_, _| {})).map(|_| both.at_other_extents(&axes)))
+}
+
+/// Both sides as models, and what they read.
+struct Both<'s> {
+    models: [ModelProto; 2],
+    sides: &'s Sides,
+}
+
+impl Both<'_> {
+    /// What the second side does otherwise where these extents are changed so; what the first one does not take says nothing.
+    fn same(&self, change: &dyn Fn(&str, &mut Vec<usize>)) -> std::result::Result<(), &'static str> {
+        let read = self.sides.with(change);
+        let Ok(found) = run(&self.models[0], &read) else { return Ok(()) };
+        let Ok(other) = run(&self.models[1], &read) else { return Err("fails") };
         let same = |(one, two): &(String, String)| is_near(found.get(one)?.first()?, other.get(two)?.first()?).then_some(());
-        if sides.outputs.iter().any(|pair| same(pair).is_none()) { Err("makes something else") } else { Ok(()) }
-    };
-    let in_front = sides.counts_from_the_first();
-    for rank in RANKS.filter(|_| !ranks.is_empty()) {
-        let other = |name: &str, dims: &mut Vec<usize>| {
-            let (fewer, more) = (dims.len().saturating_sub(rank), rank.saturating_sub(dims.len()));
-            match (ranks.contains(name), in_front) {
-                (false, _) => {}
-                (true, true) => dims.resize(rank, 2),
-                (true, false) => drop(dims.splice(..fewer, std::iter::repeat_n(2, more))),
-            }
-        };
-        if let Err(what) = same(&sides.with(&other)) {
-            let name = ranks.first().map_or("", String::as_str);
-            return Ok(Ok(Some(format!("nothing tells how many axes `{name}` has, and with {rank} the second file {what}"))));
-        }
+        if self.sides.outputs.iter().any(|pair| same(pair).is_none()) { Err("makes something else") } else { Ok(()) }
     }
-    if let Err(why) = run(&first, &sides.with(&|_, _| {})) {
-        return Ok(Err(why));
+
+    fn at_other_ranks(&self, open: &BTreeSet<String>) -> Option<String> {
+        let (name, in_front) = (open.first()?, self.sides.counts_from_the_first());
+        RANKS.into_iter().find_map(|rank| {
+            let other = |name: &str, dims: &mut Vec<usize>| {
+                let (fewer, more) = (dims.len().saturating_sub(rank), rank.saturating_sub(dims.len()));
+                match (open.contains(name), in_front) {
+                    (false, _) => {}
+                    (true, true) => dims.resize(rank, 2),
+                    (true, false) => drop(dims.splice(..fewer, std::iter::repeat_n(2, more))),
+                }
+            };
+            let what = self.same(&other).err()?;
+            Some(format!("nothing tells how many axes `{name}` has, and with {rank} the second file {what}"))
+        })
     }
-    let together = FEW.map(|size| (axes.iter().flatten().cloned().collect::<Axes>(), size));
-    let alone = axes.iter().map(|axes| (axes.clone(), if sides.is_one(axes) { 2 } else { 1 }));
-    // Values that are put together may all have one element along the same axis.
-    let ranks: BTreeSet<usize> = axes.iter().flatten().map(|(_, axis)| *axis).collect();
-    let aside = ranks.into_iter().map(|rank| (axes.iter().flatten().filter(|(_, axis)| *axis == rank).cloned().collect(), 1));
-    for (axes, size) in alone.chain(aside).chain(together).filter(|(axes, _)| !axes.is_empty()) {
-        let read = sides.with(&|name, dims| {
-            let here = axes.iter().filter(|(of, _)| of == name);
-            here.for_each(|(_, axis)| dims.get_mut(*axis).into_iter().for_each(|dim| *dim = size));
-        });
-        if let Err(what) = same(&read) {
-            let (name, axis) = axes.first().map_or(("", 0), |(name, axis)| (name.as_str(), *axis));
-            let what = format!("nothing tells how long axis {axis} of `{name}` is, and with {size} the second file {what}");
-            return Ok(Ok(Some(what)));
-        }
+
+    fn at_other_extents(&self, axes: &[Axes]) -> Option<String> {
+        let together = FEW.map(|size| (axes.iter().flatten().cloned().collect::<Axes>(), size));
+        let alone = axes.iter().map(|axes| (axes.clone(), if self.sides.is_one(axes) { 2 } else { 1 }));
+        // Values that are put together may all have one element along the same axis.
+        let ranks: BTreeSet<usize> = axes.iter().flatten().map(|(_, axis)| *axis).collect();
+        let aside = |rank| axes.iter().flatten().filter(|(_, axis)| *axis == rank).cloned().collect();
+        let aside = ranks.into_iter().map(|rank| (aside(rank), 1));
+        alone.chain(aside).chain(together).find_map(|(axes, size)| {
+            let (name, axis) = axes.first()?;
+            let other = |name: &str, dims: &mut Vec<usize>| {
+                let here = axes.iter().filter(|(of, _)| of == name);
+                here.for_each(|(_, axis)| dims.get_mut(*axis).into_iter().for_each(|dim| *dim = size));
+            };
+            let what = self.same(&other).err()?;
+            Some(format!("nothing tells how long axis {axis} of `{name}` is, and with {size} the second file {what}"))
+        })
     }
-    Ok(Ok(None))
 }
 
 /// Whether nodes take each element of the first axis by itself.
