@@ -251,3 +251,71 @@ fn normalised(model: &ModelProto, (node, inputs): (&NodeProto, &Inputs<'_>), ent
     let made = data.iter().enumerate().map(|(draw, array)| cut::affine(node, opset(model), &ones(array), (inputs, draw), true));
     made.collect::<Read<Drawn>>().map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn side(makes: [f64; 3]) -> Side {
+        let drawn = |values: [f64; 3]| values.map(|value| Rc::new(Array::float([1], vec![value]))).to_vec();
+        Side { made: vec![drawn(makes)], outputs: vec![drawn([0.0, 1.0, INPUT])], entering: vec![] }
+    }
+
+    fn left(ours: [f64; 3], theirs: [f64; 3], (between, healed): (bool, bool)) -> Option<String> {
+        let ranges = Ranges { runs: vec![Run::Nothing, Run::Ones, Run::All], sides: [side(ours), side(theirs)] };
+        ranges.left(Element::F32, between, healed)
+    }
+
+    #[test]
+    fn numbers_leave_the_range_where_they_are_far_larger_and_too_large() {
+        let (large, larger) = (2f64.powi(120), 2f64.powi(125));
+        let both = (true, true);
+        assert_eq!(left([0.0, 1.0, large], [0.0, 1.0, larger], both), None, "that is no number beyond the type's");
+        assert_eq!(left([0.0, 1.0, 2f64.powi(127)], [0.0, 1.0, 2f64.powi(130)], both), None, "that is not far larger");
+        let grown = |found: Option<String>| found.is_some_and(|why| why.contains("second file grow"));
+        assert!(grown(left([0.0, 1.0, large], [0.0, 1.0, 2f64.powi(130)], both)));
+        assert!(grown(left([0.0, 0.0, large], [2f64.powi(130), 2f64.powi(130), large], (true, false))));
+        assert!(left([0.0, 1.0, 2f64.powi(130)], [0.0, 1.0, large], both).is_some_and(|why| why.contains("first file alone")));
+        assert_eq!(left([0.0, 1.0, 2f64.powi(130)], [0.0, 1.0, large], (true, false)), None, "a fold that heals");
+        assert_eq!(left([0.0, 1.0, large], [0.0, 1.0, 2f64.powi(130)], (false, false)), None);
+    }
+
+    #[test]
+    fn numbers_lose_digits_where_they_are_far_smaller_and_too_small() {
+        let shrunk = |ours: f64, theirs: f64| left([0.0, 1.0, ours], [0.0, 1.0, theirs], (true, false));
+        assert!(shrunk(1.0, 1e-20).is_some_and(|why| why.contains("shrink")));
+        assert_eq!(shrunk(1e-20, 1e-20), None);
+        assert_eq!(shrunk(1.0, 1e-10), None, "far from the smallest numbers");
+        assert_eq!(shrunk(1.0, 0.0), None, "nothing is no small number");
+    }
+
+    #[test]
+    fn what_is_fed_in_is_large_in_the_channels_of_a_run() {
+        let layout = |channels: usize| Layout {
+            dims: vec![1, channels, 2],
+            stack: None,
+            channels: Some(1),
+            groups: 1,
+            phases: vec![],
+            summed: 1,
+            choice: false,
+        };
+        let layouts = BTreeMap::from([("a".to_owned(), layout(2)), ("b".to_owned(), layout(3))]);
+        let sides = Sides { outputs: vec![], forms: (vec![], vec![]), layouts, settings: BTreeMap::new() };
+        let large = |run: Run| {
+            let values = sources(&sides, &[run]);
+            let of = |name: &str| floats(&values[name][0]).unwrap().iter().map(|x| u8::from(*x == INPUT)).collect::<Vec<_>>();
+            (of("a"), of("b"))
+        };
+        assert_eq!(large(Run::Nothing), (vec![0; 4], vec![0; 6]));
+        assert_eq!(large(Run::All), (vec![1; 4], vec![1; 6]));
+        assert_eq!(large(Run::Channel(1)), (vec![0, 0, 1, 1], vec![0; 6]));
+        assert_eq!(large(Run::Channel(3)), (vec![0; 4], vec![0, 0, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(0, 1)), (vec![0, 0, 1, 1], vec![0, 0, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(1, 1)), (vec![0; 4], vec![1, 1, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(2, 0)), (vec![1; 4], vec![1, 1, 1, 1, 0, 0]));
+        assert_eq!(sources(&sides, &[Run::Ones])["a"][0].data, crate::reference::Data::Float(vec![1.0; 4]));
+    }
+}
