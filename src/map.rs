@@ -142,5 +142,6 @@ mod tests {
         assert_eq!(Affine::uniform(2.0, 1.0).expand(3), Some(Affine::new(exactly(&[2.0; 3]), exactly(&[1.0; 3]))));
         assert_eq!(Affine::new(exactly(&[1.0, 2.0]), exactly(&[0.0])).expand(3), None);
         assert_eq!(Affine::uniform(2.0, 1.0).expand(usize::MAX), None, "no memory is taken for it");
+        assert!(Affine::new(vec![], vec![]).is_empty() && !Affine::uniform(2.0, 1.0).is_empty());
     }
 }

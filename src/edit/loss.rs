@@ -130,3 +130,29 @@ fn add(channel: &mut Channel, weights: &[f64], factor: f64, element: Element) ->
     channel.square += square.iter().sum::<f64>();
     largest.into_iter().fold(0.0, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_normal_numbers_is_counted() {
+        let normal = Element::F16.smallest_normal();
+        let small = |weight: f64, factor: f64| {
+            let mut channel = Channel::default();
+            let largest = add(&mut channel, &[weight], factor, Element::F16);
+            assert_eq!((largest, channel.square), ((weight * factor).abs(), (weight * factor).powi(2)));
+            channel.small
+        };
+        assert_eq!(small(2.0 * normal, 0.5), 0, "the smallest normal number");
+        assert_eq!(small(2.0 * normal, -0.375), 1);
+        assert_eq!(small(0.5 * normal, 0.5), 0, "it was none before");
+        assert_eq!(small(0.5 * normal, 2f64.powi(-12)), 1, "nothing is left");
+        assert_eq!(small(normal, 0.0), 0, "times zero everything is zero");
+        let mut channel = Channel::default();
+        let weights: Vec<f64> = (0..19).map(|at| f64::from(at) - 4.0).collect();
+        assert_eq!(add(&mut channel, &weights, 0.5, Element::F16), 7.0);
+        assert_eq!(channel.square, weights.iter().map(|weight| weight * weight / 4.0).sum::<f64>());
+        assert_eq!(add(&mut channel, &[f64::INFINITY, 1.0], 2.0, Element::F16), 2.0);
+    }
+}

@@ -145,3 +145,27 @@ fn shape(dims: &[u64], rank: Option<usize>, total: &Placed) -> Result<Vec<u64>, 
     shape.resize(rank.checked_sub(axis).ok_or(Reason::UnknownShape)?, 1);
     Ok(shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double_double::exactly;
+
+    #[test]
+    fn a_scale_goes_on_behind_a_term_that_it_divides() {
+        let host = Host::Term { input: 1, dims: vec![2, 1], rank: Some(3), sign: DoubleDouble::ONE };
+        let placed = Placed::of(Some(1), Affine::new(exactly(&[1.0, 1.0]), exactly(&[3.0, 8.0])));
+        let term = Map { data: 0, placed, host };
+        let of = |scale: &[f64], shift: &[f64]| Placed::of(Some(1), Affine::new(exactly(scale), exactly(shift)));
+        let value =
+            |values: &[f64]| vec![Parameter::Replace { input: 1, value: Array { dims: vec![2, 1], values: exactly(values) } }];
+        let step = term.push(Port::Input(0), &of(&[2.0, 4.0], &[1.0, 0.0])).unwrap();
+        assert_eq!(step.parameters, value(&[2.0, 2.0]));
+        assert_eq!(step.moves, [(Port::Output(0), of(&[2.0, 4.0], &[0.0, 0.0]))]);
+        let step = term.push(Port::Output(0), &of(&[2.0, 4.0], &[1.0, 0.0])).unwrap();
+        assert_eq!(step.parameters, value(&[7.0, 32.0]));
+        assert_eq!(step.moves, [(Port::Input(0), of(&[2.0, 4.0], &[0.0, 0.0]))]);
+        assert_eq!(term.push(Port::Input(0), &of(&[2.0, 0.0], &[1.0, 0.0])), Err(Reason::ZeroScale));
+        assert_eq!(term.push(Port::Input(1), &of(&[2.0, 4.0], &[1.0, 0.0])), Err(Reason::UnknownOperator));
+    }
+}

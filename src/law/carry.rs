@@ -379,6 +379,15 @@ mod tests {
     }
 
     #[test]
+    fn maps_have_so_many_channels_at_most() {
+        assert_eq!(run(MOST_CHANNELS, |at| (at, at)).len(), MOST_CHANNELS);
+        assert_eq!(run(MOST_CHANNELS + 1, |at| (at, at)).len(), 0);
+        let map = Affine::new(exactly(&[2.0]), exactly(&[0.5]));
+        assert_eq!(spread(&map, &[(0, 1)], MOST_CHANNELS).map(|all| all.len()), Some(MOST_CHANNELS));
+        assert_eq!(spread(&map, &[(0, 1)], MOST_CHANNELS + 1), None);
+    }
+
+    #[test]
     fn what_does_not_pass_is_refused() {
         let relu = Carry::unary(Some(4), Passes::POSITIVE_SCALE);
         assert_eq!(relu.push(Port::Output(0), &map(1, &[1.0, 2.0])), Err(Reason::ShiftThroughActivation));

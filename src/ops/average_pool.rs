@@ -81,4 +81,24 @@ const SAMPLES: &[Sample] = &[
               y = Add (p, k) }"#,
         expect: Expect::Kept("window-of-padding"),
     },
+    Sample {
+        name: "a shift where padding would count and there is none",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = AveragePool <kernel_shape = [2,2], count_include_pad = 1> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "AveragePool"] },
+    },
+    Sample {
+        name: "a shift where a pool counts what it pads by itself",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = AveragePool <kernel_shape = [2,2], count_include_pad = 1, auto_pad = "SAME_UPPER"> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "AveragePool", "Add"] },
+    },
 ];

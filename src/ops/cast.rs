@@ -90,3 +90,19 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("unknown-operator"),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_holds_what_has_no_more_digits_and_no_larger_numbers() {
+        use Element::{BF16, F16, F32, F64};
+        let all = [F64, F32, F16, BF16];
+        let held = all.map(|wide| all.map(|narrow| holds(wide, narrow)));
+        assert_eq!(held[0], [true, true, true, true]);
+        assert_eq!(held[1], [false, true, true, true]);
+        assert_eq!(held[2], [false, false, true, false]);
+        assert_eq!(held[3], [false, false, false, true]);
+    }
+}

@@ -149,4 +149,14 @@ const SAMPLES: &[Sample] = &[
               y = Add (f, a) }"#,
         expect: Expect::Folded { left: &["Gather"] },
     },
+    Sample {
+        name: "backward, before the channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[4,2,3,3] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5), int64[2] of = {2, 0}>
+            { c = Conv (x, w)
+              p = Gather <axis = 0> (c, of)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "Gather"] },
+    },
 ];

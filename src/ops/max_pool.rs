@@ -110,4 +110,24 @@ const SAMPLES: &[Sample] = &[
               y = Conv (m, w) }"#,
         expect: Expect::Folded { left: &["Pad", "MaxPool", "Conv"] },
     },
+    Sample {
+        name: "a window that begins behind the last element",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = square(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = MaxPool <kernel_shape = [2,2], pads = [0,0,2,2]> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
+    Sample {
+        name: "what pads by itself",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = square(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = MaxPool <kernel_shape = [2,2], auto_pad = "SAME_UPPER"> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv", "MaxPool"] },
+    },
 ];

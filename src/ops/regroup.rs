@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn one_axis_for_one_is_the_same_whatever_its_extent() {
+        let (row, symbol) = ([Dim::Known(2), Dim::Symbol(1)], [Dim::Symbol(1)]);
+        let same = |input, output| vec![Lane { input, output, pairs: Pairs::Same }];
+        assert_eq!(between(&symbol, &symbol, (0, 0), (1, 1)), same(0, 0));
+        assert_eq!(between(&row, &row, (1, 1), (2, 2)), same(1, 1));
+        assert_eq!(between(&row, &symbol, (1, 0), (2, 1)), same(1, 0));
+    }
+
+    #[test]
     fn axes_correspond_where_products_agree() {
         let k = Dim::Known;
         let open = Dim::Unknown;

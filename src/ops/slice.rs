@@ -230,6 +230,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn positions_are_those_that_there_are() {
+        let of = |start, end, step| {
+            let range = Range { axis: 0, start: Extent::Number(start), end: Extent::Number(end), step: Some(step) };
+            positions(&range, Dim::Known(4)).map(|(positions, _)| positions)
+        };
+        assert_eq!(of(0, 100, 1), Some(vec![0, 1, 2, 3]));
+        assert_eq!(of(-3, -1, 1), Some(vec![1, 2]));
+        assert_eq!(of(1, 4, 2), Some(vec![1, 3]));
+        assert_eq!(of(100, -100, -1), Some(vec![3, 2, 1, 0]));
+        assert_eq!(of(-2, 0, -1), Some(vec![2, 1]));
+        assert_eq!(of(3, -100, -2), Some(vec![3, 1]));
+        assert_eq!(of(0, 4, 0), None);
+    }
+
+    #[test]
     fn a_range_to_the_extent_of_its_axis_is_whole() {
         let of = |start, end, step| Range { axis: 1, start: Extent::Number(start), end, step };
         let axis = Dim::Symbol(3);

@@ -326,3 +326,24 @@ pub(super) fn multiply(factors: &mut Vec<DoubleDouble>, more: &[DoubleDouble]) {
         factors.iter_mut().zip(more).for_each(|(old, new)| *old *= *new);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double_double::exactly;
+
+    #[test]
+    fn each_number_is_multiplied_by_the_factors_of_its_channels() {
+        let (out, input) = (exactly(&[2.0, 3.0]), exactly(&[5.0, 7.0, 11.0]));
+        let of = |axes: &[(Role, u64)], out: &[DoubleDouble], input: &[DoubleDouble]| {
+            let mut values = exactly(&[1.0; 6]);
+            multiply_all(&mut values, axes, out, input);
+            values
+        };
+        let (rows, columns) = ([(Role::Out, 2), (Role::In, 3)], [(Role::In, 3), (Role::Out, 2)]);
+        assert_eq!(of(&rows, &out, &input), exactly(&[10.0, 14.0, 22.0, 15.0, 21.0, 33.0]));
+        assert_eq!(of(&columns, &out, &input), exactly(&[10.0, 15.0, 14.0, 21.0, 22.0, 33.0]));
+        assert_eq!(of(&rows, &out, &[]), exactly(&[2.0, 2.0, 2.0, 3.0, 3.0, 3.0]));
+        assert_eq!(of(&rows, &[], &input), exactly(&[5.0, 7.0, 11.0, 5.0, 7.0, 11.0]));
+    }
+}

@@ -226,3 +226,47 @@ pub(super) use run::executed;
 
 #[cfg(feature = "tract")]
 mod run;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Tier;
+
+    fn answer(unmatched: bool, differs: bool) -> Outcome {
+        let place = |is: bool| {
+            let place = Difference { place: "node 1".into(), what: "an other operator".into() };
+            is.then_some(place).into_iter().collect::<Vec<_>>()
+        };
+        let execution = Execution::Ran {
+            engine: "tract 0".into(),
+            samples: 1,
+            seed: None,
+            data_sets: vec![],
+            taps: vec![],
+            inputs: vec![],
+            assumptions: vec![],
+            outputs_equal: 1,
+        };
+        let (sites, own_type, rounded_once) = (vec![], vec![], None);
+        let (differences, unmatched) = (place(differs), place(unmatched));
+        let all = Verdict {
+            outcome: Outcome::Equal,
+            tier: Tier::Own,
+            rounded_once,
+            sites,
+            differences,
+            unmatched,
+            execution,
+            own_type,
+        };
+        outcome(&all)
+    }
+
+    #[test]
+    fn what_was_not_matched_is_not_equal_whatever_was_run() {
+        assert_eq!(answer(false, false), Outcome::Equal);
+        assert_eq!(answer(true, false), Outcome::NotJudged);
+        assert_eq!(answer(false, true), Outcome::Differs);
+        assert_eq!(answer(true, true), Outcome::Differs);
+    }
+}

@@ -290,3 +290,20 @@ fn a_function_that_calls_itself_is_an_error() {
     assert!(Graph::build(&model).unwrap_err().to_string().contains("calls itself"));
     assert!(model.inlined().unwrap_err().to_string().contains("calls itself"));
 }
+
+#[test]
+fn two_constants_that_a_body_had_not_become_parameters() {
+    let text = format!(
+        r#"<ir_version: 10, opset_import: ["" : 17, "local" : 1]>
+        g (float[1,2,2,2] x) => (float[1,3,2,2] y, float[1,3,2,2] z)
+        <{CONSTANTS}, float[3,3,1,1] r = dyadic(8)>
+        {{ y = local.f (x, w, s, b, m, v, r, t) z = local.f (x, u, t, b, m, v, r, s) }}
+        <opset_import: ["" : 17], domain: "local"> f (x, w, s, b, m, v, r, t) => (y)
+        {{ c = Conv (x, w) n = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)
+           a = Relu (n) d = Conv (a, r) y = BatchNormalization <epsilon = 0.0> (d, t, b, m, v) }}"#
+    );
+    let bytes = bnfold::sample::encode(&text).unwrap();
+    let after = fold(&bytes);
+    assert_eq!(bodies(&model_of(&after)), [["Conv", "Relu", "Conv"]]);
+    same_values(&bytes, &after);
+}

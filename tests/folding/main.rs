@@ -13,6 +13,7 @@ mod normalizations;
 mod quantised;
 mod scaler;
 mod shapes;
+mod stays;
 mod stored;
 #[path = "../support/mod.rs"]
 mod support;

@@ -98,6 +98,8 @@ fn every_extent_behind_a_window_is_known() {
         }
     }
     windows("ConvTranspose", ", u", "strides = [2,3], output_padding = [1,2]");
+    windows("ReduceMax", "", "keepdims = 0");
+    windows("ReduceMean", "", "axes = [1,-1]");
     windows("DepthToSpace", "", "blocksize = 2");
     windows("SpaceToDepth", "", "blocksize = 2");
     windows("MaxPool", "", "kernel_shape = [2,3], strides = [2,3], ceil_mode = 1");
@@ -119,5 +121,15 @@ fn every_extent_that_a_table_names_is_known() {
         let all = known(nodes, &model(nodes));
         let shape = all.get("y").unwrap_or_else(|| panic!("nothing is known of `y` in {nodes}"));
         assert!(shape.0.iter().all(|dim| dim.known().is_some()), "{nodes}: {shape:?}");
+    }
+}
+
+#[test]
+fn operands_broadcast_from_version_7_on() {
+    for opset in [7, 13] {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : {opset}]> g (float[1,4] x, float[3,1] z) => (float[] y) {{ y = Add (x, z) }}"#
+        );
+        assert_eq!(known(&text, &text)["y"], Shape::known(&[3, 4]));
     }
 }

@@ -46,3 +46,17 @@ fn branches_are_maps_of_the_value_that_is_nearest() {
     let read: Vec<&str> = graph.node.iter().map(|node| node.input[0].as_str()).collect();
     assert_eq!(read, ["x", "p"]);
 }
+
+#[test]
+fn an_early_file_lists_its_constants_as_inputs() {
+    let inputs = |version: u8| {
+        let text = PLAIN
+            .replace("ir_version: 8, opset_import: [\"\" : 17]", &format!("ir_version: {version}, opset_import: [\"\" : 9]"));
+        let listed = "float[3,2,1,1] w, float[3] s, float[3] b, float[3] m, float[3] v";
+        let text = if version < 4 { text.replace("[1,2,4,4] x)", &format!("[1,2,4,4] x, {listed})")) } else { text };
+        folded(&text).input.iter().map(|input| input.name().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(inputs(4), ["x"]);
+    let early = inputs(3);
+    assert!(["x", "w", "b"].iter().all(|name| early.iter().any(|input| input == name)), "{early:?}");
+}

@@ -39,3 +39,28 @@ fn lanes_add_up_what_stands_in_no_block_too() {
     assert_eq!(lanes(&weights), (95.0, 115.0));
     assert_eq!(lanes(&[-2.0]), (-2.0, 2.0));
 }
+
+#[test]
+fn sums_that_cancel_decide_nothing() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu (x) }"#;
+    let model = Model::from_bytes(crate::sample::encode(text).unwrap()).unwrap();
+    let graph = Graph::build(&model).unwrap();
+    let part = |factor: f64| {
+        let mut part = Part::ones(2, &[]);
+        part.scale(Role::Out, &[DoubleDouble::new(factor); 2]);
+        part
+    };
+    let parts = (0..20).map(|at| part(if at % 2 == 0 { 1.0 } else { -1.0 })).collect();
+    let merged = Merged { layout: Layout::new(&[(Role::Out, 2), (Role::In, 2)], &[], &[2, 2]), parts };
+    assert!(!merged.clearly_survives(&graph, Element::F32).unwrap());
+    assert_eq!(merged.survives(&graph, Element::F32).unwrap(), Ok(()));
+}
+
+#[test]
+fn digits_that_a_large_neighbour_hides_are_not_lost() {
+    let merged = Merged { layout: Layout::new(&[(Role::Out, 2), (Role::In, 2)], &[], &[2, 2]), parts: vec![] };
+    let of = |values: [f64; 4]| merged.survive(&values.map(DoubleDouble::new), Element::F32);
+    assert_eq!(of([1e-39, 1.0, 1.0, 1.0]), Ok(()));
+    assert_eq!(of([1e-39, 1e-39, 1.0, 1.0]), Err(Reason::Underflow), "the neighbour is of another channel");
+    assert_eq!(of([0.0, 0.0, 1.0, 1.0]), Ok(()));
+}

@@ -89,5 +89,19 @@ mod tests {
         assert_eq!(Spacing::of(Element::BF16).at(-1.0), 2f64.powi(-7));
         assert_eq!(Spacing::of(Element::F64).at(1.0), f64::EPSILON);
         assert_eq!(Spacing::of(Element::F64).at(1e-310), f64::from_bits(1));
+        // Where distances are themselves among the smallest numbers.
+        for value in [2f64.powi(-970), 2f64.powi(-971), 2f64.powi(-1000), 2f64.powi(-1022)] {
+            let found = Spacing::of(Element::F64).at(value);
+            assert!(found > 0.0 && found <= value.next_up() - value, "{value:e}: {found:e}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_judged_with_twice_their_digits() {
+        let (single, double) = (Arithmetic::of(Element::F32), Arithmetic::of(Element::F64));
+        assert!(double.doubled && !single.doubled);
+        assert!(SUM < Element::F32.unit_roundoff() && SUM > f64::EPSILON);
+        assert!(double.sum < Element::F64.unit_roundoff() && double.sum < single.sum);
+        assert!(single.product <= single.sum && double.product <= double.sum && double.product > 0.0);
     }
 }

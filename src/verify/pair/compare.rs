@@ -194,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_agree_asks_for_more() {
+        let array = |value: f64| Array::float([2], vec![value, 1.0]);
+        let still = tolerance(false, &[2.0, 1.0], None);
+        assert!(!still.is_beyond(&array(2.0), &array(2.0)));
+        assert!(!still.is_beyond(&array(2.0 + 1e-6), &array(2.0)));
+        assert!(still.is_beyond(&array(2.1), &array(2.0)));
+        assert!(still.is_beyond(&Array::float([1, 2], vec![2.0, 1.0]), &array(2.0)));
+    }
+
+    #[test]
     fn what_cancels_out_is_no_difference() {
         let still = tolerance(false, &[0.0; 2], Some(0.0));
         assert_eq!(compared(&still, &[1e-17, -3e-16], &[0.0; 2]), Answer::Agree);

@@ -109,6 +109,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_stream_is_the_published_one_and_its_numbers_have_either_sign() {
+        let mut stream = Stream(0);
+        let published = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([stream.bits(), stream.bits(), stream.bits()], published);
+        let negative = (0..1000).filter(|_| stream.number() < 0.0).count();
+        assert!((400..600).contains(&negative), "{negative} of 1000");
+    }
+
+    #[test]
     fn no_number_is_zero_and_sizes_spread_in_later_draws() {
         let numbers = |draw| match fresh("x", draw, &[2, 32, 3]).data {
             Data::Float(all) => all,

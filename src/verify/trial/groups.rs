@@ -76,3 +76,37 @@ impl Gate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::{AttributeProto, NodeProto};
+
+    fn gate(operator: &str, kind: Kind, attributes: &[(&str, i64)]) -> Gate {
+        let attribute =
+            |(name, i): &(&str, i64)| AttributeProto { name: Some((*name).into()), i: Some(*i), ..AttributeProto::default() };
+        let attribute = attributes.iter().map(attribute).collect();
+        let node = NodeProto { op_type: Some(operator.into()), attribute, ..NodeProto::default() };
+        Gate { node, kind, inputs: vec![], made: vec![] }
+    }
+
+    #[test]
+    fn elements_of_which_statistics_are_taken_together_share_a_map() {
+        let of = |operator: &str, attributes: &[(&str, i64)]| gate(operator, Kind::Normalised, attributes).groups(&[2, 2, 3]);
+        assert_eq!(of("GroupNormalization", &[("num_groups", 1)]), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(of("GroupNormalization", &[("num_groups", 2)]), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+        assert_eq!(of("InstanceNormalization", &[]), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+        assert_eq!(of("LayerNormalization", &[]), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+        assert_eq!(of("LayerNormalization", &[("axis", 1)]), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(of("LayerNormalization", &[("axis", -3)]), [0; 12]);
+        assert_eq!(gate("Relu", Kind::Homogeneous, &[]).groups(&[2, 2]), [0, 1, 2, 3]);
+        assert_eq!(gate("MaxPool", Kind::Maximum, &[]).groups(&[1, 2, 2]), [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn elements_at_a_position_may_share_one_where_each_could_have_its_own() {
+        let of = |operator: &str, kind| gate(operator, kind, &[]).shared(&[1, 2, 3]).collect::<Vec<_>>();
+        assert_eq!(of("Relu", Kind::Homogeneous), [[0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]]);
+        assert_eq!(of("InstanceNormalization", Kind::Normalised), Vec::<Vec<usize>>::new());
+    }
+}

@@ -330,3 +330,76 @@ fn normalised(model: &ModelProto, (node, inputs): (&NodeProto, &Inputs<'_>), ent
     let made = data.iter().enumerate().map(|(draw, array)| cut::affine(node, opset(model), &ones(array), (inputs, draw), true));
     made.collect::<Read<Drawn>>().map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNS: [Run; 3] = [Run::NOTHING, Run::ONES, Run::All(INPUT)];
+
+    fn drawn(values: [f64; 3]) -> Drawn {
+        values.map(|value| Rc::new(Array::float([1], vec![value]))).to_vec()
+    }
+
+    fn side(makes: [f64; 3]) -> Side {
+        Side { made: vec![drawn(makes)], outputs: vec![drawn([0.0, 1.0, INPUT])], entering: vec![] }
+    }
+
+    #[test]
+    fn an_output_overflows_where_one_side_alone_makes_it_of_infinite_numbers() {
+        let of = |values: [f64; 3], entering: bool| match entering {
+            true => Side { made: vec![], outputs: vec![drawn([0.0; 3])], entering: vec![drawn(values)] },
+            false => Side { made: vec![], outputs: vec![drawn(values)], entering: vec![] },
+        };
+        let (fine, late) = ([0.0, 1.0, 2.0], [0.0, 1.0, f64::INFINITY]);
+        for entering in [false, true] {
+            let found =
+                |ours, theirs, side| Ranges { runs: &RUNS, sides: [of(ours, entering), of(theirs, entering)] }.overflow(side);
+            assert_eq!((found(fine, late, 1), found(fine, late, 0)), (Some(INPUT), None));
+            assert_eq!((found(late, fine, 0), found(late, fine, 1)), (Some(INPUT), None));
+            assert_eq!(found(late, late, 1), None, "so it does in the other file");
+            assert_eq!(found(fine, [0.0, f64::NAN, 1.0], 1), Some(1.0), "no number is no finite one");
+        }
+    }
+
+    #[test]
+    fn numbers_lose_digits_where_they_are_far_smaller_and_too_small() {
+        let shrunk = |ours: f64, theirs: f64, between: bool| {
+            let sides = [side([0.0, 1.0, ours]), side([0.0, 1.0, theirs])];
+            Ranges { runs: &RUNS, sides }.left(Element::F32, between)
+        };
+        assert!(shrunk(1.0, 1e-20, true).is_some_and(|why| why.contains("shrink")));
+        assert_eq!(shrunk(1.0, 1e-20, false), None);
+        assert_eq!(shrunk(1e-20, 1e-20, true), None);
+        assert_eq!(shrunk(1.0, 1e-10, true), None, "far from the smallest numbers");
+        assert_eq!(shrunk(1.0, 0.0, true), None, "nothing is no small number");
+    }
+
+    #[test]
+    fn what_is_fed_in_is_large_in_the_channels_of_a_run() {
+        let layout = |channels: usize| Layout {
+            dims: vec![1, channels, 2],
+            stack: None,
+            channels: Some(1),
+            groups: 1,
+            phases: vec![],
+            summed: 1,
+            choice: false,
+        };
+        let layouts = BTreeMap::from([("a".to_owned(), layout(2)), ("b".to_owned(), layout(3))]);
+        let sides = Sides { outputs: vec![], forms: (vec![], vec![]), layouts, settings: BTreeMap::new() };
+        let large = |run: Run| {
+            let values = sources(&sides, &[run]);
+            let of = |name: &str| floats(&values[name][0]).unwrap().iter().map(|x| u8::from(*x == INPUT)).collect::<Vec<_>>();
+            (of("a"), of("b"))
+        };
+        assert_eq!(large(Run::NOTHING), (vec![0; 4], vec![0; 6]));
+        assert_eq!(large(Run::All(INPUT)), (vec![1; 4], vec![1; 6]));
+        assert_eq!(large(Run::Channel(1, INPUT)), (vec![0, 0, 1, 1], vec![0; 6]));
+        assert_eq!(large(Run::Channel(3, INPUT)), (vec![0; 4], vec![0, 0, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(0, 1, INPUT)), (vec![0, 0, 1, 1], vec![0, 0, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(1, 1, INPUT)), (vec![0; 4], vec![1, 1, 1, 1, 0, 0]));
+        assert_eq!(large(Run::Digit(2, 0, INPUT)), (vec![1; 4], vec![1, 1, 1, 1, 0, 0]));
+        assert_eq!(sources(&sides, &[Run::ONES])["a"][0].data, crate::reference::Data::Float(vec![1.0; 4]));
+    }
+}

@@ -261,6 +261,42 @@ fn counts(graph: &Graph<'_>, form: &Form) -> Vec<Vec<i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::Array;
+
+    #[test]
+    fn rows_are_all_asked_for() {
+        let settings =
+            Settings::from([("i".to_owned(), Array::int([2], vec![0, 0])), ("j".to_owned(), Array::int([2], vec![9, 9]))]);
+        let asked = |names: &[&str], rows: i64| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let places = |settings: &Settings| match &settings["i"].data {
+                Data::Int(places) => places.clone(),
+                _ => vec![],
+            };
+            every_row(&settings, &names, rows).map(|all| all.iter().map(places).collect::<Vec<_>>())
+        };
+        assert_eq!(asked(&["i"], 5), Ok(vec![vec![0, 1], vec![2, 3], vec![4, 0]]));
+        assert_eq!(asked(&["i"], 4), Ok(vec![vec![0, 1], vec![2, 3]]));
+        assert_eq!(asked(&["i"], 1), Ok(vec![vec![0, 0]]));
+        assert!(asked(&["i"], 127).is_ok() && asked(&["i"], 128).is_err());
+        assert!(asked(&[], 5).is_err());
+        // Another list asks for the rows one further on.
+        let names = BTreeSet::from(["i".to_owned(), "j".to_owned()]);
+        let first = every_row(&settings, &names, 5).unwrap().remove(0);
+        assert_eq!((&first["i"].data, &first["j"].data), (&Data::Int(vec![0, 1]), &Data::Int(vec![1, 2])));
+    }
+
+    #[test]
+    fn what_has_no_border_gets_one_at_its_spatial_axes() {
+        let with = |amounts: &[i64], turn: i64| {
+            let mut amounts = amounts.to_vec();
+            (has_border(&mut amounts, turn), amounts)
+        };
+        assert_eq!(with(&[0; 8], 1), (true, vec![0, 0, 1, 1, 0, 0, 2, 2]));
+        assert_eq!(with(&[0, 0, -1, 0, 0, 0, 0, -2], 2), (true, vec![0, 0, 2, 2, 0, 0, 3, 3]));
+        assert_eq!(with(&[0, 0, 4, 0, 0, 0, 0, 0], 1), (true, vec![0, 0, 4, 0, 0, 0, 0, 0]));
+        assert_eq!(with(&[0; 4], 1), (false, vec![0; 4]), "there is no spatial axis");
+    }
 
     #[test]
     fn no_two_pads_have_the_same_border() {
