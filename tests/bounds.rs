@@ -72,6 +72,15 @@ fn models() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("a tile without end", encoded(plain, ", int64[3] r = {1, 4611686018427387904, 1}", &format!("{BN} y = Tile (c0, r)"))),
         ("functions that call twice what calls twice", doubling(60)),
+        (
+            "readers that tell two ranks of one value",
+            encoded(
+                "float[1,2,4,4] x, bool q",
+                ", float[2,2,1,1] w = {1, 2, 3, 4}, float[1,1,1] k = {2}",
+                "a = If (q) <then_branch = t () => (float[] c) { c = Relu (x) }, else_branch = e () => (float[] d) { d = Neg (x) }>
+                 n = BatchNormalization (a, s, b, m, v)  z = Conv (n, w)  f = Mul (a, k)  u = Conv (f, b)  y = Add (z, u)",
+            ),
+        ),
     ]
 }
 

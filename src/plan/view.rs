@@ -47,6 +47,8 @@ pub struct View<'a> {
     laws: RefCell<BTreeMap<NodeId, Arc<Law>>>,
     /// How many extents have symbols.
     symbols: u32,
+    /// Values whose rank a reader has told: what contradicts itself is forgotten again, and not told twice.
+    told: BTreeSet<ValueId>,
     assume_inference: bool,
     positive_scales: bool,
     /// The engines that must not lose by a fold.
@@ -84,6 +86,7 @@ impl<'a> View<'a> {
             blocked: OnceCell::new(),
             laws: RefCell::default(),
             symbols,
+            told: BTreeSet::new(),
             assume_inference,
             positive_scales,
             target,
@@ -160,9 +163,10 @@ impl<'a> View<'a> {
             let input = |at| self.draft.input(self.graph, NodeId(id), at);
             let (Some(value), Some(weight)) = (input(0), input(1)) else { continue };
             if self.shape(value).is_none()
-                && let Some(weight) = self.shape(weight)
+                && let Some(rank) = self.shape(weight).map(Shape::rank)
+                && self.told.insert(value)
             {
-                self.shapes[value.0] = Some(Shape::of_rank(weight.rank()));
+                self.shapes[value.0] = Some(Shape::of_rank(rank));
                 news = true;
             }
         }
