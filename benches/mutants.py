@@ -78,19 +78,19 @@ def failing(work, mutant, programs, tests, **environment):
     return False
 
 
-def batch(work, mutants, numbers, wanted, again):
+def batch(work, mutants, numbers, wanted, again, only):
     outcome = lambda m: work.results.get(m.key, {}).get("outcome")
     together, wrong = work.tree.chosen([m for m in mutants if m.body and outcome(m) != "unviable"], numbers)
     for mutant in wrong:
         work.note(mutant, "unviable")
-    programs, left = work.tree.programs(), [m for m in mutants if wanted(m) and outcome(m) != "unviable"]
+    programs, left = work.tree.programs(only), [m for m in mutants if wanted(m) and outcome(m) != "unviable"]
     for mutant in [m for m in left if outcome(m) == again]:
         work.results.pop(mutant.key)
     # What the tests reach stays true until a file changes.
     record = work.record.parent / "reached.json"
     known = json.loads(record.read_text()) if record.exists() else {}
-    if known.get("files") != work.tree.digest:
-        known = {"files": work.tree.digest, "tests": work.tree.measured(programs)}
+    if (known.get("files"), known.get("programs")) != (work.tree.digest, list(programs)):
+        known = {"files": work.tree.digest, "programs": list(programs), "tests": work.tree.measured(programs)}
         record.write_text(json.dumps(known))
     for name in programs:
         own = [t for t in known["tests"] if t["program"] == name]
@@ -105,7 +105,7 @@ def batch(work, mutants, numbers, wanted, again):
                 work.note(mutant, last)
     for mutant in [m for m in left if m.key not in keys]:
         work.tree.written({mutant.file: mutant.applied(0, len(mutant.text))})
-        own = work.tree.programs(soon=True)
+        own = work.tree.programs(only, soon=True)
         if not own or not failing(work, mutant, own, known["tests"]):
             work.note(mutant, "missed" if own else "unviable")
 
@@ -118,7 +118,7 @@ def table(work, mutants):
         outcome = work.results.get(mutant.key, {}).get("outcome", "left")
         for room in (mutant.room, "all"):
             counts[room]["drawn"] += 1
-            counts[room]["equivalent" if outcome == "missed" and mutant.key in equivalent else outcome] += 1
+            counts[room]["equivalent" if outcome in ("missed", "open") and mutant.key in equivalent else outcome] += 1
     print("| room | drawn | " + " | ".join(COLUMNS) + " |\n| --- |" + " ---: |" * (len(COLUMNS) + 1))
     for room in [*ROOMS, "all"]:
         print(f"| {room} | " + " | ".join(str(counts[room][c]) for c in ["drawn", *COLUMNS]) + " |")
@@ -131,6 +131,7 @@ def main():
     parser.add_argument("--seed", default="1")
     parser.add_argument("--again", default="", help="judge those once more that had this outcome")
     parser.add_argument("--only", default="", help="judge only those of which key, name contain this text")
+    parser.add_argument("--programs", default="", help="with these tests alone, such as `lib,samples`, built soon")
     parser.add_argument("--table", action="store_true", help="only write the table")
     parser.add_argument("--work", type=Path, default=ROOT / "target/mutants")
     options = parser.parse_args()
@@ -141,7 +142,7 @@ def main():
         work.results.get(m.key, {"outcome": "open"})["outcome"] in ("open", options.again))
     for first in range(0, 0 if options.table else len(drawn), BATCH):
         if any(map(wanted, drawn[first:first + BATCH])):
-            batch(work, drawn[first:first + BATCH], numbers, wanted, options.again)
+            batch(work, drawn[first:first + BATCH], numbers, wanted, options.again, options.programs.split(",") if options.programs else [])
             table(work, drawn)
 
 

@@ -101,19 +101,22 @@ class Tree:
         done = subprocess.run(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         return done.returncode == 0, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
-    def programs(self, soon=False):
-        fine, said = self.cargo("test", "--no-run", "--lib", *(x for p in PROGRAMS[1:] for x in ("--test", p)), soon=soon)
+    def programs(self, only=(), soon=False):
+        wanted = [p for p in PROGRAMS if not only or p in only]
+        targets = [x for p in wanted for x in (["--lib"] if p == "lib" else ["--test", p])]
+        fine, said = self.cargo("test", "--no-run", *targets, soon=soon or bool(only))
         made = {("lib" if "lib" in m["target"]["kind"] else m["target"]["name"]): m["executable"] for m in said if m.get("executable")}
-        return {p: made[p] for p in PROGRAMS} if fine else None
+        return {p: made[p] for p in wanted} if fine else None
 
     def run(self, program, tests, limit, **environment):
-        """The first test that fails, "" if none does, None when the time is over."""
-        bound = lambda: (os.nice(19), resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)), os.setsid())
-        child = subprocess.Popen([program, "--exact", *tests], cwd=self.folder, env=os.environ | {"PROPTEST_RNG_SEED": "1"} | environment, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=bound)
+        """The first test that fails, "" if none does, None when the processor time is over. A wait may take ten times as long."""
+        rest = {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: int(limit)}
+        bound = lambda: (os.nice(19), os.setsid(), [resource.setrlimit(what, (most, most)) for what, most in rest.items()])
+        child = subprocess.Popen([program, "--exact", *tests], cwd=self.folder, env=os.environ | {"PROPTEST_RNG_SEED": "1"} | environment,
+                                 text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=bound)
         late, failed = [], ""
         stop = lambda: os.killpg(child.pid, signal.SIGKILL) if child.poll() is None else None
-        clock = threading.Timer(limit, lambda: (late.append(1), stop()))
+        clock = threading.Timer(10 * limit, lambda: (late.append(1), stop()))
         clock.start()
         for line in child.stdout:
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):
@@ -123,6 +126,7 @@ class Tree:
             stop()
         child.wait()
         clock.cancel()
+        late = late or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
         return failed or (None if late else "" if child.returncode == 0 else "died")
 
     def measured(self, programs):

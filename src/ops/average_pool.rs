@@ -101,4 +101,14 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Folded { left: &["Conv", "AveragePool", "Add"] },
     },
+    Sample {
+        name: "a kernel without taps",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[3,2,1,1] w = dyadic(1), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              p = AveragePool <kernel_shape = [0,1]> (c)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("attribute"),
+    },
 ];

@@ -133,3 +133,11 @@ fn operands_broadcast_from_version_7_on() {
         assert_eq!(known(&text, &text)["y"], Shape::known(&[3, 4]));
     }
 }
+
+#[test]
+fn comparisons_are_of_no_float_type() {
+    for operator in ["Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Equal"] {
+        let nodes = format!("c = {operator} (x, x)  y = Where (c, x, x)");
+        assert!(known(&nodes, &model(&nodes)).contains_key("c"), "{operator}");
+    }
+}
