@@ -97,7 +97,7 @@ def batch(work, mutants, numbers, wanted, again, only):
         reached = {number for t in own for number in t["reached"]}
         print(f"{name}: {sum(t['seconds'] for t in own):.0f} s, reaches {len(reached)} of {len(together)}", flush=True)
     keys = {m.key for m in together}
-    for dear, last in ((False, "open"), (True, "missed")):
+    for dear, last in ((False, "open"), (True, "open" if only else "missed")):
         for mutant in [m for m in left if m.key in keys and (dear and outcome(m) == "open" or not dear and outcome(m) != "open")]:
             number = numbers[mutant.key]
             tests = [t for t in known["tests"] if number in t["reached"] and dear == (t["seconds"] >= DEAR)]
