@@ -167,6 +167,15 @@ const SAMPLES: &[Sample] = &[
         expect: Expect::Folded { left: &["If"] },
     },
     Sample {
+        name: "behind, a weight without elements",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,0,2,2] x) => (float[1,3,2,2] y)
+            <float[3,0,1,1] w = {}, float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("attribute"),
+    },
+    Sample {
         name: "in both branches, with a weight that is read elsewhere, too",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,2,2] x, bool cond) => (float[1,3,2,2] y, float[3,2,1,1] z)

@@ -48,14 +48,13 @@ pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, aft
 }
 
 /// Whether two values are the same, bit for bit but for the sign of zero and of what is no number. All numbers here are whole ones
-/// over powers of two, which products and sums keep as they are until a double has no digit left: only then may one be rounded. Where
-/// large numbers take each other away, what is left of them has digits again that were lost before, so that it is asked of all.
+/// over powers of two, which products and sums keep as they are until a double has no digit left: only such a one may be rounded.
 pub fn is_same(one: &Array, two: &Array) -> bool {
     let (Data::Float(a), Data::Float(b)) = (&one.data, &two.data) else { return one == two };
-    let is_full = |number: &f64| number.is_finite() && number.to_bits().trailing_zeros() < 2;
+    let is_full = |number: f64| number.is_finite() && number.to_bits().trailing_zeros() < 2;
     let largest = a.iter().filter(|number| number.is_finite()).fold(0.0_f64, |most, number| most.max(number.abs()));
-    let limit = if a.iter().chain(b).any(is_full) { largest * 2f64.powi(-44) } else { 0.0 };
-    let alike = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= limit;
+    let is_rounded = |(a, b): (&f64, &f64)| (is_full(*a) || is_full(*b)) && (a - b).abs() <= largest * 2f64.powi(-44);
+    let alike = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || is_rounded((a, b));
     one.dims == two.dims && a.len() == b.len() && a.iter().zip(b).all(alike)
 }
 

@@ -1,6 +1,7 @@
 //! Recurrences as far as a fold may change them: what enters their gates from the input, `W·x + Wb` (ONNX LSTM, GRU and RNN,
 //! opset 7 to 22). It is linear, so that it tells a wrong constant where the activations behind it would hide one.
 
+use super::fact::Read;
 use crate::error::Result;
 use crate::model::{Graph, TensorId};
 use crate::onnx::attribute_proto::AttributeType;
@@ -82,7 +83,7 @@ fn plain(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<std::result::Result<Option<Deviation>, String>> {
+pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Read<Option<Deviation>>> {
     let of = |forms: &'_ [Form]| forms.iter().filter(|form| is_recurrence(&form.operator)).cloned().collect::<Vec<_>>();
     for (ours, theirs) in of(&site.forms.0).iter().zip(&of(&site.forms.1)) {
         let rows = constant(ours, 1).map_or(0, |weight| {

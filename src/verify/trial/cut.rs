@@ -142,8 +142,14 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         return Err(format!("a factor that is not positive goes through {} `{}`", gate.node.op_type(), gate.name()));
     }
     let (factor, shift) = maps.into_iter().next().unwrap_or_default();
+    if shift.iter().any(|t| t.is_nan()) {
+        return Err(format!("a shift that goes through {} `{}` is lost beside large numbers", gate.node.op_type(), gate.name()));
+    }
     Ok(Relation { factor, shift, tally })
 }
+
+/// How much of a factor the noise of the shift beside it may be: with more, what goes on behind the gate is not known well enough.
+const LOST: f64 = 1.0 / (1_u64 << 20) as f64;
 
 /// A factor and a shift for each element.
 type Maps = (Vec<f64>, Vec<f64>);
@@ -153,16 +159,18 @@ type Maps = (Vec<f64>, Vec<f64>);
 struct Free {
     factor: bool,
     shift: bool,
+    /// Whether a shift goes on behind it.
+    carries: bool,
 }
 
 impl Free {
     fn of(gate: &Gate) -> Free {
         let epsilon = gate.node.attribute.iter().find(|a| a.name() == "epsilon").map_or(1e-5, |a| a.f());
         match gate.kind {
-            Kind::Homogeneous | Kind::Bounded => Free { factor: true, shift: false },
-            Kind::Maximum => Free { factor: true, shift: true },
+            Kind::Homogeneous | Kind::Bounded => Free { factor: true, shift: false, carries: false },
+            Kind::Maximum => Free { factor: true, shift: true, carries: true },
             // What all have in common is taken away with the mean; a factor goes with the deviation unless something is added.
-            Kind::Normalised => Free { factor: epsilon == 0.0, shift: gate.node.op_type() != "RMSNormalization" },
+            Kind::Normalised => Free { factor: epsilon == 0.0, shift: gate.node.op_type() != "RMSNormalization", carries: false },
         }
     }
 
@@ -207,8 +215,10 @@ impl Free {
                 (true, false) => sum.xy / sum.xx,
             };
             let (x, y) = mean(sum);
-            let shift = y - factor * x;
-            (factor, if shift.abs() * sum.weight <= sum.noise { 0.0 } else { shift })
+            let (shift, noise) = (y - factor * x, if sum.weight > 0.0 { sum.noise / sum.weight } else { 0.0 });
+            // What is left of two numbers that are the same is the rounding of this arithmetic.
+            let shift = if shift.abs() <= noise { 0.0 } else { shift };
+            (factor, if self.carries && noise > LOST * factor.abs() { f64::NAN } else { shift })
         };
         let fits: Vec<(f64, f64)> = sums.iter().map(fit).collect();
         groups.iter().map(|group| fits.get(*group).copied().unwrap_or((f64::NAN, f64::NAN))).unzip()

@@ -11,6 +11,7 @@ mod extents;
 mod groups;
 mod limits;
 mod range;
+mod runs;
 mod sides;
 mod sizes;
 mod walk;

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::cut::{self, Kind};
+use super::runs::{Run, by_channel, sources};
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
-use super::walk::{Drawn, Inputs, Values, walk_within};
+use super::walk::{Drawn, Inputs, walk_within};
 use super::{MOST_NUMBERS, Read, changed, floats, opset};
 use crate::error::Result;
 use crate::model::{Element, Graph, tensor};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::Array;
-use crate::verify::certify::layout::Layout;
 use crate::verify::region::{Form, Site, coarsest, types};
 
 /// How much larger or smaller than in the first file a number may be without a second look.
@@ -34,37 +34,6 @@ const FACTOR: f64 = (1_u64 << 20) as f64;
 /// How many numbers the runs of a type's end are apart, and how many there are: from one to [`INPUT`].
 const STEP: f64 = MORE;
 const STEPS: i32 = 10;
-
-/// What is fed in, and how large it is where it is not nothing.
-#[derive(Clone, Copy, PartialEq)]
-enum Run {
-    /// All channels.
-    All(f64),
-    /// One channel, counted through all inputs.
-    Channel(usize, f64),
-    /// Those whose number has this digit, in binary.
-    Digit(u32, usize, f64),
-}
-
-impl Run {
-    const NOTHING: Run = Run::All(0.0);
-    const ONES: Run = Run::All(1.0);
-
-    fn size(self) -> f64 {
-        let (Run::All(size) | Run::Channel(_, size) | Run::Digit(_, _, size)) = self;
-        size
-    }
-
-    /// What a channel reads.
-    fn of(self, channel: usize) -> f64 {
-        let is_large = match self {
-            Run::All(_) => true,
-            Run::Channel(one, _) => one == channel,
-            Run::Digit(bit, digit, _) => channel >> bit & 1 == digit,
-        };
-        if is_large { self.size() } else { 0.0 }
-    }
-}
 
 /// Why one file's numbers may leave the range of their type where the other's do not; `None` if they stay.
 ///
@@ -148,19 +117,6 @@ fn overflows(file: &str, input: f64) -> String {
     format!(
         "numbers between the nodes of the {file} file may overflow for an input of {input:.1e}, and in the other file nothing does"
     )
-}
-
-/// Each channel by itself, if that is cheap; else each digit of their numbers.
-fn by_channel(sides: &Sides, size: f64, is_cheap: impl Fn(usize, u32) -> bool) -> Vec<Run> {
-    let channels: usize = sides.layouts.values().map(channels).sum();
-    let digits = usize::BITS - channels.leading_zeros();
-    if is_cheap(channels, 10) {
-        (0..channels).map(|channel| Run::Channel(channel, size)).collect()
-    } else if is_cheap(2 * digits as usize, 8) {
-        (0..digits).flat_map(|bit| [Run::Digit(bit, 0, size), Run::Digit(bit, 1, size)]).collect()
-    } else {
-        vec![]
-    }
 }
 
 /// Where the types of what a side reads and makes end; one of which nothing is known has the type of the constants.
@@ -294,31 +250,6 @@ impl Side {
     }
 }
 
-/// What is fed in.
-fn sources(sides: &Sides, runs: &[Run]) -> Values {
-    // Channels are counted through all that is read.
-    let read = sides.layouts.iter().filter(|(_, layout)| !layout.choice);
-    let firsts: BTreeMap<&str, usize> = read
-        .scan(0, |next, (name, layout)| {
-            let first = *next;
-            *next += channels(layout);
-            Some((name.as_str(), first))
-        })
-        .collect();
-    sides.fed(runs.len(), &|name, layout, run| {
-        let (first, count) = (firsts.get(name).copied().unwrap_or(0), channels(layout).max(1));
-        let inner: usize = layout.channels.map_or(usize::MAX, |axis| layout.dims.iter().skip(axis + 1).product());
-        let channel = |at: usize| first + at / inner.max(1) % count;
-        let size = |at: usize| runs.get(run).map_or(0.0, |run| run.of(channel(at)));
-        Array::float(layout.dims.clone(), (0..layout.dims.iter().product()).map(size).collect())
-    })
-}
-
-/// How many channels a value has.
-fn channels(layout: &Layout) -> usize {
-    layout.channels.and_then(|axis| layout.dims.get(axis)).copied().unwrap_or(1)
-}
-
 /// What a normalisation makes has the size of its scale and bias, whatever it reads.
 fn normalised(model: &ModelProto, (node, inputs): (&NodeProto, &Inputs<'_>), entering: &mut Vec<Drawn>) -> Read<Option<Drawn>> {
     if cut::kind(node) != Some(Kind::Normalised) {
@@ -373,33 +304,5 @@ mod tests {
         assert_eq!(shrunk(1e-20, 1e-20, true), None);
         assert_eq!(shrunk(1.0, 1e-10, true), None, "far from the smallest numbers");
         assert_eq!(shrunk(1.0, 0.0, true), None, "nothing is no small number");
-    }
-
-    #[test]
-    fn what_is_fed_in_is_large_in_the_channels_of_a_run() {
-        let layout = |channels: usize| Layout {
-            dims: vec![1, channels, 2],
-            stack: None,
-            channels: Some(1),
-            groups: 1,
-            phases: vec![],
-            summed: 1,
-            choice: false,
-        };
-        let layouts = BTreeMap::from([("a".to_owned(), layout(2)), ("b".to_owned(), layout(3))]);
-        let sides = Sides { outputs: vec![], forms: (vec![], vec![]), layouts, settings: BTreeMap::new() };
-        let large = |run: Run| {
-            let values = sources(&sides, &[run]);
-            let of = |name: &str| floats(&values[name][0]).unwrap().iter().map(|x| u8::from(*x == INPUT)).collect::<Vec<_>>();
-            (of("a"), of("b"))
-        };
-        assert_eq!(large(Run::NOTHING), (vec![0; 4], vec![0; 6]));
-        assert_eq!(large(Run::All(INPUT)), (vec![1; 4], vec![1; 6]));
-        assert_eq!(large(Run::Channel(1, INPUT)), (vec![0, 0, 1, 1], vec![0; 6]));
-        assert_eq!(large(Run::Channel(3, INPUT)), (vec![0; 4], vec![0, 0, 1, 1, 0, 0]));
-        assert_eq!(large(Run::Digit(0, 1, INPUT)), (vec![0, 0, 1, 1], vec![0, 0, 1, 1, 0, 0]));
-        assert_eq!(large(Run::Digit(1, 1, INPUT)), (vec![0; 4], vec![1, 1, 1, 1, 0, 0]));
-        assert_eq!(large(Run::Digit(2, 0, INPUT)), (vec![1; 4], vec![1, 1, 1, 1, 0, 0]));
-        assert_eq!(sources(&sides, &[Run::ONES])["a"][0].data, crate::reference::Data::Float(vec![1.0; 4]));
     }
 }
