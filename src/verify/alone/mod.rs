@@ -188,7 +188,7 @@ impl Task<'_, '_> {
         if (whole || !settings.is_empty()) && products > MOST_PRODUCTS {
             return Err(CouldNotRun::Model(format!("as large as it is, a sample would take {products} products")));
         }
-        let kinds = samples::kinds(layouts.values());
+        let kinds = samples::kinds(layouts.values(), plan.everywhere);
         let inputs: Vec<String> = layouts.keys().cloned().collect();
         let mut values: BTreeMap<&str, Vec<Array>> = BTreeMap::new();
         for (name, layout) in &layouts {

@@ -34,12 +34,14 @@ const IMPULSES: usize = 64;
 /// Numbers in all samples together.
 const MOST: usize = 1 << 24;
 
-/// The kinds of the samples for inputs of these layouts, zeros first.
-pub(super) fn kinds<'l>(layouts: impl Iterator<Item = &'l Layout>) -> Vec<Kind> {
+/// The kinds of the samples for inputs of these layouts, zeros first. Where all constants are proved one by one, impulses have no
+/// fault to find among them, and one shows where the engine puts its taps.
+pub(super) fn kinds<'l>(layouts: impl Iterator<Item = &'l Layout>, proved: bool) -> Vec<Kind> {
     let impulses = layouts.map(|layout| if count(&layout.dims).is_some_and(|n| n <= MOST / 128) { impulses(layout) } else { 0 });
+    let most = if proved { 1 } else { IMPULSES };
     let mut kinds = vec![Kind::Zeros];
     kinds.extend([Kind::Dense; DENSE]);
-    kinds.extend(vec![Kind::Impulse; impulses.max().unwrap_or(0)]);
+    kinds.extend(vec![Kind::Impulse; impulses.max().unwrap_or(0).min(most)]);
     kinds
 }
 
@@ -180,8 +182,10 @@ mod tests {
             summed: 18,
             choice: false,
         };
-        let kinds = kinds([&layout].into_iter());
-        assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Impulse).count(), 8);
+        let impulses = |kinds: &[Kind]| kinds.iter().filter(|kind| **kind == Kind::Impulse).count();
+        assert_eq!(impulses(&kinds([&layout].into_iter(), true)), 1);
+        let kinds = kinds([&layout].into_iter(), false);
+        assert_eq!(impulses(&kinds), 8);
         let mut seen = vec![0.0; 64];
         for index in 4..kinds.len() {
             let sample = sample(&layout, &kinds, index, &mut SplitMix64::new(0, "")).unwrap();
