@@ -128,8 +128,8 @@ fn chosen_axes(call: &Call, x: &Array, is_cropped: bool) -> Result<Vec<Axis>, Re
         match (scales, sizes, shared) {
             (Some(scales), _, _) => {
                 setting.scale = at(scales, index)?;
-                let part = if is_cropped { setting.roi.1 - setting.roi.0 } else { 1.0 };
-                setting.output = (input * part * setting.scale).floor() as usize;
+                // ONNX's text has the cropped part as a factor here, too; onnxruntime and ONNX's own reference have not.
+                setting.output = (input * setting.scale).floor() as usize;
             }
             (None, Some(_), Some(scale)) => {
                 setting.scale = scale;

@@ -16,7 +16,7 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use attributes::canonical;
+pub(crate) use attributes::{canonical, contradicts};
 pub(crate) use declared::fixed_inputs;
 pub(crate) use operands::{Operands, Read, apart, operands, same_but_names};
 pub(crate) use order::{is_static, keeps_order, never_fails};

@@ -52,6 +52,8 @@ pub struct Measures {
     integers: BTreeMap<ValueId, Integers>,
     /// Numbers that are the extent of something, which none is that is less than nothing.
     natural: BTreeSet<Extent>,
+    /// Those of them that windows leave, which are more than nothing where a window has room.
+    windows: BTreeSet<Extent>,
 }
 
 impl Measures {
@@ -79,8 +81,12 @@ impl Measures {
             }
             let view = View::new(graph, *id, &all)?;
             let (shapes, integers) = (shapes::follow(&view).unwrap_or_default(), integers::follow(&view).unwrap_or_default());
+            let operator = node.proto.op_type();
             for (value, shape) in node.outputs.iter().zip(shapes) {
                 all.natural.extend(shape.iter().flatten().cloned());
+                if windows::OPERATORS.contains(&operator) {
+                    all.windows.extend(shape.iter().flatten().cloned());
+                }
                 all.shapes.extend(value.map(|value| (value, shape)));
             }
             for (value, found) in node.outputs.iter().zip(integers) {
@@ -144,7 +150,7 @@ impl Measures {
 
     /// Whether it is certain that a number is more than nothing, if nothing is empty.
     pub(crate) fn is_size(&self, number: &Extent) -> bool {
-        number.is_positive() || self.natural.contains(number)
+        number.is_positive() || self.windows.contains(number)
     }
 
     /// Takes back what is claimed of the integers of a value.

@@ -37,7 +37,7 @@ pub mod wording;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Graph, Model, ScopeKind};
+use crate::model::{Graph, Model, ScopeKind, ValueId};
 #[cfg(feature = "tract")]
 pub use alone::{RegionReport, Regions, Units};
 pub use asked::{asked, foreseen, sized_names};
@@ -263,12 +263,26 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
         && !chooses(a)
         && !chooses(b)
         && !is_rewritten(a, b)
+        && !has_nan(b)?
         && let Some(overflow) = compose::overflowed(&verdict)
     {
         verdict.differences.push(overflow);
         verdict.outcome = compose::outcome(&verdict);
     }
     Ok(verdict)
+}
+
+/// Whether a constant holds what is no number: engines do not agree on what a maximum makes of it.
+fn has_nan(graph: &Graph<'_>) -> crate::Result<bool> {
+    let mut found = false;
+    for tensor in
+        (0..graph.values.len()).filter_map(|at| graph.constant(ValueId(at)).ok()).map(|(tensor, _)| graph.tensor(tensor))
+    {
+        if tensor.element().is_some() && !found {
+            tensor.blocks(graph.model, &mut |_, block| found |= block.iter().any(|number| number.is_nan()))?;
+        }
+    }
+    Ok(found)
 }
 
 /// Whether the second model has an operator with exponents in it that the first has not: an engine may make more of them, or less,

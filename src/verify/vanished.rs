@@ -75,13 +75,15 @@ impl Side {
     }
 }
 
-/// Whether a node fails for values with another number of channels, and nothing tells that they have as many.
+/// Whether a node fails for values with another number of channels, and nothing tells that they have as many: a BatchNormalization,
+/// and an operand that is put at an axis, as up to operator set 6.
 fn asks_for_channels(read: Read<'_, '_>, id: NodeId, data: ValueId) -> bool {
     let node = read.graph.node(id);
-    let scale = node.inputs.get(1).copied().flatten().and_then(|scale| read.graph.constant(scale).ok());
-    let count = scale.and_then(|(tensor, _)| i64::try_from(read.graph.tensor(tensor).elements()).ok());
+    let operand = node.inputs.get(1).copied().flatten().and_then(|operand| read.graph.constant(operand).ok());
+    let count = operand.and_then(|(tensor, _)| i64::try_from(read.graph.tensor(tensor).elements()).ok());
     let channels = read.measures.extent(data, 1).and_then(|extent| extent.as_number());
-    node.proto.op_type() == "BatchNormalization" && (count.is_none() || channels != count)
+    let is_put_at_an_axis = node.proto.attribute.iter().any(|a| a.name() == "broadcast") && count != Some(1);
+    is_put_at_an_axis || node.proto.op_type() == "BatchNormalization" && (count.is_none() || channels != count)
 }
 
 /// Whether the constant does not repeat the value to make it larger.

@@ -7,6 +7,7 @@ mod alone;
 #[path = "../bound/mod.rs"]
 mod bound;
 mod certified;
+mod claims;
 #[cfg(feature = "tract")]
 mod evidence;
 #[cfg(feature = "tract")]

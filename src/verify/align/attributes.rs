@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 
 use crate::model::graph::is_standard_domain;
+use crate::model::{Graph, Node};
 use crate::onnx::{AttributeProto, NodeProto};
 
 /// The attributes of a node that make a difference, each as bytes; what tensors hold is compared by [`super::held`].
@@ -101,6 +102,23 @@ const WORDS: [(&str, &[(&str, &str)]); 11] = [
     ("SpaceToDepth", &[("mode", "DCR")]),
     ("Upsample", &[("mode", "nearest")]),
 ];
+
+/// Whether what a node says of its windows contradicts its weight, or is not said of each axis: nothing runs it.
+pub(crate) fn contradicts(graph: &Graph<'_>, node: &Node<'_>) -> bool {
+    let list = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name).map(|a| &a.ints[..]);
+    let weight = || node.inputs.get(1).copied().flatten().and_then(|weight| graph.constant(weight).ok());
+    let window: Option<Vec<i64>> = match node.proto.op_type() {
+        "Conv" | "ConvTranspose" => weight().map(|(weight, _)| {
+            graph.tensor(weight).dims.iter().skip(2).map(|size| i64::try_from(*size).unwrap_or(i64::MAX)).collect()
+        }),
+        "MaxPool" | "AveragePool" | "LpPool" => list("kernel_shape").map(<[i64]>::to_vec),
+        _ => None,
+    };
+    let Some(window) = window.filter(|_| node.standard) else { return false };
+    let lengths = [("strides", 1), ("dilations", 1), ("output_padding", 1), ("pads", 2)];
+    list("kernel_shape").is_some_and(|stated| stated != window)
+        || lengths.iter().any(|(name, sides)| list(name).is_some_and(|stated| stated.len() != sides * window.len()))
+}
 
 /// What a table says of an attribute.
 fn listed<T: Copy>(table: &[(&str, &[(&str, T)])], operator: &str, name: &str) -> Option<T> {

@@ -1,6 +1,6 @@
 //! Two nodes side by side: whether they are the same but for the values or the constants that they read.
 
-use super::{canonical, held, order, signs};
+use super::{attributes, canonical, held, order, signs};
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, ValueId};
 use crate::verify::constants;
@@ -113,6 +113,7 @@ pub(crate) fn operands(a: (Read<'_, '_>, NodeId), b: (Read<'_, '_>, NodeId)) -> 
         || domain(one) != domain(two)
         || one.proto.overload() != two.proto.overload()
         || canonical(one.proto) != canonical(two.proto)
+        || attributes::contradicts(b.0.graph, two) && !attributes::contradicts(a.0.graph, one)
     {
         return Ok(None);
     }

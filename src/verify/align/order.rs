@@ -129,10 +129,12 @@ fn fills(shape: &[Option<Extent>], sizes: &[Option<Extent>], copies: bool) -> bo
 
 /// Whether all extents are what they are whatever the inputs hold: these are fixed, and no node makes extents of numbers.
 pub(crate) fn is_static(graph: &Graph<'_>) -> bool {
-    const BY_NUMBERS: &[&str] = &["NonZero", "Unique", "Compress", "NonMaxSuppression", "If", "Loop", "Scan"];
+    const BY_NUMBERS: &[&str] =
+        &["Compress", "If", "ImageDecoder", "Loop", "NonMaxSuppression", "NonZero", "Scan", "StringSplit", "Unique"];
     const BY_SIZES: &[&str] = &[
         "AffineGrid",
         "CenterCropPad",
+        "Col2Im",
         "DFT",
         "Expand",
         "MaxUnpool",
@@ -141,6 +143,7 @@ pub(crate) fn is_static(graph: &Graph<'_>) -> bool {
         "Reshape",
         "Resize",
         "STFT",
+        "SequenceAt",
         "Slice",
         "Split",
         "SplitToSequence",
@@ -150,10 +153,11 @@ pub(crate) fn is_static(graph: &Graph<'_>) -> bool {
         "Unsqueeze",
         "Upsample",
     ];
+    const FILLED: &[&str] = &["BlackmanWindow", "ConstantOfShape", "HammingWindow", "HannWindow", "MelWeightMatrix", "Range"];
     let makes = |node: &Node<'_>| {
         let open = |input: usize| node.inputs.get(input).copied().flatten().is_some_and(|value| graph.constant(value).is_err());
         let sized = BY_SIZES.contains(&node.proto.op_type()) || node.proto.op_type().starts_with("Reduce");
-        let filled = matches!(node.proto.op_type(), "Range" | "ConstantOfShape") && (0..node.inputs.len()).any(open);
+        let filled = FILLED.contains(&node.proto.op_type()) && (0..node.inputs.len()).any(open);
         !node.standard || BY_NUMBERS.contains(&node.proto.op_type()) || filled || sized && (1..node.inputs.len()).any(open)
     };
     fixed_inputs(graph, ScopeId(0)) && !graph.nodes.iter().any(makes)

@@ -66,14 +66,9 @@ impl Extent {
         self.0.iter().map(|(all, times)| product(all).saturating_add(own(times))).max().unwrap_or(0)
     }
 
-    /// Whether it has no step that shows itself at large extents alone: what is divided is divided by a small number.
+    /// Whether it has no step, which may show itself at large extents alone, as quotients have.
     pub fn is_steady(&self) -> bool {
-        const SMALL: i64 = 32;
-        let atom = |atom: &Atom| match atom {
-            Atom::Axis(..) => true,
-            Atom::Quotient(one, two) => one.is_steady() && two.as_number().is_some_and(|by| by.abs() <= SMALL),
-        };
-        self.0.keys().flatten().all(atom)
+        self.0.keys().flatten().all(|atom| matches!(atom, Atom::Axis(..)))
     }
 
     /// Whether it is certain that it is more than nothing, if no axis is empty.
@@ -149,10 +144,11 @@ impl Extent {
         self.plus(&other.times(&Extent::number(-1))?)
     }
 
-    /// The quotient towards zero, as ONNX divides integers (Div 14).
+    /// The quotient towards zero, as ONNX divides integers (Div 14); none if the divisor may be nothing.
     pub fn over(&self, other: &Extent) -> Option<Extent> {
         match (self.as_number(), other.as_number()) {
             (_, Some(0)) => None,
+            (_, None) if !other.is_positive() => None,
             (Some(one), Some(two)) => Some(Extent::number(one.checked_div(two)?)),
             (_, Some(1)) => Some(self.clone()),
             _ => self.exactly(other).or_else(|| {
@@ -164,7 +160,7 @@ impl Extent {
 
     /// Whether it can be divided by a number without a rest, which is not zero itself.
     pub fn is_multiple_of(&self, other: &Extent) -> bool {
-        other.as_number() != Some(0) && self.exactly(other).is_some()
+        other.is_positive() && self.exactly(other).is_some()
     }
 
     /// The quotient, if each summand can be divided by a single one.
@@ -234,6 +230,8 @@ mod tests {
         assert_ne!(half, n.over(&Extent::number(3)).unwrap());
         assert_eq!(Extent::number(-7).over(&two).unwrap(), Extent::number(-3));
         assert_eq!(n.over(&Extent::number(0)), None);
+        let none_for_one = n.minus(&Extent::number(1)).unwrap();
+        assert!(n.over(&none_for_one).is_none() && n.over(&half).is_none(), "one may be divided by nothing");
         let odd = n.plus(&Extent::number(1)).unwrap();
         assert_ne!(odd.over(&two).unwrap(), half);
     }

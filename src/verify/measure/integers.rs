@@ -36,8 +36,8 @@ fn shape(view: &View<'_, '_>) -> Option<Integers> {
     Some(Integers { data_type: INT64, dims: vec![elements.len()], elements })
 }
 
-/// How many binary digits the number of an input's elements has: one that is known to be counted in a type of 32 bits is small.
-const ELEMENTS: [u32; 2] = [20, 32];
+/// How many binary digits the number of an input's elements has, where that is counted in a type of 32 bits, and in one of 64.
+const ELEMENTS: [u32; 2] = [28, 32];
 
 /// Whether a number has room in a type for all inputs.
 fn fits(data_type: i32, number: &Extent) -> bool {

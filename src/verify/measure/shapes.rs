@@ -67,7 +67,7 @@ pub(super) fn follow(view: &View<'_, '_>) -> Option<Vec<Extents>> {
         }
         "Add" | "And" | "Div" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Mean" | "Min"
         | "Mod" | "Mul" | "Or" | "Pow" | "Sub" | "Sum" | "Where" | "Xor" => elementwise(view)?,
-        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "LpPool" => windows::follow(view)?,
+        operator if windows::OPERATORS.contains(&operator) => windows::follow(view)?,
         "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => {
             view.shape(0)?.iter().enumerate().map(|(axis, extent)| if axis < 2 { extent.clone() } else { one() }).collect()
         }

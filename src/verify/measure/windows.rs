@@ -3,6 +3,9 @@
 use super::view::View;
 use super::{Extent, Extents};
 
+/// The operators that lay windows over a value.
+pub(super) const OPERATORS: &[&str] = &["AveragePool", "Conv", "ConvTranspose", "LpPool", "MaxPool"];
+
 /// What a window is along one axis.
 struct Window {
     taps: i64,

@@ -3,6 +3,7 @@
 use super::types;
 use crate::error::Result;
 use crate::model::{Graph, Node, NodeId, TensorId};
+use crate::verify::align::contradicts;
 
 /// A node that may belong to a fold.
 #[derive(Clone, Debug)]
@@ -85,6 +86,9 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
         let own = node.proto.domain() == "com.microsoft";
         let remedy = if own { " (save the model at onnxruntime's basic level, ORT_ENABLE_BASIC)" } else { "" };
         return Err(format!("is an operator of another domain{remedy}"));
+    }
+    if contradicts(graph, node) {
+        return Err(format!("({}) says of its windows what does not fit its weight, or not each axis", node.proto.op_type()));
     }
     let outputs = node.outputs.iter().flatten().count();
     let several = matches!(node.proto.op_type(), "Split" | "LSTM" | "GRU" | "RNN");

@@ -7,7 +7,7 @@ use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
 use super::{MOST_NUMBERS, draws};
 use crate::error::Result;
-use crate::model::{Graph, ScopeId, TensorId};
+use crate::model::{Graph, ScopeId, Shape, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::align::{canonical, is_static};
@@ -57,10 +57,8 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
         // A MatMul takes any number of axes.
         let reads = |form: &Form, name: &String| form.operator == "Gemm" && b.node(form.node).proto.input.first() == Some(name);
         let read = |name: &String| site.forms.1.iter().any(|form| reads(form, name));
-        let axes = |name: &String| {
-            let declared = || a.declared_shape(a.lookup(site.region.scopes.0, name)?).map(|shape| shape.rank());
-            site.extents.get(name).map(Vec::len).or_else(declared)
-        };
+        let axes =
+            |name: &String| site.extents.get(name).map(Vec::len).or_else(|| remarked(a, site, name).map(|shape| shape.rank()));
         let takes = |name: &&String| axes(name).is_none_or(|axes| axes != 2 && read(name));
         if let Some(name) = site.region.inputs.iter().find(takes) {
             return Ok(Some(format!("nothing tells that `{name}` has two axes, and a Gemm of the second file takes no others")));
@@ -192,12 +190,18 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
     all
 }
 
+/// What a file remarks about a value in a nested graph, whose extents nobody follows; what it remarks of others is not believed, as
+/// engines do not hold values to it.
+fn remarked(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
+    let scope = site.region.scopes.0;
+    graph.lookup(scope, name).filter(|_| scope != ScopeId(0)).and_then(|value| graph.declared_shape(value))
+}
+
 /// The values of which not even the number of axes is known.
 fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
-    let declared = |name: &str| graph.declared_shape(graph.lookup(site.region.scopes.0, name)?);
     // What is captured by a nested graph has the axes that a run has found.
     let main = site.region.scopes.0 == ScopeId(0);
-    let open = |name: &&String| main && !site.extents.contains_key(*name) && declared(name).is_none();
+    let open = |name: &&String| main && !site.extents.contains_key(*name);
     let data = sides.layouts.iter().filter(|(_, layout)| !layout.choice).map(|(name, _)| name);
     data.filter(open).cloned().collect()
 }
@@ -207,8 +211,7 @@ fn open(graph: &Graph<'_>, site: &Site, sides: &Sides) -> Vec<Axes> {
     let mut shared: BTreeMap<&Extent, Axes> = BTreeMap::new();
     let mut alone: Vec<Axes> = vec![];
     for (name, layout) in sides.layouts.iter().filter(|(_, layout)| !layout.choice) {
-        let value = graph.lookup(site.region.scopes.0, name);
-        let declared = value.and_then(|value| graph.declared_shape(value));
+        let declared = remarked(graph, site, name);
         let followed = site.extents.get(name);
         for axis in 0..layout.dims.len() {
             let extent = followed.and_then(|all| all.get(axis)?.as_ref());

@@ -2,6 +2,7 @@
 
 use crate::model::{Graph, Node, Origin, ValueId};
 use crate::verify::align::{Read, keeps_order, never_fails};
+use crate::verify::measure::Extent;
 use crate::verify::region::{dropout, types};
 
 /// The value that a node hands on, if what it makes is that for all inputs.
@@ -18,9 +19,9 @@ pub(super) fn source(read: Read<'_, '_>, node: &Node<'_>) -> Option<ValueId> {
         _ if keeps_order(node) => {
             return in_order(read, made).find(|value| is_alike(read, *value, made));
         }
-        "Expand" => is_alike(read, data, made),
+        "Expand" => is_alike(read, data, made) && is_as_wide(read, node, data),
         "Slice" => is_alike(read, data, made) && is_forward(read, node),
-        "Pad" => is_unpadded(read, node),
+        "Pad" => is_unpadded(read, node, data),
         "Dropout" => dropout(graph, node).is_ok_and(|found| found.is_ok()),
         "Cast" => types::to(node).is_some() && types::of(graph, data) == types::to(node),
         // One that undoes another fails for values with another number of axes.
@@ -98,8 +99,25 @@ fn is_forward(read: Read<'_, '_>, node: &Node<'_>) -> bool {
     !has_steps || numbers(read, node, 4).is_some_and(|steps| steps.iter().all(|step| *step == 1))
 }
 
-/// Whether nothing is put beside and nothing taken away.
-fn is_unpadded(read: Read<'_, '_>, node: &Node<'_>) -> bool {
+/// Whether each size that an Expand asks for is one, or that of the value: others fail for some values.
+fn is_as_wide(read: Read<'_, '_>, node: &Node<'_>, data: ValueId) -> bool {
+    let sizes = node.inputs.get(1).copied().flatten().and_then(|sizes| read.integers(sizes).ok().flatten());
+    let (Some(sizes), Some(extents)) = (sizes, read.measures.extents(data)) else { return false };
+    let is_one = |size: &Option<Extent>| size.as_ref().and_then(Extent::as_number) == Some(1);
+    let mut ends = sizes.elements.iter().rev().zip(extents.iter().rev());
+    sizes.elements.len() <= extents.len() && ends.all(|(size, extent)| is_one(size) || size.as_ref() == Some(*extent))
+}
+
+/// Whether nothing is put beside and nothing taken away, and each axis is one that the value has.
+fn is_unpadded(read: Read<'_, '_>, node: &Node<'_>, data: ValueId) -> bool {
+    let Some(rank) = read.measures.shape(data).map(<[_]>::len) else { return false };
     let stated = node.proto.attribute.iter().find(|a| a.name() == "pads").map(|a| a.ints.clone());
-    stated.or_else(|| numbers(read, node, 1)).is_some_and(|pads| pads.iter().all(|pad| *pad == 0))
+    let is_axis = |axis: &i64| (-(rank as i64)..rank as i64).contains(axis);
+    let padded = match node.inputs.get(3).copied().flatten() {
+        None => Some(rank),
+        Some(_) => numbers(read, node, 3).filter(|axes| axes.iter().all(is_axis)).map(|axes| axes.len()),
+    };
+    stated
+        .or_else(|| numbers(read, node, 1))
+        .is_some_and(|pads| padded.is_some_and(|padded| pads.len() == 2 * padded) && pads.iter().all(|pad| *pad == 0))
 }
