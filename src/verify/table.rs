@@ -23,6 +23,8 @@ pub struct Row {
     pub elementwise: bool,
     /// Whether its constants fix extents.
     pub shaped: bool,
+    /// Whether it lays elements out by sizes that it reads.
+    pub lays_out: bool,
     /// What some sizes say of the others.
     pub sizes: Sizes,
 }
@@ -99,6 +101,7 @@ const ITSELF: Row = Row {
     linear: false,
     elementwise: false,
     shaped: false,
+    lays_out: false,
     sizes: Sizes::Told,
 };
 const ALIKE: Row = Row { sizes: Sizes::Alike, ..ITSELF };
@@ -106,6 +109,7 @@ const MOVING: Row = Row { sizes: Sizes::Constants, ..ITSELF };
 const SUMMING: Row = Row { sizes: Sizes::Any, ..ITSELF };
 const LINEAR: Row = Row { linear: true, ..SUMMING };
 const CHOSEN: Row = Row { data: Inputs::Only(0), choice: Inputs::From(1), ..ITSELF };
+const LAID_OUT: Row = Row { lays_out: true, ..CHOSEN };
 const FIRST: Row = Row { data: Inputs::Only(0), ..ALIKE };
 const GATE: Row = Row { bound: Bound::Slopes, elementwise: true, ..SUMMING };
 const RECURRENCE: Row = Row { choice: Inputs::Only(4), bound: Bound::Recurrence, shaped: true, ..FIRST };
@@ -127,7 +131,7 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("Div", LINEAR),
     ("Dropout", Row { data: Inputs::Only(0), ..LINEAR }),
     ("Einsum", Row { shaped: true, ..ALIKE }),
-    ("Expand", Row { shaped: true, ..CHOSEN }),
+    ("Expand", Row { shaped: true, ..LAID_OUT }),
     ("Flatten", Row { shaped: true, ..ITSELF }),
     ("GRU", RECURRENCE),
     ("Gather", Row { shaped: true, ..CHOSEN }),
@@ -153,8 +157,8 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("ReduceMin", Row { bound: Bound::Largest, ..FIRST }),
     ("ReduceSum", FIRST),
     ("Relu", Row { bound: Bound::Itself, ..GATE }),
-    ("Reshape", Row { shaped: true, ..CHOSEN }),
-    ("Resize", Row { bound: Bound::Interpolation, shaped: true, ..CHOSEN }),
+    ("Reshape", Row { shaped: true, ..LAID_OUT }),
+    ("Resize", Row { bound: Bound::Interpolation, shaped: true, ..LAID_OUT }),
     ("Shape", ITSELF),
     ("Size", ITSELF),
     ("Slice", Row { shaped: true, ..CHOSEN }),
@@ -163,10 +167,10 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("Squeeze", Row { data: Inputs::Only(0), ..ITSELF }),
     ("Sub", Row { bound: Bound::Sum, ..LINEAR }),
     ("Sum", SUMMING),
-    ("Tile", CHOSEN),
+    ("Tile", LAID_OUT),
     ("Transpose", MOVING),
     ("Unsqueeze", FIRST),
-    ("Upsample", CHOSEN),
+    ("Upsample", LAID_OUT),
     ("Where", Row { data: Inputs::From(1), choice: Inputs::Only(0), shaped: true, ..ITSELF }),
 ];
 

@@ -10,6 +10,7 @@ use crate::model::{Graph, ScopeId};
 use crate::verify::align::{Read, Region};
 use crate::verify::certify;
 use crate::verify::measure::{Extent, Extents, Measures};
+use crate::verify::table;
 
 /// What a region makes, by its names in the first and in the second file, but for shapes: those are no numbers that rounding
 /// could change.
@@ -57,12 +58,9 @@ fn of<'m>(graph: &Graph<'_>, measures: &'m OnceLock<Measures>) -> Result<&'m Mea
     Ok(measures.get_or_init(|| found))
 }
 
-/// The operators that lay elements out by sizes that they read.
-const BY_SIZES: &[&str] = &["Expand", "Reshape", "Resize", "Tile", "Upsample"];
-
-/// The sizes that nodes read and that no constant says.
+/// The sizes by which nodes lay elements out and that no constant says.
 pub(crate) fn sizes_read(graph: &Graph<'_>, forms: &[Form]) -> BTreeSet<String> {
-    let by_sizes = forms.iter().filter(|form| BY_SIZES.contains(&form.operator.as_str()));
+    let by_sizes = forms.iter().filter(|form| table::row(&form.operator).lays_out);
     let read = by_sizes.flat_map(|form| graph.node(form.node).inputs.iter().skip(1).flatten());
     read.filter(|value| graph.constant(**value).is_err()).map(|value| graph.value(*value).name.to_owned()).collect()
 }
