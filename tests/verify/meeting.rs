@@ -146,6 +146,42 @@ fn a_term_of_another_degree_shows_itself() {
 }
 
 #[test]
+fn a_recurrence_that_stands_in_one_file_only_is_not_shown() {
+    let (inputs, output) = ("float[T,B,2] x", "float[T,B,2]");
+    let files = |weight: &str, behind: &str| {
+        format!(
+            "<float[2,2] m = {{{weight}}}, float[2] s = {{2, 3}}, float[1,2,2] w = fill(1), float[1,2,2] r = fill(0), float[1,2,2] t = fill(0.3),
+              float[1,4] b = {{-60, -60, 0, 0}}, int64[1] one = {{1}}>
+            {{ {behind} }}"
+        )
+    };
+    let layers = |first: &str, second: &str| {
+        let layer =
+            |name: &str, of: &str| format!("{name}0, {name} = RNN <hidden_size = 2, activations = [\"Relu\"]> (x, w, {of}, b)");
+        format!("{} {} d = Sub (p, q)", layer("p", first), layer("q", second))
+    };
+    let before = files("1, 2, 3, 4", "c = MatMul (x, m) o = Mul (c, s)");
+    let two = |first: &str, second: &str| format!("c = MatMul (x, m) {} e = Mul (c, s) o = Add (e, d)", layers(first, second));
+    let folded = |first: &str, second: &str| format!("n = MatMul (x, m) {} o = Add (n, d)", layers(first, second));
+    refused(inputs, output, &before, &files("2, 6, 6, 12", &folded("r", "t")));
+    refused(inputs, output, &files("1, 2, 3, 4", &two("r", "t")), &files("2, 6, 6, 12", &folded("t", "r")));
+    equal(inputs, output, &files("1, 2, 3, 4", &two("r", "t")), &files("2, 6, 6, 12", &folded("r", "t")));
+}
+
+#[test]
+fn recurrences_take_in_a_map_one_by_one() {
+    let files = |map: &str, read: &str, w: &str, t: &str| {
+        format!(
+            "<float[2] s = {{2, 3}}, float[1,2,2] w = {{{w}}}, float[1,2,2] v = {{{w}}}, float[1,2,2] r = {{{t}}}, float[1,2,2] t = fill(0.3)>
+            {{ {map} p0, p = RNN <hidden_size = 2> ({read}, w, r) q0, q = RNN <hidden_size = 2> ({read}, v, t) o = Sub (p, q) }}"
+        )
+    };
+    let before = files("a = Mul (x, s)", "a", "1, 2, 3, 4", "1, 0, 0, 1");
+    equal("float[T,B,2] x", "float[D,B,2]", &before, &files("", "x", "2, 6, 6, 12", "1, 0, 0, 1"));
+    refused("float[T,B,2] x", "float[D,B,2]", &before, &files("", "x", "2, 6, 6, 12", "1, 0, 0, 0.5"));
+}
+
+#[test]
 fn constants_are_rounded_as_their_type_does() {
     let read = |constants: &str, made: &str| format!("<{constants}float k = {{2}}> {{ {made} o = Mul (x, c) }}");
     let quantised = read(
