@@ -146,6 +146,20 @@ fn a_term_of_another_degree_shows_itself() {
 }
 
 #[test]
+fn a_term_of_another_degree_shows_itself_near_the_end_of_the_type() {
+    let (inputs, output) = ("float[N,2,L] x", "float[N,2,L]");
+    let files = |first: &str, weight: &str, behind: &str| {
+        format!("<float[2,2,1] w = {{{weight}}}, float[1,2,1] s = {{2, 3}}, float k = {{1e-19}}> {{ {first} {behind} }}")
+    };
+    let square = "k2 = Mul (c, k) q = Mul (c, k2) o = Add (c, q)";
+    for first in ["c = Conv (x, w)", "x2 = Mul (x, x) x4 = Mul (x2, x2) x8 = Mul (x4, x4) c = Conv (x8, w)"] {
+        let before = files(first, "1, 2, 3, 4", "o = Mul (c, s)");
+        refused(inputs, output, &before, &files(first, "2, 4, 9, 12", square));
+        equal(inputs, output, &before, &files(&first.replace("c =", "o ="), "2, 4, 9, 12", ""));
+    }
+}
+
+#[test]
 fn a_recurrence_that_stands_in_one_file_only_is_not_shown() {
     let (inputs, output) = ("float[T,B,2] x", "float[T,B,2]");
     let files = |weight: &str, behind: &str| {

@@ -123,7 +123,8 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(maps).enumerate() {
             let maps = factor.iter().zip(shift);
             let all = ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate();
-            for (at, ((((one, two), total), least), (k, t))) in all {
+            // What is infinite in f64 is so in every type, and says nothing.
+            for (at, ((((one, two), total), least), (k, t))) in all.filter(|(_, (((_, total), _), _))| total.is_finite()) {
                 let limit =
                     |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest(draw);
                 tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
@@ -190,6 +191,7 @@ impl Free {
         let mut sums = vec![Sums::default(); groups.iter().max().map_or(0, |last| last + 1)];
         let draws = || ours.iter().zip(theirs).zip(totals);
         let elements = || draws().flat_map(|((one, two), total)| one.iter().zip(two).zip(total).zip(groups));
+        let elements = || elements().filter(|((_, total), _)| total.is_finite());
         let weight = |total: f64, y: f64| {
             let noise = roundoff * total + SUM * y.abs();
             if noise > 0.0 { 1.0 / (noise * noise) } else { 0.0 }
