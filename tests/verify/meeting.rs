@@ -160,6 +160,37 @@ fn a_term_of_another_degree_shows_itself_near_the_end_of_the_type() {
 }
 
 #[test]
+fn a_bound_that_is_computed_is_the_same_for_all_numbers() {
+    let (inputs, output) = ("float[N,2,H,W] x", "float[N,2,H,W]");
+    let files = |weight: &str, map: &str, more: &str| {
+        format!(
+            "<float[2,2,1,1] w = {{{weight}}}, float[2,1,1] s = {{2, 3}}, float k = {{1e-7}}> {{ c = Conv (x, w) {map} {more} }}"
+        )
+    };
+    let mean = |of: &str| format!("m = ReduceMean <keepdims = 0> ({of})");
+    let before = files("1, 2, 3, 4", &format!("d = Mul (c, s) {}", mean("d")), "o = Clip (d, \"\", m)");
+    let after = |more: &str| files("2, 4, 9, 12", &mean("c"), more);
+    let cube = "p = Mul (m, m) q = Mul (p, m) r = Mul (q, k) b = Add (m, r) o = Clip (c, \"\", b)";
+    refused(inputs, output, &before, &after(cube));
+    refused(inputs, output, &before, &after("o = Relu (c)"));
+    equal(inputs, output, &before, &after("o = Clip (c, \"\", m)"));
+}
+
+#[test]
+fn a_bound_that_is_missing_is_the_end_of_the_type() {
+    let lowest = [("float", "-3.4028234663852886e38"), ("float16", "-65504.0"), ("double", "-1.7976931348623157e308")];
+    for (element, end) in lowest {
+        let clip = |low: &str, bound: &str| {
+            format!("<{element} lo = {{{low}}}, {element} hi = {{6.0}}> {{ o = Clip (x, {bound}, hi) }}")
+        };
+        let (inputs, output) = (format!("{element}[N] x"), format!("{element}[N]"));
+        equal(&inputs, &output, &clip(end, "\"\""), &clip(end, "lo"));
+        equal(&inputs, &output, &clip(end, "lo"), &clip(end, "\"\""));
+        refused(&inputs, &output, &clip("-60000.0", "\"\""), &clip("-60000.0", "lo"));
+    }
+}
+
+#[test]
 fn a_recurrence_that_stands_in_one_file_only_is_not_shown() {
     let (inputs, output) = ("float[T,B,2] x", "float[T,B,2]");
     let files = |weight: &str, behind: &str| {
