@@ -146,6 +146,87 @@ fn a_term_of_another_degree_shows_itself() {
 }
 
 #[test]
+fn a_term_of_another_degree_shows_itself_near_the_end_of_the_type() {
+    let (inputs, output) = ("float[N,2,L] x", "float[N,2,L]");
+    let files = |first: &str, weight: &str, behind: &str| {
+        format!("<float[2,2,1] w = {{{weight}}}, float[1,2,1] s = {{2, 3}}, float k = {{1e-19}}> {{ {first} {behind} }}")
+    };
+    let square = "k2 = Mul (c, k) q = Mul (c, k2) o = Add (c, q)";
+    for first in ["c = Conv (x, w)", "x2 = Mul (x, x) x4 = Mul (x2, x2) x8 = Mul (x4, x4) c = Conv (x8, w)"] {
+        let before = files(first, "1, 2, 3, 4", "o = Mul (c, s)");
+        refused(inputs, output, &before, &files(first, "2, 4, 9, 12", square));
+        equal(inputs, output, &before, &files(&first.replace("c =", "o ="), "2, 4, 9, 12", ""));
+    }
+}
+
+#[test]
+fn a_bound_that_is_computed_is_the_same_for_all_numbers() {
+    let (inputs, output) = ("float[N,2,H,W] x", "float[N,2,H,W]");
+    let files = |weight: &str, map: &str, more: &str| {
+        format!(
+            "<float[2,2,1,1] w = {{{weight}}}, float[2,1,1] s = {{2, 3}}, float k = {{1e-7}}> {{ c = Conv (x, w) {map} {more} }}"
+        )
+    };
+    let mean = |of: &str| format!("m = ReduceMean <keepdims = 0> ({of})");
+    let before = files("1, 2, 3, 4", &format!("d = Mul (c, s) {}", mean("d")), "o = Clip (d, \"\", m)");
+    let after = |more: &str| files("2, 4, 9, 12", &mean("c"), more);
+    let cube = "p = Mul (m, m) q = Mul (p, m) r = Mul (q, k) b = Add (m, r) o = Clip (c, \"\", b)";
+    refused(inputs, output, &before, &after(cube));
+    refused(inputs, output, &before, &after("o = Relu (c)"));
+    equal(inputs, output, &before, &after("o = Clip (c, \"\", m)"));
+}
+
+#[test]
+fn a_bound_that_is_missing_is_the_end_of_the_type() {
+    let lowest = [("float", "-3.4028234663852886e38"), ("float16", "-65504.0"), ("double", "-1.7976931348623157e308")];
+    for (element, end) in lowest {
+        let clip = |low: &str, bound: &str| {
+            format!("<{element} lo = {{{low}}}, {element} hi = {{6.0}}> {{ o = Clip (x, {bound}, hi) }}")
+        };
+        let (inputs, output) = (format!("{element}[N] x"), format!("{element}[N]"));
+        equal(&inputs, &output, &clip(end, "\"\""), &clip(end, "lo"));
+        equal(&inputs, &output, &clip(end, "lo"), &clip(end, "\"\""));
+        refused(&inputs, &output, &clip("-60000.0", "\"\""), &clip("-60000.0", "lo"));
+    }
+}
+
+#[test]
+fn a_recurrence_that_stands_in_one_file_only_is_not_shown() {
+    let (inputs, output) = ("float[T,B,2] x", "float[T,B,2]");
+    let files = |weight: &str, behind: &str| {
+        format!(
+            "<float[2,2] m = {{{weight}}}, float[2] s = {{2, 3}}, float[1,2,2] w = fill(1), float[1,2,2] r = fill(0), float[1,2,2] t = fill(0.3),
+              float[1,4] b = {{-60, -60, 0, 0}}, int64[1] one = {{1}}>
+            {{ {behind} }}"
+        )
+    };
+    let layers = |first: &str, second: &str| {
+        let layer =
+            |name: &str, of: &str| format!("{name}0, {name} = RNN <hidden_size = 2, activations = [\"Relu\"]> (x, w, {of}, b)");
+        format!("{} {} d = Sub (p, q)", layer("p", first), layer("q", second))
+    };
+    let before = files("1, 2, 3, 4", "c = MatMul (x, m) o = Mul (c, s)");
+    let two = |first: &str, second: &str| format!("c = MatMul (x, m) {} e = Mul (c, s) o = Add (e, d)", layers(first, second));
+    let folded = |first: &str, second: &str| format!("n = MatMul (x, m) {} o = Add (n, d)", layers(first, second));
+    refused(inputs, output, &before, &files("2, 6, 6, 12", &folded("r", "t")));
+    refused(inputs, output, &files("1, 2, 3, 4", &two("r", "t")), &files("2, 6, 6, 12", &folded("t", "r")));
+    equal(inputs, output, &files("1, 2, 3, 4", &two("r", "t")), &files("2, 6, 6, 12", &folded("r", "t")));
+}
+
+#[test]
+fn recurrences_take_in_a_map_one_by_one() {
+    let files = |map: &str, read: &str, w: &str, t: &str| {
+        format!(
+            "<float[2] s = {{2, 3}}, float[1,2,2] w = {{{w}}}, float[1,2,2] v = {{{w}}}, float[1,2,2] r = {{{t}}}, float[1,2,2] t = fill(0.3)>
+            {{ {map} p0, p = RNN <hidden_size = 2> ({read}, w, r) q0, q = RNN <hidden_size = 2> ({read}, v, t) o = Sub (p, q) }}"
+        )
+    };
+    let before = files("a = Mul (x, s)", "a", "1, 2, 3, 4", "1, 0, 0, 1");
+    equal("float[T,B,2] x", "float[D,B,2]", &before, &files("", "x", "2, 6, 6, 12", "1, 0, 0, 1"));
+    refused("float[T,B,2] x", "float[D,B,2]", &before, &files("", "x", "2, 6, 6, 12", "1, 0, 0, 0.5"));
+}
+
+#[test]
 fn constants_are_rounded_as_their_type_does() {
     let read = |constants: &str, made: &str| format!("<{constants}float k = {{2}}> {{ {made} o = Mul (x, c) }}");
     let quantised = read(

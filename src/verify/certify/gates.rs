@@ -7,8 +7,9 @@ use crate::model::{Graph, TensorId};
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use crate::verify::align::canonical;
 use crate::verify::constants;
-use crate::verify::region::{Form, Site};
+use crate::verify::region::{Form, Site, numbers, without_shapes};
 use crate::verify::verdict::Deviation;
 
 /// Whether an operator is one.
@@ -79,13 +80,61 @@ fn plain(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
+/// The recurrences of both sides, each with the one that makes the same output. What stands in for one is linear and the same at all
+/// of its outputs, so that a node that reads them would be shown nothing.
+fn paired<'f>(
+    (a, ours): (&Graph<'_>, &'f [Form]),
+    (b, theirs): (&Graph<'_>, &'f [Form]),
+    site: &Site,
+) -> Read<Vec<[&'f Form; 2]>> {
+    let other = || Err("recurrences that are not the same, one for one, in both files".to_owned());
+    let made = |graph: &Graph<'_>, form: &Form, name: &str| {
+        let at = graph.node(form.node).proto.output.iter().position(|output| output == name);
+        at.filter(|_| is_recurrence(&form.operator))
+    };
+    let is_read = |graph: &Graph<'_>, forms: &[Form]| {
+        let read = forms.iter().flat_map(|form| &graph.node(form.node).proto.input).filter(|name| !name.is_empty());
+        read.into_iter().any(|name| forms.iter().any(|form| made(graph, form, name).is_some()))
+    };
+    if is_read(a, ours) || is_read(b, theirs) {
+        return Err("what a recurrence makes is read inside".to_owned());
+    }
+    let mut pairs = Vec::new();
+    for (one, two) in numbers(a, &site.region) {
+        let maker = |graph: &Graph<'_>, forms: &'f [Form], name: &str| {
+            forms.iter().find_map(|form| Some((form, made(graph, form, name)?)))
+        };
+        match (maker(a, ours, &one), maker(b, theirs, &two)) {
+            (None, None) => {}
+            (Some((old, at)), Some((new, there)))
+                if at == there
+                    && old.operator == new.operator
+                    && canonical(a.node(old.node).proto) == canonical(b.node(new.node).proto) =>
+            {
+                pairs.push([old, new]);
+            }
+            _ => return other(),
+        }
+    }
+    Ok(pairs)
+}
+
 /// What of the recurrences of a site no fold changes, and yet is another: all but the weights and the bias of the input.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Read<Option<Deviation>>> {
-    let of = |forms: &'_ [Form]| forms.iter().filter(|form| is_recurrence(&form.operator)).cloned().collect::<Vec<_>>();
-    for (ours, theirs) in of(&site.forms.0).iter().zip(&of(&site.forms.1)) {
+    let sides = (without_shapes(a, site.forms.0.clone()), without_shapes(b, site.forms.1.clone()));
+    let pairs = match paired((a, &sides.0), (b, &sides.1), site) {
+        Ok(pairs) => pairs,
+        Err(why) => return Ok(Err(why)),
+    };
+    // Under one name both files may make something else inside.
+    let inside = |graph: &Graph<'_>, forms: &[Form], form: &Form, input: usize| {
+        let read = graph.node(form.node).inputs.get(input).copied().flatten();
+        read.is_some() && forms.iter().any(|form| graph.node(form.node).outputs.contains(&read))
+    };
+    for [ours, theirs] in pairs {
         let rows = constant(ours, 1).map_or(0, |weight| {
             let dims = &a.tensor(weight).dims;
             dims.iter().take(dims.len().saturating_sub(1)).map(|dim| usize::try_from(*dim).unwrap_or(0)).product()
@@ -100,6 +149,9 @@ pub(crate) fn changed(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Read<
             limit: 0.0,
         };
         for input in KEPT {
+            if inside(a, &sides.0, ours, *input) || inside(b, &sides.1, theirs, *input) {
+                return Ok(Err(format!("`{}` reads at input {input} what the region makes", b.describe(theirs.node))));
+            }
             match another((a, ours), (b, theirs), *input)? {
                 Other::Nothing => {}
                 Other::Value => return Ok(Err(format!("`{}` reads another value at input {input}", b.describe(theirs.node)))),

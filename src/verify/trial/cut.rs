@@ -85,7 +85,7 @@ pub(super) struct Relation {
     pub tally: Tally,
 }
 
-fn floats(array: &Array) -> Read<&Vec<f64>> {
+pub(super) fn floats(array: &Array) -> Read<&Vec<f64>> {
     if let Data::Float(values) = &array.data { Ok(values) } else { Err("what enters a gate is of no float type".into()) }
 }
 
@@ -123,7 +123,8 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         for (draw, (((ours, theirs), totals), (factor, shift))) in ours.iter().zip(&theirs).zip(&totals).zip(maps).enumerate() {
             let maps = factor.iter().zip(shift);
             let all = ours.iter().zip(theirs).zip(totals).zip(least).zip(maps).enumerate();
-            for (at, ((((one, two), total), least), (k, t))) in all {
+            // What is infinite in f64 is so in every type, and says nothing.
+            for (at, ((((one, two), total), least), (k, t))) in all.filter(|(_, (((_, total), _), _))| total.is_finite()) {
                 let limit =
                     |units: f64| limits.at((one.abs(), *total, *least), units) * k.abs() + t.abs() * SUM + limits.smallest(draw);
                 tally.take((at, *two, k * one + t), (limit(1.0), limit(super::limits::UNITS)));
@@ -190,6 +191,7 @@ impl Free {
         let mut sums = vec![Sums::default(); groups.iter().max().map_or(0, |last| last + 1)];
         let draws = || ours.iter().zip(theirs).zip(totals);
         let elements = || draws().flat_map(|((one, two), total)| one.iter().zip(two).zip(total).zip(groups));
+        let elements = || elements().filter(|((_, total), _)| total.is_finite());
         let weight = |total: f64, y: f64| {
             let noise = roundoff * total + SUM * y.abs();
             if noise > 0.0 { 1.0 / (noise * noise) } else { 0.0 }
@@ -319,75 +321,4 @@ fn per_channel(constant: &Array, dims: &[usize]) -> Read<Array> {
     let mut shape = vec![channels];
     shape.extend(std::iter::repeat_n(1, dims.len().saturating_sub(2)));
     Ok(Array::float(shape, spread.collect()))
-}
-
-/// The thresholds and slopes of a gate: those of the second file against the first one's times the factors. Returns which
-/// is wrong, in ONNX's terms: the names of constants are our own here.
-pub(super) fn thresholds(
-    gate: &Gate,
-    node: &NodeProto,
-    inputs: &Inputs<'_>,
-    relation: &Relation,
-    limits: &Limits,
-) -> Read<Option<(&'static str, f64, f64, f64)>> {
-    let first = |all: Option<&Drawn>| all.and_then(|all| all.first()).cloned();
-    if node.op_type() == "PRelu" {
-        let (ours, theirs) = (first(gate.inputs.get(1).and_then(Option::as_ref)), first(inputs.get(1).copied().flatten()));
-        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Err("a PRelu without slopes".into()) };
-        let plain = |dims: &[usize]| dims.iter().copied().skip_while(|dim| *dim == 1).collect::<Vec<_>>();
-        if plain(&ours.dims) != plain(&theirs.dims) {
-            return Err("slopes of another shape".into());
-        }
-        let apart = floats(&ours)?.iter().zip(floats(&theirs)?).find(|(one, two)| one != two);
-        return Ok(apart.map(|(one, two)| ("slope", *two, *one, 0.0)));
-    }
-    if gate.node.op_type().starts_with("Reduce") {
-        let axes = |input: Option<Rc<Array>>| input.map(|array| array.data.clone());
-        let ours = axes(first(gate.inputs.get(1).and_then(Option::as_ref)));
-        let same = ours == axes(first(inputs.get(1).copied().flatten()));
-        return if same { Ok(None) } else { Err("a reduction of other axes".into()) };
-    }
-    if gate.kind != Kind::Bounded {
-        return Ok(None);
-    }
-    let all = |inputs: &Inputs<'_>| inputs.iter().map(|input| first(*input)).collect::<Vec<_>>();
-    let own: Vec<Option<&Drawn>> = gate.inputs.iter().map(Option::as_ref).collect();
-    let largest = limits.unbounded();
-    let (ours, theirs) = (bounds(&gate.node, &all(&own), largest)?, bounds(node, &all(inputs), largest)?);
-    for (name, (one, two)) in ["min", "max"].into_iter().zip(ours.into_iter().zip(theirs)) {
-        match (one, two) {
-            (None, None) => {}
-            (Some(one), Some(two)) => {
-                for factor in &relation.factor {
-                    let (expected, limit) = (factor * one, limits.threshold(factor * one));
-                    if (two - expected).abs() > limit {
-                        return Ok(Some((name, two, expected, limit)));
-                    }
-                }
-            }
-            (one, two) => {
-                let open = |bound: Option<f64>| bound.unwrap_or(f64::INFINITY);
-                return Ok(Some((name, open(two), open(one), 0.0)));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The bounds of a Clip (attributes of type float up to opset 10, inputs from 11 on); none where there is no bound of the type.
-fn bounds(node: &NodeProto, inputs: &[Option<Rc<Array>>], largest: f64) -> Read<[Option<f64>; 2]> {
-    let bound = |name: &str, input: usize| {
-        let stated = node.attribute.iter().find(|a| a.name() == name).map(|a| f64::from(a.f()));
-        let (found, largest) = match inputs.get(input).and_then(Option::as_ref) {
-            Some(array) => (floats(array)?.first().copied(), largest),
-            None => (stated, f64::from(f32::MAX)),
-        };
-        // Runtimes read it in two ways.
-        if found.is_some_and(f64::is_nan) {
-            Err("a bound that is no number".to_owned())
-        } else {
-            Ok(found.filter(|value| value.abs() < largest))
-        }
-    };
-    Ok([bound("min", 1)?, bound("max", 2)?])
 }

@@ -6,8 +6,16 @@ use crate::reference::{Array, Data};
 /// How far the sizes of channels spread, in powers of two.
 const SPREAD: i64 = 16;
 
-/// How much larger all of them are in some draws, in powers of two.
-const LARGE: i32 = 24;
+/// How much larger all of them are in a draw, in powers of two. The first such draw is near the end of float: where a term of
+/// higher degree is nothing beside those numbers, it is beside all others.
+fn enlarged(draw: usize) -> i32 {
+    match draw {
+        1 => 100,
+        3 => 24,
+        5 => 60,
+        _ => 0,
+    }
+}
 
 /// A stream of random numbers, by the generator of Steele, Lea and Flood (2014).
 pub(super) struct Stream(u64);
@@ -65,7 +73,7 @@ pub(super) fn fresh(name: &str, draw: usize, dims: &[usize]) -> Array {
         }
     }
     if is_large(draw) {
-        values.iter_mut().for_each(|value| *value *= 2.0_f64.powi(LARGE));
+        values.iter_mut().for_each(|value| *value *= 2.0_f64.powi(enlarged(draw)));
     }
     Array { dims: dims.to_vec(), data: Data::Float(values) }
 }
@@ -90,12 +98,12 @@ const FEW: usize = 7;
 
 /// The largest number of a draw.
 pub(super) fn largest(draw: usize) -> f64 {
-    if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32 + if is_large(draw) { LARGE } else { 0 }) }
+    if draw < PLAIN { 1.0 } else { 2.0_f64.powi(SPREAD as i32 + enlarged(draw)) }
 }
 
 /// Whether all numbers of a draw are large, so that a term of another degree shows itself however small its factor is.
 pub(super) fn is_large(draw: usize) -> bool {
-    (PLAIN..SPREAD_ALL).contains(&draw) && !draw.is_multiple_of(2)
+    enlarged(draw) > 0
 }
 
 /// How many draws have numbers of one size.

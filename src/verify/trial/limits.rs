@@ -45,12 +45,6 @@ impl Limits {
         self.roundoff.1 * (once + UNITS * least + units * (total - least)) + total * SUM
     }
 
-    /// The magnitude from which on a bound is none in the type.
-    pub fn unbounded(&self) -> f64 {
-        let double = self.roundoff.0 <= f64::EPSILON / 2.0;
-        if double { f64::MAX } else { f64::from(f32::MAX) }
-    }
-
     /// The unit roundoff of a constant.
     pub fn roundoff(&self) -> f64 {
         self.roundoff.0
@@ -150,12 +144,6 @@ mod tests {
         for (value, expected) in [("data", 1.0), ("a", 1.0), ("b", 2.0), ("of no depth", 3.0)] {
             assert!((units(value) - expected).abs() < 1e-3, "{value}: {}", units(value));
         }
-    }
-
-    #[test]
-    fn bounds_end_where_the_type_does() {
-        assert_eq!(limits().unbounded(), f64::from(f32::MAX));
-        assert_eq!(Limits { roundoff: (f64::EPSILON / 2.0, f64::EPSILON), ..limits() }.unbounded(), f64::MAX);
     }
 
     #[test]

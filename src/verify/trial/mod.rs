@@ -5,6 +5,7 @@
 //! that is no polynomial is cut where it is none, see [`cut`]. What is read beside data, and extents that do not fit one another
 //! made small, are those that a run of the whole has found.
 
+mod bounds;
 mod cut;
 mod draws;
 mod extents;
@@ -66,6 +67,8 @@ struct Trial {
     sides: Sides,
     draws: usize,
     limits: Limits,
+    /// Where the types of the first file's values end.
+    ends: BTreeMap<String, f64>,
 }
 
 fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
@@ -80,9 +83,9 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     };
     let (forms, layouts) = (&sides.forms, &sides.layouts);
     let products = cost(a, &forms.0, layouts).max(cost(b, &forms.1, layouts)).max(1);
-    // A factor that goes through a gate is measured by one draw and held against another; a polynomial shows itself in one.
-    let gates = forms.0.iter().any(|form| cut::kind(a.node(form.node).proto).is_some());
-    let fewest = if gates { 2 } else { 1 };
+    // A factor that goes through a gate is measured by one draw and held against another, and a term of higher degree with a tiny
+    // factor shows itself in none but that of the largest numbers.
+    let fewest = 2;
     // Each draw is walked through both sides and the absolute model, zeros through the last alone.
     let walks = |draws: usize| products.saturating_mul(3 * draws as u64 + 1);
     if walks(fewest) > site.products {
@@ -107,7 +110,8 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     };
     let depths = depths(b, &forms.1).into_iter().map(|(value, depth)| (b.value(value).name.to_owned(), depth)).collect();
     let limits = Limits::of(site, tier, depths);
-    let mut trial = Trial { models, sides, draws, limits };
+    let ends = range::ends(a, &sides.forms.0, site.element);
+    let mut trial = Trial { models, sides, draws, limits, ends };
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
     let note = format!("{TESTED}{sizes}, as its constants say nothing one by one");
     let mut found = trial.perform();
@@ -203,6 +207,10 @@ fn compare(output: &str, limits: &Limits, (ours, theirs): (&Drawn, &Drawn), (tot
             return Err(format!("`{output}` has another shape in the second file"));
         }
         for (at, (((one, two), total), least)) in sides.0.iter().zip(sides.1).zip(sides.2).zip(least).enumerate() {
+            // What is infinite in f64 is so in every type, and says nothing.
+            if !total.is_finite() {
+                continue;
+            }
             let limit = |units: f64| limits.at((one.abs(), *total, *least), units) + limits.smallest(draw);
             tally.take((at, *two, *one), (limit(1.0), limit(limits::UNITS)));
         }
@@ -276,7 +284,9 @@ impl Second<'_> {
                     continue;
                 }
             };
-            let wrong = cut::thresholds(gate, node, inputs, &relation, limits)?;
+            let end = self.trial.ends.get(gate.name()).copied().unwrap_or(f64::MAX);
+            let scale = bounds::Scale { limits, totals: self.totals, least: self.least, end };
+            let wrong = bounds::wrong(gate, node, inputs, &relation, &scale)?;
             let share = if wrong.is_some() { f64::MAX } else { relation.tally.worst() };
             if best.as_ref().is_none_or(|(_, _, _, least)| share < *least) {
                 best = Some((*at, relation, wrong, share));

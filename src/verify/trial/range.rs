@@ -120,7 +120,7 @@ fn overflows(file: &str, input: f64) -> String {
 }
 
 /// Where the types of what a side reads and makes end; one of which nothing is known has the type of the constants.
-fn ends(graph: &Graph<'_>, forms: &[Form], element: Element) -> BTreeMap<String, f64> {
+pub(super) fn ends(graph: &Graph<'_>, forms: &[Form], element: Element) -> BTreeMap<String, f64> {
     let nodes = forms.iter().map(|form| graph.node(form.node));
     let values = nodes.flat_map(|node| node.inputs.iter().chain(&node.outputs)).flatten();
     let data = values.filter(|value| graph.constant(**value).is_err());
