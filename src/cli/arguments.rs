@@ -106,8 +106,8 @@ pub struct Fold {
     /// Put the results into this folder, named as the models are
     #[arg(long, value_name = "FOLDER", group = "target")]
     pub out_dir: Option<PathBuf>,
-    /// Fold and verify, and write nothing
-    #[arg(long, group = "target")]
+    /// Fold and verify, and write nothing, whatever else is said about the target
+    #[arg(long)]
     pub dry_run: bool,
     /// List what changes in the model; without a target nothing is written
     #[arg(long)]
@@ -257,7 +257,7 @@ pub struct Sweep {
     /// Models, folders with models, or patterns; with --merge reports of shards
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Keep the results in this folder
+    /// Keep the results in this folder, without folds that were not shown to be right
     #[arg(long, value_name = "FOLDER")]
     pub out_dir: Option<PathBuf>,
     /// Only fold

@@ -33,6 +33,9 @@ pub const STAYS: Style = AnsiColor::Yellow.on_default();
 /// What is wrong.
 pub const WRONG: Style = AnsiColor::Red.on_default().bold();
 
+/// In the place of a target's name: nothing is to be written.
+pub const NOWHERE: &str = "nowhere, as asked";
+
 /// The column at which values begin.
 const COLUMN: usize = 22;
 
@@ -97,7 +100,7 @@ fn seconds(seconds: f64) -> String {
 }
 
 /// `1 node`, `2 nodes`.
-fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }
