@@ -7,6 +7,7 @@ mod certificate;
 mod check;
 mod external;
 mod fold;
+mod followed;
 mod inspect;
 mod manual;
 mod many;
