@@ -66,7 +66,8 @@ pub fn checked(report: &CheckReport, quiet: bool) -> Error {
     if counts != (0, 0) {
         let what = format!("{} left to fold", text::left(counts));
         let named = if quiet { "that `check` names without -q" } else { "that are named" };
-        return Error::new(ErrorKind::Choice, what).remedy(format!("run the commands {named}, or accept it with --write-baseline"));
+        return Error::new(ErrorKind::Choice, what)
+            .remedy(format!("run the commands {named}, or accept it with --write-baseline"));
     }
     // All of them at once: whoever allows one after the other starts the check as often.
     let warnings = report.files.iter().flat_map(|file| &file.warnings);

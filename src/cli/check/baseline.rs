@@ -50,7 +50,9 @@ impl Baseline {
             return Ok(baseline);
         }
         let failed = |e: std::io::Error| {
-            Error::io("cannot read the baseline", e).file(&baseline.path).remedy("the same command with --write-baseline writes it")
+            Error::io("cannot read the baseline", e)
+                .file(&baseline.path)
+                .remedy("the same command with --write-baseline writes it")
         };
         let text = std::fs::read_to_string(&baseline.path).map_err(failed)?;
         let layout: std::result::Result<BaselineFile, _> = serde_json::from_str(&text);

@@ -97,7 +97,7 @@ fn written(baseline: &Baseline, report: &CheckReport, console: &Console) -> bnfo
         let (file, written) = (baseline.path.display(), text::counted(written as u64, "finding"));
         let kept = if kept > 0 { format!(", {kept} of files that were not looked at kept") } else { String::new() };
         let how = "the same command without --write-baseline reports what is not among them";
-        console.text(&format!("{file}: {written} written{kept}; {how}\n"))?;
+        console.report(&format!("{file}: {written} written{kept}; {how}\n"))?;
     }
     let unread = report.files.iter().any(|file| file.error.is_some());
     Ok(if unread { Status::CouldNot } else { Status::Well })
@@ -116,10 +116,10 @@ fn say(report: &CheckReport, console: &Console) -> anyhow::Result<()> {
                 (false, false) => text::Detail::Some,
             };
             for file in &report.files {
-                console.text(&text::checked(file, report.strict, detail))?;
+                console.report(&text::checked(file, report.strict, detail))?;
             }
             if !console.quiet {
-                console.text(&text::check_summary(report))?;
+                console.report(&text::check_summary(report))?;
             }
         }
         Format::Github => {

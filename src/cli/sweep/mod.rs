@@ -70,7 +70,7 @@ fn swept(jobs: &[Job], arguments: &Sweep, console: &Console) -> anyhow::Result<V
         done.fetch_add(1, Ordering::Relaxed);
         let is_well = matches!(model.outcome, SweepOutcome::Well | SweepOutcome::Unverified);
         if console.format == Format::Text && !(console.quiet && is_well) {
-            console.text(&text::swept(&model, console.verbose))?;
+            console.report(&text::swept(&model, console.verbose))?;
         }
         Ok(model)
     };
@@ -82,7 +82,7 @@ fn swept(jobs: &[Job], arguments: &Sweep, console: &Console) -> anyhow::Result<V
 fn said(report: &SweepReport, unread: bool, console: &Console) -> anyhow::Result<Status> {
     match console.format {
         Format::Json => console.json(report)?,
-        _ if !console.quiet => console.text(&text::swept_summary(report))?,
+        _ if !console.quiet => console.report(&text::swept_summary(report))?,
         _ => {}
     }
     closing::swept(report).iter().for_each(|error| console.error(error));

@@ -8,6 +8,7 @@ mod own;
 mod sites;
 mod sweep;
 mod verdict;
+mod wrap;
 
 use std::fmt::Display;
 
@@ -21,6 +22,7 @@ pub use fold::{fold, folds};
 pub use sites::inspect;
 pub use sweep::{swept, swept_summary};
 pub use verdict::{verdict, verdict_line};
+pub use wrap::wrapped;
 
 pub use super::evidence::{at, evidence, unverified};
 
