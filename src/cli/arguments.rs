@@ -29,8 +29,8 @@ pub struct Common {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// Say more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    #[arg(short, long, global = true, overrides_with = "verbose", help_heading = "Output")]
+    pub verbose: bool,
     /// Colours; `auto` obeys NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub color: Color,
@@ -241,7 +241,7 @@ pub struct Report {
     pub after: Option<PathBuf>,
     /// Where the page goes; `-` is standard output
     #[arg(short, long, value_name = "PAGE")]
-    pub output: PathBuf,
+    pub output: Option<PathBuf>,
     /// Show what would be folded without verifying it
     #[arg(long, conflicts_with = "after")]
     pub no_verify: bool,
@@ -297,7 +297,7 @@ pub struct Man {
 pub struct Selftest {
     /// The model; `-` is standard input
     pub model: PathBuf,
-    /// How many faults
+    /// How many faults; each is judged, which takes a moment to some seconds
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub count: u16,
     #[command(flatten)]

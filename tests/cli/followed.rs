@@ -41,21 +41,30 @@ fn all_reasons_are_named_at_once() {
 fn who_is_quiet_is_told_where_the_commands_are() {
     let folder = Folder::new(&[("folds.onnx", FOLDS)]);
     let said = folder.run(&["check", "-q", "folds.onnx"]).expect(1);
-    assert!(said.err.contains("; run the commands that `check` names without -q, or accept it with --write-baseline"), "{said:?}");
+    assert!(
+        said.err.contains("; run the commands that `check` names without -q, or accept it with --write-baseline"),
+        "{said:?}"
+    );
     assert!(folder.run(&["check", "folds.onnx"]).expect(1).out.contains("run: bnfold fold"));
 }
 
 #[test]
 fn a_baseline_is_written_by_the_command_that_missed_it() {
     let folder = Folder::new(&[("folds.onnx", FOLDS)]);
-    for (file, text) in [("missing.json", None), ("broken.json", Some("{}")), ("old.json", Some("{\"schema\": \"x\", \"files\": {}}"))] {
+    for (file, text) in
+        [("missing.json", None), ("broken.json", Some("{}")), ("old.json", Some("{\"schema\": \"x\", \"files\": {}}"))]
+    {
         if let Some(text) = text {
             folder.write(file, text.as_bytes());
         }
         let words = ["check", "folds.onnx", "--baseline", file];
         assert!(remedy(&folder, &words, 2).starts_with("the same command with --write-baseline writes it"), "{file}");
         let written = folder.run(&[&words[..], &["--write-baseline"]].concat()).expect(0);
-        assert!(written.out.ends_with(": 1 finding written; the same command without --write-baseline reports what is not among them\n"));
+        assert!(
+            written
+                .out
+                .ends_with(": 1 finding written; the same command without --write-baseline reports what is not among them\n")
+        );
         folder.run(&words).expect(0);
     }
 }
@@ -66,7 +75,10 @@ fn a_missing_part_of_a_sweep_is_made_with_the_same_paths() {
     let part = |part: &str| folder.run(&["sweep", "a.onnx", "b.onnx", "--no-verify", "--shard", part, "--format", "json"]);
     folder.write("1.json", part("1/2").expect(0).out.as_bytes());
     let said = folder.run(&["sweep", "--merge", "1.json"]).expect(2).err;
-    assert!(said.contains("run `bnfold sweep` with --shard 2/2 --format json and the same paths and options, and name"), "{said}");
+    assert!(
+        said.contains("run `bnfold sweep` with --shard 2/2 --format json and the same paths and options, and name"),
+        "{said}"
+    );
     folder.write("2.json", part("2/2").expect(0).out.as_bytes());
     folder.run(&["sweep", "--merge", "1.json", "2.json"]).expect(0);
 }
@@ -138,4 +150,52 @@ fn the_last_word_of_a_check_is_its_result() {
     assert_eq!(last(&["check", "train.onnx"], 0), "1 checked, nothing left to fold, 1 with a warning");
     let strict = last(&["check", "train.onnx", "--strict"], 1);
     assert_eq!(strict, "1 checked, nothing left to fold, 1 with what --strict does not let pass");
+}
+
+#[test]
+fn the_words_of_the_engine_are_said_once_and_without_its_trail() {
+    let folder = Folder::new(&[("unrun.onnx", crate::check::UNRUN)]);
+    folder.run(&["fold", "unrun.onnx", "-o", "still.onnx", "--no-verify"]).expect(0);
+    let said = folder.run(&["verify", "unrun.onnx", "still.onnx"]).expect(0).out;
+    assert_eq!(said.matches("Reshape volume mismatch").count(), 1, "{said}");
+    assert!(said.contains("(at `z`)") && !said.contains("Val(") && !said.contains("GivenRule"), "{said}");
+    assert!(said.contains("  run                 no: see the verdict\n"), "{said}");
+    let strict = folder.run(&["verify", "unrun.onnx", "still.onnx", "--strict"]).expect(2);
+    assert!(!strict.err.contains("Val(") && strict.err.contains("Reshape volume mismatch"), "{strict:?}");
+}
+
+#[test]
+fn a_reader_is_told_from_the_operator() {
+    let beside = FOLDS
+        .replace("(float[1,3,4,4] y)", "(float[1,3,4,4] y, float[1,3,4,4] z)")
+        .replace("m, v) }", "m, v) [neg1] z = Neg (c) }");
+    let twice = FOLDS.replace("y = Batch", "p = Batch").replace("m, v) }", "m, v) [mul1] y = Mul (p, c) }");
+    let folder = Folder::new(&[("beside.onnx", &beside), ("twice.onnx", &twice)]);
+    let said = folder.run(&["inspect", "beside.onnx"]).expect(0).out;
+    assert!(
+        said.contains(
+            "several-readers at neg1 (Neg)\n               the value between has other readers, too: this node is one;"
+        ),
+        "{said}"
+    );
+    let page = folder.run(&["report", "beside.onnx", "--no-verify", "-o", "-"]).expect(0).out;
+    assert!(page.contains("aria-label=\"bn1 (BatchNormalization) stays, neg1 (Neg) reads what it reads\""), "{page}");
+    let said = folder.run(&["inspect", "twice.onnx"]).expect(0).out;
+    assert!(said.contains("several-readers at ") && !said.contains("this node is one\n"), "{said}");
+}
+
+#[test]
+fn a_page_without_a_place_gets_one() {
+    let folder = Folder::new(&[("m.onnx", FOLDS)]);
+    let said = folder.run(&["report", "m.onnx"]).expect(2).err;
+    assert_eq!(said, "error: nothing says where the page goes; name a file, for example -o m.html\n");
+    folder.run(&["report", "m.onnx", "-o", "m.html", "--no-verify"]).expect(0);
+}
+
+#[test]
+fn one_more_v_says_no_more() {
+    let folder = Folder::new(&[("m.onnx", FOLDS)]);
+    let said = |v: &str| folder.run(&["inspect", "m.onnx", v]).expect(0).out;
+    assert_eq!(said("-v"), said("-vv"));
+    assert!(folder.run(&["inspect", "--help"]).out.contains("  -v, --verbose  "));
 }

@@ -21,6 +21,7 @@ mod selftest;
 mod status;
 mod streams;
 mod teams;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
