@@ -36,8 +36,8 @@ pub struct Terms {
 pub enum Step {
     /// So many bytes of the file that is being written are done.
     Written(u64),
-    /// The result is being judged.
-    Judging,
+    /// The result is being judged, with so many folds.
+    Judging(usize),
     /// It has been judged.
     Judged,
 }
@@ -154,7 +154,7 @@ pub fn tried<'a>(
         if let Some(options) = wanted {
             // The first failure is saved, those of later attempts are not.
             let folder = terms.save_failure.as_deref().filter(|_| saved.is_none());
-            let (found, kept) = judged(options, (before, staged), folder, *shown.borrow_mut())?;
+            let (found, kept) = judged(options, (before, staged, prepared.plan.folds().len()), folder, *shown.borrow_mut())?;
             (verdict, saved) = (Some(found), saved.take().or(kept));
         }
         let failing = verdict.as_ref().map(|verdict| failing(prepared, verdict, terms.allow_unverified)).unwrap_or_default();
@@ -175,11 +175,11 @@ pub fn tried<'a>(
 
 fn judged(
     options: &VerifyOptions,
-    (before, staged): (&Path, &Staged),
+    (before, staged, folds): (&Path, &Staged, usize),
     save_failure: Option<&Path>,
     step: &mut dyn FnMut(Step),
 ) -> Result<(Verdict, Option<String>)> {
-    step(Step::Judging);
+    step(Step::Judging(folds));
     let judged = super::judge((before, &staged.model), &moved(options, staged), save_failure);
     step(Step::Judged);
     judged

@@ -58,6 +58,16 @@ impl Activity {
         Activity::begin(console, format!("[{number}/{of}] {name}"), None)
     }
 
+    /// Begins to judge so many folds.
+    pub fn verifying(console: &Console, folds: usize) -> Activity {
+        Activity::begin(console, format!("verifying {}", text::counted(folds as u64, "fold")), None)
+    }
+
+    /// So many of many are done.
+    pub fn counted(&self, (done, of): (usize, usize), what: &str) {
+        self.bar.set_message(format!("[{done}/{of}] {what}"));
+    }
+
     /// So much of the file that is being written is done; less than before means that the next file has begun.
     pub fn reached(&mut self, done: u64) {
         if done < self.file {

@@ -29,8 +29,8 @@ pub struct Common {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// Say more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    #[arg(short, long, global = true, overrides_with = "verbose", help_heading = "Output")]
+    pub verbose: bool,
     /// Colours; `auto` obeys NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub color: Color,
@@ -106,8 +106,8 @@ pub struct Fold {
     /// Put the results into this folder, named as the models are
     #[arg(long, value_name = "FOLDER", group = "target")]
     pub out_dir: Option<PathBuf>,
-    /// Fold and verify, and write nothing
-    #[arg(long, group = "target")]
+    /// Fold and verify, and write nothing, whatever else is said about the target
+    #[arg(long)]
     pub dry_run: bool,
     /// List what changes in the model; without a target nothing is written
     #[arg(long)]
@@ -241,7 +241,7 @@ pub struct Report {
     pub after: Option<PathBuf>,
     /// Where the page goes; `-` is standard output
     #[arg(short, long, value_name = "PAGE")]
-    pub output: PathBuf,
+    pub output: Option<PathBuf>,
     /// Show what would be folded without verifying it
     #[arg(long, conflicts_with = "after")]
     pub no_verify: bool,
@@ -257,7 +257,7 @@ pub struct Sweep {
     /// Models, folders with models, or patterns; with --merge reports of shards
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Keep the results in this folder
+    /// Keep the results in this folder, without folds that were not shown to be right
     #[arg(long, value_name = "FOLDER")]
     pub out_dir: Option<PathBuf>,
     /// Only fold
@@ -297,7 +297,7 @@ pub struct Man {
 pub struct Selftest {
     /// The model; `-` is standard input
     pub model: PathBuf,
-    /// How many faults
+    /// How many faults; each is judged, which takes a moment to some seconds
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub count: u16,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The last line of a run that does not end with 0: what it comes to, and what can be done about it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bnfold::api::shell::quoted;
@@ -59,16 +60,21 @@ pub fn rechecked(report: &RecheckReport) -> Error {
         .file(Path::new(&report.certificate))
 }
 
-/// What is left to fold, or deserves a look.
-pub fn checked(report: &CheckReport) -> Error {
+/// What is left to fold, or deserves a look. Who is `quiet` has seen no commands.
+pub fn checked(report: &CheckReport, quiet: bool) -> Error {
     let counts = report.counts();
     if counts != (0, 0) {
         let what = format!("{} left to fold", text::left(counts));
-        return Error::new(ErrorKind::Choice, what).remedy("run the commands that are named, or accept it with --write-baseline");
+        let named = if quiet { "that `check` names without -q" } else { "that are named" };
+        return Error::new(ErrorKind::Choice, what)
+            .remedy(format!("run the commands {named}, or accept it with --write-baseline"));
     }
-    let reason = report.files.iter().flat_map(|file| &file.warnings).map(|warning| warning.reason.as_str()).next();
+    // All of them at once: whoever allows one after the other starts the check as often.
+    let warnings = report.files.iter().flat_map(|file| &file.warnings);
+    let reasons: BTreeSet<String> = warnings.map(|warning| format!("--allow {}", warning.reason)).collect();
     let what = "there is what deserves a look, and --strict does not let it pass";
-    Error::new(ErrorKind::Choice, what).remedy(format!("mend it, or accept it with --allow {}", reason.unwrap_or("REASON")))
+    let all = reasons.into_iter().collect::<Vec<_>>().join(" ");
+    Error::new(ErrorKind::Choice, what).remedy(format!("mend it, or accept it with {all}"))
 }
 
 /// Models that differ, broke the program, or could not be folded.
@@ -103,9 +109,11 @@ pub fn left_out(report: &FoldReport) -> Option<Error> {
     let error = match report.left_out.iter().find(|left| left.wrong) {
         Some(wrong) => unverified(format!("{folds} had to be left out: {}: {}", wrong.node, wrong.why), REPORT_IT.to_owned()),
         None => {
-            let what = format!("{folds} had to be left out, as nobody can tell whether they are right: {}", first.why);
+            let (right, them) = if count == 1 { ("it is", "it") } else { ("they are", "them") };
+            let what = format!("{folds} had to be left out, as nobody can tell whether {right} right: {}", first.why);
             let error = Error::new(ErrorKind::Unverified, what);
-            if first.why.contains("--") { error } else { error.remedy("--allow-unverified writes them all the same") }
+            let remedy = format!("--allow-unverified writes {them} all the same");
+            if first.why.contains("--") { error } else { error.remedy(remedy) }
         }
     };
     Some(error.file(Path::new(&report.input)))

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::arguments::{Color, Common, Format};
-use bnfold::report::text::WRONG;
+use bnfold::report::text::{self, WRONG};
 use bnfold::{Error, Result};
 
 /// The user's wishes about output.
@@ -17,6 +17,8 @@ pub struct Console {
     pub quiet: bool,
     /// More than usual.
     pub verbose: bool,
+    /// The columns of the terminal to which results go, if they go to one.
+    width: Option<usize>,
 }
 
 impl Console {
@@ -28,7 +30,19 @@ impl Console {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Console { format: common.format, quiet: common.quiet, verbose: common.verbose > 0 }
+        let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        Console { format: common.format, quiet: common.quiet, verbose: common.verbose, width }
+    }
+
+    /// Writes a report for people, with lines that fit the terminal if it goes to one.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn report(&self, report: &str) -> Result<()> {
+        match self.width.filter(|_| self.format == Format::Text) {
+            Some(width) => self.text(&text::wrapped(report, width)),
+            None => self.text(report),
+        }
     }
 
     /// Writes a result as text.

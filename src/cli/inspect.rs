@@ -34,7 +34,7 @@ pub fn run(arguments: &Inspect, console: &Console) -> anyhow::Result<Status> {
     std::mem::forget(input.model);
     match console.format {
         Format::Json => console.json(&report)?,
-        _ => console.text(&text::inspect(&report, &command, console.verbose))?,
+        _ => console.report(&text::inspect(&report, &command, console.verbose))?,
     }
     Ok(Status::Well)
 }

@@ -19,8 +19,8 @@ use super::status::Status;
 /// # Errors
 /// A model cannot be read, or the page not be written.
 pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
-    let to_stream = input::is_stream(&arguments.output);
-    let output = (!to_stream).then_some(arguments.output.as_path());
+    let Some(place) = &arguments.output else { return Err(unplaced(&arguments.before).into()) };
+    let output = (!input::is_stream(place)).then_some(place.as_path());
     for model in std::iter::once(&arguments.before).chain(&arguments.after) {
         if output.is_some_and(|output| files::same(model, output)) {
             let error = Error::new(ErrorKind::Target, "the page would replace the model").file(model);
@@ -45,9 +45,9 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
             let mut shown = Some(Activity::begin(console, "folding", None));
             let mut step = |step| match step {
                 Step::Written(_) => {}
-                Step::Judging => {
+                Step::Judging(folds) => {
                     shown = None;
-                    shown = Some(Activity::begin(console, "verifying", None));
+                    shown = Some(Activity::verifying(console, folds));
                 }
                 Step::Judged => shown = None,
             };
@@ -70,4 +70,13 @@ pub fn run(arguments: &Report, console: &Console) -> anyhow::Result<Status> {
         }
         None => Ok(Status::Well),
     }
+}
+
+/// Nobody said where the page goes.
+fn unplaced(model: &std::path::Path) -> Error {
+    let error = Error::new(ErrorKind::Target, "nothing says where the page goes");
+    if input::is_stream(model) {
+        return error.remedy("name a file with -o");
+    }
+    error.remedy(format!("name a file, for example -o {}", files::quoted(&model.with_extension("html"))))
 }

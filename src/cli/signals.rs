@@ -1,6 +1,8 @@
 //! What happens when the program is interrupted: its temporary files go, its children are told, and it ends as the shell expects.
 
 use std::collections::BTreeSet;
+#[cfg(unix)]
+use std::io::Write as _;
 use std::process::Child;
 #[cfg(unix)]
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub fn watch() {
             bnfold::write::remove_temporary_files();
             bnfold::api::scratch::remove_all();
             clear_line();
+            // Whoever closed it does not want to know.
+            let _ = writeln!(std::io::stderr(), "error: interrupted; what was not finished is as it was");
             std::process::exit(128 + signal);
         }
     });
@@ -58,7 +62,7 @@ fn children() -> MutexGuard<'static, BTreeSet<u32>> {
 /// What showed that something lasts does not stay on a terminal.
 #[cfg(unix)]
 fn clear_line() {
-    use std::io::{IsTerminal as _, Write as _};
+    use std::io::IsTerminal as _;
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {
         // Whoever closed it sees nothing anyway.

@@ -67,7 +67,7 @@ pub fn run(arguments: &Verify, console: &Console) -> anyhow::Result<Status> {
     match console.format {
         Format::Json => console.json(&report)?,
         _ if console.quiet && status == Status::Well => {}
-        _ => console.text(&text::verdict(&report, console.verbose))?,
+        _ => console.report(&text::verdict(&report, console.verbose))?,
     }
     let swapped = swapped.then(|| {
         let error = Error::new(ErrorKind::Target, "the second model has more BatchNormalization than the first");

@@ -281,7 +281,7 @@ fn bind(input: &ValueInfoProto, sizes: &Sizes, taking: &mut Taking) -> Result<In
 
 fn sized(name: &str, dims: &[usize]) -> Result<(), CouldNotRun> {
     match count(dims).is_none_or(|count| count > MOST_ELEMENTS) {
-        true => Err(wrong(name, &format!("an array of {dims:?} is too large"))),
+        true => Err(wrong(name, &format!("an array of {dims:?} is too large; give smaller extents with --dim or --input-shape"))),
         false => Ok(()),
     }
 }

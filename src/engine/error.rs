@@ -76,9 +76,17 @@ pub enum CouldNotRun {
 const LONGEST: usize = 600;
 
 impl CouldNotRun {
-    /// What the engine said when it gave up.
-    pub(crate) fn engine(said: &str) -> CouldNotRun {
-        if speaks_of_memory(said) { CouldNotRun::Memory(shortened(said)) } else { CouldNotRun::Engine(shortened(said)) }
+    /// What the engine said when it gave up: the whole trail of its errors, and what it began with. The trail is about the
+    /// engine's own rooms; people are told the cause and the value at which it was.
+    pub(crate) fn engine(trail: &str, cause: &str) -> CouldNotRun {
+        if speaks_of_memory(trail) {
+            return CouldNotRun::Memory(shortened(cause));
+        }
+        let said = plain(cause);
+        match node(trail).filter(|node| !said.contains(node)) {
+            Some(node) => CouldNotRun::Engine(format!("{} (at `{node}`)", shortened(&said))),
+            None => CouldNotRun::Engine(shortened(&said)),
+        }
     }
 
     /// What was said in a panic. It may be of memory that was not to be had.
@@ -105,6 +113,27 @@ fn speaks_of_memory(said: &str) -> bool {
     words.iter().any(|words| said.contains(words))
 }
 
+/// The first node that the engine names, as in `node #5 "z" Reshape`: there it was at.
+fn node(trail: &str) -> Option<&str> {
+    trail
+        .split('#')
+        .skip(1)
+        .find_map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(" \"")?.split('"').next())
+}
+
+/// Sizes as numbers, where the engine prints what holds them: `Val(3)`.
+fn plain(cause: &str) -> String {
+    let mut parts = cause.split("Val(");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.chars().all(|c| c.is_ascii_digit()) => said.push_str(&format!("{number}{rest}")),
+            _ => said.push_str(&format!("Val({part}")),
+        }
+    }
+    said
+}
+
 fn shortened(message: &str) -> String {
     match message.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
@@ -117,12 +146,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_the_trail_of_errors_people_are_told_the_cause_and_the_place() {
+        let trail =
+            "Failed analyse for node #5 \"z\" Reshape: Infering facts: Applying rule GivenRule { x }: [Val(1)] vs [Val(25), N]";
+        assert_eq!(
+            CouldNotRun::engine(trail, "[Val(1)] vs [Val(25), N]").to_string(),
+            "the engine (tract) gave up: [1] vs [25, N] (at `z`)"
+        );
+        assert_eq!(CouldNotRun::engine("no", "Val(N) of #3"), CouldNotRun::Engine("Val(N) of #3".to_owned()));
+        assert_eq!(CouldNotRun::engine("#3 \"z\" Add: z is gone", "z is gone"), CouldNotRun::Engine("z is gone".to_owned()));
+    }
+
+    #[test]
     fn a_lack_of_memory_is_no_panic() {
         let said = |said: &str| CouldNotRun::panicked(&said.to_owned());
         assert!(matches!(said("failed to allocate Layout { size: 4605345792, align: 64 (1 << 6) }"), CouldNotRun::Memory(_)));
         assert!(said("memory allocation of 8 bytes failed").to_string().ends_with("; give --memory"));
         assert_eq!(said("an index"), CouldNotRun::Panic("an index".to_owned()));
         assert_eq!(CouldNotRun::panicked(&"a word"), CouldNotRun::Panic("a word".to_owned()));
-        assert!(matches!(CouldNotRun::engine("Evaluating #3: failed to allocate"), CouldNotRun::Memory(_)));
+        assert!(matches!(CouldNotRun::engine("Evaluating #3: failed to allocate", "a"), CouldNotRun::Memory(_)));
     }
 }

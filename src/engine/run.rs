@@ -292,7 +292,7 @@ fn tapped(model: &mut ModelProto, taps: &[String]) -> Result<Vec<(String, String
 pub(crate) fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, CouldNotRun> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(CouldNotRun::engine(&format!("{error:#}"))),
+        Ok(Err(error)) => Err(CouldNotRun::engine(&format!("{error:#}"), &error.root_cause().to_string())),
         Err(payload) => Err(CouldNotRun::panicked(&*payload)),
     }
 }

@@ -1,10 +1,10 @@
 //! A node with a map, and what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engines::Row;
 use crate::law::Reason;
-use crate::model::{Graph, NodeId};
+use crate::model::{Graph, NodeId, Origin};
 use crate::plan::{Fold, Kept, Left, Plan, Stay, Substitute, Way};
 
 /// A node as a person looks for it.
@@ -189,7 +189,7 @@ fn fate(plan: &Plan<'_>, end: &End<'_>) -> Fate {
     let (into, through) = (names(&fold.into), names(&fold.through));
     match (stay, fold.left) {
         (Some(stay), _) => {
-            let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
+            let (back, ahead) = (refusal(plan, stay.site, stay.back), refusal(plan, stay.site, stay.ahead));
             Fate::Partly { direction, into, through, back, ahead }
         }
         (None, Left::Normalization(bias)) => Fate::Relieved { bias, into, through },
@@ -198,7 +198,7 @@ fn fate(plan: &Plan<'_>, end: &End<'_>) -> Fate {
 }
 
 fn kept(plan: &Plan<'_>, stay: &Stay) -> Fate {
-    let (back, ahead) = (refusal(plan, stay.back), refusal(plan, stay.ahead));
+    let (back, ahead) = (refusal(plan, stay.site, stay.back), refusal(plan, stay.site, stay.ahead));
     let words = |operators: &[&str]| operators.iter().map(|o| (*o).to_owned()).collect();
     match plan.view.draft.substituted.get(&stay.site) {
         Some(Substitute::MulAdd) => Fate::Replaced { operators: words(&["Mul", "Add"]), back, ahead },
@@ -211,10 +211,36 @@ fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {
     NodeName { name: graph.describe(node), operator: graph.node(node).proto.op_type().to_owned() }
 }
 
-fn refusal(plan: &Plan<'_>, kept: Kept) -> Refusal {
+/// Ends the sentence of a reader that keeps a value as it is. The drawing of a page tells by it on which side the node stands.
+pub(super) const IS_READER: &str = ": this node is one";
+
+/// Whether what `site` reads comes from `node`, among nodes in the order in which they are computed.
+fn is_before(graph: &Graph<'_>, node: NodeId, site: NodeId) -> bool {
+    let (mut open, mut seen) = (vec![site], BTreeSet::from([site]));
+    while let Some(next) = open.pop() {
+        let made = graph.node(next).inputs.iter().flatten().filter_map(|value| match graph.value(*value).origin {
+            Origin::Node(maker, _) => Some(maker),
+            _ => None,
+        });
+        for maker in made.filter(|maker| *maker >= node) {
+            if maker == node {
+                return true;
+            }
+            if seen.insert(maker) {
+                open.push(maker);
+            }
+        }
+    }
+    false
+}
+
+fn refusal(plan: &Plan<'_>, site: NodeId, kept: Kept) -> Refusal {
     let (graph, reason) = (plan.view.graph, kept.reason);
     let seen: Vec<String> = plan.view.target.behind(reason).map(Row::clause).collect();
-    let sentence = std::iter::once(reason.sentence().to_owned()).chain(seen).collect::<Vec<_>>().join(": ");
+    let mut sentence = std::iter::once(reason.sentence().to_owned()).chain(seen).collect::<Vec<_>>().join(": ");
+    if reason == Reason::SeveralReaders && kept.node != site && !is_before(graph, kept.node, site) {
+        sentence.push_str(IS_READER);
+    }
     // A graph needs an output: its only one is not to be removed.
     let only = reason == Reason::GraphOutput && graph.scope(graph.node(kept.node).scope).outputs.len() == 1;
     Refusal {

@@ -51,7 +51,7 @@ fn one_bad_path_keeps_nobody_from_looking_at_the_others() {
 #[test]
 fn help_can_be_asked_for_by_verb() {
     let folder = Folder::new(&[]);
-    for verb in ["fold", "verify", "inspect", "check", "sweep", "selftest"] {
+    for verb in ["fold", "verify", "inspect", "check", "report", "sweep", "selftest"] {
         let answer = folder.run(&["help", verb]).expect(0);
         assert!(answer.out.contains("Usage:") && answer.out.contains("--format"), "{answer:?}");
     }

@@ -7,6 +7,7 @@ mod certificate;
 mod check;
 mod external;
 mod fold;
+mod followed;
 mod inspect;
 mod manual;
 mod many;
@@ -20,6 +21,7 @@ mod selftest;
 mod status;
 mod streams;
 mod teams;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::Folder;
 
-const VERBS: &[&str] = &["fold", "verify", "inspect", "check", "sweep", "selftest", "completions", "man"];
+const VERBS: &[&str] = &["fold", "verify", "inspect", "check", "report", "sweep", "selftest", "completions", "man"];
 
 /// The long options that the help of a command names.
 fn options(folder: &Folder, verb: &str) -> Vec<String> {

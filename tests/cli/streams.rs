@@ -107,8 +107,11 @@ fn interrupted_it_tidies_up() {
         assert_eq!(std::fs::read_dir(folder.path("tmp")).unwrap().count(), 1, "a folder of its own");
         let id = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(id, signal).unwrap();
+        let mut said = String::new();
+        child.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!(std::fs::read_dir(folder.path("tmp")).unwrap().count(), 0);
+        assert_eq!(said, "error: interrupted; what was not finished is as it was\n");
     }
 }
 

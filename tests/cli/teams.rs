@@ -44,7 +44,7 @@ fn what_counts_can_be_chosen() {
     assert!(unknown.err.contains("the nearest is `BatchNormalization`"), "{unknown:?}");
     let warned = folder.run(&["check", "train.onnx"]).expect(0);
     assert!(warned.out.contains("warning: train:") && warned.out.contains("[training-mode]; export"), "{warned:?}");
-    assert!(warned.out.ends_with("1 checked, nothing left to fold, 1 with warnings\n"), "{warned:?}");
+    assert!(warned.out.ends_with("1 checked, nothing left to fold, 1 with a warning\n"), "{warned:?}");
     folder.run(&["check", "train.onnx", "--strict"]).expect(1);
     folder.run(&["check", "train.onnx", "--strict", "--allow", "training-mode"]).expect(0);
     let unknown = folder.run(&["check", "train.onnx", "--allow", "training"]).expect(2);
@@ -116,10 +116,10 @@ fn a_baseline_knows_what_was_there_and_nothing_new() {
     folder.write("folds.onnx", &bnfold::sample::encode(&FOLDS.replace("bn1", "bn2")).unwrap());
     let new = folder.run(&["check", "many.onnx", "folds.onnx", "new.onnx"]).expect(1);
     assert!(new.out.contains("new.onnx: 1 BatchNormalization") && new.out.contains("bn2 (Batch"), "{new:?}");
-    assert!(new.err.contains("names 1 findings in `folds.onnx` that are gone"), "{new:?}");
+    assert!(new.err.contains("names a finding in `folds.onnx` that is gone"), "{new:?}");
     std::fs::remove_file(folder.path("folds.onnx")).unwrap();
     let gone = folder.run(&["check", "many.onnx"]).expect(0);
-    assert!(gone.err.contains("names `folds.onnx`, which is gone; `bnfold check --write-baseline` brings"), "{gone:?}");
+    assert!(gone.err.contains("names `folds.onnx`, which is gone; the same command with --write-baseline brings"), "{gone:?}");
     folder.write("broken.json", b"{}");
     let answer = folder.run(&["check", "many.onnx", "--baseline", "broken.json"]).expect(2);
     assert!(answer.err.contains("broken.json: this is no baseline") && answer.err.contains("writes it anew"), "{answer:?}");

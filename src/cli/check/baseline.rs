@@ -22,8 +22,21 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// What a baseline that is written anew knows so far: what is no baseline may be replaced by one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn before(arguments: &Check) -> Result<Baseline> {
+        let empty = Baseline::empty(arguments);
+        match Baseline::read(arguments) {
+            _ if !empty.path.exists() => Ok(empty),
+            Err(error) if error.kind == ErrorKind::Foreign => Ok(empty),
+            read => read,
+        }
+    }
+
     /// A baseline that knows nothing yet.
-    pub fn empty(arguments: &Check) -> Baseline {
+    fn empty(arguments: &Check) -> Baseline {
         Baseline { path: arguments.baseline.clone().unwrap_or_else(|| NAME.into()), files: BTreeMap::new() }
     }
 
@@ -37,7 +50,9 @@ impl Baseline {
             return Ok(baseline);
         }
         let failed = |e: std::io::Error| {
-            Error::io("cannot read the baseline", e).file(&baseline.path).remedy("`bnfold check --write-baseline` writes it")
+            Error::io("cannot read the baseline", e)
+                .file(&baseline.path)
+                .remedy("the same command with --write-baseline writes it")
         };
         let text = std::fs::read_to_string(&baseline.path).map_err(failed)?;
         let layout: std::result::Result<BaselineFile, _> = serde_json::from_str(&text);
@@ -77,26 +92,34 @@ impl Baseline {
                 None => format!("names `{file}`, which is gone"),
                 Some(known) => match (nodes.len() as u64).saturating_sub(*known) {
                     0 => return None,
+                    1 => format!("names a finding in `{file}` that is gone"),
                     count => format!("names {count} findings in `{file}` that are gone"),
                 },
             };
-            Some(format!("{}: {what}; `bnfold check --write-baseline` brings it up to date", self.path.display()))
+            Some(format!("{}: {what}; the same command with --write-baseline brings it up to date", self.path.display()))
         };
         self.files.iter().filter_map(sentence).collect()
     }
 
-    /// Writes the findings of a report. Returns how many there are.
+    /// Writes the findings of a report, beside what is known of files that are there and were not looked at: a hook that gets
+    /// the changed files alone must not forget the others. Returns how many there are of each.
     ///
     /// # Errors
     /// The system refuses; the baseline is then as it was.
-    pub fn write(&self, report: &CheckReport) -> Result<usize> {
-        let found = report.files.iter().filter(|file| !file.findings.is_empty());
-        let nodes = |file: &CheckedFile| file.findings.iter().map(|site| site.node.name.clone()).collect();
-        let files: BTreeMap<String, BTreeSet<String>> = found.map(|file| (self.key(&file.file), nodes(file))).collect();
-        let count = files.values().map(BTreeSet::len).sum();
+    pub fn write(&self, report: &CheckReport) -> Result<(usize, usize)> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let looked: BTreeMap<String, &CheckedFile> =
+            report.files.iter().filter(|file| file.error.is_none()).map(|file| (self.key(&file.file), file)).collect();
+        let mut files = self.files.clone();
+        files.retain(|file, _| !looked.contains_key(file) && folder.join(file).exists());
+        let count = |files: &BTreeMap<String, BTreeSet<String>>| files.values().map(BTreeSet::len).sum::<usize>();
+        let kept = count(&files);
+        let nodes = |file: &CheckedFile| file.findings.iter().map(|site| site.node.name.clone()).collect::<BTreeSet<_>>();
+        files.extend(looked.into_iter().map(|(key, file)| (key, nodes(file))).filter(|(_, nodes)| !nodes.is_empty()));
+        let written = count(&files) - kept;
         let text = crate::cli::console::encode(&BaselineFile { schema: report::schema("baseline"), files })?;
         AtomicFile::of_text(&self.path, &text)?;
-        Ok(count)
+        Ok((written, kept))
     }
 
     /// A file as seen from the baseline's folder, with `/` between folders.
@@ -112,5 +135,5 @@ impl Baseline {
 }
 
 fn foreign(path: &Path, what: String) -> Error {
-    Error::new(ErrorKind::Foreign, what).file(path).remedy("`bnfold check --write-baseline` writes it anew")
+    Error::new(ErrorKind::Foreign, what).file(path).remedy("the same command with --write-baseline writes it anew")
 }

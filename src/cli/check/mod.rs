@@ -33,15 +33,15 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     for name in &arguments.operators {
         bnfold::plan::operator(name)?;
     }
-    let baseline = if arguments.write_baseline { Baseline::empty(arguments) } else { Baseline::read(arguments)? };
-    let mut files = checked(arguments, console)?;
-    for file in &mut files {
-        baseline.forget(file);
-    }
+    let baseline = if arguments.write_baseline { Baseline::before(arguments)? } else { Baseline::read(arguments)? };
+    let files = checked(arguments, console)?;
     let schema = report::schema("check");
-    let report = CheckReport { schema, version: report::VERSION.to_owned(), strict: arguments.strict, files };
+    let mut report = CheckReport { schema, version: report::VERSION.to_owned(), strict: arguments.strict, files };
     if arguments.write_baseline {
         return Ok(written(&baseline, &report, console)?);
+    }
+    for file in &mut report.files {
+        baseline.forget(file);
     }
     say(&report, console)?;
     for gone in baseline.gone(&report) {
@@ -49,7 +49,7 @@ pub fn run(arguments: &Check, console: &Console) -> anyhow::Result<Status> {
     }
     let status = report.files.iter().map(|file| status(&report, file)).max().unwrap_or(Status::Well);
     if status == Status::Finding {
-        console.error(&closing::checked(&report));
+        console.error(&closing::checked(&report, console.quiet));
     }
     Ok(status)
 }
@@ -92,10 +92,12 @@ fn written(baseline: &Baseline, report: &CheckReport, console: &Console) -> bnfo
     for file in report.files.iter().filter_map(|file| file.error.as_ref()) {
         console.error(file);
     }
-    let count = baseline.write(report)?;
+    let (written, kept) = baseline.write(report)?;
     if !console.quiet {
-        let file = baseline.path.display();
-        console.text(&format!("{file}: {count} findings written; `bnfold check` reports what is not among them\n"))?;
+        let (file, written) = (baseline.path.display(), text::counted(written as u64, "finding"));
+        let kept = if kept > 0 { format!(", {kept} of files that were not looked at kept") } else { String::new() };
+        let how = "the same command without --write-baseline reports what is not among them";
+        console.report(&format!("{file}: {written} written{kept}; {how}\n"))?;
     }
     let unread = report.files.iter().any(|file| file.error.is_some());
     Ok(if unread { Status::CouldNot } else { Status::Well })
@@ -114,10 +116,10 @@ fn say(report: &CheckReport, console: &Console) -> anyhow::Result<()> {
                 (false, false) => text::Detail::Some,
             };
             for file in &report.files {
-                console.text(&text::checked(file, report.strict, detail))?;
+                console.report(&text::checked(file, report.strict, detail))?;
             }
             if !console.quiet {
-                console.text(&text::check_summary(report))?;
+                console.report(&text::check_summary(report))?;
             }
         }
         Format::Github => {

@@ -67,7 +67,7 @@ fn several(arguments: &Fold, jobs: &[(Found, Target)], console: &Console) -> any
             }
             Ok((report, refusal)) => {
                 if console.format == Format::Text {
-                    console.text(&spoken(arguments, &report, console))?;
+                    console.report(&spoken(arguments, &report, console))?;
                 }
                 status_of_all = status_of_all.max(status(&report, refusal.as_ref(), console));
                 reports.push(report);
@@ -79,7 +79,7 @@ fn several(arguments: &Fold, jobs: &[(Found, Target)], console: &Console) -> any
             let (schema, version) = (report::schema("folds"), report::VERSION.to_owned());
             console.json(&FoldReports { schema, version, reports })?;
         }
-        _ if !console.quiet => console.text(&text::folds(&reports))?,
+        _ if !console.quiet => console.report(&text::folds(&reports))?,
         _ => {}
     }
     Ok(status_of_all)
@@ -171,9 +171,9 @@ fn tried<'a>(
     let mut verifying = None;
     let mut step = |step| match step {
         Step::Written(done) => writing.iter_mut().for_each(|shown| shown.reached(done)),
-        Step::Judging => {
+        Step::Judging(folds) => {
             writing = None;
-            verifying = Some(Activity::begin(console, "verifying", None));
+            verifying = Some(Activity::verifying(console, folds));
         }
         Step::Judged => verifying = None,
     };
@@ -214,7 +214,7 @@ fn copy_out(model: &Path) -> Result<()> {
 
 fn say(text: &str, target: &Target, console: &Console) -> Result<()> {
     match target {
-        Target::File(_) | Target::Nowhere => console.text(text),
+        Target::File(_) | Target::Nowhere => console.report(text),
         Target::Stream => {
             console.aside(text);
             Ok(())

@@ -22,7 +22,7 @@ impl std::fmt::Display for Target {
         match self {
             Target::File(path) => write!(f, "{}", path.display()),
             Target::Stream => f.write_str("standard output"),
-            Target::Nowhere => f.write_str("nowhere, as asked"),
+            Target::Nowhere => f.write_str(bnfold::report::text::NOWHERE),
         }
     }
 }
@@ -69,6 +69,7 @@ pub fn jobs(arguments: &Fold) -> Result<Jobs> {
         found = apart(found, folder)?;
     }
     let target = |found: &Found| match &arguments.out_dir {
+        _ if arguments.dry_run => Target::Nowhere,
         Some(folder) => Target::File(folder.join(&found.below)),
         None if arguments.in_place => Target::File(found.path.clone()),
         None => Target::Nowhere,
@@ -77,6 +78,9 @@ pub fn jobs(arguments: &Fold) -> Result<Jobs> {
 }
 
 fn single(arguments: &Fold, model: &Path) -> Result<Target> {
+    if arguments.dry_run {
+        return Ok(Target::Nowhere);
+    }
     let refuse = |what: &str, remedy: &str| Error::new(ErrorKind::Target, what).remedy(remedy);
     let Some(output) = &arguments.output else {
         if !arguments.in_place {

@@ -70,7 +70,7 @@ fn swept(jobs: &[Job], arguments: &Sweep, console: &Console) -> anyhow::Result<V
         done.fetch_add(1, Ordering::Relaxed);
         let is_well = matches!(model.outcome, SweepOutcome::Well | SweepOutcome::Unverified);
         if console.format == Format::Text && !(console.quiet && is_well) {
-            console.text(&text::swept(&model, console.verbose))?;
+            console.report(&text::swept(&model, console.verbose))?;
         }
         Ok(model)
     };
@@ -82,7 +82,7 @@ fn swept(jobs: &[Job], arguments: &Sweep, console: &Console) -> anyhow::Result<V
 fn said(report: &SweepReport, unread: bool, console: &Console) -> anyhow::Result<Status> {
     match console.format {
         Format::Json => console.json(report)?,
-        _ if !console.quiet => console.text(&text::swept_summary(report))?,
+        _ if !console.quiet => console.report(&text::swept_summary(report))?,
         _ => {}
     }
     closing::swept(report).iter().for_each(|error| console.error(error));
@@ -129,7 +129,12 @@ fn fold(found: &Found, output: &Path, arguments: &Sweep, (planning, runs): (&Pla
     let failed = |e| Error::io("cannot start a process of our own", e);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["fold", "--format=json", "--color=never"]);
-    command.arg(if arguments.no_verify { "--no-verify" } else { "--allow-unverified" });
+    // What is kept is only what was shown to be right; what is thrown away may be folded all the same, to tell what is there.
+    match (arguments.no_verify, &arguments.out_dir) {
+        (true, _) => drop(command.arg("--no-verify")),
+        (false, None) => drop(command.arg("--allow-unverified")),
+        (false, Some(_)) => {}
+    }
     command.args(planning.words());
     command.args(runs.arguments()).arg("-o").arg(output).arg("--").arg(&found.path);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
@@ -162,6 +167,7 @@ fn outcome(report: &FoldReport) -> SweepOutcome {
         return SweepOutcome::Differs;
     }
     match &report.verdict {
+        _ if !report.left_out.is_empty() => SweepOutcome::Unverified,
         None => {
             if report.unchanged {
                 SweepOutcome::Well

@@ -68,7 +68,8 @@ pub fn merged(paths: &[PathBuf]) -> Result<SweepReport> {
     let of = count.unwrap_or(0);
     if let Some(missing) = (1..=of).find(|part| !parts.contains_key(part)) {
         let error = Error::new(ErrorKind::Choice, format!("part {missing}/{of} is missing"));
-        return Err(error.remedy(format!("run `bnfold sweep --shard {missing}/{of} --format json` and name its report, too")));
+        let how = format!("run `bnfold sweep` with --shard {missing}/{of} --format json and the same paths and options");
+        return Err(error.remedy(how + ", and name its report, too"));
     }
     same_models(&parts, of)?;
     let longest = parts.values().map(|report| report.models.len()).max().unwrap_or(0);

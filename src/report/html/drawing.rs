@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::error::printable;
+use crate::report::site::IS_READER;
 use crate::report::{Direction, Fate, NodeName, SiteReport};
 
 /// How many nodes of a kind are drawn.
@@ -11,6 +12,9 @@ const WIDTH: usize = 168;
 const HEIGHT: usize = 46;
 const GAP: usize = 34;
 const ROW: usize = HEIGHT + 12;
+
+/// The class of a node beside the drawn one, which no edge joins to others.
+const BESIDE: &str = "refuses beside";
 
 /// A box of the drawing: its class, its name, its operator.
 struct Drawn {
@@ -33,8 +37,8 @@ pub fn drawing(site: &SiteReport) -> Markup {
         div.drawing {
             svg viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) role="img" aria-label=(label) {
                 @for column in 1..columns.len() {
-                    @for from in 0..columns[column - 1].len() {
-                        @for to in 0..columns[column].len() {
+                    @for (from, _) in columns[column - 1].iter().enumerate().filter(|(_, drawn)| drawn.class != BESIDE) {
+                        @for (to, _) in columns[column].iter().enumerate().filter(|(_, drawn)| drawn.class != BESIDE) {
                             @let (x1, y1) = middle(column - 1, from);
                             @let (x2, y2) = middle(column, to);
                             @let (bend, y1, y2) = (x1 + WIDTH + GAP / 2, y1 + HEIGHT / 2, y2 + HEIGHT / 2);
@@ -70,7 +74,11 @@ fn columns(site: &SiteReport) -> Vec<Vec<Drawn>> {
         }
         Fate::Kept { back, ahead, .. } => {
             let refuses = |node: &NodeName| if *node == site.node { vec![] } else { vec![one(node, "refuses")] };
-            return [refuses(&back.node), own("kept"), refuses(&ahead.node)].into_iter().filter(|c| !c.is_empty()).collect();
+            // Who reads the same value comes neither before nor behind.
+            let is_reader = back.sentence.ends_with(IS_READER);
+            let (before, beside) = if is_reader { (vec![], Some(one(&back.node, BESIDE))) } else { (refuses(&back.node), None) };
+            let own = own("kept").into_iter().chain(beside).collect();
+            return [before, own, refuses(&ahead.node)].into_iter().filter(|column: &Vec<Drawn>| !column.is_empty()).collect();
         }
     };
     let (into, through) = (several(into, "takes"), several(through, "passes"));
@@ -101,6 +109,7 @@ fn words(columns: &[Vec<Drawn>]) -> String {
         "gone" => "goes",
         "partly" => "becomes an Add",
         "refuses" => "refuses",
+        BESIDE => "reads what it reads",
         _ => "stays",
     };
     let one = |drawn: &Drawn| format!("{} ({}) {}", drawn.name, drawn.operator, word(drawn.class));

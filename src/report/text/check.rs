@@ -78,15 +78,21 @@ fn lines(file: &CheckedFile, strict: bool, detail: Detail) -> Vec<String> {
 /// The last line: what all of it comes to.
 pub fn check_summary(report: &CheckReport) -> String {
     let unread = report.files.iter().filter(|file| file.error.is_some()).count();
-    let mut text = format!("{} checked", report.files.len() - unread);
+    let checked = report.files.len() - unread;
+    let mut text = format!("{checked} checked");
     let concerned = report.files.iter().filter(|file| !file.findings.is_empty()).count();
     match report.counts() {
+        // Of what could not be read nobody knows it.
+        (0, 0) if checked == 0 => {}
         (0, 0) => text.push_str(", nothing left to fold"),
         counts => text.push_str(&format!(", {} left to fold in {concerned}", left(counts))),
     }
     let warned = report.files.iter().filter(|file| !file.warnings.is_empty()).count();
-    if warned > 0 {
-        text.push_str(&format!(", {warned} with warnings"));
+    match (warned, report.strict) {
+        (0, _) => {}
+        (_, true) => text.push_str(&format!(", {warned} with what --strict does not let pass")),
+        (1, false) => text.push_str(", 1 with a warning"),
+        (_, false) => text.push_str(&format!(", {warned} with warnings")),
     }
     match report.files.iter().map(|file| file.known).sum::<u64>() {
         0 => {}

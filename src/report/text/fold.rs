@@ -1,6 +1,6 @@
 //! The summary of a fold: at most a screen.
 
-use super::{BOLD, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
+use super::{BOLD, NOWHERE, STAYS, WELL, change, counted, grouped, name, row, seconds, some_names, styled, verdict_line};
 use crate::report::{EngineNote, EnginesReport, Fate, FoldReport, KeptGroup, SiteReport, text};
 
 /// The last line of several folds.
@@ -44,8 +44,15 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     if !report.sides.is_empty() {
         text.push_str(&row("side files", some_names(report.sides.iter(), NAMES)));
     }
+    if !report.written && report.output != NOWHERE {
+        text.push_str(&row("result", styled(text::WRONG, "nothing was written") + ", as this was not shown to be right"));
+    }
     if report.unchanged {
-        let said = if report.before.batch_normalizations == 0 { "nothing to fold" } else { "nothing can be folded" };
+        let said = match report.before.batch_normalizations {
+            _ if !report.left_out.is_empty() => "no fold was shown to be right",
+            0 => "nothing to fold",
+            _ => "nothing can be folded",
+        };
         text.push_str(&row("result", format!("{said}; a copy, byte for byte")));
     }
     if report.sorted {
@@ -65,8 +72,8 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     text.push_str(&row("BatchNormalization", styled(style, folded)));
     others(&mut text, report, verbose);
     kept(&mut text, &report.kept, verbose);
-    text.push_str(&row("parameters", change(before.parameters, after.parameters)));
-    text.push_str(&row("bytes", change(before.bytes, after.bytes)));
+    text.push_str(&row("parameters", grown(before.parameters, after.parameters)));
+    text.push_str(&row("bytes", grown(before.bytes, after.bytes)));
     text.push_str(&row("verdict", verdict(report)));
     if let Some(verdict) = report.verdict.as_ref().filter(|_| verbose) {
         text.push_str(&super::own::rows(verdict, verbose));
@@ -89,8 +96,8 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
     if let Some(saved) = &report.saved {
         text.push_str(&row("saved", crate::error::printable(saved)));
     }
-    if !report.written {
-        text.push_str(&row("written", styled(text::WRONG, "no")));
+    if report.output == NOWHERE {
+        text.push_str(&row("written", "no, as asked"));
     }
     text.push_str(&row("time", seconds(report.seconds)));
     if verbose {
@@ -99,6 +106,15 @@ pub fn fold(report: &FoldReport, verbose: bool) -> String {
         }
     }
     text
+}
+
+/// A change of a number of which nobody expects that a fold makes it larger.
+fn grown(before: u64, after: u64) -> String {
+    let said = change(before, after);
+    match said.split_once(" (+") {
+        Some((numbers, more)) => format!("{numbers} {}", styled(STAYS, format!("(+{more}"))),
+        None => said,
+    }
 }
 
 /// In which engines the result is known to do as the original, and what the others do.

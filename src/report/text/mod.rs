@@ -8,6 +8,7 @@ mod own;
 mod sites;
 mod sweep;
 mod verdict;
+mod wrap;
 
 use std::fmt::Display;
 
@@ -21,6 +22,7 @@ pub use fold::{fold, folds};
 pub use sites::inspect;
 pub use sweep::{swept, swept_summary};
 pub use verdict::{verdict, verdict_line};
+pub use wrap::wrapped;
 
 pub use super::evidence::{at, evidence, unverified};
 
@@ -32,6 +34,9 @@ pub const WELL: Style = AnsiColor::Green.on_default();
 pub const STAYS: Style = AnsiColor::Yellow.on_default();
 /// What is wrong.
 pub const WRONG: Style = AnsiColor::Red.on_default().bold();
+
+/// In the place of a target's name: nothing is to be written.
+pub const NOWHERE: &str = "nowhere, as asked";
 
 /// The column at which values begin.
 const COLUMN: usize = 22;
@@ -97,7 +102,7 @@ fn seconds(seconds: f64) -> String {
 }
 
 /// `1 node`, `2 nodes`.
-fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }

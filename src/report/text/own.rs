@@ -9,7 +9,7 @@ pub(super) fn rows(verdict: &Verdict, verbose: bool) -> String {
     let alone = matches!(verdict.execution, Execution::NotRun { .. });
     let mut text = String::new();
     for own in &verdict.own_type {
-        text.push_str(&row("own type", line(own, alone)));
+        text.push_str(&row("plain run", line(own, &verdict.execution)));
         for output in own.outputs.iter().filter(|_| verbose && own.outputs.len() > 1) {
             text.push_str(&row("", format!("{}: {}", typed(output), said(output))));
         }
@@ -20,15 +20,19 @@ pub(super) fn rows(verdict: &Verdict, verbose: bool) -> String {
     text
 }
 
-/// `alone` says that the relay did not run, so that this is all that is known of the whole models.
-fn line(own: &OwnType, alone: bool) -> String {
+/// Where the relay did not run, this is all that is known of the whole models.
+fn line(own: &OwnType, execution: &Execution) -> String {
     if let Some(why) = &own.missing {
+        if matches!(execution, Execution::NotRun { reason, .. } if reason == why) {
+            return format!("not run by {}, for the same reason", name(&own.engine));
+        }
         return format!("not run by {}: {}", name(&own.engine), printable(why));
     }
     let mut text = name(&own.engine);
-    if alone {
-        text.push_str(", the only run of the whole models and no proof");
-    }
+    text.push_str(match execution {
+        Execution::NotRun { .. } => ", the only run of the whole models and no proof",
+        _ => ", which decides nothing",
+    });
     // Where nothing can be compared says more than any number, and so on.
     let weight = |output: &OwnOutput| (output.apart.is_some(), output.unlike > 0, output.relative.unwrap_or(output.largest));
     let worst = own.outputs.iter().max_by(|a, b| {
@@ -101,7 +105,7 @@ mod tests {
     #[test]
     fn the_line_names_the_output_that_is_furthest_off() {
         let outputs = vec![output("x", 1.0, 1e9), output("y", 3.1e-6, 12.44)];
-        let line = "  own type            engine 1: output y (float): largest difference 3.1e-6 of 12.4\n";
+        let line = "  plain run           engine 1, which decides nothing: output y (float): largest difference 3.1e-6 of 12.4\n";
         assert_eq!(shown(outputs.clone(), false), line);
         let lines = shown(outputs, true);
         let all = ["x (float): largest difference 1.0e0 of 1.00e9\n", "y (float): largest difference 3.1e-6 of 12.4\n"];

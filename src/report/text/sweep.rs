@@ -43,6 +43,17 @@ fn fold(report: &FoldReport, all: bool) -> String {
         None if report.unchanged => "a copy, byte for byte".to_owned(),
         None => "not verified, as asked".to_owned(),
     });
+    if let Some(first) = report.left_out.first() {
+        let count = counted(report.left_out.len() as u64, "fold");
+        let right = if report.left_out.len() == 1 { "it is" } else { "they are" };
+        text.push_str(&format!(
+            "; {count} left out, as nothing shows that {right} right: {}",
+            crate::error::printable(&first.why)
+        ));
+    }
+    if !report.written {
+        text.push_str("; nothing was written");
+    }
     text
 }
 

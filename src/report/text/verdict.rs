@@ -13,7 +13,8 @@ pub fn verdict_line(verdict: &Verdict) -> String {
     let words = verdict.outcome.words();
     let said = match (verdict.outcome, &verdict.execution) {
         (Outcome::Differs, _) => {
-            let found = evidence(verdict).map(|found| format!(" {found}")).unwrap_or_default();
+            let between = if verdict.sites.iter().any(|site| site.outcome == Outcome::Differs) { " " } else { ": " };
+            let found = evidence(verdict).map(|found| format!("{between}{found}")).unwrap_or_default();
             return format!("{}{found}", styled(WRONG, words));
         }
         (Outcome::NotJudged, _) => format!("{}: {}", styled(STAYS, words), unverified(verdict).unwrap_or_default()),
@@ -49,7 +50,7 @@ fn forced(outputs: usize) -> String {
     if outputs == 0 {
         return "every output is made by a fold".to_owned();
     }
-    format!("{} bit-equal where folds are forced to be", counted(outputs as u64, "output"))
+    format!("everything outside the folds equal bit for bit ({})", counted(outputs as u64, "output"))
 }
 
 /// The limit that shares are told of.
@@ -89,13 +90,13 @@ pub fn verdict(report: &VerifyReport, verbose: bool) -> String {
     for (style, word, all) in [(WRONG, "differs", &verdict.differences), (STAYS, "not matched", &verdict.unmatched)] {
         for found in all.iter().take(limit) {
             let what = crate::error::printable(&found.what);
-            text.push_str(&format!("  {} {}: {what}\n", styled(style, word), name(&found.place)));
+            text.push_str(&format!("  {}: {}: {what}\n", styled(style, word), name(&found.place)));
         }
         more(&mut text, all.len(), limit);
     }
     listed.iter().take(limit).for_each(|site| text.push_str(&place(site)));
     more(&mut text, listed.len(), limit);
-    text.push_str(&runs(&verdict.execution, verdict.outcome));
+    text.push_str(&runs(verdict));
     text.push_str(&super::own::rows(verdict, verbose));
     for (label, said) in [("again", &report.again), ("saved", &report.saved)] {
         text.extend(said.iter().map(|said| row(label, crate::error::printable(said))));
@@ -160,8 +161,9 @@ fn place(site: &Site) -> String {
     line + "\n"
 }
 
-fn runs(execution: &Execution, outcome: Outcome) -> String {
-    match execution {
+fn runs(verdict: &Verdict) -> String {
+    let outcome = verdict.outcome;
+    match &verdict.execution {
         Execution::Ran { engine, samples, seed, data_sets, taps, inputs, assumptions, outputs_equal } => {
             let from = seed.map_or_else(|| "inputs as given".to_owned(), |s| format!("seed {s}"));
             let samples = counted(*samples as u64, "sample");
@@ -180,7 +182,12 @@ fn runs(execution: &Execution, outcome: Outcome) -> String {
             assumptions.iter().for_each(|a| text.push_str(&row("assumed", crate::error::printable(a))));
             text
         }
-        Execution::NotRun { reason, .. } => row("run", format!("no: {}", crate::error::printable(reason))),
+        // What the verdict's own line has said already is not said again.
+        Execution::NotRun { reason, .. } => {
+            let reason = crate::error::printable(reason);
+            let is_said = verdict_line(verdict).contains(&reason);
+            row("run", format!("no: {}", if is_said { "see the verdict" } else { &reason }))
+        }
         Execution::NotNeeded => row("run", "skipped: the files alone decide"),
     }
 }
@@ -249,7 +256,7 @@ mod tests {
         let line = anstream::adapter::strip_str(&verdict_line(&sample())).to_string();
         assert_eq!(
             line,
-            "equal within rounding; worst 0.42 of the limit of 8 units at y; tract 0: 1 output bit-equal where folds are forced to be"
+            "equal within rounding; worst 0.42 of the limit of 8 units at y; tract 0: everything outside the folds equal bit for bit (1 output)"
         );
     }
 
@@ -268,7 +275,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("differs node `n`: an attribute"), "{text}");
+        assert!(text.contains("differs: node `n`: an attribute"), "{text}");
     }
 
     #[test]
@@ -309,11 +316,11 @@ mod tests {
             evidence(&verdict).as_deref(),
             Some("at `y` (Conv, BatchNormalization | Conv): beyond rounding ([0,1]: 1 for 1.5)")
         );
-        assert!(!verdict_line(&verdict).contains("bit-equal"));
+        assert!(!verdict_line(&verdict).contains("bit for bit"));
         verdict.sites[0].worst = Some(f64::MAX);
         let text = anstream::adapter::strip_str(&super::verdict(&report(verdict), false)).to_string();
         assert!(text.contains("; in the whole beyond any limit at [0,1]: 1 for 1.5"), "{text}");
-        assert!(text.contains("  folds               0 right, 1 wrong\n") && !text.contains("bit-equal"), "{text}");
+        assert!(text.contains("  folds               0 right, 1 wrong\n") && !text.contains("bit for bit"), "{text}");
         assert_eq!((of(2.0, "the limit"), of(0.5, "the limit")), ("2.00 times the limit".into(), "0.50 of the limit".into()));
     }
 }
