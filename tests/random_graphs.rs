@@ -102,3 +102,29 @@ fn only_a_number_without_a_digit_left_may_be_rounded() {
     assert!(!support::is_same(&of(1.25), &of(1.25 + 2f64.powi(-30))), "digits are left");
     assert!(!support::is_same(&of(3.0), &of(-3.0)));
 }
+
+/// Where large numbers cancel, what they were says how much may be rounded; a number that nothing was taken from may not be another.
+#[test]
+fn what_was_summed_up_bounds_what_may_be_rounded() {
+    use bnfold::reference::{Array, Data};
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        g (double[2,2] x) => (double[2,2] y)
+        <double[2] large = {-1048576, 0}, double[2] s = {-2, 1}, double[2] b = {0, -1}, double[2] m = {3, 0.5}, double[2] v = {4, 1}>
+        { a = Add (x, large)
+          d = Sub (a, large)
+          n = Neg (d)
+          y = BatchNormalization <epsilon = 0.0> (n, s, b, m, v) }"#;
+    let model = model_of(&bnfold::sample::encode(text).unwrap());
+    let of = |numbers: [f64; 4]| Array::float(vec![2, 2], numbers.to_vec());
+    let inputs = std::collections::BTreeMap::from([("x".to_owned(), of([1.0, -2.0, -3.0, 4.0]))]);
+    let sizes = visible::magnitude::magnitudes(&model, &inputs).unwrap();
+    assert_eq!(sizes["a"].data, Data::Float(vec![1_048_577.0, 2.0, 1_048_579.0, 4.0]));
+    assert_eq!(sizes["d"].data, Data::Float(vec![2_097_153.0, 2.0, 2_097_155.0, 4.0]));
+    assert_eq!(sizes["y"].data, Data::Float(vec![2_097_156.0, 3.5, 2_097_158.0, 5.5]));
+    let is_rounded = |other| visible::magnitude::is_rounded(&of([1.0; 4]), &other, &sizes["y"]);
+    assert!(is_rounded(of([1.0 + 2f64.powi(-26), 1.0, 1.0, 1.0])));
+    assert!(!is_rounded(of([1.0 + 2f64.powi(-24), 1.0, 1.0, 1.0])), "more than rounding");
+    assert!(!is_rounded(of([1.0, 1.0 + 2f64.powi(-26), 1.0, 1.0])), "nothing large was there");
+    let text = text.replace("Neg", "Sign");
+    assert!(visible::magnitude::magnitudes(&model_of(&bnfold::sample::encode(&text).unwrap()), &inputs).is_none());
+}

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::run("numbers", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::run(bnfold_fuzz::targets::below::numbers, data));

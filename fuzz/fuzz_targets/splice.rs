@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::run("splice", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bnfold_fuzz::run(bnfold_fuzz::targets::below::splice, data));

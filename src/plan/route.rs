@@ -1,5 +1,7 @@
 //! One map's way from its node to what takes it in, whole or its scale alone, or who refused it.
 
+use std::collections::BTreeMap;
+
 use crate::double_double::DoubleDouble;
 use crate::engines::Form;
 use crate::law::{Array, Constants as _, Host, Law, Parameter, Reason, Step};
@@ -126,13 +128,14 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     if view.graph.scope(node.scope).opset.is_none_or(|opset| opset < 7) {
         return Err(Reason::Opset);
     }
-    one_type(view, site)?;
+    let element = one_type(view, site)?;
     let Affine { scale, shift } = &placed.map;
     let terms: Vec<DoubleDouble> = match way {
         Way::Back => shift.clone(),
         Way::Ahead if scale.iter().any(|s| *s == 0.0) => return Err(Reason::ZeroScale),
         Way::Ahead => shift.iter().zip(scale).map(|(t, s)| *t / *s).collect(),
     };
+    let terms = alike(&terms, element);
     let known = |value: Option<ValueId>| value.and_then(|v| view.shape(v)).map(crate::model::Shape::rank);
     let rank = known(view.draft.input(view.graph, site, 0)).or_else(|| known(view.draft.output(view.graph, site, 0)));
     let rank = rank.filter(|rank| placed.axis.is_none_or(|axis| axis < *rank)).ok_or(Reason::UnknownShape)?;
@@ -140,6 +143,13 @@ fn remainder(view: &View<'_>, site: NodeId, placed: &Placed, way: Way) -> Result
     let rest = vec![Parameter::Become("Add"), Parameter::Replace { input: 1, value: Array { dims, values: terms } }];
     check_types(view, site, &Step { parameters: rest.clone(), ..Step::default() })?;
     Ok(rest)
+}
+
+/// Numbers that are the same once they are written, each as the first of them; what is written as nothing is nothing. Else a fold of
+/// what was written would find one number along an axis where this fold found two.
+fn alike(numbers: &[DoubleDouble], element: Element) -> Vec<DoubleDouble> {
+    let mut known = BTreeMap::from([0.0, -0.0].map(|zero: f64| (zero.to_bits(), DoubleDouble::ZERO)));
+    numbers.iter().map(|number| *known.entry(element.round(number.nearest()).to_bits()).or_insert(*number)).collect()
 }
 
 /// The shape of a constant along an axis of a value. It has all axes of the value, as some engines are faster so, but where the

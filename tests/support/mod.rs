@@ -30,8 +30,17 @@ pub fn evaluate(bytes: &[u8], inputs: &BTreeMap<String, Array>) -> BTreeMap<Stri
     bnfold::reference::evaluate(&model_of(bytes), inputs).unwrap()
 }
 
-/// Whether every value of the folded model that the original has, too, is the same in both.
+/// Every value of the folded model that the original has, too, is the same in both.
 pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, after: &BTreeMap<String, Array>, place: &str) {
+    for name in names(folded) {
+        if let (Some(one), Some(two)) = (before.get(&name), after.get(&name)) {
+            assert!(is_same(one, two), "`{name}` is something else in the folded model: {place}");
+        }
+    }
+}
+
+/// What the nodes of a folded model make that means what it meant.
+pub fn names(folded: &[u8]) -> Vec<String> {
     // A weight keeps its name, also where it is dequantised and transposed.
     let nodes = model_of(folded).graph.unwrap().node;
     let mut weights = BTreeSet::new();
@@ -40,11 +49,7 @@ pub fn names_mean_one_thing(folded: &[u8], before: &BTreeMap<String, Array>, aft
             weights.extend(&node.output);
         }
     }
-    for name in nodes.iter().flat_map(|n| &n.output).filter(|name| !weights.contains(name)) {
-        if let (Some(one), Some(two)) = (before.get(name), after.get(name)) {
-            assert!(is_same(one, two), "`{name}` is something else in the folded model: {place}");
-        }
-    }
+    nodes.iter().flat_map(|n| &n.output).filter(|name| !weights.contains(name)).cloned().collect()
 }
 
 /// Whether two values are the same, bit for bit but for the sign of zero and of what is no number. All numbers here are whole ones

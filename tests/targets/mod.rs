@@ -4,8 +4,8 @@
 //! Each says whether its bytes came to the point, so that who draws them sees that they do.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod below;
-mod models;
+pub mod below;
+pub mod models;
 
 /// A target.
 pub struct Target {
@@ -38,8 +38,3 @@ pub const TARGETS: &[Target] = &[
     bytes("numbers", below::numbers),
     bytes("certificate", below::certificate),
 ];
-
-/// Runs the target of this name.
-pub fn run(name: &str, data: &[u8]) {
-    (TARGETS.iter().find(|target| target.name == name).unwrap().body)(data);
-}

@@ -1,0 +1,161 @@
+//! How large what is summed up may be: the values of a graph in which nothing takes anything away. Rounding is bounded by them, also
+//! where large numbers cancel and leave one that has few digits again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bnfold::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, type_proto};
+use bnfold::reference::{Array, Data};
+
+const FLOAT: i32 = 1;
+const DOUBLE: i32 = 11;
+const UINT8: i32 = 2;
+/// No quantised number of a random graph, and no zero point, is larger.
+const LARGEST_ZERO: u8 = 7;
+
+/// Operators that make of larger numbers larger ones, and err by no more than what they read.
+const MONOTONE: &[&str] = &[
+    "Add",
+    "AveragePool",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "Div",
+    "Dropout",
+    "Einsum",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Identity",
+    "If",
+    "LeakyRelu",
+    "Loop",
+    "MatMul",
+    "MaxPool",
+    "Mean",
+    "Mul",
+    "Pad",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Sum",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+    "Upsample",
+    "Where",
+];
+
+/// For each value of a model a bound of all that is summed up in it; nothing if an operator is there that knows none.
+pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Option<BTreeMap<String, Array>> {
+    let mut larger = model.clone();
+    enlarge(larger.graph.as_mut()?, &mut BTreeSet::new())?;
+    let large = |array: &Array| match &array.data {
+        Data::Float(numbers) => Array::float(array.dims.clone(), numbers.iter().map(|number| number.abs()).collect()),
+        _ => array.clone(),
+    };
+    Some(super::evaluate(larger, &inputs.iter().map(|(name, array)| (name.clone(), large(array))).collect()))
+}
+
+/// Whether two values differ by no more than rounding may have done where so much was summed up: some hundred roundings.
+pub fn is_rounded(one: &Array, two: &Array, sizes: &Array) -> bool {
+    let (Data::Float(a), Data::Float(b), Data::Float(sizes)) = (&one.data, &two.data, &sizes.data) else { return false };
+    let alike =
+        |((a, b), size): ((&f64, &f64), &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= size * 2f64.powi(-46);
+    one.dims == two.dims && a.len() == sizes.len() && a.iter().zip(b).zip(sizes).all(alike)
+}
+
+/// `whole` are the values that are no floats: they stay as they are.
+fn enlarge(graph: &mut GraphProto, whole: &mut BTreeSet<String>) -> Option<()> {
+    for input in &graph.input {
+        let Some(type_proto::Value::TensorType(tensor)) = &input.r#type.as_ref()?.value else { return None };
+        if !matches!(tensor.elem_type(), FLOAT | DOUBLE) {
+            whole.insert(input.name().to_owned());
+        }
+    }
+    for tensor in &mut graph.initializer {
+        if !positive(tensor) {
+            whole.insert(tensor.name().to_owned());
+        }
+    }
+    for node in std::mem::take(&mut graph.node) {
+        graph.node.extend(larger(node, whole)?);
+    }
+    Some(())
+}
+
+fn larger(mut node: NodeProto, whole: &mut BTreeSet<String>) -> Option<Vec<NodeProto>> {
+    for graph in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
+        enlarge(graph, whole)?;
+    }
+    let operator = node.op_type().to_owned();
+    let computes = !matches!(&operator[..], "If" | "Loop" | "Where" | "DequantizeLinear");
+    let counts = matches!(&operator[..], "Shape" | "Size") || node.input.first().is_some_and(|name| whole.contains(name));
+    if operator == "Constant" {
+        let value = node.attribute.iter_mut().find_map(|attribute| attribute.t.as_mut())?;
+        if !positive(value) {
+            whole.extend(node.output.clone());
+        }
+        return Some(vec![node]);
+    }
+    if computes && counts {
+        whole.extend(node.output.clone());
+        return Some(vec![node]);
+    }
+    for attribute in node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta" | "value")) {
+        attribute.f = attribute.f.map(f32::abs);
+    }
+    let made = |operator: &str, input: Vec<String>, output: &str| NodeProto {
+        op_type: Some(operator.into()),
+        input,
+        output: vec![output.into()],
+        ..NodeProto::default()
+    };
+    let beside = format!("{} beside", node.output[0]);
+    match &operator[..] {
+        "Sub" => node.op_type = Some("Add".into()),
+        "Neg" => node.op_type = Some("Identity".into()),
+        "ReduceMin" => node.op_type = Some("ReduceMax".into()),
+        // Numbers without a sign, less their zero point.
+        "DequantizeLinear" => node.input.truncate(2),
+        // The mean is taken away.
+        "BatchNormalization" => {
+            let mean = std::mem::replace(&mut node.input[3], beside.clone());
+            return Some(vec![made("Neg", vec![mean], &beside), node]);
+        }
+        "PRelu" => {
+            let sum = made("Add", vec![node.input[0].clone(), beside.clone()], &node.output[0]);
+            return Some(vec![made("Mul", node.input, &beside), sum]);
+        }
+        "Gemm" => {}
+        known => drop(MONOTONE.contains(&known).then_some(())?),
+    }
+    Some(vec![node])
+}
+
+/// Takes the signs off a constant. Returns whether its numbers are floats.
+fn positive(tensor: &mut TensorProto) -> bool {
+    tensor.float_data.iter_mut().for_each(|number| *number = number.abs());
+    tensor.double_data.iter_mut().for_each(|number| *number = number.abs());
+    let mut raw = tensor.raw_data.take().map(|bytes| bytes.to_vec());
+    match (tensor.data_type(), &mut raw) {
+        (FLOAT, Some(bytes)) => bytes.iter_mut().skip(3).step_by(4).for_each(|byte| *byte &= 0x7f),
+        (DOUBLE, Some(bytes)) => bytes.iter_mut().skip(7).step_by(8).for_each(|byte| *byte &= 0x7f),
+        (UINT8, Some(bytes)) => bytes.iter_mut().for_each(|byte| *byte += LARGEST_ZERO),
+        (UINT8, None) => tensor.int32_data.iter_mut().for_each(|number| *number += i32::from(LARGEST_ZERO)),
+        _ => {}
+    }
+    tensor.raw_data = raw.map(Into::into);
+    matches!(tensor.data_type(), FLOAT | DOUBLE)
+}
