@@ -156,6 +156,6 @@ fn positive(tensor: &mut TensorProto) -> bool {
         (UINT8, None) => tensor.int32_data.iter_mut().for_each(|number| *number += i32::from(LARGEST_ZERO)),
         _ => {}
     }
-    tensor.raw_data = raw.map(Into::into);
+    tensor.raw_data = raw;
     matches!(tensor.data_type(), FLOAT | DOUBLE)
 }

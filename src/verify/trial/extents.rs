@@ -84,7 +84,7 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         // Samples one behind the other, in all that is read.
         axes.retain(|axes| axes.iter().any(|(_, axis)| *axis != 0) || axes.len() < sides.layouts.len());
     }
-    let ranks = rankless(a, site, &sides);
+    let ranks = rankless(site, &sides);
     if axes.is_empty() && ranks.is_empty() {
         return Ok(Ok(None));
     }
@@ -198,7 +198,7 @@ fn remarked(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
 }
 
 /// The values of which not even the number of axes is known.
-fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
+fn rankless(site: &Site, sides: &Sides) -> BTreeSet<String> {
     // What is captured by a nested graph has the axes that a run has found.
     let main = site.region.scopes.0 == ScopeId(0);
     let open = |name: &&String| main && !site.extents.contains_key(*name);
