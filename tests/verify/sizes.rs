@@ -263,3 +263,59 @@ fn a_map_may_cross_a_gather_of_what_was_computed() {
     let last = "<float[9] a = {1, 1, 1, 1, 1, 1, 1, 1, 2}> { y = Mul (x, a) j = Cast <to = 7> (i) o = Gather <axis = 1> (y, j) }";
     refused("float[N,9] x, int32[K] i", last, "{ j = Cast <to = 7> (i) o = Gather <axis = 1> (x, j) }");
 }
+
+#[test]
+fn windows_one_behind_the_other_reach_farther_than_each() {
+    // Each hands on the number before its own.
+    let row = |count: usize, dilation: usize| {
+        let one = |at: usize| {
+            let read = if at == 0 { "x".to_owned() } else { format!("e{}", at - 1) };
+            format!("e{at} = Conv <dilations = [{dilation}], pads = [{dilation}, {dilation}]> ({read}, w) ")
+        };
+        (0..count).map(one).collect::<String>()
+    };
+    let files = |scale: &str, body: &str| {
+        format!(
+            "<float[2,2,1] u = {{{scale}}}, float[1,2,1] s = {{2, 3}}, float[2,2,3] w = {{1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}}> {{ {body} }}"
+        )
+    };
+    let before = files("1, 2, 3, 4", "c = Conv (x, u) o = Mul (c, s)");
+    for (count, dilation) in [(20, 1), (8, 3), (3, 40)] {
+        let body = format!("d = Conv (x, u) {}o = Add (d, e{})", row(count, dilation), count - 1);
+        refused("float[N,2,L] x", &before, &files("2, 4, 9, 12", &body));
+    }
+    let turned = format!(
+        "d = Conv (x, u) t = Transpose <perm = [2, 1, 0]> (x) {}v = Transpose <perm = [2, 1, 0]> (e7) o = Add (d, v)",
+        row(8, 1).replace("(x, w)", "(t, w)")
+    );
+    refused("float[N,2,4] x", &before, &files("2, 4, 9, 12", &turned));
+}
+
+#[test]
+fn two_wide_windows_in_a_row_may_become_one() {
+    let wide = |last: f64, body: &str| {
+        format!(
+            "<float[1,1,9] w = fill(1), float[1,1,9] v = fill(2), float[1,1,17] m = {{2, 4, 6, 8, 10, 12, 14, 16, 18, 16, 14, 12, 10, 8, 6, 4, {last}}}> {{ {body} }}"
+        )
+    };
+    let before = wide(2.0, "c = Conv (x, w) o = Conv (c, v)");
+    let verdict = judge("float[N,1,L] x", &before, &wide(2.0, "o = Conv (x, m)"));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+    refused("float[N,1,L] x", &before, &wide(2.5, "o = Conv (x, m)"));
+}
+
+#[test]
+fn windows_behind_a_reshape_ask_nothing_of_the_batch() {
+    let files = |scales: [f64; 4], map: &str, first: &str| {
+        let weight = (0..72).map(|at| (scales[at / 9 % 4] * (at % 7) as f64).to_string()).collect::<Vec<_>>().join(", ");
+        format!(
+            "<float[4,1,1] k = {{1, 2, 3, 4}}, int64[5] r = {{0, 2, 2, 8, 8}}, int64[4] q = {{0, 4, 8, 8}}, float[2,4,3,3] w = {{{weight}}}>
+            {{ {map} a = Reshape ({first}, r) b = Transpose <perm = [0, 2, 1, 3, 4]> (a) c = Reshape (b, q)
+              o = Conv <pads = [1, 1, 1, 1]> (c, w) }}"
+        )
+    };
+    let before = files([1.0; 4], "u = Mul (x, k)", "u");
+    let verdict = judge("float[N,4,8,8] x", &before, &files([1.0, 3.0, 2.0, 4.0], "", "x"));
+    assert_eq!(verdict.outcome, Outcome::EqualWithinRounding, "{verdict:#?}");
+    refused("float[N,4,8,8] x", &before, &files([1.0, 2.0, 3.0, 4.0], "", "x"));
+}

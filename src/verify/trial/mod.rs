@@ -6,6 +6,7 @@
 //! made small, are those that a run of the whole has found.
 
 mod bounds;
+mod chains;
 mod cut;
 mod draws;
 mod extents;
@@ -69,6 +70,8 @@ struct Trial {
     limits: Limits,
     /// Where the types of the first file's values end.
     ends: BTreeMap<String, f64>,
+    /// What has to be long enough inside, on both sides.
+    laid_out: [Vec<(String, chains::Reach)>; 2],
 }
 
 fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> Result<Read<Certificate>> {
@@ -77,10 +80,13 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
         Ok(place) => return Ok(Ok(Certificate { worst: f64::MAX, once: f64::MAX, place, ..Certificate::default() })),
         Err(why) => return Ok(Err(why)),
     }
-    let sides = match sides(a, b, site, as_is)? {
+    let mut sides = match sides(a, b, site, as_is)? {
         Ok(sides) => sides,
         Err(why) => return Ok(Err(why)),
     };
+    if let Err(why) = sides.widen(a, b, as_is) {
+        return Ok(Err(why));
+    }
     let (forms, layouts) = (&sides.forms, &sides.layouts);
     let products = cost(a, &forms.0, layouts).max(cost(b, &forms.1, layouts)).max(1);
     // A factor that goes through a gate is measured by one draw and held against another, and a term of higher degree with a tiny
@@ -111,7 +117,8 @@ fn sized(a: &Graph<'_>, b: &Graph<'_>, site: &Site, tier: Tier, as_is: bool) -> 
     let depths = depths(b, &forms.1).into_iter().map(|(value, depth)| (b.value(value).name.to_owned(), depth)).collect();
     let limits = Limits::of(site, tier, depths);
     let ends = range::ends(a, &sides.forms.0, site.element);
-    let mut trial = Trial { models, sides, draws, limits, ends };
+    let laid_out = [chains::laid_out(a, &sides.forms.0), chains::laid_out(b, &sides.forms.1)];
+    let mut trial = Trial { models, sides, draws, limits, ends, laid_out };
     let sizes = if as_is { ", at the sizes of the run" } else { "" };
     let note = format!("{TESTED}{sizes}, as its constants say nothing one by one");
     let mut found = trial.perform();
@@ -149,6 +156,7 @@ impl Trial {
         let ours = walk(&self.models[0], self.sides.drawn(self.draws, &|array| array), self.draws, &mut |at, node, inputs| {
             first.cut(at, node, inputs)
         })?;
+        chains::are_met(&self.laid_out[0], &ours)?;
         let least = self.absolute(&first.gates, None, 1, &zeros)?;
         let totals = self.absolute(&first.gates, Some(&least), self.draws, &magnitude)?;
         let mut second =
@@ -156,6 +164,7 @@ impl Trial {
         let theirs = walk(&self.models[1], self.sides.drawn(self.draws, &|array| array), self.draws, &mut |_, node, inputs| {
             second.cut(node, inputs)
         })?;
+        chains::are_met(&self.laid_out[1], &theirs)?;
         if let Some(gate) = second.gates.values().next() {
             return Err(format!("{} `{}` stands in the first file only", gate.node.op_type(), gate.name()));
         }

@@ -1,0 +1,200 @@
+//! How far windows that stand one behind the other reach together. With fewer elements the last of them see nothing but padding, and
+//! nothing is shown of what they make of more.
+
+use std::collections::BTreeMap;
+
+use super::Read;
+use super::sides::Sides;
+use super::walk::Values;
+use crate::model::{Graph, ScopeId, ValueId};
+use crate::verify::align::is_static;
+use crate::verify::region::Form;
+use crate::verify::table;
+
+/// How many elements beside its own an element of what a region makes is made of, by axis counted from the last.
+pub(super) type Reach = BTreeMap<usize, usize>;
+
+fn widen(reach: &mut Reach, other: &Reach) {
+    for (back, more) in other {
+        let here = reach.entry(*back).or_default();
+        *here = (*here).max(*more);
+    }
+}
+
+/// What has to be long enough: what a side reads, and what comes out of nodes that lay elements out otherwise.
+fn reaches(graph: &Graph<'_>, forms: &[Form]) -> [BTreeMap<ValueId, Reach>; 2] {
+    let (mut found, mut made_otherwise): (BTreeMap<ValueId, Reach>, _) = (BTreeMap::new(), BTreeMap::new());
+    for form in forms.iter().rev() {
+        let node = graph.node(form.node);
+        let made = node.outputs.iter().flatten().filter_map(|value| Some((*value, found.remove(value)?)));
+        let made: Vec<(ValueId, Reach)> = made.collect();
+        let mut all = Reach::new();
+        made.iter().for_each(|(_, reach)| widen(&mut all, reach));
+        match before(graph, form, all) {
+            Some(read) => {
+                let data = node.inputs.iter().flatten().filter(|value| graph.constant(**value).is_err());
+                data.for_each(|value| widen(found.entry(*value).or_default(), &read));
+            }
+            None => made_otherwise.extend(made),
+        }
+    }
+    [found, made_otherwise]
+}
+
+/// What a node has to read for what is asked of what it makes; `None` if it lays elements out otherwise.
+fn before(graph: &Graph<'_>, form: &Form, made: Reach) -> Option<Reach> {
+    /// Operators that leave elements where they are, beside those that take each by itself.
+    const IN_PLACE: &[&str] = &[
+        "Add",
+        "Cast",
+        "Concat",
+        "Div",
+        "Dropout",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Identity",
+        "MatMul",
+        "Mean",
+        "Mul",
+        "Pad",
+        "Resize",
+        "Slice",
+        "Sub",
+        "Sum",
+        "Upsample",
+        "Where",
+    ];
+    let attributes = &graph.node(form.node).proto.attribute;
+    let list = |name: &str| attributes.iter().find(|a| a.name() == name).map_or(&[][..], |a| a.ints.as_slice());
+    let number = |name: &str, axis: usize| list(name).get(axis).and_then(|n| usize::try_from(*n).ok()).unwrap_or(1);
+    let of = |back: usize| made.get(&back).copied().unwrap_or(0);
+    match form.operator.as_str() {
+        "Conv" | "ConvTranspose" | "DeformConv" | "AveragePool" | "MaxPool" => {
+            let taps: Vec<usize> = match form.constants.first() {
+                Some((_, tensor)) => {
+                    graph.tensor(*tensor).dims.iter().skip(2).map(|taps| usize::try_from(*taps).unwrap_or(usize::MAX)).collect()
+                }
+                None => (0..list("kernel_shape").len()).map(|axis| number("kernel_shape", axis)).collect(),
+            };
+            let stride = |axis| if form.operator == "ConvTranspose" { 1 } else { number("strides", axis) };
+            let mut read = made.clone();
+            for (axis, count) in taps.iter().enumerate() {
+                let (back, own) = (behind(taps.len(), axis), count.saturating_sub(1).saturating_mul(number("dilations", axis)));
+                read.insert(back, of(back).saturating_mul(stride(axis)).saturating_add(own));
+            }
+            Some(read)
+        }
+        "Transpose" => {
+            let axes = list("perm").len();
+            let from = |(to, from): (usize, &i64)| Some((behind(axes, usize::try_from(*from).ok()?), of(behind(axes, to))));
+            (axes > 0).then(|| list("perm").iter().enumerate().filter_map(from).collect())
+        }
+        operator if form.affine > 0 || IN_PLACE.contains(&operator) || table::row(operator).elementwise => Some(made),
+        _ => None,
+    }
+}
+
+/// Which axis it is, counted from the last.
+fn behind(axes: usize, axis: usize) -> usize {
+    axes.saturating_sub(axis + 1)
+}
+
+fn too_short(asked: usize) -> String {
+    format!("windows one behind the other that reach {asked} elements, farther than the extents that are at hand")
+}
+
+/// What nodes that lay elements out otherwise make, by name, as far as windows behind them ask for it.
+pub(super) fn laid_out(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, Reach)> {
+    let [_, made] = reaches(graph, forms);
+    if is_static(graph) {
+        return vec![];
+    }
+    made.into_iter().map(|(value, reach)| (graph.value(value).name.to_owned(), reach)).collect()
+}
+
+/// Whether what was made is as long as it has to be.
+///
+/// # Errors
+/// Windows that reach farther.
+pub(super) fn are_met(laid_out: &[(String, Reach)], values: &Values) -> Read<()> {
+    for (name, reach) in laid_out {
+        let Some(dims) = values.get(name).and_then(|drawn| drawn.first()).map(|array| &array.dims) else { continue };
+        let along = |back: usize| dims.len().checked_sub(back + 1).and_then(|axis| dims.get(axis)).copied().unwrap_or(1);
+        if let Some((_, more)) = reach.iter().find(|(back, more)| along(**back) <= **more) {
+            return Err(too_short(more.saturating_add(1)));
+        }
+    }
+    Ok(())
+}
+
+impl Sides {
+    /// Makes extents as long as what stands in a row reaches.
+    ///
+    /// # Errors
+    /// Windows that reach farther than the extents that a run had.
+    pub(super) fn widen(&mut self, a: &Graph<'_>, b: &Graph<'_>, as_is: bool) -> Read<()> {
+        if as_is && is_static(a) {
+            return Ok(());
+        }
+        let mut needed: BTreeMap<String, Reach> = BTreeMap::new();
+        for (graph, forms) in [(a, &self.forms.0), (b, &self.forms.1)] {
+            let [read, _] = reaches(graph, forms);
+            read.iter().for_each(|(value, reach)| widen(needed.entry(graph.value(*value).name.to_owned()).or_default(), reach));
+        }
+        let scope = self.forms.0.first().map_or(ScopeId(0), |form| a.node(form.node).scope);
+        let stated = |name: &str, axis: usize| {
+            let shape = a.declared_shape(a.lookup(scope, name)?)?;
+            usize::try_from(shape.0.get(axis)?.known()?).ok()
+        };
+        // Values that are put together stay as long as one another.
+        let mut longest: BTreeMap<usize, usize> = BTreeMap::new();
+        for (name, layout) in &self.layouts {
+            for (back, more) in needed.get(name).into_iter().flatten() {
+                let asked = more.saturating_add(1);
+                let Some(axis) = layout.dims.len().checked_sub(back + 1) else { continue };
+                let short = layout.dims.get(axis).is_some_and(|dim| asked > *dim && stated(name, axis) != Some(*dim));
+                if short {
+                    let here = longest.entry(axis).or_default();
+                    *here = (*here).max(asked);
+                }
+            }
+        }
+        if let (true, Some(asked)) = (as_is, longest.values().max()) {
+            return Err(too_short(*asked));
+        }
+        for (name, layout) in &mut self.layouts {
+            for (axis, dim) in layout.dims.iter_mut().enumerate() {
+                let asked = longest.get(&axis).copied().unwrap_or(0);
+                *dim = (*dim).max(asked.min(stated(name, axis).unwrap_or(usize::MAX)));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::reference::Array;
+
+    #[test]
+    fn what_is_laid_out_is_as_long_as_the_windows_behind_it_reach() {
+        let met = |dims: &[usize], reach: &[(usize, usize)]| {
+            let array = Array::float(dims.to_vec(), vec![0.0; dims.iter().product()]);
+            let values = Values::from([("z".to_owned(), vec![Rc::new(array)])]);
+            are_met(&[("z".to_owned(), reach.iter().copied().collect())], &values).is_ok()
+        };
+        assert!(met(&[1, 2, 9], &[(0, 8), (2, 0)]));
+        assert!(!met(&[1, 2, 8], &[(0, 8)]));
+        assert!(!met(&[8], &[(1, 1)]), "an axis that is not there has one element");
+    }
+
+    #[test]
+    fn the_longest_reach_counts() {
+        let mut reach = Reach::from([(0, 2), (1, 5)]);
+        widen(&mut reach, &Reach::from([(0, 3), (1, 4), (2, 1)]));
+        assert_eq!(reach, Reach::from([(0, 3), (1, 5), (2, 1)]));
+    }
+}
