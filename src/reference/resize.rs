@@ -128,7 +128,7 @@ fn chosen_axes(call: &Call, x: &Array, is_cropped: bool) -> Result<Vec<Axis>, Re
         match (scales, sizes, shared) {
             (Some(scales), _, _) => {
                 setting.scale = at(scales, index)?;
-                // ONNX's text has the cropped part as a factor here, too; onnxruntime and ONNX's own reference have not.
+                // ONNX's text has the cropped part as a factor here, too; runtimes and ONNX's own reference have not.
                 setting.output = (input * setting.scale).floor() as usize;
             }
             (None, Some(_), Some(scale)) => {
