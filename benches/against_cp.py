@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times `bnfold fold --no-verify` against `cp` on models in which every weight is rescaled.
 
-    pip install onnx numpy
+    pip install onnx numpy ml_dtypes
     cargo build --release
     python benches/against_cp.py target/release/bnfold [--megabytes 110] [--rounds 15] [--folder DIR] [--element float32]
 
@@ -19,26 +19,30 @@ import time
 
 def make(path, megabytes, element):
     """A chain of 3x3 convolutions without bias, each followed by BatchNormalization and Relu."""
+    import ml_dtypes
     import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
+    # numpy has no bfloat16 of its own.
+    stored = ml_dtypes.bfloat16 if element == "bfloat16" else element
     channels = 512 if megabytes >= 20 else 32
-    width = {"float64": 8, "float32": 4, "float16": 2}[element]
+    width = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[element]
     each = channels * channels * 9 * width / 1e6
     count = max(1, round(megabytes / each))
     rng = np.random.default_rng(1)
-    block = (rng.standard_normal(channels * channels * 9) * 0.02).astype(element).reshape(channels, channels, 3, 3)
+    block = (rng.standard_normal(channels * channels * 9) * 0.02).astype(stored).reshape(channels, channels, 3, 3)
     nodes, tensors, value = [], [], "x"
     for i in range(count):
         tensors.append(numpy_helper.from_array(np.roll(block, i), f"w{i}"))
         for name, low, high in (("s", 0.5, 1.5), ("b", -0.5, 0.5), ("m", -0.5, 0.5), ("v", 0.5, 1.5)):
-            tensors.append(numpy_helper.from_array(rng.uniform(low, high, channels).astype(element), f"{name}{i}"))
+            tensors.append(numpy_helper.from_array(rng.uniform(low, high, channels).astype(stored), f"{name}{i}"))
         nodes.append(helper.make_node("Conv", [value, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("BatchNormalization", [f"c{i}", f"s{i}", f"b{i}", f"m{i}", f"v{i}"], [f"n{i}"]))
         nodes.append(helper.make_node("Relu", [f"n{i}"], [f"r{i}"]))
         value = f"r{i}"
-    kind = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}[element]
+    kinds = {"float64": "DOUBLE", "float32": "FLOAT", "float16": "FLOAT16", "bfloat16": "BFLOAT16"}
+    kind = TensorProto.DataType.Value(kinds[element])
     x = helper.make_tensor_value_info("x", kind, [1, channels, 8, 8])
     y = helper.make_tensor_value_info(value, kind, [1, channels, 8, 8])
     graph = helper.make_graph(nodes, "chain", [x], [y], tensors)
@@ -64,7 +68,7 @@ def main():
     p.add_argument("--megabytes", type=float, default=110)
     p.add_argument("--rounds", type=int, default=15)
     p.add_argument("--folder", default="target/bench")
-    p.add_argument("--element", default="float32", choices=["float64", "float32", "float16"])
+    p.add_argument("--element", default="float32", choices=["float64", "float32", "float16", "bfloat16"])
     a = p.parse_args()
     os.makedirs(a.folder, exist_ok=True)
     source = os.path.join(a.folder, f"chain-{a.megabytes:g}-{a.element}.onnx")

@@ -12,7 +12,9 @@ use crate::edit::Factored;
 use crate::edit::rescale::Damage;
 use crate::error::Result;
 use crate::law::Reason;
+use crate::model::tensor::Parts;
 use crate::model::{Element, Graph};
+use crate::plan::{Channels, Run};
 
 /// Units of roundoff that a channel may lose.
 const LARGEST_LOSS: f64 = 4.0;
@@ -26,66 +28,121 @@ struct Channel {
     square: f64,
 }
 
-/// Reads a weight once; `None` means that it survives. `seen` is what the kernel saw, if it ran: what did not overflow there
-/// is not looked for again.
+/// Reads a weight at most once; `None` means that it survives. `seen` is what the kernel saw, if it ran: what did not overflow
+/// there is not looked for again.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn loss(graph: &Graph<'_>, factored: &Factored, seen: Option<Damage>) -> Result<Option<Reason>> {
-    let element = factored.rescale.element();
-    if seen.is_none() && graph.tensor(factored.tensor).lies_within(graph.model, &harmless(factored))? {
+    let tensor = graph.tensor(factored.tensor);
+    if seen.is_none() && tensor.lies_within(graph.model, &harmless(factored))? {
         return Ok(None);
     }
-    let (walk, inputs) = match factored.input.is_empty() {
-        true => (factored.channels.without_inputs(), &[][..]),
-        false => (factored.channels.clone(), &factored.input[..]),
-    };
-    let mut channels = vec![Channel::default(); walk.outputs()];
-    for (channel, shift) in channels.iter_mut().zip(&factored.shift) {
-        channel.square = if shift.is_finite() { shift * shift } else { 0.0 };
+    let mut look = Look::new(factored, seen.is_none_or(|damage| damage.overflow));
+    match tensor.parts(graph.model) {
+        Some(parts) => look.sample(parts)?,
+        None => tensor.blocks(graph.model, &mut |first, block| look.at(first, block))?,
     }
-    let mut largest: f64 = 0.0;
-    let unit = element.unit_roundoff();
-    let step = element.smallest_subnormal() / 2.0;
-    let allowed = (LARGEST_LOSS * LARGEST_LOSS - 1.0) * unit * unit;
-    // Both sides over the square of the step, which by itself is below the smallest f64 for wide types.
-    let lossy = |small: u64, channel: &Channel| small > 0 && small as f64 > allowed * (channel.square.sqrt() / step).powi(2);
-    // A channel that is large enough even if all its weights were small needs no further look.
-    let size = factored.rescale.elements() / channels.len().max(1) as u64;
-    let overflow = seen.is_none_or(|damage| damage.overflow);
-    let known = |channel: &Channel| !overflow && !lossy(size, channel);
-    graph.tensor(factored.tensor).blocks(graph.model, &mut |first, block| {
+    if !look.element.round(look.largest).is_finite() {
+        return Ok(Some(Reason::Overflow));
+    }
+    Ok(look.channels.iter().any(|channel| look.lossy(channel.small, channel)).then_some(Reason::Underflow))
+}
+
+/// A look at the weights of all channels.
+struct Look<'a> {
+    element: Element,
+    walk: Channels,
+    out: &'a [DoubleDouble],
+    /// Empty if no input has a factor of its own.
+    input: &'a [DoubleDouble],
+    channels: Vec<Channel>,
+    /// The weights of each channel.
+    size: u64,
+    /// Whether an overflow is looked for.
+    overflow: bool,
+    /// The largest magnitude that was found.
+    largest: f64,
+}
+
+impl<'a> Look<'a> {
+    fn new(factored: &'a Factored, overflow: bool) -> Self {
+        let walk = if factored.input.is_empty() { factored.channels.without_inputs() } else { factored.channels.clone() };
+        let mut channels = vec![Channel::default(); walk.outputs()];
+        for (channel, shift) in channels.iter_mut().zip(&factored.shift) {
+            channel.square = if shift.is_finite() { shift * shift } else { 0.0 };
+        }
+        let size = factored.rescale.elements() / channels.len().max(1) as u64;
+        let element = factored.rescale.element();
+        Self { element, walk, out: &factored.out, input: &factored.input, channels, size, overflow, largest: 0.0 }
+    }
+
+    /// Whether so many small weights are too many for a channel.
+    fn lossy(&self, small: u64, channel: &Channel) -> bool {
+        let unit = self.element.unit_roundoff();
+        let step = self.element.smallest_subnormal() / 2.0;
+        let allowed = (LARGEST_LOSS * LARGEST_LOSS - 1.0) * unit * unit;
+        // Both sides over the square of the step, which by itself is below the smallest f64 for wide types.
+        small > 0 && small as f64 > allowed * (channel.square.sqrt() / step).powi(2)
+    }
+
+    /// Whether a channel is large enough even if all its weights were small: it needs no further look.
+    fn known(&self, channel: usize) -> bool {
+        !self.overflow && self.channels.get(channel).is_some_and(|channel| !self.lossy(self.size, channel))
+    }
+
+    /// Looks at weights in steps that grow while none is skipped: what is known of a channel after its first weights need not
+    /// be asked of the rest, which is not even read.
+    fn sample(&mut self, mut parts: Parts<'_>) -> Result<()> {
+        let (mut at, mut count) = (0, PART);
+        while at < parts.elements() {
+            let run = self.walk.runs(at, LONGEST).next().filter(|run| run.out.1 == 0 && self.known(run.out.0));
+            if let Some(run) = run {
+                (at, count) = (at + run.count as u64, PART);
+                continue;
+            }
+            let part = parts.read(at, count)?;
+            self.at(at, part);
+            (at, count) = (at + part.len() as u64, LONGEST.min(2 * count));
+        }
+        Ok(())
+    }
+
+    /// Looks at the weights from number `first` on.
+    fn at(&mut self, first: u64, block: &[f64]) {
         let mut rest = block;
-        for run in walk.runs(first, block.len()) {
+        let runs: Vec<Run> = self.walk.runs(first, block.len()).collect();
+        for run in runs {
             let (weights, later) = rest.split_at(run.count);
             rest = later;
-            let factor = |factors: &[DoubleDouble], (at, step): (usize, usize), i: usize| {
-                factors.get(at + i * step).map_or(1.0, |f| f.nearest())
+            let factor = |i: usize| {
+                let factor = |factors: &[DoubleDouble], (at, step): (usize, usize)| {
+                    factors.get(at + i * step).map_or(1.0, |f| f.nearest())
+                };
+                factor(self.out, run.out) * factor(self.input, run.input)
             };
             if run.out.1 == 0 && run.input.1 == 0 {
-                let factor = factor(&factored.out, run.out, 0) * factor(inputs, run.input, 0);
-                if let Some(channel) = channels.get_mut(run.out.0) {
-                    for part in weights.chunks(PART) {
-                        if known(channel) {
-                            break;
-                        }
-                        largest = largest.max(add(channel, part, factor, element));
+                let factor = factor(0);
+                for part in weights.chunks(PART) {
+                    if self.known(run.out.0) {
+                        break;
                     }
+                    self.add(run.out.0, part, factor);
                 }
                 continue;
             }
             for (i, weight) in weights.iter().enumerate() {
-                let factor = factor(&factored.out, run.out, i) * factor(inputs, run.input, i);
-                if let Some(channel) = channels.get_mut(run.out.0 + i * run.out.1) {
-                    largest = largest.max(add(channel, std::slice::from_ref(weight), factor, element));
-                }
+                let factor = factor(i);
+                self.add(run.out.0 + i * run.out.1, std::slice::from_ref(weight), factor);
             }
         }
-    })?;
-    if !element.round(largest).is_finite() {
-        return Ok(Some(Reason::Overflow));
     }
-    Ok(channels.iter().any(|channel| lossy(channel.small, channel)).then_some(Reason::Underflow))
+
+    fn add(&mut self, channel: usize, weights: &[f64], factor: f64) {
+        if let Some(channel) = self.channels.get_mut(channel) {
+            self.largest = self.largest.max(add(channel, weights, factor, self.element));
+        }
+    }
 }
 
 /// Magnitudes between which no weight can leave the normal numbers, whichever factors it meets; far enough from the ends of the
@@ -104,6 +161,9 @@ fn harmless(factored: &Factored) -> RangeInclusive<f64> {
 
 /// How many weights are looked at before the next question whether that was enough.
 const PART: usize = 256;
+
+/// The most weights that are read at a time.
+const LONGEST: usize = 32 << 10;
 
 /// How many weights are looked at side by side.
 const LANES: usize = 8;

@@ -8,6 +8,7 @@
 //! This module must not know graphs, files or why a factor is what it is.
 
 mod kernel;
+mod narrow;
 
 use std::ops::{BitOrAssign, Mul, MulAssign};
 
@@ -90,6 +91,17 @@ enum Factors {
 trait Coefficient: Copy + PartialEq<f64> + Mul<Output = Self> + MulAssign {
     /// What changes nothing.
     const ONE: Self;
+
+    /// Says which coefficients the next blocks have, at most as many as one block has elements.
+    fn announce(element: Element, room: &mut kernel::Room, coefficients: &[Self]) {
+        let _ = (element, room, coefficients);
+    }
+
+    /// Multiplies a block in place if that can be told from less than the exact products.
+    fn multiply_nearly(element: Element, room: &mut kernel::Room, coefficients: &[Self], bytes: &mut [u8]) -> Option<Damage> {
+        let _ = (element, room, coefficients, bytes);
+        None
+    }
 
     /// Writes the products of the stored elements of a block and its coefficients to `new`, and says what that did to them.
     fn multiply(element: Element, room: &mut kernel::Room, old: &[u8], coefficients: &[Self], new: &mut [u8]) -> Damage;

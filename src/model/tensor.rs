@@ -11,7 +11,7 @@ use crate::model::scan::TensorSpan;
 use crate::model::{Element, Model, NodeId, ScopeId};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, TensorProto};
-use crate::wire::varint;
+use crate::wire::{Source, varint};
 
 /// Elements per block when a tensor is streamed.
 const BLOCK: u64 = 32 << 10;
@@ -191,42 +191,37 @@ impl Tensor {
     /// # Errors
     /// The file cannot be read, or the elements are not of a float type or not as many as the shape says.
     pub fn blocks(&self, model: &Model, each: &mut dyn FnMut(u64, &[f64])) -> Result<()> {
-        match (&self.payload, self.element()) {
-            (Payload::Bytes { file, range }, Some(element)) => {
-                let source = model.file(*file);
-                let size = element.size() as u64;
-                let total = (range.end - range.start) / size;
-                let mut bytes = vec![0; usize::try_from(BLOCK.min(total) * size).unwrap_or(0)];
-                let mut numbers = Vec::new();
-                let mut at = 0;
-                while at < total {
-                    let count = BLOCK.min(total - at);
-                    let part = &mut bytes[..(count * size) as usize];
-                    source.read_exact_at(part, range.start + at * size).map_err(|e| self.unreadable(e))?;
-                    numbers.clear();
-                    element.decode(part, &mut numbers);
-                    each(at, &numbers);
-                    at += count;
-                }
-                Ok(())
+        if let Some(mut parts) = self.parts(model) {
+            let mut at = 0;
+            while at < parts.elements() {
+                let part = parts.read(at, BLOCK as usize)?;
+                each(at, part);
+                at += part.len() as u64;
             }
-            (payload, element) => {
-                let fill = if let (Payload::Computed(recipe), Some(_)) = (payload, element) { recipe.fill(model)? } else { None };
-                let Some(fill) = fill else {
-                    each(0, &self.floats(model)?);
-                    return Ok(());
-                };
-                let total = self.elements();
-                let block = vec![fill; usize::try_from(BLOCK.min(total)).unwrap_or(0)];
-                let mut at = 0;
-                while at < total {
-                    let count = BLOCK.min(total - at);
-                    each(at, &block[..count as usize]);
-                    at += count;
-                }
-                Ok(())
-            }
+            return Ok(());
         }
+        let fill =
+            if let (Payload::Computed(recipe), Some(_)) = (&self.payload, self.element()) { recipe.fill(model)? } else { None };
+        let Some(fill) = fill else {
+            each(0, &self.floats(model)?);
+            return Ok(());
+        };
+        let total = self.elements();
+        let block = vec![fill; usize::try_from(BLOCK.min(total)).unwrap_or(0)];
+        let mut at = 0;
+        while at < total {
+            let count = BLOCK.min(total - at);
+            each(at, &block[..count as usize]);
+            at += count;
+        }
+        Ok(())
+    }
+
+    /// The elements for reading in any order, if a file has them as they are.
+    pub(crate) fn parts<'a>(&'a self, model: &'a Model) -> Option<Parts<'a>> {
+        let (Payload::Bytes { file, range }, Some(element)) = (&self.payload, self.element()) else { return None };
+        let (bytes, numbers) = (Vec::new(), Vec::new());
+        Some(Parts { tensor: self, source: model.file(*file), range, element, bytes, numbers })
     }
 
     /// All elements, widened exactly.
@@ -310,6 +305,38 @@ impl Tensor {
 
     pub(super) fn unreadable(&self, error: std::io::Error) -> Error {
         Error::io("cannot read the elements", error).at(format!("tensor `{}`", self.name))
+    }
+}
+
+/// Elements that a file has as they are, read part by part.
+pub(crate) struct Parts<'a> {
+    tensor: &'a Tensor,
+    source: &'a dyn Source,
+    range: &'a Range<u64>,
+    element: Element,
+    bytes: Vec<u8>,
+    numbers: Vec<f64>,
+}
+
+impl Parts<'_> {
+    /// How many there are.
+    pub(crate) fn elements(&self) -> u64 {
+        (self.range.end - self.range.start) / self.element.size() as u64
+    }
+
+    /// At most `count` elements from number `first` on, widened exactly.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(&mut self, first: u64, count: usize) -> Result<&[f64]> {
+        let (size, left) = (self.element.size(), self.elements().saturating_sub(first));
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(count);
+        self.bytes.resize(count * size, 0);
+        let read = self.source.read_exact_at(&mut self.bytes, self.range.start + first * size as u64);
+        read.map_err(|error| self.tensor.unreadable(error))?;
+        self.numbers.clear();
+        self.element.decode(&self.bytes, &mut self.numbers);
+        Ok(&self.numbers)
     }
 }
 
