@@ -44,14 +44,13 @@ pub(crate) fn graph(graph: &GraphProto, opset: i64, floats: Floats) -> Result<()
 }
 
 fn unique(graph: &GraphProto) -> Result<(), CouldNotRun> {
-    let mut seen = HashSet::new();
-    let mut once = |name: &str| match name.is_empty() || seen.insert(name.to_owned()) {
-        true => Ok(()),
-        false => Err(CouldNotRun::Model(format!("the value `{name}` is made twice"))),
-    };
-    graph.initializer.iter().try_for_each(|tensor| once(tensor.name()))?;
-    let outputs = graph.node.iter().flat_map(|node| &node.output);
-    outputs.into_iter().try_for_each(|name| once(name))?;
+    let constants = graph.initializer.iter().map(|tensor| tensor.name());
+    let outputs = graph.node.iter().flat_map(|node| &node.output).map(String::as_str);
+    let count = graph.initializer.len() + graph.node.len();
+    let mut seen = HashSet::with_capacity_and_hasher(count, foldhash::fast::RandomState::default());
+    if let Some(name) = constants.chain(outputs).find(|name| !name.is_empty() && !seen.insert(*name)) {
+        return Err(CouldNotRun::Model(format!("the value `{name}` is made twice")));
+    }
     let mut inputs = HashSet::new();
     for name in graph.input.iter().map(|input| input.name()) {
         if !inputs.insert(name) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::bind::Sizes;
-use super::flatten::{Branch, flatten};
+use super::flatten::{Branch, flat, flatten};
 use super::opaque::{self, Opaque};
 use super::operators::{Treatment, treatment};
 use super::proto::{graphs, opset};
@@ -112,8 +112,12 @@ fn opaque(graph: &GraphProto, opset: i64) -> Vec<Opaque> {
 ///
 /// # Errors
 /// What the engine lacks, or would compute otherwise than ONNX says.
-pub fn foreseen(model: ModelProto) -> Result<(), CouldNotRun> {
-    let flat = flatten(model, Branch::Then, true)?.model;
+pub fn foreseen(model: &ModelProto) -> Result<(), CouldNotRun> {
+    // The usual model would only be copied, name by name.
+    if let Some(graph) = flat(model) {
+        return lint::graph(graph, opset(model), Floats::Double);
+    }
+    let flat = flatten(model.clone(), Branch::Then, true)?.model;
     let opset = opset(&flat);
     flat.graph.as_ref().map_or(Ok(()), |graph| lint::graph(graph, opset, Floats::Double))
 }

@@ -41,7 +41,7 @@ pub fn foreseen(graph: &Graph<'_>) -> Option<String> {
     if !graph.model.proto.functions.is_empty() && graph.model.expanded() > graph.nodes.len().max(MOST_NODES) {
         return None;
     }
-    engine::foreseen(graph.model.proto.clone()).err().map(|why| why.to_string())
+    engine::foreseen(&graph.model.proto).err().map(|why| why.to_string())
 }
 
 /// The names that sizes can be given for: inputs, and symbolic dimensions of them.

@@ -27,6 +27,8 @@ pub fn look(file: &mut CheckedFile, found: &Found, arguments: &Check, named: &Mu
     bnfold::verify::asked(&graph, &runs.options(bnfold::verify::Tier::Own)).map_err(of_file)?;
     let plan = fold::examine(&graph, &planning.options()).map_err(of_file)?;
     let sites = report::sites(&plan);
+    // What follows is asked of the graph; other files are looked at beside this one, and there may be many.
+    drop(plan);
     file.warnings = report::warnings(&sites, &arguments.allow);
     let mut findings = changes(sites);
     if let Some(most) = arguments.max_growth.filter(|_| !findings.is_empty()) {

@@ -78,6 +78,17 @@ pub fn flatten(mut model: ModelProto, branch: Branch, nested: bool) -> Result<Fl
     Ok(Flat { model, branches, assumptions })
 }
 
+/// The graph of a model that [`flatten`] would leave as it is.
+pub fn flat(model: &ModelProto) -> Option<&GraphProto> {
+    let graph = model.graph.as_ref()?;
+    let stays = |node: &NodeProto| {
+        let nests = is_standard(node.domain()) && matches!(node.op_type(), "If" | "Loop" | "Scan");
+        !nests && graphs(node).next().is_none() && node.attribute.iter().all(|attribute| attribute.ref_attr_name().is_empty())
+    };
+    let plain = model.functions.is_empty() && graph.sparse_initializer.is_empty() && graph.node.len() <= MOST_NODES;
+    (plain && graph.node.iter().all(stays)).then_some(graph)
+}
+
 /// A bound on what inlining may grow to: functions that call functions double at each level.
 const MOST_NODES: usize = 1_000_000;
 

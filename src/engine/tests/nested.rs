@@ -90,3 +90,12 @@ fn functions_that_cannot_be_inlined_are_refused() {
     let error = flatten(twins, Branch::Then, true).unwrap_err().to_string();
     assert_eq!(error, "two functions have the same name");
 }
+
+#[test]
+fn a_model_that_is_flat_is_told_without_a_copy_and_stays_as_it_is() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]>
+        plain (float[2] x) => (float[2] y) <float[2] w = {2, 3}> { h = Add (x, w)  y = Relu (h) }"#;
+    let (plain, nested) = (model(text), model(IF));
+    assert_eq!(flatten(plain.clone(), Branch::Then, true).unwrap().model.graph.as_ref(), flatten::flat(&plain));
+    assert_eq!(flatten::flat(&nested), None);
+}
