@@ -238,4 +238,44 @@ const COMPUTED: &[Sample] = &[
               y = Add (m, t) }"#,
         expect: Expect::Folded { left: &["Conv"] },
     },
+    Sample {
+        name: "of the type of a constant",
+        text: r#"<ir_version: 10, opset_import: ["" : 20]>
+            g (float[1,2,2,2] x) => (float[1,3,2,2] y)
+            <float[3,2,1,1] w = dyadic(1), double[3] d = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { s = CastLike (d, w)
+              c = Conv (x, w)
+              y = BatchNormalization <epsilon = 0.0> (c, s, b, m, v) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
+    Sample {
+        name: "what aligns by an attribute",
+        text: r#"<ir_version: 3, opset_import: ["" : 6]>
+            g (float[2,3] x, float[3,3] t, float[3] k, float[3] s, float[3] b, float[3] m, float[3] v) => (float[] y)
+            <float[3,3] t = dyadic(1), float[3] k = dyadic(6), float[3] s = dyadic(2), float[3] b = dyadic(3), float[3] m = dyadic(4), float[3] v = square(5)>
+            { w = Mul <axis = 0, broadcast = 1> (t, k)
+              c = MatMul (x, w)
+              y = BatchNormalization <epsilon = 0.0, is_test = 1> (c, s, b, m, v) }"#,
+        expect: Expect::Kept("shift-through-scale"),
+    },
+    Sample {
+        name: "parts that have not as many axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3] x) => (float[] y)
+            <float[3,2] t = dyadic(1), float[3] u = dyadic(6), float[3] k = dyadic(2)>
+            { w = Concat <axis = 1> (t, u)
+              c = MatMul (x, w)
+              y = Mul (c, k) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
+    Sample {
+        name: "more axes than places to cut at",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[2,3] x) => (float[] y)
+            <float[3,4] t = dyadic(1), int64[1] from = {0}, int64[1] to = {3}, int64[2] axes = {1, 0}, float[3] k = dyadic(2)>
+            { w = Slice (t, from, to, axes)
+              c = MatMul (x, w)
+              y = Mul (c, k) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
 ];

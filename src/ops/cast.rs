@@ -89,6 +89,16 @@ const SAMPLES: &[Sample] = &[
               z = Conv (n, w) }"#,
         expect: Expect::Kept("unknown-operator"),
     },
+    Sample {
+        name: "of what a comparison says",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x) => (float[] y)
+            <float k = {0.5}, float[2] s = dyadic(2), float[2] b = dyadic(3), float[2] m = dyadic(4), float[2] v = square(5)>
+            { l = Less (x, k)
+              p = Cast <to = 1> (l)
+              y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
+        expect: Expect::Kept("narrowing"),
+    },
 ];
 
 #[cfg(test)]

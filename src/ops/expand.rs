@@ -81,4 +81,17 @@ const SAMPLES: &[Sample] = &[
               y = Mul (p, k) }"#,
         expect: Expect::Folded { left: &["Conv", "Shape", "Expand"] },
     },
+    Sample {
+        name: "as many ones as there are axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,4] x) => (float[] y)
+            <float[3,2,1] w = dyadic(1), float[3,1] k = dyadic(2)>
+            { c = Conv (x, w)
+              e = Shape (c)
+              n = Shape (e)
+              ones = ConstantOfShape <value = int64[1] {1}> (n)
+              p = Expand (c, ones)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Shape", "Shape", "ConstantOfShape", "Expand"] },
+    },
 ];

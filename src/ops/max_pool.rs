@@ -130,4 +130,15 @@ const SAMPLES: &[Sample] = &[
               y = BatchNormalization <epsilon = 0.0> (p, s, b, m, v) }"#,
         expect: Expect::Folded { left: &["Conv", "MaxPool"] },
     },
+    Sample {
+        name: "forward, behind a Pad of the lowest number in which windows lie",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,0,2,2,0,0,2,2}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              p = MaxPool <kernel_shape = [2,2]> (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
 ];

@@ -219,4 +219,14 @@ const SAMPLES: &[Sample] = &[
               y = Mul <broadcast = 1> (c, k) }"#,
         expect: Expect::Folded { left: &["MatMul"] },
     },
+    Sample {
+        name: "of the largest of three, of which the last has more axes",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[3] x, float[3] z, float[1,2,3] u) => (float[] y)
+            <float[3,2] w = dyadic(1), float[3] k = dyadic(2)>
+            { m = Max (x, z, u)
+              n = Mul (m, k)
+              y = MatMul (n, w) }"#,
+        expect: Expect::Kept("unknown-shape"),
+    },
 ];

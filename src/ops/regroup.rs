@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(between(&symbol, &symbol, (0, 0), (1, 1)), same(0, 0));
         assert_eq!(between(&row, &row, (1, 1), (2, 2)), same(1, 1));
         assert_eq!(between(&row, &symbol, (1, 0), (2, 1)), same(1, 0));
+        assert_eq!(between(&row, &row, (0, 0), (1, 1)), same(0, 0));
     }
 
     #[test]

@@ -199,4 +199,17 @@ const SAMPLES: &[Sample] = &[
             ],
         },
     },
+    Sample {
+        name: "forward, extents put together along the last axis of lists",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,2,3] x) => (float[] y)
+            <float[6,4] w = dyadic(1), float[2,1] k = dyadic(2), int64[1] zero = {0}, int64[1] six = {6}>
+            { n = Mul (x, k)
+              e = Shape (x)
+              a = Gather (e, zero)
+              to = Concat <axis = -1> (a, six)
+              r = Reshape (n, to)
+              y = MatMul (r, w) }"#,
+        expect: Expect::Folded { left: &["Shape", "Gather", "Concat", "Reshape", "MatMul"] },
+    },
 ];

@@ -70,3 +70,49 @@ pub(super) fn leaves(view: &View<'_>, site: NodeId) -> bool {
     };
     view.draft.output(graph, site, 0).is_some_and(|made| view.draft.uses(graph, made).iter().any(keeps))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::plan::Options;
+    use crate::plan::calls::Binding;
+
+    fn asked<T>(text: &str, what: impl Fn(&Graph<'_>) -> T) -> T {
+        let model = Model::from_bytes(crate::sample::encode(text).unwrap()).unwrap();
+        what(&Graph::build(&model).unwrap())
+    }
+
+    #[test]
+    fn elements_are_repeated_by_the_nearest_at_the_lower_place() {
+        let found = |opset: i64, node: &str| {
+            let text = format!(
+                r#"<ir_version: 8, opset_import: ["" : {opset}]> g (float[1,2,3,3] x) => (float[] y)
+                   <float[4] s = {{1,1,2,2}}, int64[4] n = {{1,2,6,6}}> {{ y = {node} }}"#
+            );
+            asked(&text, |graph| repeats(graph.node(NodeId(0))))
+        };
+        let floor = r#"mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor""#;
+        assert!(found(13, &format!(r#"Resize <{floor}> (x, "", s)"#)));
+        assert!(found(13, &format!(r#"Resize <{floor}> (x, "", "", n)"#)));
+        assert!(!found(13, r#"Resize <mode = "nearest"> (x, "", s)"#));
+        assert!(!found(13, r#"Resize <mode = "nearest"> (x, "", "", n)"#));
+        assert!(found(10, r#"Resize <mode = "nearest"> (x, s)"#));
+        assert!(!found(10, r#"Resize <mode = "linear"> (x, s)"#));
+    }
+
+    #[test]
+    fn only_what_a_convolution_made_in_float_leaves_the_layout() {
+        let found = |kind: &str, value: &str| {
+            let text = format!(
+                r#"<ir_version: 8, opset_import: ["" : 17]> g ({kind}[1,16,3,3] x) => ({kind}[] y)
+                   <{kind}[16,16,1,1] w = dyadic(1), {kind}[16] s = dyadic(2), {kind}[16] v = square(3)>
+                   {{ c = Conv (x, w) n = BatchNormalization ({value}, s, s, s, v) y = Relu (n) z = Relu (c) }}"#
+            );
+            asked(&text, |graph| leaves(&View::new(graph, &Options::default(), Binding::default()), NodeId(1)))
+        };
+        assert!(found("float", "c"));
+        assert!(!found("float", "x"), "no image");
+        assert!(!found("double", "c"), "another type");
+    }
+}

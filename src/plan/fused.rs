@@ -123,6 +123,8 @@ mod tests {
         assert!(!ends("k = Mul (n, many) q = Relu (k) h = Mul (q, many) y = Relu (h)"));
         assert!(!ends("q = Div (x, m) h = Mul (q, many) y = Relu (h)"));
         assert!(!ends("h = Mul (n, x) y = Relu (h)"));
+        assert!(!ends("w = Add (d, one) t = Sqrt (w) k = Div (x, t) h = Mul (k, many) y = Relu (h)"), "no mean");
+        assert!(!ends("w = Add (m, d) t = Sqrt (w) k = Div (x, t) h = Mul (k, many) y = Relu (h)"), "no number");
     }
 
     #[test]

@@ -262,3 +262,38 @@ pub(super) fn copies(view: &View<'_>, route: &Route) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::law::Role;
+    use crate::model::{Graph, Model};
+    use crate::plan::Options;
+    use crate::plan::calls::Binding;
+
+    #[test]
+    fn a_factor_is_a_number() {
+        let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,3,3] x) => (float[] y) <float[2,2,1,1] w = dyadic(1)> { y = Conv (x, w) }"#;
+        let model = Model::from_bytes(crate::sample::encode(text).unwrap()).unwrap();
+        let graph = Graph::build(&model).unwrap();
+        let view = View::new(&graph, &Options::default(), Binding::default());
+        let checked = |factor: f64| {
+            let axes = vec![(Role::Out, 2), (Role::In, 2), (Role::Sum, 1)];
+            let factor = [1.0, factor].map(DoubleDouble::new).to_vec();
+            let parameters = vec![Parameter::Scale { input: 1, axes, label: Role::Out, factor }];
+            check_types(&view, NodeId(0), &Step { parameters, ..Step::default() })
+        };
+        assert_eq!(checked(-0.5), Ok(()));
+        assert_eq!(checked(f64::INFINITY), Err(Reason::NonFinite));
+        assert_eq!(checked(f64::NAN), Err(Reason::NonFinite));
+    }
+
+    #[test]
+    fn numbers_that_are_the_same_once_they_are_written_are_one() {
+        let of = |number: f64, rest: f64| DoubleDouble::new(number) + DoubleDouble::new(rest);
+        let found =
+            alike(&[of(4.0, 1e-20), of(4.0, 0.0), of(4.0, 1e-3), of(1e-60, 0.0), of(-1e-60, 0.0), of(0.0, 0.0)], Element::F32);
+        assert_eq!(found[..3], [of(4.0, 1e-20), of(4.0, 1e-20), of(4.0, 1e-3)]);
+        assert_eq!(found[3..], [DoubleDouble::ZERO; 3]);
+    }
+}

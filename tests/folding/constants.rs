@@ -61,6 +61,8 @@ const CASES: &[(i64, &str, &str)] = &[
     (17, "TYPE[2,3] a = dyadic(SEED)", "y = Cast <to = 7> (a)"),
     (17, "TYPE[2,3] a = dyadic(SEED)", "y = Cast <to = 9> (a)"),
     (17, "int64[2,3] a = dyadic(SEED)", "y = CastLike (a, x)"),
+    (17, "int64[2,3] a = dyadic(SEED)", "r = Relu (x) y = CastLike (a, r)"),
+    (17, "int64[2,3] a = dyadic(SEED), float16[2] b = dyadic(7)", "y = CastLike (a, b)"),
     (17, "int64[2] a = {2, 3}", "y = ConstantOfShape <value = float16[1] {1.5}> (a)"),
     (17, "int64[2] a = {2, 0}", "y = ConstantOfShape (a)"),
     (17, "TYPE[2,3,4] a = dyadic(SEED)", "y = Shape <start = -2> (a)"),

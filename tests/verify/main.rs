@@ -28,5 +28,6 @@ mod relay;
 #[cfg(feature = "tract")]
 mod right;
 mod sizes;
+mod stated;
 #[cfg(feature = "tract")]
 mod wording;

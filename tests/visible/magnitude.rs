@@ -57,15 +57,24 @@ const MONOTONE: &[&str] = &[
     "Where",
 ];
 
-/// For each value of a model a bound of all that is summed up in it; nothing if an operator is there that knows none.
-pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> Option<BTreeMap<String, Array>> {
-    let mut larger = model.clone();
-    enlarge(larger.graph.as_mut()?, &mut BTreeSet::new())?;
+/// For each value of a model a bound of all that is summed up in it, but for those behind an operator that knows none.
+pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> BTreeMap<String, Array> {
+    let (mut larger, mut whole, mut unknown) = (model.clone(), BTreeSet::new(), BTreeSet::new());
+    let graph = larger.graph.as_mut().unwrap();
+    begin(graph, &mut whole);
+    for node in std::mem::take(&mut graph.node) {
+        let outputs = node.output.clone();
+        match enlarged(node, &mut whole, &unknown) {
+            Some(nodes) => graph.node.extend(nodes),
+            None => unknown.extend(outputs),
+        }
+    }
+    graph.output.retain(|output| !unknown.contains(output.name()));
     let large = |array: &Array| match &array.data {
         Data::Float(numbers) => Array::float(array.dims.clone(), numbers.iter().map(|number| number.abs()).collect()),
         _ => array.clone(),
     };
-    Some(super::evaluate(larger, &inputs.iter().map(|(name, array)| (name.clone(), large(array))).collect()))
+    super::evaluate(larger, &inputs.iter().map(|(name, array)| (name.clone(), large(array))).collect())
 }
 
 /// Whether two values differ by no more than rounding may have done where so much was summed up: some hundred roundings.
@@ -76,10 +85,12 @@ pub fn is_rounded(one: &Array, two: &Array, sizes: &Array) -> bool {
     one.dims == two.dims && a.len() == sizes.len() && a.iter().zip(b).zip(sizes).all(alike)
 }
 
-/// `whole` are the values that are no floats: they stay as they are.
-fn enlarge(graph: &mut GraphProto, whole: &mut BTreeSet<String>) -> Option<()> {
+/// Takes the signs off the constants of a graph. `whole` are the values that are no floats: they stay as they are.
+fn begin(graph: &mut GraphProto, whole: &mut BTreeSet<String>) {
     for input in &graph.input {
-        let Some(type_proto::Value::TensorType(tensor)) = &input.r#type.as_ref()?.value else { return None };
+        let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
+            continue;
+        };
         if !matches!(tensor.elem_type(), FLOAT | DOUBLE) {
             whole.insert(input.name().to_owned());
         }
@@ -89,15 +100,18 @@ fn enlarge(graph: &mut GraphProto, whole: &mut BTreeSet<String>) -> Option<()> {
             whole.insert(tensor.name().to_owned());
         }
     }
-    for node in std::mem::take(&mut graph.node) {
-        graph.node.extend(larger(node, whole)?);
-    }
-    Some(())
 }
 
-fn larger(mut node: NodeProto, whole: &mut BTreeSet<String>) -> Option<Vec<NodeProto>> {
+/// A node that makes larger numbers; nothing where none is known, or where it reads what is not known.
+fn enlarged(mut node: NodeProto, whole: &mut BTreeSet<String>, unknown: &BTreeSet<String>) -> Option<Vec<NodeProto>> {
+    if node.input.iter().any(|name| unknown.contains(name)) {
+        return None;
+    }
     for graph in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
-        enlarge(graph, whole)?;
+        begin(graph, whole);
+        for inner in std::mem::take(&mut graph.node) {
+            graph.node.extend(enlarged(inner, whole, unknown)?);
+        }
     }
     let operator = node.op_type().to_owned();
     let computes = !matches!(&operator[..], "If" | "Loop" | "Where" | "DequantizeLinear");
@@ -148,7 +162,7 @@ fn larger(mut node: NodeProto, whole: &mut BTreeSet<String>) -> Option<Vec<NodeP
 fn positive(tensor: &mut TensorProto) -> bool {
     tensor.float_data.iter_mut().for_each(|number| *number = number.abs());
     tensor.double_data.iter_mut().for_each(|number| *number = number.abs());
-    let mut raw = tensor.raw_data.take().map(|bytes| bytes.to_vec());
+    let mut raw = tensor.raw_data.take();
     match (tensor.data_type(), &mut raw) {
         (FLOAT, Some(bytes)) => bytes.iter_mut().skip(3).step_by(4).for_each(|byte| *byte &= 0x7f),
         (DOUBLE, Some(bytes)) => bytes.iter_mut().skip(7).step_by(8).for_each(|byte| *byte &= 0x7f),

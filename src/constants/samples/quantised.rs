@@ -397,4 +397,15 @@ pub(super) const QUANTISED: &[Sample] = &[
             left: &["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "Gemm", "Add"],
         },
     },
+    Sample {
+        name: "a zero point of another type than is asked for",
+        text: r#"<ir_version: 10, opset_import: ["" : 21]>
+            g (float[1,2,2,2] x) => (float[] y)
+            <float[3,2,1,1] t = dyadic(1), float r = {0.25}, int8 z = {1}, float[3,1,1] k = dyadic(2)>
+            { q = QuantizeLinear <output_dtype = 2> (t, r, z)
+              w = DequantizeLinear (q, r, z)
+              c = Conv (x, w)
+              y = Mul (c, k) }"#,
+        expect: Expect::Kept("not-constant"),
+    },
 ];

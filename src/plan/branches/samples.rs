@@ -238,4 +238,49 @@ pub const SAMPLES: &[Sample] = &[
               y = Sub (n, p) }"#,
         expect: Expect::Kept("window-of-padding"),
     },
+    Sample {
+        name: "a sum that only the sum of a branch reads",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x, float[1,2,4,4] z, bool condition) => (float[] y)
+            <float[2,2,3,3] w = dyadic(1), float[2,2,1,1] u = dyadic(2)>
+            { c = Conv <pads = [1,1,1,1]> (x, w)
+              d = Conv (x, u)
+              s = Add (c, d)
+              y = If <then_branch = one () => (float[] p) { p = Add (s, z) },
+                      else_branch = other () => (float[] q) { q = Relu (z) }> (condition) }"#,
+        expect: Expect::Folded { left: &["Conv", "If"] },
+    },
+    Sample {
+        name: "a term that others read as well",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y, float[] z)
+            <float[2,2,3,3] w = dyadic(1), float[2,2,3,3] u = dyadic(2)>
+            { c = Conv <pads = [1,1,1,1]> (x, w)
+              d = Conv <pads = [1,1,1,1]> (x, u)
+              y = Add (c, d)
+              e = Relu (c)
+              f = Relu (d)
+              z = Add (e, f) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Add", "Relu", "Relu", "Add"] },
+    },
+    Sample {
+        name: "a map behind a sum that has lost its last term",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,3,4,4] x, float[1,2,4,4] z) => (float[] y)
+            <float[3,3,1,1] w = dyadic(1), float[3,2,1,1] t = dyadic(2), float[3,1,1] k = dyadic(3)>
+            { a = Conv (z, t)
+              c = Conv (x, w)
+              p = Sum (a, c, x)
+              y = Mul (p, k) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Sum"] },
+    },
+    Sample {
+        name: "channels by themselves, one after the other, with large windows",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,80,32,32] x) => (float[] y)
+            <float[80,1,32,32] w = dyadic(1), float[80,1,1,1] u = dyadic(2)>
+            { c = Conv <group = 80> (x, w)
+              y = Conv <group = 80> (c, u) }"#,
+        expect: Expect::Folded { left: &["Conv"] },
+    },
 ];
