@@ -28,6 +28,5 @@ mod relay;
 #[cfg(feature = "tract")]
 mod right;
 mod sizes;
-mod stated;
 #[cfg(feature = "tract")]
 mod wording;
