@@ -85,7 +85,8 @@ impl Measures {
             for (value, shape) in node.outputs.iter().zip(shapes) {
                 all.natural.extend(shape.iter().flatten().cloned());
                 if windows::OPERATORS.contains(&operator) {
-                    all.windows.extend(shape.iter().flatten().cloned());
+                    // Behind samples and channels.
+                    all.windows.extend(shape.iter().skip(2).flatten().cloned());
                 }
                 all.shapes.extend(value.map(|value| (value, shape)));
             }

@@ -263,8 +263,8 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
         && !chooses(a)
         && !chooses(b)
         && !is_rewritten(a, b)
-        && !has_nan(b)?
         && let Some(overflow) = compose::overflowed(&verdict)
+        && !has_nan(b)?
     {
         verdict.differences.push(overflow);
         verdict.outcome = compose::outcome(&verdict);
@@ -274,15 +274,16 @@ fn judge(files: Files<'_, '_>, options: &VerifyOptions) -> crate::Result<Verdict
 
 /// Whether a constant holds what is no number: engines do not agree on what a maximum makes of it.
 fn has_nan(graph: &Graph<'_>) -> crate::Result<bool> {
-    let mut found = false;
-    for tensor in
-        (0..graph.values.len()).filter_map(|at| graph.constant(ValueId(at)).ok()).map(|(tensor, _)| graph.tensor(tensor))
-    {
-        if tensor.element().is_some() && !found {
-            tensor.blocks(graph.model, &mut |_, block| found |= block.iter().any(|number| number.is_nan()))?;
+    let tensors =
+        (0..graph.values.len()).filter_map(|at| graph.constant(ValueId(at)).ok()).map(|(tensor, _)| graph.tensor(tensor));
+    for tensor in tensors.filter(|tensor| tensor.element().is_some()) {
+        let mut found = false;
+        tensor.blocks(graph.model, &mut |_, block| found |= block.iter().any(|number| number.is_nan()))?;
+        if found {
+            return Ok(true);
         }
     }
-    Ok(found)
+    Ok(false)
 }
 
 /// Whether the second model has an operator with exponents in it that the first has not: an engine may make more of them, or less,

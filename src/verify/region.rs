@@ -259,7 +259,7 @@ impl<'x, 'm> Judge<'x, 'm> {
     ) -> Result<Site> {
         Ok(Site {
             region: region.clone(),
-            extents: shapes::extents(self.read, region, &forms, &self.measures)?,
+            extents: shapes::extents(self.read.0.graph, region, &self.measures)?,
             followed: shapes::followed(self.a, region, &forms.0, &self.measures)?,
             element,
             roundings: rounding::roundings(self.b, &forms.1),

@@ -25,8 +25,23 @@ pub struct Row {
     pub shaped: bool,
     /// Whether it lays elements out by sizes that it reads.
     pub lays_out: bool,
+    /// Where it leaves what it reads.
+    pub places: Places,
     /// What some sizes say of the others.
     pub sizes: Sizes,
+}
+
+/// Where an operator leaves the elements that it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Elsewhere.
+    Moved,
+    /// Where they are, all of them.
+    Kept,
+    /// Where they are, beside one another at least, but perhaps not all of them.
+    Cut,
+    /// Each is made of those in a window.
+    Windows,
 }
 
 /// What an operator makes at other sizes than those that were looked at; each of these includes the ones before it.
@@ -102,16 +117,19 @@ const ITSELF: Row = Row {
     elementwise: false,
     shaped: false,
     lays_out: false,
+    places: Places::Moved,
     sizes: Sizes::Told,
 };
 const ALIKE: Row = Row { sizes: Sizes::Alike, ..ITSELF };
 const MOVING: Row = Row { sizes: Sizes::Constants, ..ITSELF };
 const SUMMING: Row = Row { sizes: Sizes::Any, ..ITSELF };
-const LINEAR: Row = Row { linear: true, ..SUMMING };
+const LINEAR: Row = Row { linear: true, places: Places::Kept, ..SUMMING };
+const WINDOWS: Row = Row { places: Places::Windows, ..LINEAR };
 const CHOSEN: Row = Row { data: Inputs::Only(0), choice: Inputs::From(1), ..ITSELF };
 const LAID_OUT: Row = Row { lays_out: true, ..CHOSEN };
 const FIRST: Row = Row { data: Inputs::Only(0), ..ALIKE };
-const GATE: Row = Row { bound: Bound::Slopes, elementwise: true, ..SUMMING };
+const KEPT: Row = Row { places: Places::Kept, ..SUMMING };
+const GATE: Row = Row { bound: Bound::Slopes, elementwise: true, ..KEPT };
 const RECURRENCE: Row = Row { choice: Inputs::Only(4), bound: Bound::Recurrence, shaped: true, ..FIRST };
 const RESIZING: Row = Row { bound: Bound::Resizing, ..ALIKE };
 const FACTORS: Bound = Bound::Magnitudes(&["alpha", "beta"]);
@@ -119,14 +137,14 @@ const FACTORS: Bound = Bound::Magnitudes(&["alpha", "beta"]);
 /// Every operator that may stand in a region.
 pub const OPERATORS: &[(&str, Row)] = &[
     ("Add", LINEAR),
-    ("AveragePool", SUMMING),
+    ("AveragePool", Row { linear: false, ..WINDOWS }),
     ("BatchNormalization", LINEAR),
-    ("Cast", SUMMING),
+    ("Cast", KEPT),
     ("Clip", Row { data: Inputs::Only(0), bound: Bound::Bounds, ..GATE }),
-    ("Concat", MOVING),
-    ("Conv", LINEAR),
-    ("ConvTranspose", Row { sizes: Sizes::Constants, ..LINEAR }),
-    ("DeformConv", Row { data: Inputs::But(2), ..ITSELF }),
+    ("Concat", Row { places: Places::Kept, ..MOVING }),
+    ("Conv", WINDOWS),
+    ("ConvTranspose", Row { sizes: Sizes::Constants, ..WINDOWS }),
+    ("DeformConv", Row { data: Inputs::But(2), places: Places::Windows, ..ITSELF }),
     ("DepthToSpace", ITSELF),
     ("Div", LINEAR),
     ("Dropout", Row { data: Inputs::Only(0), ..LINEAR }),
@@ -135,9 +153,9 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("Flatten", Row { shaped: true, ..ITSELF }),
     ("GRU", RECURRENCE),
     ("Gather", Row { shaped: true, ..CHOSEN }),
-    ("Gemm", Row { bound: FACTORS, shaped: true, ..LINEAR }),
-    ("GlobalAveragePool", MOVING),
-    ("GlobalMaxPool", MOVING),
+    ("Gemm", Row { bound: FACTORS, shaped: true, places: Places::Moved, ..LINEAR }),
+    ("GlobalAveragePool", Row { places: Places::Kept, ..MOVING }),
+    ("GlobalMaxPool", Row { places: Places::Kept, ..MOVING }),
     ("GroupNormalization", RESIZING),
     ("Identity", LINEAR),
     ("InstanceNormalization", RESIZING),
@@ -145,11 +163,11 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("LayerNormalization", RESIZING),
     ("LeakyRelu", GATE),
     ("MatMul", Row { shaped: true, ..LINEAR }),
-    ("MaxPool", MOVING),
-    ("Mean", ALIKE),
+    ("MaxPool", Row { places: Places::Windows, ..MOVING }),
+    ("Mean", Row { places: Places::Kept, ..ALIKE }),
     ("Mul", LINEAR),
     ("PRelu", Row { sizes: Sizes::Constants, ..GATE }),
-    ("Pad", Row { bound: Bound::Magnitudes(&["value"]), ..FIRST }),
+    ("Pad", Row { bound: Bound::Magnitudes(&["value"]), places: Places::Cut, ..FIRST }),
     ("RMSNormalization", RESIZING),
     ("RNN", RECURRENCE),
     ("ReduceMax", FIRST),
@@ -158,20 +176,20 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("ReduceSum", FIRST),
     ("Relu", Row { bound: Bound::Itself, ..GATE }),
     ("Reshape", Row { shaped: true, ..LAID_OUT }),
-    ("Resize", Row { bound: Bound::Interpolation, shaped: true, ..LAID_OUT }),
+    ("Resize", Row { bound: Bound::Interpolation, shaped: true, places: Places::Cut, ..LAID_OUT }),
     ("Shape", ITSELF),
     ("Size", ITSELF),
-    ("Slice", Row { shaped: true, ..CHOSEN }),
+    ("Slice", Row { shaped: true, places: Places::Cut, ..CHOSEN }),
     ("SpaceToDepth", Row { shaped: true, ..ITSELF }),
     ("Split", Row { shaped: true, ..CHOSEN }),
     ("Squeeze", Row { data: Inputs::Only(0), ..ITSELF }),
     ("Sub", Row { bound: Bound::Sum, ..LINEAR }),
-    ("Sum", SUMMING),
+    ("Sum", KEPT),
     ("Tile", LAID_OUT),
     ("Transpose", MOVING),
     ("Unsqueeze", FIRST),
-    ("Upsample", LAID_OUT),
-    ("Where", Row { data: Inputs::From(1), choice: Inputs::Only(0), shaped: true, ..ITSELF }),
+    ("Upsample", Row { places: Places::Cut, ..LAID_OUT }),
+    ("Where", Row { data: Inputs::From(1), choice: Inputs::Only(0), shaped: true, places: Places::Kept, ..ITSELF }),
 ];
 
 /// What is known of an operator; of one that is not in the table, that it is data and bounds itself.

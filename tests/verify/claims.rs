@@ -54,6 +54,23 @@ fn what_is_said_of_windows_has_to_fit_the_weight() {
     equal("float[N,3,H,W] x", &pool(""), &pool(", dilations = [1, 1]"));
 }
 
+#[test]
+fn windows_leave_samples_and_channels_as_many_as_they_were() {
+    // An extent of `y` that may be nothing does not become more than nothing because a window stands behind it.
+    let files = |last: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 18]> g (float[N,2,L] x) => (float[A,B,C] p, float[] o)
+            <int64[1] zero = {{0}}, int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] all = {{9999}}>
+            {{ s = Shape (x) n = Slice (s, zero, one) h = Div (n, two) y = Slice (x, zero, h, zero)
+              p = MaxPool <kernel_shape = [1]> (y) {last} f = Cast <to = 1> (k) o = Mul (x, f) }}"#
+        )
+    };
+    let [before, after] =
+        ["k = Identity (h)", "e = Div (h, h) k = Mul (h, e)"].map(|last| bnfold::sample::encode(&files(last)).unwrap());
+    let verdict = judge_with(&before, &after, &VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() });
+    assert!(verdict.outcome >= Outcome::NotJudged, "{verdict:#?}");
+}
+
 /// Sizes of `x` and their parts beside something that tells them apart.
 fn sizes(last: &str) -> String {
     format!(

@@ -30,7 +30,7 @@ use crate::verify::certify::layout::{Known, Layout, layouts};
 use crate::verify::certify::small;
 use crate::verify::region::{Form, without_shapes};
 use crate::verify::side::Side;
-use crate::verify::trial::cost;
+use crate::verify::trial::budget::cost;
 use judge::Limits;
 use samples::Kind;
 

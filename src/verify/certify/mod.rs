@@ -23,7 +23,6 @@ use crate::model::{Graph, NodeId, Use, ValueId};
 use crate::verify::Tier;
 use crate::verify::region::{self, Form, Site};
 use crate::verify::trial;
-pub(super) use crate::verify::trial::asks_for_extents;
 use crate::verify::verdict::{Certificate, Deviation};
 use compare::{Compared, Pair};
 pub use limit::{FOREIGN, ONCE, SUM, SUM_OF_DOUBLES};

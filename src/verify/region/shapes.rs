@@ -7,8 +7,7 @@ use super::form::Form;
 use crate::error::Result;
 use crate::model::graph::asks_for_shape;
 use crate::model::{Graph, ScopeId};
-use crate::verify::align::{Read, Region};
-use crate::verify::certify;
+use crate::verify::align::Region;
 use crate::verify::measure::{Extent, Extents, Measures};
 use crate::verify::table;
 
@@ -32,21 +31,16 @@ pub(crate) fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<For
     forms
 }
 
-/// What is known of the extents of what a region reads, if its sides may take other ones.
+/// What is known of the extents of what a region of the main graph reads.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(super) fn extents(
-    (a, b): (Read<'_, '_>, Read<'_, '_>),
-    region: &Region,
-    forms: &(Vec<Form>, Vec<Form>),
-    measures: &OnceLock<Measures>,
-) -> Result<BTreeMap<String, Extents>> {
-    if region.scopes.0 != ScopeId(0) || !certify::asks_for_extents((a.graph, &forms.0), (b.graph, &forms.1)) {
+pub(super) fn extents(graph: &Graph<'_>, region: &Region, measures: &OnceLock<Measures>) -> Result<BTreeMap<String, Extents>> {
+    if region.scopes.0 != ScopeId(0) {
         return Ok(BTreeMap::new());
     }
-    let measures = of(a.graph, measures)?;
-    let known = |name: &String| Some((name.clone(), measures.shape(a.graph.lookup(ScopeId(0), name)?)?.to_vec()));
+    let measures = of(graph, measures)?;
+    let known = |name: &String| Some((name.clone(), measures.shape(graph.lookup(ScopeId(0), name)?)?.to_vec()));
     Ok(region.inputs.iter().filter_map(known).collect())
 }
 

@@ -56,6 +56,9 @@ pub(super) fn wrong(
         let (one, two) = (bound(&gate.node, name, ours, end)?, bound(node, name, theirs, end)?);
         for factor in relation.factor.iter().filter(|_| one != end || two != end) {
             let (expected, limit) = if one == end { (end, 0.0) } else { (factor * one, scale.limits.threshold(factor * one)) };
+            if !expected.is_finite() && one != end {
+                return Err(format!("a bound of Clip `{}` that is infinite in f64 behind what goes through", gate.name()));
+            }
             if (two - expected).abs() > limit {
                 return Ok(Some((name, two, expected, limit)));
             }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::Read;
 use super::sides::Sides;
 use super::walk::Values;
-use crate::model::{Graph, ScopeId, ValueId};
+use crate::model::{Graph, ValueId};
 use crate::verify::align::is_static;
-use crate::verify::region::Form;
-use crate::verify::table;
+use crate::verify::region::{Form, Site};
+use crate::verify::table::{self, Places};
 
 /// How many elements beside its own an element of what a region makes is made of, by axis counted from the last.
 pub(super) type Reach = BTreeMap<usize, usize>;
@@ -21,55 +21,36 @@ fn widen(reach: &mut Reach, other: &Reach) {
     }
 }
 
-/// What has to be long enough: what a side reads, and what comes out of nodes that lay elements out otherwise.
+/// What has to be long enough: what a side reads, and what comes out of nodes that may leave elements out or lay them out otherwise.
 fn reaches(graph: &Graph<'_>, forms: &[Form]) -> [BTreeMap<ValueId, Reach>; 2] {
-    let (mut found, mut made_otherwise): (BTreeMap<ValueId, Reach>, _) = (BTreeMap::new(), BTreeMap::new());
+    let (mut found, mut measured): (BTreeMap<ValueId, Reach>, _) = (BTreeMap::new(), BTreeMap::new());
     for form in forms.iter().rev() {
         let node = graph.node(form.node);
         let made = node.outputs.iter().flatten().filter_map(|value| Some((*value, found.remove(value)?)));
         let made: Vec<(ValueId, Reach)> = made.collect();
         let mut all = Reach::new();
         made.iter().for_each(|(_, reach)| widen(&mut all, reach));
-        match before(graph, form, all) {
-            Some(read) => {
-                let data = node.inputs.iter().flatten().filter(|value| graph.constant(**value).is_err());
-                data.for_each(|value| widen(found.entry(*value).or_default(), &read));
-            }
-            None => made_otherwise.extend(made),
+        let read = before(graph, form, all);
+        if read.is_none() || table::row(&form.operator).places == Places::Cut {
+            measured.extend(made);
+        }
+        if let Some(read) = read {
+            let data = node.inputs.iter().flatten().filter(|value| graph.constant(**value).is_err());
+            data.for_each(|value| widen(found.entry(*value).or_default(), &read));
         }
     }
-    [found, made_otherwise]
+    [found, measured]
 }
 
 /// What a node has to read for what is asked of what it makes; `None` if it lays elements out otherwise.
 fn before(graph: &Graph<'_>, form: &Form, made: Reach) -> Option<Reach> {
-    /// Operators that leave elements where they are, beside those that take each by itself.
-    const IN_PLACE: &[&str] = &[
-        "Add",
-        "Cast",
-        "Concat",
-        "Div",
-        "Dropout",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
-        "Identity",
-        "MatMul",
-        "Mean",
-        "Mul",
-        "Pad",
-        "Resize",
-        "Slice",
-        "Sub",
-        "Sum",
-        "Upsample",
-        "Where",
-    ];
     let attributes = &graph.node(form.node).proto.attribute;
     let list = |name: &str| attributes.iter().find(|a| a.name() == name).map_or(&[][..], |a| a.ints.as_slice());
     let number = |name: &str, axis: usize| list(name).get(axis).and_then(|n| usize::try_from(*n).ok()).unwrap_or(1);
     let of = |back: usize| made.get(&back).copied().unwrap_or(0);
-    match form.operator.as_str() {
-        "Conv" | "ConvTranspose" | "DeformConv" | "AveragePool" | "MaxPool" => {
+    let row = table::row(&form.operator);
+    match row.places {
+        Places::Windows => {
             let taps: Vec<usize> = match form.constants.first() {
                 Some((_, tensor)) => {
                     graph.tensor(*tensor).dims.iter().skip(2).map(|taps| usize::try_from(*taps).unwrap_or(usize::MAX)).collect()
@@ -84,13 +65,13 @@ fn before(graph: &Graph<'_>, form: &Form, made: Reach) -> Option<Reach> {
             }
             Some(read)
         }
-        "Transpose" => {
+        Places::Moved if form.operator == "Transpose" => {
             let axes = list("perm").len();
             let from = |(to, from): (usize, &i64)| Some((behind(axes, usize::try_from(*from).ok()?), of(behind(axes, to))));
             (axes > 0).then(|| list("perm").iter().enumerate().filter_map(from).collect())
         }
-        operator if form.affine > 0 || IN_PLACE.contains(&operator) || table::row(operator).elementwise => Some(made),
-        _ => None,
+        Places::Kept | Places::Cut => Some(made),
+        Places::Moved => (form.affine > 0 || row.elementwise).then_some(made),
     }
 }
 
@@ -128,11 +109,11 @@ pub(super) fn are_met(laid_out: &[(String, Reach)], values: &Values) -> Read<()>
 }
 
 impl Sides {
-    /// Makes extents as long as what stands in a row reaches.
+    /// Makes extents so many `times` as long as what stands in a row reaches.
     ///
     /// # Errors
     /// Windows that reach farther than the extents that a run had.
-    pub(super) fn widen(&mut self, a: &Graph<'_>, b: &Graph<'_>, as_is: bool) -> Read<()> {
+    pub(super) fn widen(&mut self, (a, b): (&Graph<'_>, &Graph<'_>), site: &Site, as_is: bool, times: usize) -> Read<()> {
         if as_is && is_static(a) {
             return Ok(());
         }
@@ -141,18 +122,14 @@ impl Sides {
             let [read, _] = reaches(graph, forms);
             read.iter().for_each(|(value, reach)| widen(needed.entry(graph.value(*value).name.to_owned()).or_default(), reach));
         }
-        let scope = self.forms.0.first().map_or(ScopeId(0), |form| a.node(form.node).scope);
-        let stated = |name: &str, axis: usize| {
-            let shape = a.declared_shape(a.lookup(scope, name)?)?;
-            usize::try_from(shape.0.get(axis)?.known()?).ok()
-        };
+        let fixed = |name: &str, axis: usize| usize::try_from(site.extents.get(name)?.get(axis)?.as_ref()?.as_number()?).ok();
         // Values that are put together stay as long as one another.
         let mut longest: BTreeMap<usize, usize> = BTreeMap::new();
         for (name, layout) in &self.layouts {
             for (back, more) in needed.get(name).into_iter().flatten() {
-                let asked = more.saturating_add(1);
+                let asked = more.saturating_add(1).saturating_mul(times);
                 let Some(axis) = layout.dims.len().checked_sub(back + 1) else { continue };
-                let short = layout.dims.get(axis).is_some_and(|dim| asked > *dim && stated(name, axis) != Some(*dim));
+                let short = layout.dims.get(axis).is_some_and(|dim| asked > *dim && fixed(name, axis) != Some(*dim));
                 if short {
                     let here = longest.entry(axis).or_default();
                     *here = (*here).max(asked);
@@ -165,7 +142,7 @@ impl Sides {
         for (name, layout) in &mut self.layouts {
             for (axis, dim) in layout.dims.iter_mut().enumerate() {
                 let asked = longest.get(&axis).copied().unwrap_or(0);
-                *dim = (*dim).max(asked.min(stated(name, axis).unwrap_or(usize::MAX)));
+                *dim = (*dim).max(asked.min(fixed(name, axis).unwrap_or(usize::MAX)));
             }
         }
         Ok(())

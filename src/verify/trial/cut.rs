@@ -133,12 +133,15 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         tally
     };
     // What a channel shares is measured by all its elements: one of them alone may be what is left of large numbers.
-    let coarse = gate.shared(dims).map(|groups| fitted(&groups)).map(|maps| (held(&maps), maps));
-    let fine = || {
-        let maps = fitted(&gate.groups(dims));
-        (held(&maps), maps)
+    let by = |groups: Vec<usize>| {
+        let maps = fitted(&groups);
+        (held(&maps), maps, groups)
     };
-    let (tally, maps) = coarse.into_iter().find(|(tally, _)| tally.worst() <= 1.0).unwrap_or_else(fine);
+    let coarse = gate.shared(dims).map(by).find(|(tally, _, _)| tally.worst() <= 1.0);
+    let (tally, maps, groups) = coarse.unwrap_or_else(|| by(gate.groups(dims)));
+    if gate.kind != Kind::Normalised && !are_held(&totals, &groups) {
+        return Err(format!("what enters {} `{}` is infinite in f64 in too many draws", gate.node.op_type(), gate.name()));
+    }
     if maps.iter().flat_map(|(factor, _)| factor).any(|k| *k <= 0.0 || !k.is_finite()) {
         return Err(format!("a factor that is not positive goes through {} `{}`", gate.node.op_type(), gate.name()));
     }
@@ -147,6 +150,17 @@ pub(super) fn relation(gate: &Gate, found: &Drawn, (totals, least): (&Drawn, &Ar
         return Err(format!("a shift that goes through {} `{}` is lost beside large numbers", gate.node.op_type(), gate.name()));
     }
     Ok(Relation { factor, shift, tally })
+}
+
+/// Whether what is measured by some numbers is held against others, in each group and for each element.
+fn are_held(totals: &[Vec<f64>], groups: &[usize]) -> bool {
+    let finite = |at: usize| totals.iter().filter_map(|all| all.get(at)).filter(|total| total.is_finite()).count();
+    let mut of_group = vec![0; groups.iter().max().map_or(0, |last| last + 1)];
+    groups.iter().enumerate().all(|(at, group)| {
+        let draws = finite(at);
+        of_group.get_mut(*group).into_iter().for_each(|all| *all += draws);
+        draws > 0
+    }) && groups.iter().all(|group| of_group.get(*group).is_some_and(|all| *all > 1))
 }
 
 /// How much of a factor the noise of the shift beside it may be: with more, what goes on behind the gate is not known well enough.

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::budget::MOST_NUMBERS;
+use super::draws;
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
-use super::{MOST_NUMBERS, draws};
 use crate::error::Result;
 use crate::model::{Graph, ScopeId, Shape, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
@@ -35,7 +36,7 @@ type Axes = Vec<(String, usize)>;
 
 /// Whether something in a region may depend on extents of one: an element of a value may be repeated, or other operators than before
 /// put places together.
-pub(crate) fn asks_for_extents((a, ours): (&Graph<'_>, &[Form]), (b, theirs): (&Graph<'_>, &[Form])) -> bool {
+fn asks_for_extents((a, ours): (&Graph<'_>, &[Form]), (b, theirs): (&Graph<'_>, &[Form])) -> bool {
     // A scalar has no more axes than what it is put together with.
     let axes = |graph: &Graph<'_>, forms: &[Form]| {
         let beside = forms.iter().filter(|form| BROADCASTS.contains(&form.operator.as_str())).flat_map(|form| &form.constants);

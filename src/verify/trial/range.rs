@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::budget::MOST_NUMBERS;
 use super::cut::{self, Kind};
 use super::runs::{Run, by_channel, sources};
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Drawn, Inputs, walk_within};
-use super::{MOST_NUMBERS, Read, changed, floats, opset};
+use super::{Read, changed, floats, opset};
 use crate::error::Result;
 use crate::model::{Element, Graph, tensor};
 use crate::onnx::{ModelProto, NodeProto};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::budget::cost;
 use super::walk::Values;
-use super::{Read, cost, draws, same};
+use super::{Read, draws, same};
 use crate::error::Result;
 use crate::model::Graph;
 use crate::onnx::ModelProto;
