@@ -4,7 +4,7 @@
 //! Whether the constants are right is not decided here, that is measured. What is no possible fold is a difference.
 
 mod census;
-mod form;
+pub(super) mod form;
 mod grow;
 mod integers;
 mod peel;

@@ -292,52 +292,6 @@ fn windows_one_behind_the_other_reach_farther_than_each() {
 }
 
 #[test]
-fn what_is_cut_off_before_windows_in_a_row_leaves_them_enough() {
-    // Each hands on the number before its own, and few are left for the first.
-    let row = |read: &str| {
-        let one = |at: usize| {
-            let read = if at == 0 { read.to_owned() } else { format!("e{}", at - 1) };
-            format!("e{at} = Conv <pads = [1, 1]> ({read}, w) ")
-        };
-        (0..8).map(one).collect::<String>()
-    };
-    let files = |scale: &str, body: &str| {
-        format!(
-            "<float[2,2,1] u = {{{scale}}}, float[1,2,1] s = {{2, 3}}, float[2,2,3] w = {{1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}},
-              int64[1] five = {{5}}, int64[1] all = {{9999}}, int64[1] two = {{2}}, int64[6] off = {{0, 0, -2, 0, 0, -3}},
-              float[3] quarter = {{1, 1, 0.25}}> {{ {body} }}"
-        )
-    };
-    let before = files("1, 2, 3, 4", "c = Conv (x, u) o = Mul (c, s)");
-    let cuts = [
-        "t = Slice (x, five, all, two)",
-        "t = Pad (x, off)",
-        "t = Resize <coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"> (x, \"\", quarter)",
-    ];
-    for cut in cuts {
-        let after = |scale: &str| {
-            let body = format!("d = Conv (x, u) {cut} {}g = GlobalAveragePool (e7) o = Add (d, g)", row("t"));
-            files(scale, &body)
-        };
-        refused("float[N,2,L] x", &before, &after("2, 4, 9, 12"));
-    }
-    // What is long enough for both shows it.
-    let wide = |scale: f64, body: &str| {
-        let merged: Vec<String> = (1..=17).map(|at| (scale * (10 - i32::abs(9 - at) - 1) as f64).to_string()).collect();
-        format!(
-            "<float[1,1,17] m = {{{}}}, float k = {{3}},
-              int64[1] five = {{5}}, int64[1] all = {{9999}}, int64[1] two = {{2}}> {{ {body} }}",
-            merged.join(", ")
-        )
-    };
-    let before = wide(1.0, "a = Mul (x, k) r = Relu (a) t = Slice (r, five, all, two) o = Conv (t, m)");
-    let after = |scale: f64| wide(scale, "r = Relu (x) t = Slice (r, five, all, two) o = Conv (t, m)");
-    let verdict = judge("float[N,1,L] x", &before, &after(3.0));
-    assert!(verdict.outcome < Outcome::NotJudged, "{verdict:#?}");
-    refused("float[N,1,L] x", &before, &after(3.01));
-}
-
-#[test]
 fn two_wide_windows_in_a_row_may_become_one() {
     let wide = |last: f64, body: &str| {
         format!(

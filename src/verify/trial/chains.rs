@@ -154,7 +154,9 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::model::{Model, ScopeId};
     use crate::reference::Array;
+    use crate::verify::region::form;
 
     #[test]
     fn what_is_laid_out_is_as_long_as_the_windows_behind_it_reach() {
@@ -166,6 +168,35 @@ mod tests {
         assert!(met(&[1, 2, 9], &[(0, 8), (2, 0)]));
         assert!(!met(&[1, 2, 8], &[(0, 8)]));
         assert!(!met(&[8], &[(1, 1)]), "an axis that is not there has one element");
+    }
+
+    #[test]
+    fn what_may_leave_elements_out_is_measured_and_asks_on() {
+        let measured = |cut: &str| {
+            let text = format!(
+                r#"<ir_version: 8, opset_import: ["" : 18]> g (float[N,2,L] x) => (float[N,2,M] o)
+                <int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] all = {{99}}, int64[6] off = {{0, 0, -1, 0, 0, 0}},
+                  int64[3] r = {{0, 2, -1}}, float[3] by = {{1, 1, 0.5}}, float[2,2,3] w = fill(1), float[2,2,1] u = fill(1)>
+                {{ a = Conv (x, u) t = {cut} c = Conv <dilations = [4]> (t, w) o = Conv (c, w) }}"#
+            );
+            let model = Model::from_bytes(crate::sample::encode(&text).unwrap()).unwrap();
+            let graph = Graph::build(&model).unwrap();
+            let forms = graph.scope(ScopeId(0)).nodes.iter().map(|node| form::read(&graph, *node).unwrap().unwrap());
+            let forms: Vec<Form> = forms.collect();
+            let [read, _] = reaches(&graph, &forms);
+            let asked = read.iter().find(|(value, _)| graph.value(**value).name == "x").map(|(_, reach)| reach.clone());
+            (laid_out(&graph, &forms), asked)
+        };
+        let both = Reach::from([(0, 10)]);
+        let whole = (vec![], Some(both.clone()));
+        for cut in ["Relu (a)", "Identity (a)", "Sum (a, a)", "Concat <axis = 0> (a, a)"] {
+            assert_eq!(measured(cut), whole, "{cut}");
+        }
+        let there = vec![("t".to_owned(), both.clone())];
+        for cut in ["Slice (a, one, all, two)", "Pad (a, off)", "Resize (a, \"\", by)"] {
+            assert_eq!(measured(cut), (there.clone(), Some(both.clone())), "{cut}");
+        }
+        assert_eq!(measured("Reshape (a, r)"), (there, Some(Reach::from([(0, 0)]))), "its own windows have a single tap");
     }
 
     #[test]
