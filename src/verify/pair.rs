@@ -36,6 +36,8 @@ const SEEDS: u64 = 4;
 const LOOKS: usize = 8;
 /// What a model may cost then: each look is a fraction of a second.
 const SMALL: Cost = Cost { products: 1 << 22, bytes: 16 << 20 };
+/// What a look at larger sizes may cost.
+const AFFORDED: Cost = Cost { products: 1 << 26, bytes: 64 << 20 };
 /// How many runs with different sizes, or different values where no size is open.
 const RUNS: usize = 2;
 
@@ -163,7 +165,14 @@ impl Pair {
             let error = neither.unwrap_or_else(|| CouldNotRun::Model("there is no size to try".to_owned()));
             return Err(self.unopened(&two, error));
         }
-        // What ordinary numbers leave closed is looked at only where they say nothing.
+        // What reaches farther than the smallest sizes that both take is looked at only where those say nothing.
+        if let Some(large) = choices.large.filter(|_| report.runs.iter().all(|run| run.apart.is_empty()))
+            && runner.affords(&large)?
+            && let Found::Run(run) = runner.run(&large, self.seed, Sort::Ordinary)?
+        {
+            report.runs.push(run);
+        }
+        // What ordinary numbers leave closed likewise.
         if let Some(choice) = sized.filter(|_| report.runs.iter().all(|run| run.apart.is_empty())) {
             for sort in OTHERS {
                 if let Found::Run(run) = runner.run(choice, self.seed, sort)? {
@@ -264,6 +273,14 @@ struct Runner<'x> {
 type Values = BTreeMap<String, Array>;
 
 impl Runner<'_> {
+    /// Whether the first model runs at these sizes and both take little to do so.
+    fn affords(&self, sizes: &Sizes) -> Result<bool, CouldNotRun> {
+        let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;
+        let Some(specs) = all.into_iter().next() else { return Ok(false) };
+        let is_cheap = |loaded: &Loaded| loaded.bind(&specs).is_ok_and(|run| run.cost().is_within(AFFORDED));
+        Ok(is_cheap(&self.one.loaded) && is_cheap(&self.two.loaded))
+    }
+
     fn run(&self, sizes: &Sizes, seed: u64, sort: Sort) -> Result<Found, CouldNotRun> {
         // No extent is left open here, so that there is one choice.
         let all = choices(self.one.loaded.signature(), sizes, Asked::default())?;

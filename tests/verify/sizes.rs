@@ -292,6 +292,22 @@ fn windows_one_behind_the_other_reach_farther_than_each() {
 }
 
 #[test]
+fn what_reaches_farther_than_small_sizes_is_seen_at_larger_ones() {
+    // What is forty elements, or eight samples, away counts in the second file alone.
+    for (from, axis) in [(40, 2), (8, 0)] {
+        let files = |body: &str| {
+            format!(
+                "<int64[1] from = {{{from}}}, int64[1] all = {{9999}}, int64[1] axis = {{{axis}}}, int64[3] axes = {{0, 1, 2}}>
+                {{ s = Sin (x) {body} }}"
+            )
+        };
+        let more = files("w = Slice (x, from, all, axis) q = ReduceSum (w, axes) t = Add (s, q) o = Abs (t)");
+        let verdict = judge("float[N,2,L] x", &files("o = Abs (s)"), &more);
+        assert_eq!(verdict.outcome, Outcome::Differs, "{from} {verdict:#?}");
+    }
+}
+
+#[test]
 fn two_wide_windows_in_a_row_may_become_one() {
     let wide = |last: f64, body: &str| {
         format!(

@@ -14,6 +14,8 @@ pub(super) struct Choices {
     pub all: Vec<Sizes>,
     /// How many of the first have no extent of 1 and no two alike.
     pub proper: usize,
+    /// Larger ones, for what reaches farther than the smallest that models take; none if no extent is open.
+    pub large: Option<Sizes>,
     /// Whether there is an open extent at all.
     pub open: bool,
 }
@@ -33,6 +35,8 @@ const ROWS: [(usize, [usize; 6]); 8] = [
     (2, [256, 320, 384, 448, 512, 576]),
     (3, [320, 256, 448, 384, 576, 512]),
 ];
+/// The same for a look at larger ones.
+const LARGE: (usize, [usize; 6]) = (9, [131, 99, 77, 66, 58, 54]);
 /// Sizes of all others, where some must be the same.
 const ALIKE: [usize; 6] = [6, 32, 96, 64, 224, 256];
 
@@ -40,12 +44,15 @@ const ALIKE: [usize; 6] = [6, 32, 96, 64, 224, 256];
 pub(super) fn choices(signature: &ModelProto, sizes: &Sizes) -> Choices {
     let open = open(signature, sizes);
     if open.is_empty() {
-        return Choices { all: vec![sizes.clone(); super::RUNS], proper: super::RUNS, open: false };
+        return Choices { all: vec![sizes.clone(); super::RUNS], proper: super::RUNS, large: None, open: false };
     }
     let mut all: Vec<Sizes> = Vec::new();
-    let mut add = |size: &dyn Fn(&Key, usize) -> usize| {
-        let known = open.iter().enumerate().map(|(index, (key, _))| (key.clone(), size(key, index))).collect();
-        let sized = filled(signature, sizes, &known);
+    let sized = |size: &dyn Fn(usize) -> usize| {
+        let known = open.iter().enumerate().map(|(index, (key, _))| (key.clone(), size(index))).collect();
+        filled(signature, sizes, &known)
+    };
+    let mut add = |size: &dyn Fn(usize) -> usize| {
+        let sized = sized(size);
         if !all.contains(&sized) {
             all.push(sized);
         }
@@ -56,23 +63,23 @@ pub(super) fn choices(signature: &ModelProto, sizes: &Sizes) -> Choices {
     let firsts: Vec<usize> = open.iter().enumerate().filter(|(_, (_, first))| *first).map(|(index, _)| index).collect();
     let is_first = |index: usize| firsts.contains(&index);
     let before = |index: usize| firsts.iter().filter(|first| **first < index).count();
-    let mut proper = 0;
+    let apart = |(first, row): &(usize, [usize; 6]), index: usize| {
+        if firsts.first() == Some(&index) { *first } else { nth(row, index - before(index).min(1)) }
+    };
+    let proper = ROWS.iter().map(|row| add(&|index| apart(row, index))).last().unwrap_or(0);
     for (first, row) in &ROWS {
-        let other = |index: usize| nth(row, index - before(index).min(1));
-        proper = add(&|_, index| if firsts.first() == Some(&index) { *first } else { other(index) });
-    }
-    for (first, row) in &ROWS {
-        add(&|_, index| if is_first(index) { *first } else { nth(row, index - before(index)) });
+        add(&|index| if is_first(index) { *first } else { nth(row, index - before(index)) });
     }
     for batch in [2, 1] {
         for size in ALIKE {
-            add(&|_, index| if is_first(index) { batch } else { size });
+            add(&|index| if is_first(index) { batch } else { size });
         }
         for (_, row) in &ROWS {
-            add(&|_, index| if is_first(index) { batch } else { nth(row, index - before(index)) });
+            add(&|index| if is_first(index) { batch } else { nth(row, index - before(index)) });
         }
     }
-    Choices { all, proper, open: true }
+    let large = Some(sized(&|index| apart(&LARGE, index)));
+    Choices { all, proper, large, open: true }
 }
 
 /// Every declared shape of an input, by its name.
@@ -158,6 +165,7 @@ mod tests {
             assert!(all.len() == 4 && all[0] > 1, "{all:?}");
         }
         assert!(found.all.iter().any(|sizes| sizes.shapes["x"] == [1, 3, 96, 96]));
+        assert_eq!(found.large.unwrap().shapes["x"], [9, 3, 131, 99]);
     }
 
     #[test]
