@@ -125,7 +125,18 @@ fn what_was_summed_up_bounds_what_may_be_rounded() {
     assert!(is_rounded(of([1.0 + 2f64.powi(-26), 1.0, 1.0, 1.0])));
     assert!(!is_rounded(of([1.0 + 2f64.powi(-24), 1.0, 1.0, 1.0])), "more than rounding");
     assert!(!is_rounded(of([1.0, 1.0 + 2f64.powi(-26), 1.0, 1.0])), "nothing large was there");
-    let text = text.replace("Neg", "Sign");
+    let text = text.replace("Neg", "Exp");
     let known = visible::magnitude::magnitudes(&model_of(&bnfold::sample::encode(&text).unwrap()), &inputs);
-    assert!(known.contains_key("d") && !known.contains_key("n") && !known.contains_key("y"), "behind a Sign nothing is known");
+    assert!(known.contains_key("d") && !known.contains_key("n") && !known.contains_key("y"), "behind an Exp nothing is known");
+}
+
+/// A sign is that of a number, and what rounding may have left of nothing has none.
+#[test]
+fn signs_jump_where_rounding_leaves_of_nothing_a_number() {
+    use bnfold::reference::Array;
+    let of = |numbers: [f64; 2]| Array::float(vec![2], numbers.to_vec());
+    let jumps =
+        |signs: [[f64; 2]; 2], read| visible::magnitude::jumps([&of(signs[0]), &of(signs[1])], &of(read), &of([8.0, 8.0]));
+    assert!(jumps([[1.0, 0.0], [1.0, -1.0]], [3.0, 0.0]) && jumps([[1.0, 1.0], [-1.0, 1.0]], [2f64.powi(-44), 1.0]));
+    assert!(!jumps([[1.0, 0.0], [-1.0, 1.0]], [3.0, 0.0]) && !jumps([[1.0, 0.0], [0.0, 0.0]], [2f64.powi(-40), 0.0]));
 }

@@ -260,16 +260,16 @@ impl<'m> Graph<'m> {
 
     /// The shape that the file declares for a value, or that its constant has.
     pub fn declared_shape(&self, id: ValueId) -> Option<Shape> {
-        let value = self.value(id);
-        match value.origin {
-            Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => {
-                Some(Shape::known(&self.tensor(tensor).dims))
-            }
-            _ => match self.computed.get(&id) {
-                Some(Ok(tensor)) => Some(Shape::known(&self.tensor(*tensor).dims)),
-                _ => value.declared.and_then(Shape::declared),
-            },
-        }
+        self.constant_shape(id).or_else(|| self.value(id).declared.and_then(Shape::declared))
+    }
+
+    /// The shape of a constant, and of what stands for an input that is not given.
+    pub(crate) fn constant_shape(&self, id: ValueId) -> Option<Shape> {
+        let tensor = match self.value(id).origin {
+            Origin::Initializer(tensor) | Origin::Input { default: Some(tensor) } => tensor,
+            _ => *self.computed.get(&id)?.as_ref().ok()?,
+        };
+        Some(Shape::known(&self.tensor(tensor).dims))
     }
 
     /// The float type that the file declares for a value, or that its constant has.

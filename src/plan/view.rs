@@ -1,6 +1,7 @@
 //! The graph with a draft laid over it. Every question is answered by the draft first and by the graph second, so that a
 //! later fold sees the weights of an earlier one although nothing was changed.
 
+mod doubt;
 mod elements;
 mod laws;
 
@@ -49,6 +50,8 @@ pub struct View<'a> {
     symbols: u32,
     /// Values whose rank a reader has told: what contradicts itself is forgotten again, and not told twice.
     told: BTreeSet<ValueId>,
+    /// Whether a node has told another rank of a value than the file.
+    contradicted: bool,
     assume_inference: bool,
     positive_scales: bool,
     /// The engines that must not lose by a fold.
@@ -87,13 +90,14 @@ impl<'a> View<'a> {
             laws: RefCell::default(),
             symbols,
             told: BTreeSet::new(),
+            contradicted: false,
             assume_inference,
             positive_scales,
             target,
             binding,
             failure,
         };
-        view.learn();
+        view.learn_without_contradiction();
         view.ranks_of_readers();
         view.blind = blind::blind(&view);
         view
@@ -115,6 +119,7 @@ impl<'a> View<'a> {
                 self.extents.extend(extents.map(|list| (output, list)));
                 if let Some(inferred) = shape {
                     let known = &mut self.shapes[output.0];
+                    self.contradicted |= known.as_ref().is_some_and(|known| known.rank() != inferred.rank());
                     *known = match known.take() {
                         Some(declared) => declared.meet(&inferred),
                         None => Some(inferred),

@@ -141,3 +141,32 @@ fn comparisons_are_of_no_float_type() {
         assert!(known(&nodes, &model(&nodes)).contains_key("c"), "{operator}");
     }
 }
+
+/// Engines hold no value between nodes to what the file remarks of it, so that a number of axes which a reader cannot take lays out
+/// no constant. The `If` tells nothing of what it makes.
+#[test]
+fn a_rank_that_a_reader_contradicts_is_not_believed() {
+    let text = |remark: &str, readers: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, bool b) => (float[] y)
+            <float[{remark}] a, float[3,2,1,1] w = dyadic(1), float[2,3] k = dyadic(6), float[2] s = {{2, 0.5}}, float[2] t = {{1, -3}},
+             float[2] m = dyadic(4), float[2] v = {{1, 4}}>
+            {{ a = If (b) < then_branch = one () => (float[] p) {{ p = Relu (x) }}, else_branch = two () => (float[] q) {{ q = Neg (x) }} >
+               n = BatchNormalization <epsilon = 0.0> (a, s, t, m, v)
+               r = Relu (n)
+               {readers} }}"#
+        )
+    };
+    let convolution = "y = Conv (r, w)";
+    let product = "o = MaxPool <kernel_shape = [2, 2]> (r) f = Flatten (o) y = Gemm (f, k)";
+    for (remark, readers) in ["1,2,2,2", "1,2", "1,2,2"].into_iter().flat_map(|remark| [(remark, convolution), (remark, product)])
+    {
+        let before = bnfold::sample::encode(&text(remark, readers)).unwrap();
+        let after = crate::support::fold(&before);
+        assert_eq!(before == after, remark != "1,2,2,2", "[{remark}], {readers}");
+        let inputs = random_inputs(&model_of(&before), 5);
+        let y = |bytes: &[u8]| evaluate(&model_of(bytes), &inputs).unwrap()["y"].clone();
+        assert!(crate::support::is_same(&y(&before), &y(&after)), "[{remark}], {readers}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bnfold::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, type_proto};
+use bnfold::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, attribute_proto::AttributeType, type_proto};
 use bnfold::reference::{Array, Data};
 
 const FLOAT: i32 = 1;
@@ -45,6 +45,7 @@ const MONOTONE: &[&str] = &[
     "Relu",
     "Reshape",
     "Resize",
+    "Sign",
     "Slice",
     "SpaceToDepth",
     "Split",
@@ -77,11 +78,24 @@ pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> BTree
     super::evaluate(larger, &inputs.iter().map(|(name, array)| (name.clone(), large(array))).collect())
 }
 
-/// Whether two values differ by no more than rounding may have done where so much was summed up: some hundred roundings.
+/// What some hundred roundings may do to a number, as a share of all that was summed up in it.
+const ROUNDED: f64 = 1.0 / (1_u64 << 46) as f64;
+
+/// Whether two signs differ only where rounding may have made of nothing a number of either sign.
+pub fn jumps(signs: [&Array; 2], read: &Array, sizes: &Array) -> bool {
+    let ([Data::Float(a), Data::Float(b)], Data::Float(read), Data::Float(sizes)) =
+        (signs.map(|array| &array.data), &read.data, &sizes.data)
+    else {
+        return false;
+    };
+    let is_nothing = |(number, size): (&f64, &f64)| number.abs() <= size * ROUNDED;
+    a.iter().zip(b).zip(read.iter().zip(sizes)).all(|((a, b), at)| a == b || is_nothing(at))
+}
+
+/// Whether two values differ by no more than rounding may have done where so much was summed up.
 pub fn is_rounded(one: &Array, two: &Array, sizes: &Array) -> bool {
     let (Data::Float(a), Data::Float(b), Data::Float(sizes)) = (&one.data, &two.data, &sizes.data) else { return false };
-    let alike =
-        |((a, b), size): ((&f64, &f64), &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= size * 2f64.powi(-46);
+    let alike = |((a, b), size): ((&f64, &f64), &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= size * ROUNDED;
     one.dims == two.dims && a.len() == sizes.len() && a.iter().zip(b).zip(sizes).all(alike)
 }
 
@@ -130,12 +144,6 @@ fn enlarged(mut node: NodeProto, whole: &mut BTreeSet<String>, unknown: &BTreeSe
     for attribute in node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta" | "value")) {
         attribute.f = attribute.f.map(f32::abs);
     }
-    let made = |operator: &str, input: Vec<String>, output: &str| NodeProto {
-        op_type: Some(operator.into()),
-        input,
-        output: vec![output.into()],
-        ..NodeProto::default()
-    };
     let beside = format!("{} beside", node.output[0]);
     match &operator[..] {
         "Sub" => node.op_type = Some("Add".into()),
@@ -153,9 +161,48 @@ fn enlarged(mut node: NodeProto, whole: &mut BTreeSet<String>, unknown: &BTreeSe
             return Some(vec![made("Mul", node.input, &beside), sum]);
         }
         "Gemm" => {}
+        "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => return Some(scaled(node)),
+        "DeformConv" | "GRU" | "LSTM" | "RNN" => return Some(widest(node)),
         known => drop(MONOTONE.contains(&known).then_some(())?),
     }
     Some(vec![node])
+}
+
+fn made(operator: &str, input: Vec<String>, output: &str) -> NodeProto {
+    NodeProto { op_type: Some(operator.into()), input, output: vec![output.into()], ..NodeProto::default() }
+}
+
+/// What a normalisation makes of pairs of a number and its opposite is one and minus one, and random graphs have no others. No number
+/// there is smaller than a half, so that an error grows at most twice: what is read bounds it times scale, and bias.
+fn scaled(node: NodeProto) -> Vec<NodeProto> {
+    let (output, beside) = (&node.output[0], format!("{} beside", node.output[0]));
+    let [x, gamma] = [0, 1].map(|input| node.input[input].clone());
+    if matches!(node.op_type(), "LayerNormalization" | "RMSNormalization") {
+        let bias = node.input.get(2).map_or(vec![], |beta| vec![beta.clone()]);
+        let last = if bias.is_empty() { "Identity" } else { "Add" };
+        return vec![made("Mul", vec![x, gamma], &beside), made(last, [vec![beside], bias].concat(), output)];
+    }
+    // Mean nothing and variance nothing, and one beside it.
+    let epsilon = AttributeProto { name: Some("epsilon".into()), f: Some(1.0), ..super::kind(AttributeType::Float) };
+    let nothing = made("Sub", vec![gamma.clone(); 2], &beside);
+    let inputs = vec![x, gamma, node.input[2].clone(), beside.clone(), beside];
+    vec![nothing, NodeProto { attribute: vec![epsilon], ..made("BatchNormalization", inputs, output) }]
+}
+
+/// What a node makes, and the largest number that it reads times the largest of its weight: gates let no more through, and taps
+/// between positions read no more.
+fn widest(mut node: NodeProto) -> Vec<NodeProto> {
+    let output = std::mem::take(&mut node.output[0]);
+    let [own, data, weight, product] = ["own", "data", "weight", "product"].map(|what| format!("{output} {what}"));
+    let keep = AttributeProto { name: Some("keepdims".into()), i: Some(0), ..super::kind(AttributeType::Int) };
+    let largest = |input: usize, name: &str| NodeProto {
+        attribute: vec![keep.clone()],
+        ..made("ReduceMax", vec![node.input[input].clone()], name)
+    };
+    let maxima = [largest(0, &data), largest(1, &weight)];
+    let sums = [made("Mul", vec![data, weight], &product), made("Add", vec![own.clone(), product], &output)];
+    node.output[0] = own;
+    [&maxima[..], &[node], &sums].concat()
 }
 
 /// Takes the signs off a constant. Returns whether its numbers are floats.
