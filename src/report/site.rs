@@ -43,6 +43,9 @@ pub struct Refusal {
     pub sentence: String,
     /// What the user could change.
     pub advice: String,
+    /// Whether the node that refused only reads the same value: it stands neither before the map nor behind it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub beside: bool,
 }
 
 /// What becomes of a map.
@@ -211,9 +214,6 @@ fn name(graph: &Graph<'_>, node: NodeId) -> NodeName {
     NodeName { name: graph.describe(node), operator: graph.node(node).proto.op_type().to_owned() }
 }
 
-/// Ends the sentence of a reader that keeps a value as it is. The drawing of a page tells by it on which side the node stands.
-pub(super) const IS_READER: &str = ": this node is one";
-
 /// Whether what `site` reads comes from `node`, among nodes in the order in which they are computed.
 fn is_before(graph: &Graph<'_>, node: NodeId, site: NodeId) -> bool {
     let (mut open, mut seen) = (vec![site], BTreeSet::from([site]));
@@ -238,8 +238,9 @@ fn refusal(plan: &Plan<'_>, site: NodeId, kept: Kept) -> Refusal {
     let (graph, reason) = (plan.view.graph, kept.reason);
     let seen: Vec<String> = plan.view.target.behind(reason).map(Row::clause).collect();
     let mut sentence = std::iter::once(reason.sentence().to_owned()).chain(seen).collect::<Vec<_>>().join(": ");
-    if reason == Reason::SeveralReaders && kept.node != site && !is_before(graph, kept.node, site) {
-        sentence.push_str(IS_READER);
+    let beside = reason == Reason::SeveralReaders && kept.node != site && !is_before(graph, kept.node, site);
+    if beside {
+        sentence.push_str(": this node is one");
     }
     // A graph needs an output: its only one is not to be removed.
     let only = reason == Reason::GraphOutput && graph.scope(graph.node(kept.node).scope).outputs.len() == 1;
@@ -248,5 +249,6 @@ fn refusal(plan: &Plan<'_>, site: NodeId, kept: Kept) -> Refusal {
         node: name(graph, kept.node),
         sentence,
         advice: if only { "nothing" } else { reason.advice() }.to_owned(),
+        beside,
     }
 }

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use crate::error::printable;
-use crate::report::site::IS_READER;
 use crate::report::{Direction, Fate, NodeName, SiteReport};
 
 /// How many nodes of a kind are drawn.
@@ -75,8 +74,8 @@ fn columns(site: &SiteReport) -> Vec<Vec<Drawn>> {
         Fate::Kept { back, ahead, .. } => {
             let refuses = |node: &NodeName| if *node == site.node { vec![] } else { vec![one(node, "refuses")] };
             // Who reads the same value comes neither before nor behind.
-            let is_reader = back.sentence.ends_with(IS_READER);
-            let (before, beside) = if is_reader { (vec![], Some(one(&back.node, BESIDE))) } else { (refuses(&back.node), None) };
+            let (before, beside) =
+                if back.beside { (vec![], Some(one(&back.node, BESIDE))) } else { (refuses(&back.node), None) };
             let own = own("kept").into_iter().chain(beside).collect();
             return [before, own, refuses(&ahead.node)].into_iter().filter(|column: &Vec<Drawn>| !column.is_empty()).collect();
         }
