@@ -53,4 +53,37 @@ const SAMPLES: &[Sample] = &[
               y = GlobalMaxPool (m) }"#,
         expect: Expect::Kept("window-of-padding"),
     },
+    Sample {
+        name: "of windows that all see nothing but padding",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,1] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2)>
+            { a = MaxPool <kernel_shape = [2,2], dilations = [2,2], pads = [1,1,1,1]> (x)
+              p = GlobalMaxPool (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
+    Sample {
+        name: "behind a Pad of the lowest number beside all positions",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,0,2,0,0,0,2,2}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              p = GlobalMaxPool (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Folded { left: &["Pad", "GlobalMaxPool", "Conv"] },
+    },
+    Sample {
+        name: "behind a Pad of the lowest number that makes channels",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,1,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,1,0,0,0,0,0,0}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              p = GlobalMaxPool (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
 ];

@@ -141,4 +141,15 @@ const SAMPLES: &[Sample] = &[
               y = Conv (m, w) }"#,
         expect: Expect::Kept("window-of-padding"),
     },
+    Sample {
+        name: "forward, a window of windows that see nothing but padding",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2)>
+            { a = MaxPool <kernel_shape = [1,1], pads = [2,2,2,2]> (x)
+              p = MaxPool <kernel_shape = [2,2]> (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
 ];

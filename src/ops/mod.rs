@@ -149,11 +149,15 @@ pub static OPERATORS: &[&Operator] = &[
 ];
 
 /// Whether every window of a MaxPool sees an element, beside what a Pad has put before and behind each axis, and so for a maximum
-/// over all positions; `None` for other operators.
+/// over positions; `None` for other operators.
 pub fn sees_all(node: &NodeView<'_>, beside: &[(i64, i64)]) -> Option<bool> {
+    // What stands at places of its own is not mixed with elements.
+    let mixed =
+        |is_mixed: &dyn Fn(usize) -> bool| beside.iter().enumerate().all(|(axis, sides)| *sides == (0, 0) || is_mixed(axis));
     match node.op_type {
-        "MaxPool" => window::every_window_sees(node, beside.get(2..).unwrap_or_default()).ok(),
-        "GlobalMaxPool" | "ReduceMax" => Some(true),
+        "MaxPool" => Some(mixed(&|axis| axis > 1) && window::every_window_sees(node, beside.get(2..).unwrap_or_default()).ok()?),
+        "GlobalMaxPool" => Some(mixed(&|axis| axis > 1)),
+        "ReduceMax" => shapes::reduced_axes(node, beside.len()).map(|gone| mixed(&|axis| gone.contains(&axis))),
         _ => None,
     }
 }

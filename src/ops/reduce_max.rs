@@ -70,4 +70,15 @@ const SAMPLES: &[Sample] = &[
               y = ReduceMax <axes = [1]> (m) }"#,
         expect: Expect::Folded { left: &["Conv", "ReduceMax"] },
     },
+    Sample {
+        name: "not along the axis beside which a Pad has put the lowest number",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,4,4] x) => (float[] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = square(2), int64[8] pads = {0,0,0,1,0,0,0,1}, float low = {-1e38}>
+            { a = Pad (x, pads, low)
+              p = ReduceMax <axes = [2]> (a)
+              m = Mul (p, k)
+              y = Conv (m, w) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
 ];

@@ -143,6 +143,11 @@ fn reduction_axes(node: &NodeView<'_>, rank: usize) -> Option<(Vec<usize>, bool)
     Some((if given.is_empty() { all } else { given }, node.int("keepdims", 1).ok()? != 0))
 }
 
+/// The axes of a reduction.
+pub(super) fn reduced_axes(node: &NodeView<'_>, rank: usize) -> Option<Vec<usize>> {
+    reduction_axes(node, rank).map(|(gone, _)| gone)
+}
+
 /// The shape of a reduction.
 pub(super) fn reduced(node: &NodeView<'_>) -> Option<Shape> {
     let shape = node.input(0)?.shape.as_deref()?;

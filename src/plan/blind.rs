@@ -25,8 +25,7 @@ pub(super) fn blind(view: &View<'_>) -> BTreeSet<ValueId> {
         // Their bodies are not followed.
         let opaque = node.calls.is_some() || node.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
         let reads = node.inputs.iter().flatten().any(|value| found.contains(value) || is_parameter(graph, *value));
-        let sees =
-            node.standard && (BOUNDED.contains(&node.proto.op_type()) || view.sees_all(id, beside(view, id)) == Some(true));
+        let sees = node.standard && (BOUNDED.contains(&node.proto.op_type()) || sees(view, id, &found));
         if sources.contains(&id) || opaque || reads && !sees {
             found.extend(node.outputs.iter().flatten());
         }
@@ -37,6 +36,17 @@ pub(super) fn blind(view: &View<'_>) -> BTreeSet<ValueId> {
 fn is_parameter(graph: &Graph<'_>, value: ValueId) -> bool {
     let value = graph.value(value);
     value.scope.0 != 0 && matches!(value.origin, Origin::Input { default: None })
+}
+
+/// Whether a maximum sees an element in each place, of a value that has such elements: those that a Pad right before it has put
+/// there. Where windows have made them, all that it sees may be such.
+fn sees(view: &View<'_>, id: NodeId, found: &BTreeSet<ValueId>) -> bool {
+    let graph = view.graph;
+    let made = graph.node(id).inputs.first().copied().flatten().map(|value| graph.value(value).origin);
+    let Some(Origin::Node(pad, _)) = made else { return false };
+    let read = || graph.node(pad).inputs.iter().flatten();
+    let pads = view.padding(pad).is_some() && read().all(|value| !found.contains(value) && !is_parameter(graph, *value));
+    pads && view.sees_all(id, beside(view, id)) == Some(true)
 }
 
 /// Whether a node makes such elements of a value that has none.

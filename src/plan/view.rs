@@ -120,8 +120,9 @@ impl<'a> View<'a> {
                 if let Some(inferred) = shape {
                     let known = &mut self.shapes[output.0];
                     self.contradicted |= known.as_ref().is_some_and(|known| known.rank() != inferred.rank());
+                    // Symbols are those of what is read: what stood here may have got its own when less was known.
                     *known = match known.take() {
-                        Some(declared) => declared.meet(&inferred),
+                        Some(declared) => inferred.meet(&declared),
                         None => Some(inferred),
                     };
                 }
