@@ -296,6 +296,29 @@ fn another_choice_is_another_function() {
     }
 }
 
+#[test]
+fn an_if_that_a_boolean_tells_is_asked_both_ways() {
+    let text = |first: bool, body: &str| {
+        let [then, other] = if first { [body, "o = Relu (x)"] } else { ["o = Relu (x)", body] };
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (float[N,3] x, bool q) => (float[N,3] y)
+            <float[3] b = {{1, 2, 3}}, float[3] c = {{2, 4, 6}}, float k = {{2}}>
+            {{ y = If (q) <then_branch = t () => (float[N,3] p) {{ {} }},
+                           else_branch = e () => (float[N,3] r) {{ {} }}> }}"#,
+            then.replace("o =", "p ="),
+            other.replace("o =", "r =")
+        )
+    };
+    for first in [true, false] {
+        let [summed, scaled, other] =
+            ["u = Add (x, b) o = Mul (u, k)", "u = Mul (x, k) o = Add (u, c)", "u = Mul (x, k) o = Add (u, b)"]
+                .map(|body| text(first, body));
+        assert!(judge(&summed, &scaled).outcome < Outcome::NotJudged);
+        let verdict = judge(&summed, &other);
+        assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
+    }
+}
+
 /// The engine runs each branch, and each body once: what comes of that is no evidence.
 #[test]
 fn a_choice_that_is_written_out_is_no_difference() {

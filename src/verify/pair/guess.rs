@@ -4,8 +4,9 @@
 
 use super::compare::{Answer, Tolerance};
 use super::{PairRun, RUNS, Runner, Values};
-use crate::engine::CouldNotRun;
+use crate::engine::array::Data;
 use crate::engine::inputs::seeded_inputs;
+use crate::engine::{CouldNotRun, InputSpec};
 
 impl Runner<'_> {
     /// Whether the engine takes something for granted.
@@ -17,11 +18,22 @@ impl Runner<'_> {
     /// worse than the other. Where the reference cannot be asked, the engine is believed, but where it takes something for granted.
     pub(super) fn confirm(&self, run: &mut PairRun, values: &Values, tolerance: &Tolerance) {
         let made = self.pair.slowly(self.one, &run.inputs, values).and_then(Result::ok);
+        let turned: Vec<_> = if self.guesses() { self.turned(&run.inputs, values) } else { vec![] };
         for (name, place) in std::mem::take(&mut run.apart) {
             let answer = made.as_ref().and_then(|made| match self.guesses() {
                 true => self.answer(&name, made, values),
                 false => Some(tolerance.compare(&name, made.1.get(&name)?, made.0.get(&name)?)),
             });
+            let otherwise = || {
+                turned.iter().find_map(|(all, values, made)| match self.answer(&name, made, values)? {
+                    Answer::Apart(place) => Some(Answer::Apart(format!("{place}, where all booleans that are read are {all}"))),
+                    _ => None,
+                })
+            };
+            let answer = match answer {
+                Some(Answer::Apart(place)) => Some(Answer::Apart(place)),
+                other => otherwise().or(other),
+            };
             match answer {
                 Some(Answer::Apart(_)) if !self.guesses() => run.apart.push((name, place)),
                 Some(Answer::Apart(place)) => run.apart.push((name, place)),
@@ -38,6 +50,23 @@ impl Runner<'_> {
                 }
             }
         }
+    }
+
+    /// What the reference makes of the same inputs where all booleans are true, and where all are false: an If is most often told
+    /// by one, and goes its other way then.
+    fn turned(&self, specs: &[InputSpec], values: &Values) -> Vec<(bool, Values, (Values, Values))> {
+        let made = |all: bool| {
+            let mut turned = values.clone();
+            let mut booleans = 0;
+            for (_, value) in turned.iter_mut().filter(|(name, _)| !self.given.contains_key(*name)) {
+                let Data::Bool(elements) = &mut value.data else { continue };
+                elements.iter_mut().for_each(|element| *element = all);
+                booleans += 1;
+            }
+            let made = if booleans > 0 { self.pair.slowly(self.one, specs, &turned)?.ok()? } else { return None };
+            Some((all, turned, made))
+        };
+        [true, false].into_iter().filter_map(made).collect()
     }
 
     /// Asks about the ordinary runs of models that agree. Only what is another in all of them, two at least, is told: what a model
