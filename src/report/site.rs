@@ -43,8 +43,8 @@ pub struct Refusal {
     pub sentence: String,
     /// What the user could change.
     pub advice: String,
-    /// Whether the node that refused only reads the same value: it stands neither before the map nor behind it.
-    #[cfg_attr(feature = "serde", serde(skip))]
+    /// Whether the node reads the same value, and so stands neither before nor behind.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub beside: bool,
 }
 
