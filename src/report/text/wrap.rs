@@ -54,12 +54,18 @@ fn indent(text: &str) -> usize {
     }
 }
 
-/// Words and the blanks between them, in order. What stands between backticks is one word, so that a command can be copied.
+/// Words and the blanks between them, in order. What stands in backticks is one word, so that a command there can be copied.
 fn words(text: &str) -> Vec<&str> {
     let (mut words, mut from) = (Vec::new(), 0);
-    let (mut last, mut quoted) = (None, false);
+    let mut last = None;
+    let mut ticks = text.matches('`').count();
+    let mut quoted = false;
     for (at, letter) in text.char_indices() {
-        quoted ^= letter == '`';
+        if letter == '`' {
+            ticks -= 1;
+            // One that nothing closes opens nothing.
+            quoted = !quoted && ticks > 0;
+        }
         let blank = letter == ' ' && !quoted;
         if last.is_some_and(|last| last != blank) {
             words.push(text.get(from..at).unwrap_or_default());
@@ -105,5 +111,16 @@ mod tests {
         assert_eq!(wrapped(command, 30), command);
         let said = wrapped("it says more; `bnfold inspect --skip a b.onnx` shows all that there is\n", 30);
         assert_eq!(said, "it says more;\n  `bnfold inspect --skip a b.onnx`\n  shows all that there is\n");
+    }
+
+    #[test]
+    fn a_command_in_backticks_stays_on_one_line() {
+        let row = super::super::row("kept", "2 more reasons; `bnfold inspect m.onnx -v` shows all of them");
+        let broken = "  kept                2 more reasons;\n                      `bnfold inspect m.onnx -v`\n                      \
+                      shows all of them\n";
+        assert_eq!(wrapped(&row, 48), broken);
+        // A backtick in a name has no partner, and hides no blanks.
+        assert_eq!(wrapped("  what is called so`me thing is long\n", 28), "  what is called so`me thing\n    is long\n");
+        assert_eq!(wrapped("`git lfs pull` `is it` th`at is long\n", 26), "`git lfs pull` `is it`\n  th`at is long\n");
     }
 }
