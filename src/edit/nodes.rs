@@ -1,6 +1,7 @@
 //! Changed and removed nodes, names and declarations as edits of bytes. A changed node keeps every field that is not named here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::edit::settle::{self, Dequantiser, DequantiserCopy, Settlement};
 use crate::edit::{Lowering, message};
@@ -22,11 +23,43 @@ struct NodeChange {
     axis: Option<u64>,
 }
 
-impl Lowering<'_, '_> {
+/// What changes in nodes.
+type Changes = BTreeMap<NodeId, NodeChange>;
+/// Values that are no more, by scope and name.
+type Gone<'g> = BTreeSet<(ScopeId, &'g str)>;
+
+impl<'g> Lowering<'_, 'g> {
     /// Edits for nodes that change, nodes that go, and declarations of values that go.
     pub(super) fn nodes(&mut self, settlement: &Settlement<'_>) -> Result<()> {
         let draft = &self.plan.view.draft;
-        let mut changes: BTreeMap<NodeId, NodeChange> = BTreeMap::new();
+        let (mut changes, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        self.values(settlement, &mut changes, &mut gone);
+        self.signatures(settlement, &mut changes, &mut gone)?;
+        for node in draft.operators.keys().chain(draft.dropped.keys()) {
+            changes.entry(*node).or_default();
+        }
+        for dequantiser in &settlement.dequantisers {
+            match &dequantiser.copy {
+                None => changes.entry(dequantiser.node).or_default().axis = dequantiser.axis,
+                Some(copy) => self.copy_dequantiser(dequantiser, copy)?,
+            }
+        }
+        for (node, between) in &settlement.between {
+            self.divide(*node, between, changes.entry(*node).or_default());
+        }
+        for (node, change) in changes.iter().filter(|(node, _)| !draft.is_removed(**node)) {
+            self.change_node(*node, change)?;
+        }
+        self.removals(settlement, &mut gone);
+        self.freeze();
+        let renamed =
+            settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
+        self.declarations(&gone, &renamed.collect())
+    }
+
+    /// What nodes read and make by another name now, and values that nothing makes any more.
+    fn values(&self, settlement: &Settlement<'_>, changes: &mut Changes, gone: &mut Gone<'g>) {
+        let draft = &self.plan.view.draft;
         for (node, input, value) in draft.changed_inputs() {
             let name = value.map(|v| self.graph.value(v).name.to_owned());
             changes.entry(node).or_default().inputs.insert(input, name);
@@ -34,7 +67,6 @@ impl Lowering<'_, '_> {
         for ((node, input), name) in &settlement.reads {
             changes.entry(*node).or_default().inputs.insert(*input, Some(name.clone()));
         }
-        let mut gone = BTreeSet::new();
         for (value, producer) in draft.changed_producers() {
             match producer {
                 Some((node, output)) => {
@@ -56,6 +88,10 @@ impl Lowering<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Parameters of functions that go, with what their calls give for them, and new ones.
+    fn signatures(&mut self, settlement: &Settlement<'_>, changes: &mut Changes, gone: &mut Gone<'g>) -> Result<()> {
         for (function, signature) in &self.plan.lifted.signatures {
             let parameters = &self.graph.scope(*function).inputs;
             gone.extend(
@@ -67,22 +103,12 @@ impl Lowering<'_, '_> {
             let added = settlement.parameters.get(function).map_or(&[][..], |names| names);
             self.signature(*function, &signature.unused, added)?;
         }
-        for node in draft.operators.keys().chain(draft.dropped.keys()) {
-            changes.entry(*node).or_default();
-        }
-        for dequantiser in &settlement.dequantisers {
-            match &dequantiser.copy {
-                None => changes.entry(dequantiser.node).or_default().axis = dequantiser.axis,
-                Some(copy) => self.copy_dequantiser(dequantiser, copy)?,
-            }
-        }
-        for (node, between) in &settlement.between {
-            self.divide(*node, between, changes.entry(*node).or_default());
-        }
-        for (node, change) in changes.iter().filter(|(node, _)| !draft.is_removed(**node)) {
-            self.change_node(*node, change)?;
-        }
-        let mut removed: BTreeSet<NodeId> = draft.removed().collect();
+        Ok(())
+    }
+
+    /// Nodes and initializers that go.
+    fn removals(&mut self, settlement: &Settlement<'_>, gone: &mut Gone<'g>) {
+        let mut removed: BTreeSet<NodeId> = self.plan.view.draft.removed().collect();
         removed.extend(settlement.dead.iter().filter_map(|value| settle::dead_node(self.graph, *value)));
         removed.extend(&settlement.replaced);
         for node in removed {
@@ -95,10 +121,6 @@ impl Lowering<'_, '_> {
             }
             gone.insert((self.graph.value(*value).scope, self.graph.value(*value).name));
         }
-        self.freeze();
-        let renamed =
-            settlement.renamed.iter().map(|(v, name)| ((self.graph.value(*v).scope, self.graph.value(*v).name), name.as_str()));
-        self.declarations(&gone, &renamed.collect())
     }
 
     fn remove(&mut self, graph: &GraphSpan, span: &Span) {
@@ -179,35 +201,13 @@ impl Lowering<'_, '_> {
         let parent = self.graph.node(node).span.span.payload.clone();
         let fields = message::fields(self.graph.model, &parent)?;
         let group = self.plan.view.draft.groups(node);
-        let mut edit = |at: std::ops::Range<u64>, with: Vec<u8>| {
+        let mut edit = |at: Range<u64>, with: Vec<u8>| {
             let with = if with.is_empty() { vec![] } else { vec![Piece::Bytes(with)] };
             self.out.edits.push(Edit { parent: parent.clone(), at, with });
         };
         let numbered = |number: u32| fields.iter().filter(move |f| f.holds(number)).collect::<Vec<&Field>>();
-        let inputs = numbered(1);
-        let mut added = Vec::new();
-        let mut next = inputs.len();
-        for (input, name) in &change.inputs {
-            match (inputs.get(*input), name) {
-                (Some(_), _) if change.unused.contains(input) => {}
-                (Some(field), Some(name)) => edit(field.range.clone(), message::text_field(1, name)),
-                (Some(field), None) => edit(field.range.clone(), vec![]),
-                (None, None) => {}
-                (None, Some(name)) => {
-                    for _ in (next..*input).filter(|input| !change.unused.contains(input)) {
-                        added.extend(message::text_field(1, ""));
-                    }
-                    added.extend(message::text_field(1, name));
-                    next = input + 1;
-                }
-            }
-        }
-        for field in change.unused.iter().filter_map(|input| inputs.get(*input)) {
-            edit(field.range.clone(), vec![]);
-        }
-        if !added.is_empty() {
-            let at = inputs.last().map_or(parent.start, |f| f.range.end);
-            edit(at..at, added);
+        for (at, with) in inputs(&numbered(1), change, parent.start) {
+            edit(at, with);
         }
         let outputs = numbered(2);
         for (output, name) in &change.outputs {
@@ -253,6 +253,7 @@ impl Lowering<'_, '_> {
         self.out.edits.push(Edit { parent, at: start..start, with });
         change.inputs.extend([(0, Some(between.to_owned())), (1, Some(shift)), (2, None)]);
     }
+
     /// A second node that dequantises the same integers, beside the first.
     fn copy_dequantiser(&mut self, dequantiser: &Dequantiser, copy: &DequantiserCopy) -> Result<()> {
         let at = self.graph.node(dequantiser.node);
@@ -274,4 +275,30 @@ impl Lowering<'_, '_> {
         self.out.edits.push(Edit { parent, at: end..end, with: message::wrap(number, pieces) });
         Ok(())
     }
+}
+
+/// The edits of what a node reads, given the fields of its inputs and where its message begins.
+fn inputs(fields: &[&Field], change: &NodeChange, start: u64) -> Vec<(Range<u64>, Vec<u8>)> {
+    let (mut edits, mut added, mut next) = (Vec::new(), Vec::new(), fields.len());
+    for (input, name) in &change.inputs {
+        match (fields.get(*input), name) {
+            (Some(_), _) if change.unused.contains(input) => {}
+            (Some(field), Some(name)) => edits.push((field.range.clone(), message::text_field(1, name))),
+            (Some(field), None) => edits.push((field.range.clone(), vec![])),
+            (None, None) => {}
+            (None, Some(name)) => {
+                for _ in (next..*input).filter(|input| !change.unused.contains(input)) {
+                    added.extend(message::text_field(1, ""));
+                }
+                added.extend(message::text_field(1, name));
+                next = input + 1;
+            }
+        }
+    }
+    edits.extend(change.unused.iter().filter_map(|input| fields.get(*input)).map(|field| (field.range.clone(), vec![])));
+    if !added.is_empty() {
+        let at = fields.last().map_or(start, |field| field.range.end);
+        edits.push((at..at, added));
+    }
+    edits
 }

@@ -291,15 +291,13 @@ impl Graph<'_> {
         if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
             return None;
         }
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for (port, input) in node.inputs.iter().enumerate() {
-            inputs.push(match input {
-                // Only its type or shape counts, which need not be a constant's.
-                Some(_) if row.reads_no_elements(port) => None,
-                Some(value) => Some(self.tensor(self.source(*value).ok()?).clone()),
-                None => None,
-            });
-        }
+        let constant = |(port, input): (usize, &Option<ValueId>)| match input {
+            // Only its type or shape counts, which need not be a constant's.
+            Some(_) if row.reads_no_elements(port) => Some(None),
+            Some(value) => Some(Some(self.tensor(self.source(*value).ok()?).clone())),
+            None => Some(None),
+        };
+        let inputs: Vec<Option<Tensor>> = node.inputs.iter().enumerate().map(constant).collect::<Option<_>>()?;
         let known = node.inputs.iter().flatten().last().filter(|_| matches!(row.name, "Shape" | "Size" | "CastLike"));
         let facts = header::Facts {
             node: node.proto,

@@ -25,21 +25,15 @@ fn terms(equation: &str) -> Result<(Vec<Vec<char>>, Vec<char>), ReferenceError> 
 }
 
 /// y[result's letters] = Σ over the other letters of the product of all operands at their letters.
-pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
-    let inputs = call.all_inputs()?;
-    let (operands, result) = terms(call.text_or("equation", "")?)?;
-    if operands.len() != inputs.len() {
-        return invalid("the equation has another number of operands");
-    }
-    // The extent of each letter, those of the result first.
-    let mut letters = result.clone();
-    letters.extend(operands.concat());
+/// The extent of each letter, those of the result first.
+fn extents(operands: &[Vec<char>], result: &[char], inputs: &[&Array]) -> Result<Vec<(char, usize)>, ReferenceError> {
+    let letters = result.iter().chain(operands.iter().flatten());
     let mut extents: Vec<(char, usize)> = Vec::new();
-    for letter in letters {
+    for &letter in letters {
         if extents.iter().any(|(known, _)| *known == letter) {
             continue;
         }
-        let places = operands.iter().zip(&inputs).flat_map(|(term, input)| term.iter().zip(&input.dims));
+        let places = operands.iter().zip(inputs).flat_map(|(term, input)| term.iter().zip(&input.dims));
         let mut found: Vec<usize> = places.filter(|(l, _)| **l == letter).map(|(_, d)| *d).collect();
         // As in NumPy, by which ONNX explains the operator, an extent of one is repeated.
         found.sort_unstable();
@@ -49,6 +43,16 @@ pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
         };
         extents.push((letter, extent));
     }
+    Ok(extents)
+}
+
+pub(super) fn einsum(call: &Call) -> Result<Vec<Array>, ReferenceError> {
+    let inputs = call.all_inputs()?;
+    let (operands, result) = terms(call.text_or("equation", "")?)?;
+    if operands.len() != inputs.len() {
+        return invalid("the equation has another number of operands");
+    }
+    let extents = extents(&operands, &result, &inputs)?;
     if operands.iter().zip(&inputs).any(|(term, input)| term.len() != input.dims.len()) {
         return invalid("an operand has another rank than its term");
     }

@@ -197,6 +197,40 @@ fn part<'a>(parameter: Option<&'a Array>, dims: &[usize], direction: usize) -> R
     Ok(parameter.floats()?.chunks(length.max(1)).nth(direction).unwrap_or(&[]))
 }
 
+/// For each direction whether it goes from the end.
+fn reversed(call: &Call, directions: usize) -> Result<&'static [bool], ReferenceError> {
+    Ok(match (call.text_or("direction", "forward")?, directions) {
+        ("forward", 1) => &[false],
+        ("reverse", 1) => &[true],
+        ("bidirectional", 2) => &[false, true],
+        (direction, _) => return invalid(format!("{directions} directions, but {direction}")),
+    })
+}
+
+/// The parameters of one direction, of so many directions, hidden numbers and features.
+fn cell<'a>(
+    call: &'a Call,
+    kind: Kind,
+    [directions, hidden, features]: [usize; 3],
+    direction: usize,
+    activations: &'a [Activation],
+) -> Result<Cell<'a>, ReferenceError> {
+    let rows = hidden * kind.gates();
+    let peephole = call.optional(7).filter(|_| kind == Kind::Lstm);
+    Ok(Cell {
+        kind,
+        hidden,
+        weight: part(Some(call.input(1)?), &[directions, rows, features], direction)?,
+        recurrence: part(Some(call.input(2)?), &[directions, rows, hidden], direction)?,
+        bias: part(call.optional(3), &[directions, rows.saturating_mul(2)], direction)?,
+        peephole: part(peephole, &[directions, hidden.saturating_mul(3)], direction)?,
+        activations,
+        clip: call.float_or("clip", f32::INFINITY)?,
+        resets_late: call.int_or("linear_before_reset", 0)? != 0,
+        couples: call.int_or("input_forget", 0)? != 0,
+    })
+}
+
 fn recurrent(call: &Call, kind: Kind) -> Result<Vec<Array>, ReferenceError> {
     let (x, weight) = (call.input(0)?, call.input(1)?);
     let is_batch_first = call.int_or("layout", 0)? != 0;
@@ -205,12 +239,7 @@ fn recurrent(call: &Call, kind: Kind) -> Result<Vec<Array>, ReferenceError> {
     };
     let (batch, length) = if is_batch_first { (*first, *second) } else { (*second, *first) };
     let (directions, hidden) = (*directions, rows / kind.gates());
-    let reversed = match (call.text_or("direction", "forward")?, directions) {
-        ("forward", 1) => [false].as_slice(),
-        ("reverse", 1) => &[true],
-        ("bidirectional", 2) => &[false, true],
-        (direction, _) => return invalid(format!("{directions} directions, but {direction}")),
-    };
+    let reversed = reversed(call, directions)?;
     if size(call.int_or("hidden_size", hidden as i64)?)? != hidden || *rows != hidden * kind.gates() {
         return invalid("hidden_size differs from the weight's rows");
     }
@@ -227,19 +256,7 @@ fn recurrent(call: &Call, kind: Kind) -> Result<Vec<Array>, ReferenceError> {
     let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
     let values = x.floats()?;
     for (direction, (&reversed, activations)) in reversed.iter().zip(&all_activations).enumerate() {
-        let peephole = call.optional(7).filter(|_| kind == Kind::Lstm);
-        let cell = Cell {
-            kind,
-            hidden,
-            weight: part(Some(weight), &[directions, *rows, *features], direction)?,
-            recurrence: part(Some(call.input(2)?), &[directions, *rows, hidden], direction)?,
-            bias: part(call.optional(3), &[directions, rows.saturating_mul(2)], direction)?,
-            peephole: part(peephole, &[directions, hidden.saturating_mul(3)], direction)?,
-            activations,
-            clip: call.float_or("clip", f32::INFINITY)?,
-            resets_late: call.int_or("linear_before_reset", 0)? != 0,
-            couples: call.int_or("input_forget", 0)? != 0,
-        };
+        let cell = cell(call, kind, [directions, hidden, *features], direction, activations)?;
         for sample in 0..batch {
             let start = |index: usize| initial(call.optional(index), is_batch_first, &h_dims, direction, sample);
             let mut h = start(5)?;

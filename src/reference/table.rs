@@ -10,7 +10,7 @@ pub(super) type Evaluate = fn(&Call) -> Result<Vec<Array>, ReferenceError>;
 
 /// The function for an operator; none if the reference does not have it.
 pub(super) fn operator(name: &str) -> Option<Evaluate> {
-    elementwise(name).or_else(|| weighted(name)).or_else(|| moving(name)).or_else(|| gathering(name))
+    elementwise(name).or_else(|| together(name)).or_else(|| weighted(name)).or_else(|| moving(name)).or_else(|| gathering(name))
 }
 
 /// How many inputs an operator has at most in an operator set, where a later one has more; as the specification's changelog says.
@@ -31,13 +31,12 @@ pub(super) fn most_inputs(name: &str, opset: i64) -> Option<usize> {
     (opset < since).then_some(before)
 }
 
+/// Operators of the elements of one value.
 fn elementwise(name: &str) -> Option<Evaluate> {
     Some(match name {
         "Abs" => activation::abs,
         "Acos" => activation::acos,
         "Acosh" => activation::acosh,
-        "Add" => arithmetic::add,
-        "And" => arithmetic::and,
         "Asin" => activation::asin,
         "Asinh" => activation::asinh,
         "Atan" => activation::atan,
@@ -47,35 +46,22 @@ fn elementwise(name: &str) -> Option<Evaluate> {
         "Clip" => activation::clip,
         "Cos" => activation::cos,
         "Cosh" => activation::cosh,
-        "Div" => arithmetic::div,
         "Elu" => activation::elu,
-        "Equal" => arithmetic::equal,
         "Erf" => activation::erf,
         "Exp" => activation::exp,
         "Floor" => activation::floor,
         "Gelu" => activation::gelu,
-        "Greater" => arithmetic::is_greater,
-        "GreaterOrEqual" => arithmetic::greater_or_equal,
         "HardSigmoid" => activation::hard_sigmoid,
         "HardSwish" => activation::hard_swish,
         "LeakyRelu" => activation::leaky_relu,
         "IsInf" => activation::is_inf,
         "IsNaN" => activation::is_nan,
-        "Less" => arithmetic::less,
-        "LessOrEqual" => arithmetic::less_or_equal,
         "Log" => activation::log,
         "LogSoftmax" => activation::log_softmax,
-        "Max" => arithmetic::max,
-        "Mean" => arithmetic::mean,
-        "Min" => arithmetic::min,
         "Mish" => activation::mish,
-        "Mod" => arithmetic::modulo,
-        "Mul" => arithmetic::mul,
         "Neg" => activation::neg,
         "Not" => activation::not,
-        "Or" => arithmetic::or,
         "PRelu" => activation::prelu,
-        "Pow" => arithmetic::pow,
         "Reciprocal" => activation::reciprocal,
         "Relu" => activation::relu,
         "Round" => activation::round,
@@ -88,12 +74,34 @@ fn elementwise(name: &str) -> Option<Evaluate> {
         "Softplus" => activation::softplus,
         "Softsign" => activation::softsign,
         "Sqrt" => activation::sqrt,
-        "Sub" => arithmetic::sub,
-        "Sum" => arithmetic::sum,
         "Swish" => activation::swish,
         "Tan" => activation::tan,
         "Tanh" => activation::tanh,
         "ThresholdedRelu" => activation::thresholded_relu,
+        _ => return None,
+    })
+}
+
+/// Operators of elements of several values that stand at one place.
+fn together(name: &str) -> Option<Evaluate> {
+    Some(match name {
+        "Add" => arithmetic::add,
+        "And" => arithmetic::and,
+        "Div" => arithmetic::div,
+        "Equal" => arithmetic::equal,
+        "Greater" => arithmetic::is_greater,
+        "GreaterOrEqual" => arithmetic::greater_or_equal,
+        "Less" => arithmetic::less,
+        "LessOrEqual" => arithmetic::less_or_equal,
+        "Max" => arithmetic::max,
+        "Mean" => arithmetic::mean,
+        "Min" => arithmetic::min,
+        "Mod" => arithmetic::modulo,
+        "Mul" => arithmetic::mul,
+        "Or" => arithmetic::or,
+        "Pow" => arithmetic::pow,
+        "Sub" => arithmetic::sub,
+        "Sum" => arithmetic::sum,
         "Xor" => arithmetic::xor,
         _ => return None,
     })

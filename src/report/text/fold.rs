@@ -38,9 +38,39 @@ fn others(text: &mut String, report: &FoldReport, verbose: bool) {
     }
 }
 
-/// What came of it as a whole, where that is not what is expected.
-fn result(report: &FoldReport) -> String {
-    let mut text = String::new();
+/// The summary of a fold. `verbose` adds every node with a map and the other affine operators that stay.
+pub fn fold(report: &FoldReport, verbose: bool) -> String {
+    let mut text = format!("{} -> {}\n", styled(BOLD, name(&report.input)), styled(BOLD, name(&report.output)));
+    result(&mut text, report);
+    text.push_str(&row("nodes", change(report.before.nodes, report.after.nodes)));
+    normalizations(&mut text, report);
+    others(&mut text, report, verbose);
+    kept(&mut text, &report.kept, verbose);
+    text.push_str(&row("parameters", grown(report.before.parameters, report.after.parameters)));
+    text.push_str(&row("bytes", grown(report.before.bytes, report.after.bytes)));
+    text.push_str(&row("verdict", verdict(report)));
+    if let Some(verdict) = report.verdict.as_ref().filter(|_| verbose) {
+        text.push_str(&super::own::rows(verdict, verbose));
+    }
+    left_out(&mut text, report, verbose);
+    text.push_str(&engines(&report.engines, report.unchanged, verbose));
+    if let Some(saved) = &report.saved {
+        text.push_str(&row("saved", crate::error::printable(saved)));
+    }
+    if report.output == NOWHERE {
+        text.push_str(&row("written", "no, as asked"));
+    }
+    text.push_str(&row("time", seconds(report.seconds)));
+    if verbose {
+        for site in &report.sites {
+            text.push_str(&super::sites::site(site));
+        }
+    }
+    text
+}
+
+/// What was written, and what is to be known of it at once.
+fn result(text: &mut String, report: &FoldReport) {
     if !report.sides.is_empty() {
         text.push_str(&row("side files", some_names(report.sides.iter(), NAMES)));
     }
@@ -58,68 +88,37 @@ fn result(report: &FoldReport) -> String {
     if report.sorted {
         text.push_str(&row("order", "nodes stood before what they read, which ONNX does not allow; they are sorted now"));
     }
-    text
 }
 
-/// What became of each BatchNormalization.
-fn folded(report: &FoldReport) -> String {
-    let (before, counts) = (report.before, report.folded);
-    let mut folded = format!("{} of {} folded", counts.batch_normalizations, before.batch_normalizations);
+/// How many BatchNormalizations went, and how.
+fn normalizations(text: &mut String, report: &FoldReport) {
+    let (counts, all) = (report.folded, report.before.batch_normalizations);
+    let mut folded = format!("{} of {all} folded", counts.batch_normalizations);
     for (count, into) in [(counts.partly, "in part, to an Add"), (counts.replaced, "replaced")] {
         if count > 0 {
             folded.push_str(&format!(", {count} {into}"));
         }
     }
     let gone = counts.batch_normalizations + counts.partly + counts.replaced;
-    row("BatchNormalization", styled(if gone == before.batch_normalizations { WELL } else { STAYS }, folded))
+    let style = if gone == all { WELL } else { STAYS };
+    text.push_str(&row("BatchNormalization", styled(style, folded)));
 }
 
-/// The folds that were left out, as they were not shown to be right.
-fn left_out(report: &FoldReport, verbose: bool) -> String {
+/// Folds that were not shown to be right, and why.
+fn left_out(text: &mut String, report: &FoldReport, verbose: bool) {
     if report.dropped.is_empty() {
-        return String::new();
+        return;
     }
     let said = counted(report.dropped.len() as u64, "fold") + " not shown to be right";
-    let mut text = row("left out", styled(text::WRONG, said)) + &row("", some_names(report.dropped.iter(), NAMES));
-    for left in report.left_out.iter().take(if verbose { usize::MAX } else { NAMES }) {
+    text.push_str(&row("left out", styled(text::WRONG, said)));
+    text.push_str(&row("", some_names(report.dropped.iter(), NAMES)));
+    let limit = if verbose { usize::MAX } else { NAMES };
+    for left in report.left_out.iter().take(limit) {
         text.push_str(&row("", format!("{}: {}", name(&left.node), crate::error::printable(&left.why))));
     }
     if report.left_out.iter().any(|left| left.wrong) {
         text.push_str(&row("", "that the result is wrong with a fold is a fault of bnfold; please report it with the graph"));
     }
-    text
-}
-
-/// The summary of a fold. `verbose` adds every node with a map and the other affine operators that stay.
-pub fn fold(report: &FoldReport, verbose: bool) -> String {
-    let mut text = format!("{} -> {}\n", styled(BOLD, name(&report.input)), styled(BOLD, name(&report.output)));
-    text.push_str(&result(report));
-    let (before, after) = (report.before, report.after);
-    text.push_str(&row("nodes", change(before.nodes, after.nodes)));
-    text.push_str(&folded(report));
-    others(&mut text, report, verbose);
-    kept(&mut text, &report.kept, verbose);
-    text.push_str(&row("parameters", grown(before.parameters, after.parameters)));
-    text.push_str(&row("bytes", grown(before.bytes, after.bytes)));
-    text.push_str(&row("verdict", verdict(report)));
-    if let Some(verdict) = report.verdict.as_ref().filter(|_| verbose) {
-        text.push_str(&super::own::rows(verdict, verbose));
-    }
-    text.push_str(&left_out(report, verbose));
-    text.push_str(&engines(&report.engines, report.unchanged, verbose));
-    if let Some(saved) = &report.saved {
-        text.push_str(&row("saved", crate::error::printable(saved)));
-    }
-    if report.output == NOWHERE {
-        text.push_str(&row("written", "no, as asked"));
-    }
-    text.push_str(&row("time", seconds(report.seconds)));
-    if verbose {
-        for site in &report.sites {
-            text.push_str(&super::sites::site(site));
-        }
-    }
-    text
 }
 
 /// A change of a number of which nobody expects that a fold makes it larger.
