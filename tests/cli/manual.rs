@@ -1,9 +1,10 @@
 //! Completions and the manual are made of the definition of the command line: every command, and every option of it, is there.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::Folder;
+use crate::{Folder, skipped};
 
 const VERBS: &[&str] = &["fold", "verify", "inspect", "check", "report", "sweep", "selftest", "completions", "man"];
 
@@ -39,15 +40,35 @@ fn shells_load_them() {
     for (shell, arguments) in [("bash", &["-n"][..]), ("zsh", &["-n"][..]), ("fish", &["--no-execute"][..])] {
         let script = folder.run(&["completions", shell]).expect(0).out;
         let started = Command::new(shell).args(arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let Ok(mut child) = started else { continue };
+        let Ok(mut child) = started else {
+            skipped(&format!("there is no `{shell}` here"));
+            continue;
+        };
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let ended = child.wait_with_output().unwrap();
         assert!(ended.status.success(), "{shell}: {}", String::from_utf8_lossy(&ended.stderr));
     }
     folder.write("completions", folder.run(&["completions", "bash"]).expect(0).out.as_bytes());
     let asked = "source completions; COMP_WORDS=(bnfold fold --qu); COMP_CWORD=2; _bnfold bnfold --qu fold; echo ${COMPREPLY[@]}";
-    let Ok(ended) = Command::new("bash").current_dir(folder.path(".")).args(["-c", asked]).output() else { return };
+    let Ok(ended) = Command::new("bash").current_dir(folder.path(".")).args(["-c", asked]).output() else {
+        return skipped("there is no `bash` here");
+    };
     assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), "--quick --quiet");
+}
+
+/// Options of commands that are not this one, and of a build with onnxruntime.
+const OTHERS: &[&str] = &["--no-default-features", "--ort-lib", "--ort-optimised"];
+
+#[test]
+fn the_changelog_names_every_option_and_no_other() {
+    let (folder, changes) = (Folder::new(&[]), include_str!("../../CHANGELOG.md"));
+    let letter = |c: char| c.is_ascii_lowercase() || c == '-';
+    let words = changes.split(|c| !letter(c)).filter(|word| word.starts_with("--") && word.len() > 2);
+    let named: BTreeSet<String> = words.filter(|word| !OTHERS.contains(word)).map(str::to_owned).collect();
+    let all = VERBS.iter().flat_map(|verb| options(&folder, verb));
+    // What every program has, and the name in full of what is used by its letter.
+    let usual = ["--help", "--output", "--quiet", "--verbose"];
+    assert_eq!(named, all.filter(|option| !usual.contains(&&**option) && !OTHERS.contains(&&**option)).collect());
 }
 
 #[test]
