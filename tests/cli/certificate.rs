@@ -4,7 +4,7 @@
 use prost::Message as _;
 use serde_json::Value;
 
-use super::{Answer, Folder};
+use super::{Answer, Folder, skipped};
 
 /// Two convolutions, one behind a BatchNormalization that goes forward, and a product.
 const NET: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
@@ -123,10 +123,9 @@ fn the_published_schema_describes_it() {
 }
 
 /// The independent checker, if a Python with onnx is named.
-#[allow(clippy::print_stderr)]
 fn checked(folder: &Folder, arguments: &[&str]) -> Option<Answer> {
     let Some(python) = std::env::var_os("BNFOLD_PYTHON") else {
-        eprintln!("skipped: BNFOLD_PYTHON is not set");
+        skipped("BNFOLD_PYTHON is not set");
         return None;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/check_certificate.py");

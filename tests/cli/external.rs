@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bnfold::model::Model;
 use prost::Message as _;
 
-use crate::{FOLDS, Folder, operators};
+use crate::{FOLDS, Folder, operators, skipped};
 
 /// Two convolutions, each with a weight in `w.bin`; only the first folds. An initializer of 1 KiB and one of less are in the model.
 const OUTSIDE: &str = r#"<ir_version: 8, opset_import: ["" : 17]>
@@ -57,7 +57,7 @@ fn grown(text: &str, dims: impl Fn(&str) -> Option<Vec<i64>>) -> Vec<u8> {
 /// Reads a model by other means: `onnx.checker`, onnxruntime, and every element as the package onnx reads it.
 fn loads_elsewhere(path: &Path) {
     let Some(python) = std::env::var_os("BNFOLD_PYTHON") else {
-        eprintln!("skipped: BNFOLD_PYTHON is not set");
+        skipped("BNFOLD_PYTHON is not set");
         return;
     };
     let program = "import sys, onnx, onnxruntime\n\

@@ -14,6 +14,7 @@ mod many;
 // The feature adds an option to the help.
 #[cfg(not(feature = "ort"))]
 mod messages;
+mod reading;
 mod remedies;
 mod report;
 mod schemas;
@@ -23,6 +24,7 @@ mod streams;
 mod teams;
 mod terminal;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -90,6 +92,12 @@ impl Folder {
     pub fn run(&self, arguments: &[&str]) -> Answer {
         Answer::of(self.command(arguments).output().unwrap())
     }
+}
+
+/// Says which test is not run, and why, where it is seen of a test that passes, too: what a test prints by macros is not.
+pub fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    writeln!(std::io::stderr(), "skipped {test}: {why}").unwrap();
 }
 
 /// The program without settings of the user who runs the tests.

@@ -4,9 +4,9 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{FOLDS, Folder, STAYS};
+use crate::{FOLDS, Folder, STAYS, skipped};
 
-/// What `script` records of the program on a terminal of so many columns; nothing where there is no `script`.
+/// What `script` records of the program on a terminal of so many columns. Where there is no `script`, nothing, and it is said.
 fn recorded(folder: &Folder, columns: usize, set: &str, words: &str) -> Option<String> {
     let line = format!("stty cols {columns} rows 40; {set} exec '{}' {words}", env!("CARGO_BIN_EXE_bnfold"));
     let mut command = Command::new("script");
@@ -15,7 +15,7 @@ fn recorded(folder: &Folder, columns: usize, set: &str, words: &str) -> Option<S
         command.env_remove(name);
     }
     let Ok(output) = command.env("TERM", "xterm").output() else {
-        eprintln!("skipped: there is no `script` here");
+        skipped("there is no `script` here");
         return None;
     };
     Some(String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n"))
@@ -65,6 +65,24 @@ fn colours_are_there_unless_nobody_wants_them() {
     assert!(seen.contains("\u{1b}["), "{seen:?}");
     let plain = recorded(&folder, 80, "NO_COLOR=1", "check a.onnx").unwrap();
     assert!(!plain.contains("\u{1b}["), "{plain:?}");
+}
+
+#[test]
+fn a_terminal_that_cannot_move_gets_no_bars_and_no_colours() {
+    let folder = Folder::new(&[]);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr_cls.onnx");
+    let Some(seen) = recorded(&folder, 80, "TERM=dumb", &format!("fold {model} -o out.onnx --quick")) else { return };
+    assert!(!seen.contains('\u{1b}') && !seen.contains('\r') && !seen.contains("verifying"), "{seen:?}");
+    assert!(seen.contains("nodes               566 -> "), "{seen:?}");
+}
+
+#[test]
+fn a_sweep_shows_at_which_model_it_is() {
+    let folder = Folder::new(&[("stays.onnx", STAYS)]);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr_cls.onnx");
+    let Some(seen) = recorded(&folder, 60, "", &format!("sweep {model} stays.onnx --jobs 1 --quick")) else { return };
+    assert!(seen.contains("[1/2] ppocr_cls.onnx") || seen.contains("[2/2] ppocr_cls.onnx"), "{seen:?}");
+    assert!(!screen(&seen).contains("/2] "), "{}", screen(&seen));
 }
 
 #[test]

@@ -24,10 +24,7 @@ pub fn swept(model: &SweptModel, all: bool) -> String {
 
 fn fold(report: &FoldReport, all: bool) -> String {
     let mut text = format!("folded {} of {}", report.folded.batch_normalizations, report.before.batch_normalizations);
-    match report.sites.iter().filter(|site| site.is_batch_normalization() && site.is_partly_folded()).count() {
-        0 => {}
-        partly => text.push_str(&format!(", {partly} in part")),
-    }
+    text.push_str(&otherwise(report.folded.partly, report.folded.replaced));
     if report.folded.other > 0 {
         text.push_str(&format!(" and {} other", report.folded.other));
     }
@@ -57,16 +54,23 @@ fn fold(report: &FoldReport, all: bool) -> String {
     text
 }
 
+/// What became of BatchNormalizations that neither go nor stay.
+fn otherwise(partly: u64, replaced: u64) -> String {
+    let said = [(partly, "in part"), (replaced, "replaced")];
+    said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {} {what}", grouped(*count))).collect()
+}
+
 /// The last lines of a sweep.
 pub fn swept_summary(report: &SweepReport) -> String {
     let folds = || report.models.iter().filter_map(|m| m.report.as_ref());
     let folded: u64 = folds().map(|r| r.folded.batch_normalizations).sum();
     let found: u64 = folds().map(|r| r.before.batch_normalizations).sum();
     let other: u64 = folds().map(|r| r.folded.other).sum();
+    let otherwise = otherwise(folds().map(|r| r.folded.partly).sum(), folds().map(|r| r.folded.replaced).sum());
     let time = seconds(report.models.iter().map(|m| m.seconds).fold(0.0, |all, one| all + one));
     let count = |outcome| report.count(outcome);
     format!(
-        "{}: {} ok, {} unverified, {} differ, {} crashed, {} failed; folded {} of {} BatchNormalization and {} other; {time}\n",
+        "{}: {} ok, {} unverified, {} differ, {} crashed, {} failed; folded {} of {} BatchNormalization{otherwise} and {} other; {time}\n",
         counted(report.models.len() as u64, "model"),
         count(SweepOutcome::Well),
         count(SweepOutcome::Unverified),
