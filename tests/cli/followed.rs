@@ -169,8 +169,7 @@ fn a_reader_is_told_from_the_operator() {
     let beside = FOLDS
         .replace("(float[1,3,4,4] y)", "(float[1,3,4,4] y, float[1,3,4,4] z)")
         .replace("m, v) }", "m, v) [neg1] z = Neg (c) }");
-    let twice = FOLDS.replace("y = Batch", "p = Batch").replace("m, v) }", "m, v) [mul1] y = Mul (p, c) }");
-    let folder = Folder::new(&[("beside.onnx", &beside), ("twice.onnx", &twice)]);
+    let folder = Folder::new(&[("beside.onnx", &beside)]);
     let said = folder.run(&["inspect", "beside.onnx"]).expect(0).out;
     assert!(
         said.contains(
@@ -182,8 +181,14 @@ fn a_reader_is_told_from_the_operator() {
     assert_eq!((&site["back"]["beside"], &site["ahead"]["beside"]), (&true.into(), &false.into()), "{site}");
     let page = folder.run(&["report", "beside.onnx", "--no-verify", "-o", "-"]).expect(0).out;
     assert!(page.contains("aria-label=\"bn1 (BatchNormalization) stays, neg1 (Neg) reads what it reads\""), "{page}");
+}
+
+#[test]
+fn the_node_itself_is_no_other_reader() {
+    let twice = FOLDS.replace("y = Batch", "p = Batch").replace("m, v) }", "m, v) [mul1] y = Mul (p, c) }");
+    let folder = Folder::new(&[("twice.onnx", &twice)]);
     let said = folder.run(&["inspect", "twice.onnx"]).expect(0).out;
-    assert!(said.contains("several-readers at ") && !said.contains("this node is one"), "{said}");
+    assert!(said.contains("several-readers at bn1 (") && !said.contains("this node is one"), "{said}");
 }
 
 #[test]
