@@ -18,17 +18,17 @@ fn between(plane: &[f64], [height, width]: [usize; 2], [y, x]: [f64; 2]) -> f64 
     sum
 }
 
-/// y[n,o,p] = b[o] + Σ_{i,k} W[o,i,k] · mask[k,p] · x[n, i + o's group] at p·stride + k·dilation − pad + offset[k,p].
 /// The groups of channels, and those that have offsets of their own.
 fn groups(call: &Call, channels: usize, in_group: usize, outputs: usize) -> Result<[usize; 2], ReferenceError> {
     let group = size(call.int_or("group", 1)?)?.max(1);
     let offset_group = size(call.int_or("offset_group", 1)?)?.max(1);
-    if in_group.checked_mul(group) != Some(channels) || outputs % group != 0 || channels % offset_group != 0 {
+    if in_group.checked_mul(group) != Some(channels) || !outputs.is_multiple_of(group) || !channels.is_multiple_of(offset_group) {
         return invalid("groups that do not divide the channels");
     }
     Ok([group, offset_group])
 }
 
+/// y[n,o,p] = b[o] + Σ_{i,k} W[o,i,k] · mask[k,p] · x[n, i + o's group] at p·stride + k·dilation − pad + offset[k,p].
 pub(super) fn deform_conv(call: &Call) -> Result<Vec<Array>, ReferenceError> {
     let (x, weight, offset) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let ([batch, channels, height, width], [outputs, in_group, rows, columns], [_, _, out_height, out_width]) =

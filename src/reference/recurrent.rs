@@ -215,7 +215,7 @@ fn cell<'a>(
     direction: usize,
     activations: &'a [Activation],
 ) -> Result<Cell<'a>, ReferenceError> {
-    let rows = hidden * kind.gates();
+    let rows = hidden.saturating_mul(kind.gates());
     let peephole = call.optional(7).filter(|_| kind == Kind::Lstm);
     Ok(Cell {
         kind,

@@ -97,7 +97,7 @@ impl Folder {
 /// Says which test is not run, and why, where it is seen of a test that passes, too: what a test prints by macros is not.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    writeln!(std::io::stderr(), "skipped {test}: {why}").unwrap();
+    std::io::stderr().write_all(format!("skipped {test}: {why}\n").as_bytes()).unwrap();
 }
 
 /// The program without settings of the user who runs the tests.
