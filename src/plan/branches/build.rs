@@ -8,7 +8,7 @@ use crate::law::{Array, Bias, Law, Map, Parameter, Port, Reason, Role, Step, pus
 use crate::map::{Affine, Placed};
 use crate::model::{NodeId, Use, ValueId};
 use crate::plan::branches::term::Weight;
-use crate::plan::draft::Merge;
+use crate::plan::draft::{DraftTensor, Merge};
 use crate::plan::merged::{MOST_ELEMENTS, Merged, Part};
 use crate::plan::route::check_types;
 use crate::plan::view::View;
@@ -220,19 +220,27 @@ pub(super) fn parameters(view: &View<'_>, host: NodeId, change: &Change, unread:
         Some(tensor) => tensor.elements(),
         None => view.constant(value).map_or(0, |tensor| graph.tensor(tensor).elements()),
     };
-    let alone = |value: ValueId| {
-        let goes = |user: &Use| matches!(user, Use::Node(reader, _) if *reader == host || unread.contains(reader));
-        draft.uses(graph, value).iter().all(goes)
+    let goes = |user: &Use| matches!(user, Use::Node(reader, _) if *reader == host || unread.contains(reader));
+    let content = |user: &Use| if let Use::Node(node, input) = user { draft.tensors.get(&(*node, *input)) } else { None };
+    // Who reads the same value is written with another constant where a fold has made something else of it.
+    let alone = |value: ValueId, own: Option<&DraftTensor>| {
+        draft.uses(graph, value).iter().all(|user| goes(user) || content(user) != own)
     };
     let read = unread.iter().flat_map(|node| (0..graph.node(*node).inputs.len()).map(|input| (*node, input)));
-    let mut saved: BTreeMap<ValueId, u64> = read
-        .filter_map(|(node, input)| draft.input(graph, node, input).map(|value| (value, elements(node, input, value))))
-        .collect();
-    // Many nodes may read one value, which is looked at once.
-    saved.retain(|value, _| alone(*value));
+    let mut saved: BTreeMap<ValueId, Vec<(Option<&DraftTensor>, u64)>> = BTreeMap::new();
+    for place @ (node, input) in read {
+        let Some(value) = draft.input(graph, node, input) else { continue };
+        let (own, all) = (draft.tensors.get(&place), saved.entry(value).or_default());
+        // Many nodes may read one value, which is looked at once.
+        if all.iter().all(|(other, _)| *other != own) {
+            all.push((own, elements(node, input, value)));
+        }
+    }
+    saved.iter_mut().for_each(|(value, all)| all.retain(|(own, _)| alone(*value, *own)));
+    let is_saved = |value, own| saved.get(&value).is_some_and(|all| all.iter().any(|(other, _)| *other == own));
     let added_before = unread.iter().flat_map(|node| draft.tensors.range((*node, 0)..=(*node, usize::MAX)));
     let fresh = added_before.filter(|((node, input), _)| draft.input(graph, *node, *input).is_none());
-    let mut before: u64 = saved.values().sum();
+    let mut before: u64 = saved.values().flatten().map(|(_, elements)| elements).sum();
     before += fresh.map(|(_, tensor)| tensor.elements()).sum::<u64>();
     let mut after = 0;
     let replaced = change.parameters.iter().filter_map(|parameter| match parameter {
@@ -242,7 +250,7 @@ pub(super) fn parameters(view: &View<'_>, host: NodeId, change: &Change, unread:
     for (input, count) in replaced.chain(change.weight.iter().map(|(input, merged)| (*input, merged.layout.elements()))) {
         after += count;
         before += match (draft.input(graph, host, input), draft.tensors.get(&(host, input))) {
-            (Some(value), _) if alone(value) && !saved.contains_key(&value) => elements(host, input, value),
+            (Some(value), own) if alone(value, own) && !is_saved(value, own) => elements(host, input, value),
             (None, Some(tensor)) => tensor.elements(),
             _ => 0,
         };

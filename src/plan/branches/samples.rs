@@ -283,4 +283,18 @@ pub const SAMPLES: &[Sample] = &[
               y = Conv <group = 80> (c, u) }"#,
         expect: Expect::Folded { left: &["Conv"] },
     },
+    Sample {
+        name: "a weight that is another one for its other reader by then",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,2,2] x, float[1,2,2,2] z) => (float[1,2,2,2] y)
+            <float[2,2,1,1] w = dyadic(1), float[2,1,1] k = {2, -0.5}, float[2,1,1] l = {0.5, 4}, float[2,1,1] i = {-1, 2}>
+            { c = Conv (z, w)
+              p = Mul (c, k)
+              d = Conv (x, w)
+              q = Mul (d, l)
+              s = Add (p, q)
+              j = Mul (x, i)
+              y = Add (s, j) }"#,
+        expect: Expect::Folded { left: &["Conv", "Conv", "Add"] },
+    },
 ];
