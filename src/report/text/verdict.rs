@@ -57,7 +57,7 @@ fn forced(outputs: usize) -> String {
 fn limit(tier: Tier) -> &'static str {
     match tier {
         Tier::Own => "the limit of one rounding",
-        Tier::Foreign => "the limit of 8 units",
+        Tier::Foreign => "the limit of 8 roundings",
     }
 }
 
@@ -124,11 +124,9 @@ fn folds(sites: &[Site]) -> String {
 fn tier(verdict: &Verdict) -> String {
     match (verdict.tier, verdict.rounded_once) {
         (Tier::Own, _) => "one rounding of each folded constant (--exact)".to_owned(),
-        (Tier::Foreign, Some(true)) => "8 units of roundoff of each folded constant; that of --exact, 1, holds, too".to_owned(),
-        (Tier::Foreign, Some(false)) => {
-            "8 units of roundoff of each folded constant; that of --exact, 1, does not hold".to_owned()
-        }
-        (Tier::Foreign, None) => "8 units of roundoff of each folded constant".to_owned(),
+        (Tier::Foreign, Some(true)) => "8 roundings of each folded constant; that of --exact, one, holds, too".to_owned(),
+        (Tier::Foreign, Some(false)) => "8 roundings of each folded constant; that of --exact, one, does not hold".to_owned(),
+        (Tier::Foreign, None) => "8 roundings of each folded constant".to_owned(),
     }
 }
 
@@ -256,7 +254,7 @@ mod tests {
         let line = anstream::adapter::strip_str(&verdict_line(&sample())).to_string();
         assert_eq!(
             line,
-            "equal within rounding; worst 0.42 of the limit of 8 units at y; tract 0: everything outside the folds equal bit for bit (1 output)"
+            "equal within rounding; worst 0.42 of the limit of 8 roundings at y; tract 0: everything outside the folds equal bit for bit (1 output)"
         );
     }
 
