@@ -23,6 +23,18 @@ fn a_folder_is_folded_into_another() {
 }
 
 #[test]
+fn fifty_models_are_as_good_as_one() {
+    let folder = Folder::new(&[("m/0.onnx", FOLDS), ("one/0.onnx", FOLDS)]);
+    let model = folder.read("m/0.onnx");
+    (1..50).for_each(|number| folder.write(&format!("m/{}/{number}.onnx", number % 7), &model));
+    folder.run(&["fold", "one/0.onnx", "-o", "folded.onnx", "--no-verify"]).expect(0);
+    let answer = folder.run(&["fold", "m", "--out-dir", "out", "--no-verify"]).expect(0);
+    assert!(answer.out.ends_with("50 models, 50 written; folded 50 BatchNormalization and 0 other\n"), "{answer:?}");
+    assert!((1..50).all(|number| folder.read(&format!("out/{}/{number}.onnx", number % 7)) == folder.read("folded.onnx")));
+    folder.run(&["check", "out"]).expect(0);
+}
+
+#[test]
 fn results_of_an_earlier_run_are_no_models() {
     let folder = models();
     folder.run(&["fold", "m", "--out-dir", "m/out"]).expect(0);

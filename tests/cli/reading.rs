@@ -59,7 +59,7 @@ fn a_limit_is_named_beside_every_share_of_it() {
     };
     let one = share(&["fold", "a.onnx", "-o", "b.onnx"], "one rounding at ");
     let exact = share(&["verify", "a.onnx", "b.onnx", "--exact"], "one rounding at ");
-    let eight = share(&["verify", "a.onnx", "b.onnx"], "8 ");
+    let eight = share(&["verify", "a.onnx", "b.onnx"], "8 roundings at ");
     assert!(one == exact && one > 0.0 && eight <= one, "{one} {exact} {eight}");
 }
 
@@ -102,15 +102,39 @@ fn an_error_is_text_whatever_the_format() {
 
 #[test]
 fn broken_statistics_are_worth_a_look() {
+    let earlier = STAYS.replace("\"\" : 17", "\"\" : 8");
     for (from, to, reason) in [
+        ("epsilon = 0.0", "spatial = 0", "spatial-statistics"),
         ("{0.25, 1, 4}", "{0.25, -1, 4}", "non-finite"),
         ("{0.25, 1, 4}", "{0.25, 0, 4}", "non-finite"),
         ("float[3] v = {0.25, 1, 4}", "float[2] v = {0.25, 1}", "invalid-statistics"),
     ] {
-        let folder = Folder::new(&[("m.onnx", &STAYS.replace(from, to))]);
+        let text = if to == "spatial = 0" { &earlier } else { STAYS };
+        let folder = Folder::new(&[("m.onnx", &text.replace(from, to))]);
         let said = folder.run(&["check", "m.onnx"]).expect(0).out;
         assert!(said.contains("  warning: bn1: ") && said.contains(&format!(" [{reason}]; ")), "{said}");
         folder.run(&["check", "m.onnx", "--strict"]).expect(1);
         folder.run(&["check", "m.onnx", "--strict", "--allow", reason]).expect(0);
     }
+}
+
+#[test]
+fn what_is_said_of_a_part_and_of_one_file_alone_is_said_plainly() {
+    let folder = Folder::new(&[
+        ("three.onnx", THREE),
+        (
+            "relu.onnx",
+            &FOLDS.replace("m, v) }", "m, v) [neg1] n = Neg (c) [abs1] z = Abs (n) }").replace("] y)", "] y, float[1,3,4,4] z)"),
+        ),
+        ("none.onnx", FOLDS),
+    ]);
+    let said = folder.run(&["inspect", "three.onnx"]).expect(0).out;
+    let part = "part (BatchNormalization) folds in part: its scale back into conv1 (Conv), through relu1 (Relu); its shift stays";
+    assert!(said.contains(&format!("  {part} as an Add\n    back       shift-through-activation at relu1 (Relu)\n")), "{said}");
+    let said = folder.run(&["verify", "three.onnx", "three.onnx"]).expect(0).out;
+    assert!(said.contains("\n  run                 skipped: the files alone decide\n"), "{said}");
+    let said = folder.run(&["verify", "relu.onnx", "none.onnx"]).expect(1).out;
+    assert!(said.contains("  not matched: neg1: only the first model has it\n"), "{said}");
+    let said = folder.run(&["verify", "none.onnx", "relu.onnx"]).expect(1).out;
+    assert!(said.contains("  not matched: neg1: only the second model has it\n"), "{said}");
 }

@@ -113,6 +113,22 @@ fn check() {
 }
 
 #[test]
+fn report() {
+    rows(&[
+        (0, &["report", "--help"]),
+        (0, &["report", "folds.onnx", "-o", "page.html"]),
+        (0, &["report", "stays.onnx", "stays.onnx", "-o", "page.html"]),
+        (1, &["report", "stays.onnx", "folds.onnx", "-o", "page.html"]),
+        (2, &["report"]),
+        (2, &["report", "folds.onnx"]),
+        (2, &["report", "missing.onnx", "-o", "page.html"]),
+        (2, &["report", "broken.onnx", "-o", "page.html"]),
+        (2, &["report", "folds.onnx", "-o", "nowhere/page.html"]),
+        (2, &["report", "folds.onnx", "-o", "folds.onnx"]),
+    ]);
+}
+
+#[test]
 fn sweep() {
     rows(&[
         (0, &["sweep", "--help"]),
