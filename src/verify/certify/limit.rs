@@ -59,10 +59,11 @@ impl Spacing {
 
     /// The distance from a number's magnitude to the next larger one of the type: `ulp(a)`.
     pub fn at(self, value: f64) -> f64 {
-        let exponent = (value.to_bits() >> 52) & 0x7ff;
-        match exponent.max(self.lowest).checked_sub(self.digits) {
+        let exponent = ((value.to_bits() >> 52) & 0x7ff).max(self.lowest);
+        match exponent.checked_sub(self.digits) {
             Some(exponent) if exponent > 0 => f64::from_bits(exponent << 52),
-            _ => self.tiny,
+            // Among the smallest numbers of f64 a power of two is a bit of its own.
+            _ => f64::from_bits(1 << (exponent + 51).saturating_sub(self.digits).min(51)),
         }
     }
 
@@ -92,7 +93,7 @@ mod tests {
         // Where distances are themselves among the smallest numbers.
         for value in [2f64.powi(-970), 2f64.powi(-971), 2f64.powi(-1000), 2f64.powi(-1022)] {
             let found = Spacing::of(Element::F64).at(value);
-            assert!(found > 0.0 && found <= value.next_up() - value, "{value:e}: {found:e}");
+            assert_eq!(found, value.next_up() - value, "{value:e}");
         }
     }
 
