@@ -44,7 +44,7 @@ pub struct Refusal {
     /// What the user could change.
     pub advice: String,
     /// Whether the node reads the same value, and so stands neither before nor behind.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub beside: bool,
 }
 

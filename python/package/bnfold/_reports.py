@@ -56,8 +56,6 @@ class Refusal:
     sentence: str
     #: What you could change.
     advice: str
-    #: Whether the node reads the same value, and so stands neither before nor behind.
-    beside: bool
 
 
 @dataclass(frozen=True)
@@ -295,9 +293,7 @@ def _nodes(raw: Iterable[Raw]) -> Tuple[Node, ...]:
 
 
 def _refusal(raw: Optional[Raw]) -> Optional[Refusal]:
-    if raw is None:
-        return None
-    return Refusal(raw["reason"], _node(raw["node"]), raw["sentence"], raw["advice"], raw["beside"])
+    return None if raw is None else Refusal(raw["reason"], _node(raw["node"]), raw["sentence"], raw["advice"])
 
 
 def site(raw: Raw) -> Site:

@@ -8,7 +8,7 @@ use super::draws;
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
 use crate::error::Result;
-use crate::model::{Graph, Origin, ScopeId, Shape, TensorId};
+use crate::model::{Graph, Origin, ScopeId, ScopeKind, Shape, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::align::{canonical, is_static};
@@ -200,9 +200,21 @@ fn declared(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
     is_input.then(|| graph.declared_shape(value)).flatten()
 }
 
+fn is_in_a_function(graph: &Graph<'_>, mut scope: ScopeId) -> bool {
+    loop {
+        match graph.scope(scope).kind {
+            ScopeKind::Nested { node, .. } => scope = graph.node(node).scope,
+            ScopeKind::Function(_) => return true,
+            ScopeKind::Main => return false,
+        }
+    }
+}
+
 /// The values of which not even the number of axes is known.
 fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
-    let open = |name: &&String| !site.extents.contains_key(*name) && declared(graph, site, name).is_none();
+    // A body is called with values that have the axes that a run has found.
+    let called = is_in_a_function(graph, site.region.scopes.0);
+    let open = |name: &&String| !called && !site.extents.contains_key(*name) && declared(graph, site, name).is_none();
     let data = sides.layouts.iter().filter(|(_, layout)| !layout.choice).map(|(name, _)| name);
     data.filter(open).cloned().collect()
 }
