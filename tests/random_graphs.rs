@@ -130,27 +130,6 @@ fn what_was_summed_up_bounds_what_may_be_rounded() {
     assert!(known.contains_key("d") && !known.contains_key("n") && !known.contains_key("y"), "behind an Exp nothing is known");
 }
 
-/// A bound that is infinite is none, and neither is a quotient whose divisor was made larger, too.
-#[test]
-fn what_has_no_bound_is_not_called_rounded() {
-    use bnfold::reference::Array;
-    let of = |number: f64| Array::float(vec![1], vec![number]);
-    let (one, two, infinite) = (of(1.0), of(2.0), of(f64::INFINITY));
-    assert!(!visible::magnitude::is_rounded(&one, &two, &infinite) && visible::magnitude::is_rounded(&one, &one, &infinite));
-    assert!(!visible::magnitude::jumps([&one, &of(-1.0)], &two, &infinite));
-    let known = |nodes: &str| {
-        let text = format!(
-            r#"<ir_version: 8, opset_import: ["" : 17]> g (double[1] x) => (double[1] y) <double[1] c = {{-4}}> {{ {nodes} }}"#
-        );
-        let model = model_of(&bnfold::sample::encode(&text).unwrap());
-        let inputs = std::collections::BTreeMap::from([("x".to_owned(), of(-8.0))]);
-        visible::magnitude::magnitudes(&model, &inputs).remove("y")
-    };
-    assert_eq!(known("y = Div (x, c)"), Some(of(2.0)));
-    assert_eq!(known("d = Sub (x, c) y = Div (c, d)"), None, "4 by 12 is no bound of -4 by -4");
-    assert_eq!(known("d = Sub (x, c) y = BatchNormalization (x, c, c, c, d)"), None);
-}
-
 /// A sign is that of a number, and what rounding may have left of nothing has none.
 #[test]
 fn signs_jump_where_rounding_leaves_of_nothing_a_number() {

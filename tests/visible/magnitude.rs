@@ -22,6 +22,7 @@ const MONOTONE: &[&str] = &[
     "Conv",
     "ConvTranspose",
     "DepthToSpace",
+    "Div",
     "Dropout",
     "Einsum",
     "Expand",
@@ -57,30 +58,19 @@ const MONOTONE: &[&str] = &[
     "Where",
 ];
 
-/// What is told of values by their names.
-#[derive(Default)]
-struct Known {
-    /// Values that are no floats: they stay as they are.
-    whole: BTreeSet<String>,
-    /// Constants, which nothing makes larger than they are.
-    constant: BTreeSet<String>,
-    /// Values behind an operator that knows no bound.
-    unknown: BTreeSet<String>,
-}
-
 /// For each value of a model a bound of all that is summed up in it, but for those behind an operator that knows none.
 pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> BTreeMap<String, Array> {
-    let (mut larger, mut known) = (model.clone(), Known::default());
+    let (mut larger, mut whole, mut unknown) = (model.clone(), BTreeSet::new(), BTreeSet::new());
     let graph = larger.graph.as_mut().unwrap();
-    begin(graph, &mut known);
+    begin(graph, &mut whole);
     for node in std::mem::take(&mut graph.node) {
         let outputs = node.output.clone();
-        match enlarged(node, &mut known) {
+        match enlarged(node, &mut whole, &unknown) {
             Some(nodes) => graph.node.extend(nodes),
-            None => known.unknown.extend(outputs),
+            None => unknown.extend(outputs),
         }
     }
-    graph.output.retain(|output| !known.unknown.contains(output.name()));
+    graph.output.retain(|output| !unknown.contains(output.name()));
     let large = |array: &Array| match &array.data {
         Data::Float(numbers) => Array::float(array.dims.clone(), numbers.iter().map(|number| number.abs()).collect()),
         _ => array.clone(),
@@ -91,11 +81,6 @@ pub fn magnitudes(model: &ModelProto, inputs: &BTreeMap<String, Array>) -> BTree
 /// What some hundred roundings may do to a number, as a share of all that was summed up in it.
 const ROUNDED: f64 = 1.0 / (1_u64 << 46) as f64;
 
-/// How far off a number may be where so much was summed up; without a bound nothing tells, and nothing is allowed.
-fn roundings(size: f64) -> f64 {
-    if size.is_finite() { size * ROUNDED } else { 0.0 }
-}
-
 /// Whether two signs differ only where rounding may have made of nothing a number of either sign.
 pub fn jumps(signs: [&Array; 2], read: &Array, sizes: &Array) -> bool {
     let ([Data::Float(a), Data::Float(b)], Data::Float(read), Data::Float(sizes)) =
@@ -103,72 +88,58 @@ pub fn jumps(signs: [&Array; 2], read: &Array, sizes: &Array) -> bool {
     else {
         return false;
     };
-    let is_nothing = |(number, size): (&f64, &f64)| number.abs() <= roundings(*size);
+    let is_nothing = |(number, size): (&f64, &f64)| number.abs() <= size * ROUNDED;
     a.iter().zip(b).zip(read.iter().zip(sizes)).all(|((a, b), at)| a == b || is_nothing(at))
 }
 
 /// Whether two values differ by no more than rounding may have done where so much was summed up.
 pub fn is_rounded(one: &Array, two: &Array, sizes: &Array) -> bool {
     let (Data::Float(a), Data::Float(b), Data::Float(sizes)) = (&one.data, &two.data, &sizes.data) else { return false };
-    let alike = |((a, b), size): ((&f64, &f64), &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= roundings(*size);
+    let alike = |((a, b), size): ((&f64, &f64), &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= size * ROUNDED;
     one.dims == two.dims && a.len() == sizes.len() && a.iter().zip(b).zip(sizes).all(alike)
 }
 
-/// Takes the signs off the constants of a graph.
-fn begin(graph: &mut GraphProto, known: &mut Known) {
+/// Takes the signs off the constants of a graph. `whole` are the values that are no floats: they stay as they are.
+fn begin(graph: &mut GraphProto, whole: &mut BTreeSet<String>) {
     for input in &graph.input {
         let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
             continue;
         };
         if !matches!(tensor.elem_type(), FLOAT | DOUBLE) {
-            known.whole.insert(input.name().to_owned());
+            whole.insert(input.name().to_owned());
         }
     }
     for tensor in &mut graph.initializer {
         if !positive(tensor) {
-            known.whole.insert(tensor.name().to_owned());
-        }
-        // What a caller may override is no constant.
-        if graph.input.iter().all(|input| input.name() != tensor.name()) {
-            known.constant.insert(tensor.name().to_owned());
+            whole.insert(tensor.name().to_owned());
         }
     }
 }
 
 /// A node that makes larger numbers; nothing where none is known, or where it reads what is not known.
-fn enlarged(mut node: NodeProto, known: &mut Known) -> Option<Vec<NodeProto>> {
-    if node.input.iter().any(|name| known.unknown.contains(name)) {
+fn enlarged(mut node: NodeProto, whole: &mut BTreeSet<String>, unknown: &BTreeSet<String>) -> Option<Vec<NodeProto>> {
+    if node.input.iter().any(|name| unknown.contains(name)) {
         return None;
     }
     for graph in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
-        begin(graph, known);
+        begin(graph, whole);
         for inner in std::mem::take(&mut graph.node) {
-            graph.node.extend(enlarged(inner, known)?);
+            graph.node.extend(enlarged(inner, whole, unknown)?);
         }
     }
     let operator = node.op_type().to_owned();
     let computes = !matches!(&operator[..], "If" | "Loop" | "Where" | "DequantizeLinear");
-    let counts = matches!(&operator[..], "Shape" | "Size") || node.input.first().is_some_and(|name| known.whole.contains(name));
+    let counts = matches!(&operator[..], "Shape" | "Size") || node.input.first().is_some_and(|name| whole.contains(name));
     if operator == "Constant" {
         let value = node.attribute.iter_mut().find_map(|attribute| attribute.t.as_mut())?;
         if !positive(value) {
-            known.whole.extend(node.output.clone());
+            whole.extend(node.output.clone());
         }
-        known.constant.extend(node.output.clone());
         return Some(vec![node]);
     }
     if computes && counts {
-        known.whole.extend(node.output.clone());
+        whole.extend(node.output.clone());
         return Some(vec![node]);
-    }
-    // A larger divisor makes a smaller quotient, and larger it would be if it were computed.
-    let divisor = match &operator[..] {
-        "Div" => node.input.get(1),
-        "BatchNormalization" => node.input.get(4),
-        _ => None,
-    };
-    if divisor.is_some_and(|name| !known.constant.contains(name)) {
-        return None;
     }
     for attribute in node.attribute.iter_mut().filter(|a| matches!(a.name(), "alpha" | "beta" | "value")) {
         attribute.f = attribute.f.map(f32::abs);
@@ -189,10 +160,10 @@ fn enlarged(mut node: NodeProto, known: &mut Known) -> Option<Vec<NodeProto>> {
             let sum = made("Add", vec![node.input[0].clone(), beside.clone()], &node.output[0]);
             return Some(vec![made("Mul", node.input, &beside), sum]);
         }
-        "Div" | "Gemm" => {}
+        "Gemm" => {}
         "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "RMSNormalization" => return Some(scaled(node)),
         "DeformConv" | "GRU" | "LSTM" | "RNN" => return Some(widest(node)),
-        other => drop(MONOTONE.contains(&other).then_some(())?),
+        known => drop(MONOTONE.contains(&known).then_some(())?),
     }
     Some(vec![node])
 }
