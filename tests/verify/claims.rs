@@ -130,30 +130,6 @@ fn remarks_about_values_in_between_are_not_believed() {
 }
 
 #[test]
-fn remarks_in_a_nested_graph_are_not_believed_either() {
-    let nested = |input: &str, made: &str, remark: &str, behind: &str| {
-        let text = format!(
-            r#"<ir_version: 8, opset_import: ["" : 18]> g ({input}, bool c, int64[R] n) => (float[A,B,C] o)
-            <float[3] g = {{1, 2, 3}}, float[3] z = {{0, 0, 0}}, float[3] v = {{1, 1, 1}}, float[3,1] s = {{1, 2, 3}}>
-            {{ o = If (c) <
-                then_branch = t () => (float[P,Q,S] p) <float[a,3,c] {remark}> {{ {made} {behind} }},
-                else_branch = e () => (float[U,V,W] q) {{ q = Reshape (x, n) }}> }}"#
-        );
-        bnfold::sample::encode(&text).unwrap()
-    };
-    let both = ["p = BatchNormalization <epsilon = 0.0> (h, g, z, z, v)", "p = Mul (h, s)"];
-    let judge = |input: &str, made: &str, remark: &str| {
-        let files = both.map(|behind| {
-            let read = if made.is_empty() { "(x" } else { "(h" };
-            nested(input, made, remark, &behind.replace("(h", read))
-        });
-        judge_with(&files[0], &files[1], &VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() }).outcome
-    };
-    assert!(judge("float[N,24] x", "h = Reshape (x, n)", "h") >= Outcome::NotJudged);
-    assert!(judge("float[N,3,8] x", "", "unread") < Outcome::NotJudged, "what the main graph fixes");
-}
-
-#[test]
 fn col2im_takes_its_extents_from_numbers() {
     let files = |scale: &str, end: i64| {
         format!(

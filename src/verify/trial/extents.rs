@@ -8,7 +8,7 @@ use super::draws;
 use super::sides::{Sides, Which, as_small_as_may_be, sides};
 use super::walk::{Inputs, Values, walk};
 use crate::error::Result;
-use crate::model::{Graph, Origin, ScopeId, ScopeKind, Shape, TensorId};
+use crate::model::{Graph, ScopeId, Shape, TensorId};
 use crate::onnx::{ModelProto, NodeProto};
 use crate::reference::{Array, Data};
 use crate::verify::align::{canonical, is_static};
@@ -59,7 +59,7 @@ pub(crate) fn fewer(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<
         let reads = |form: &Form, name: &String| form.operator == "Gemm" && b.node(form.node).proto.input.first() == Some(name);
         let read = |name: &String| site.forms.1.iter().any(|form| reads(form, name));
         let axes =
-            |name: &String| site.extents.get(name).map(Vec::len).or_else(|| declared(a, site, name).map(|shape| shape.rank()));
+            |name: &String| site.extents.get(name).map(Vec::len).or_else(|| remarked(a, site, name).map(|shape| shape.rank()));
         let takes = |name: &&String| axes(name).is_none_or(|axes| axes != 2 && read(name));
         if let Some(name) = site.region.inputs.iter().find(takes) {
             return Ok(Some(format!("nothing tells that `{name}` has two axes, and a Gemm of the second file takes no others")));
@@ -85,7 +85,7 @@ fn taken(a: &Graph<'_>, b: &Graph<'_>, site: &Site, as_is: bool) -> Result<super
         // Samples one behind the other, in all that is read.
         axes.retain(|axes| axes.iter().any(|(_, axis)| *axis != 0) || axes.len() < sides.layouts.len());
     }
-    let ranks = rankless(a, site, &sides);
+    let ranks = rankless(site, &sides);
     if axes.is_empty() && ranks.is_empty() {
         return Ok(Ok(None));
     }
@@ -191,30 +191,18 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
     all
 }
 
-/// What a nested graph declares of an input, whose extents nobody follows; what is remarked of other values is not believed, as
-/// engines do not hold them to it.
-fn declared(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
-    let value = graph.lookup(site.region.scopes.0, name)?;
-    let (scope, origin) = (graph.value(value).scope, graph.value(value).origin);
-    let is_input = scope != ScopeId(0) && matches!(origin, Origin::Input { .. });
-    is_input.then(|| graph.declared_shape(value)).flatten()
-}
-
-fn is_in_a_function(graph: &Graph<'_>, mut scope: ScopeId) -> bool {
-    loop {
-        match graph.scope(scope).kind {
-            ScopeKind::Nested { node, .. } => scope = graph.node(node).scope,
-            ScopeKind::Function(_) => return true,
-            ScopeKind::Main => return false,
-        }
-    }
+/// What a file remarks about a value in a nested graph, whose extents nobody follows; what it remarks of others is not believed, as
+/// engines do not hold values to it.
+fn remarked(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
+    let scope = site.region.scopes.0;
+    graph.lookup(scope, name).filter(|_| scope != ScopeId(0)).and_then(|value| graph.declared_shape(value))
 }
 
 /// The values of which not even the number of axes is known.
-fn rankless(graph: &Graph<'_>, site: &Site, sides: &Sides) -> BTreeSet<String> {
-    // A body is called with values that have the axes that a run has found.
-    let called = is_in_a_function(graph, site.region.scopes.0);
-    let open = |name: &&String| !called && !site.extents.contains_key(*name) && declared(graph, site, name).is_none();
+fn rankless(site: &Site, sides: &Sides) -> BTreeSet<String> {
+    // What is captured by a nested graph has the axes that a run has found.
+    let main = site.region.scopes.0 == ScopeId(0);
+    let open = |name: &&String| main && !site.extents.contains_key(*name);
     let data = sides.layouts.iter().filter(|(_, layout)| !layout.choice).map(|(name, _)| name);
     data.filter(open).cloned().collect()
 }
@@ -224,7 +212,7 @@ fn open(graph: &Graph<'_>, site: &Site, sides: &Sides) -> Vec<Axes> {
     let mut shared: BTreeMap<&Extent, Axes> = BTreeMap::new();
     let mut alone: Vec<Axes> = vec![];
     for (name, layout) in sides.layouts.iter().filter(|(_, layout)| !layout.choice) {
-        let declared = declared(graph, site, name);
+        let declared = remarked(graph, site, name);
         let followed = site.extents.get(name);
         for axis in 0..layout.dims.len() {
             let extent = followed.and_then(|all| all.get(axis)?.as_ref());
