@@ -25,6 +25,7 @@ impl Console {
     /// Takes the wishes from the arguments and sets colours for the whole program.
     pub fn new(common: &Common) -> Console {
         let choice = match common.color {
+            Color::Auto if cannot_move() => anstream::ColorChoice::Never,
             Color::Auto => anstream::ColorChoice::Auto,
             Color::Always => anstream::ColorChoice::Always,
             Color::Never => anstream::ColorChoice::Never,
@@ -86,6 +87,12 @@ impl Console {
 pub fn encode(report: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(report).map_err(|e| Error::io("cannot encode the report", e.into()))?;
     Ok(text + "\n")
+}
+
+/// Whether the terminal calls itself dumb and nobody forces colours. anstream colours such a one where `CI` is set.
+fn cannot_move() -> bool {
+    let is = |name: &str, wanted: fn(&std::ffi::OsStr) -> bool| std::env::var_os(name).is_some_and(|value| wanted(&value));
+    is("TERM", |term| term == "dumb") && !is("CLICOLOR_FORCE", |force| !force.is_empty())
 }
 
 /// Standard output failed.

@@ -11,7 +11,7 @@ fn recorded(folder: &Folder, columns: usize, set: &str, words: &str) -> Option<S
     let line = format!("stty cols {columns} rows 40; {set} exec '{}' {words}", env!("CARGO_BIN_EXE_bnfold"));
     let mut command = Command::new("script");
     command.current_dir(folder.path("")).args(["-qec", &line, "/dev/null"]).stdin(Stdio::null());
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "CI"] {
         command.env_remove(name);
     }
     let Ok(output) = command.env("TERM", "xterm").output() else {
@@ -74,6 +74,11 @@ fn a_terminal_that_cannot_move_gets_no_bars_and_no_colours() {
     let Some(seen) = recorded(&folder, 80, "TERM=dumb", &format!("fold {model} -o out.onnx --quick")) else { return };
     assert!(!seen.contains('\u{1b}') && !seen.contains('\r') && !seen.contains("verifying"), "{seen:?}");
     assert!(seen.contains("nodes               566 -> "), "{seen:?}");
+    // Where a service for CI runs it, neither; who forces colours gets them.
+    for (set, coloured) in [("TERM=dumb CI=true", false), ("TERM=dumb CLICOLOR_FORCE=1", true)] {
+        let seen = recorded(&models(), 80, set, "check a.onnx").unwrap();
+        assert_eq!(seen.contains('\u{1b}'), coloured, "{set}: {seen:?}");
+    }
 }
 
 #[test]
