@@ -21,10 +21,12 @@ pub(super) fn blind(view: &View<'_>) -> BTreeSet<ValueId> {
     if sources.is_empty() {
         return found;
     }
+    // What a loop or a function is given may be such; nobody follows which.
+    found.extend((0..graph.values.len()).map(ValueId).filter(|value| is_parameter(graph, *value)));
     for (id, node) in graph.nodes.iter().enumerate().map(|(at, node)| (NodeId(at), node)) {
         // Their bodies are not followed.
         let opaque = node.calls.is_some() || node.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
-        let reads = node.inputs.iter().flatten().any(|value| found.contains(value) || is_parameter(graph, *value));
+        let reads = node.inputs.iter().flatten().any(|value| found.contains(value));
         let sees = node.standard && (BOUNDED.contains(&node.proto.op_type()) || sees(view, id, &found));
         if sources.contains(&id) || opaque || reads && !sees {
             found.extend(node.outputs.iter().flatten());
@@ -33,6 +35,7 @@ pub(super) fn blind(view: &View<'_>) -> BTreeSet<ValueId> {
     found
 }
 
+/// Whether a value is what a nested graph or a function is given.
 fn is_parameter(graph: &Graph<'_>, value: ValueId) -> bool {
     let value = graph.value(value);
     value.scope.0 != 0 && matches!(value.origin, Origin::Input { default: None })
@@ -45,7 +48,7 @@ fn sees(view: &View<'_>, id: NodeId, found: &BTreeSet<ValueId>) -> bool {
     let made = graph.node(id).inputs.first().copied().flatten().map(|value| graph.value(value).origin);
     let Some(Origin::Node(pad, _)) = made else { return false };
     let read = || graph.node(pad).inputs.iter().flatten();
-    let pads = view.padding(pad).is_some() && read().all(|value| !found.contains(value) && !is_parameter(graph, *value));
+    let pads = view.padding(pad).is_some() && read().all(|value| !found.contains(value));
     pads && view.sees_all(id, beside(view, id)) == Some(true)
 }
 

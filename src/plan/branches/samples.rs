@@ -239,6 +239,18 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("window-of-padding"),
     },
     Sample {
+        name: "a loop is given what windows of padding have made",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[1,2,1,1] x, int64 times, bool goes) => (float[] y)
+            <float[2] s = dyadic(3), float[2] b = dyadic(4), float[2] m = dyadic(5), float[2] v = square(6)>
+            { p = MaxPool <kernel_shape = [2,2], dilations = [2,2], pads = [1,1,1,1]> (x)
+              y = Loop <body = again (int64 i, bool on, float[] a) => (bool off, float[] o) {
+                  off = Identity (on)
+                  n = BatchNormalization <epsilon = 0.0> (a, s, b, m, v)
+                  o = Sub (n, a) }> (times, goes, p) }"#,
+        expect: Expect::Kept("window-of-padding"),
+    },
+    Sample {
         name: "a sum that only the sum of a branch reads",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,4,4] x, float[1,2,4,4] z, bool condition) => (float[] y)
