@@ -25,8 +25,8 @@ pub enum CouldNotRun {
     /// The second of two models, which contradicts the specification where the first computes something.
     #[error("the second model has no answer where the first has one: {0}")]
     NoAnswer(String),
-    /// The first of two models, which contradicts the specification where the second computes something.
-    #[error("the first model has no answer where the second has one: {0}")]
+    /// The first of two models, which contradicts the specification: what it does not take is no input, and shows nothing.
+    #[error("the first model has no answer: {0}")]
     FirstHasNone(String),
     /// A stored tensor that cannot be read or widened.
     #[error("tensor `{tensor}`: {why}")]

@@ -199,15 +199,11 @@ fn not_run(verdict: &mut Verdict, (a, b): (&Graph<'_>, &Graph<'_>), sites: &[Evi
     verdict.execution = Execution::NotRun { reason, second };
 }
 
-/// That one model contradicts the specification where the other one runs is a difference, and no lack of an engine.
+/// That the second model contradicts the specification where the first one runs is a difference, and no lack of an engine.
 #[cfg(feature = "tract")]
 fn no_answer(verdict: &mut Verdict, reason: &crate::engine::CouldNotRun) {
-    let (one, other, why) = match reason {
-        crate::engine::CouldNotRun::NoAnswer(why) => ("second", "first", why),
-        crate::engine::CouldNotRun::FirstHasNone(why) => ("first", "second", why),
-        _ => return,
-    };
-    let (place, what) = (format!("the {one} model"), format!("has no answer where the {other} has one: {why}"));
+    let crate::engine::CouldNotRun::NoAnswer(why) = reason else { return };
+    let (place, what) = ("the second model".to_owned(), format!("has no answer where the first has one: {why}"));
     verdict.differences.push(super::Difference { place, what });
 }
 

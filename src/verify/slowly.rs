@@ -22,8 +22,8 @@ const MOST_ROUNDS: u64 = 16;
 type Values = BTreeMap<String, Array>;
 
 /// What both models make of these inputs, each If and loop as its own values say; or what one of them contradicts, and on which
-/// inputs, while the other computes something of them: then both differ, as one has no answer. `cost` is that of one of
-/// them. `None` where an operator is unknown, where it would take too long, and where none has an answer.
+/// inputs: the second differs if it has no answer where the first computes something, while what the first does not take is no
+/// input. `cost` is that of one of them. `None` where an operator is unknown, and where it would take too long.
 pub(super) fn both(
     (before, after): (&Side, &Side),
     freeze: bool,
@@ -39,7 +39,9 @@ pub(super) fn both(
     match (made(&one), made(&two)) {
         (Ok(one), Ok(two)) => Some(Ok((one, two))),
         (Ok(_), Err(ReferenceError::Invalid(why))) => Some(Err(CouldNotRun::NoAnswer(told(why)))),
-        (Err(ReferenceError::Invalid(why)), Ok(_)) => Some(Err(CouldNotRun::FirstHasNone(told(why)))),
+        (Err(ReferenceError::Invalid(why)), Ok(_) | Err(ReferenceError::Invalid(_))) => {
+            Some(Err(CouldNotRun::FirstHasNone(told(why))))
+        }
         _ => None,
     }
 }

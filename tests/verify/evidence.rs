@@ -2,7 +2,7 @@
 //! second model that has no answer, numbers that overflow in their own type.
 
 use crate::judged::{decode, fold, inexact, judge_with, options};
-use bnfold::verify::{Outcome, Runner, Tier, Verdict, VerifyOptions};
+use bnfold::verify::{Execution, Outcome, Runner, Tier, Verdict, VerifyOptions};
 use prost::Message as _;
 
 fn judge(before: &str, after: &str) -> Verdict {
@@ -107,9 +107,35 @@ fn an_input_that_the_operator_set_does_not_know_is_no_answer() {
     assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
     assert!(verdict.differences[0].what.contains("in operator set 17 it has 1"), "{:?}", verdict.differences);
     let verdict = judge(&reduced("ReduceMin", 17), &reduced("ReduceSum", 17));
-    assert_eq!((verdict.outcome, verdict.differences[0].place.as_str()), (Outcome::Differs, "the first model"), "{verdict:#?}");
+    assert_eq!(verdict.outcome, Outcome::NotJudged, "{verdict:#?}");
+    let Execution::NotRun { reason, .. } = &verdict.execution else { panic!("{verdict:#?}") };
+    assert!(reason.starts_with("the first model has no answer: "), "{reason}");
     let verdict = judge(&reduced("ReduceSum", 18), &reduced("ReduceMin", 18));
     assert!(verdict.differences[0].place.starts_with("output"), "{:?}", verdict.differences);
+}
+
+/// What the first model does not take is no input, and where it overflows the second need not.
+#[test]
+fn where_the_first_model_has_no_answer_nothing_is_shown() {
+    let file = |input: &str, nodes: &str| {
+        format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            g ({input}) => (float[a,b] y) <int64[1] six = {{6}}, int64[1] axis = {{1}}, int64[2] sizes = {{3, 4}}> {{ {nodes} }}"#
+        )
+    };
+    let (any, given) = ("float[N,K] x", "float[3,4] x, int64[2] to");
+    for (input, first, second) in [
+        (any, "e = Exp (x) y = Log (e)", "y = Identity (x)"),
+        (any, "e = Exp (x) s = ReduceSum (e, axis) y = Div (e, s)", "y = Softmax <axis = 1> (x)"),
+        (any, "a = Split <axis = 1> (x, six) y = Relu (a)", "y = Relu (x)"),
+        (given, "a = Reshape (x, to) y = Relu (a)", "a = Reshape (x, sizes) y = Relu (a)"),
+    ] {
+        let verdict = judge(&file(input, first), &file(input, second));
+        assert_eq!(verdict.outcome, Outcome::NotJudged, "{first}: {verdict:#?}");
+    }
+    // Where the second one overflows instead, something is.
+    let verdict = judge(&file(any, "y = Identity (x)"), &file(any, "e = Exp (x) y = Log (e)"));
+    assert_eq!(verdict.outcome, Outcome::Differs, "{verdict:#?}");
 }
 
 /// A scale near one is seen in large extents alone: rounded, the thousandth makes no other element of the first 499.

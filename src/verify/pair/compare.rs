@@ -136,7 +136,9 @@ impl Tolerance {
             if !other && (!f.is_finite() || distance <= limit) {
                 continue;
             }
-            (beyond, unlike) = (beyond + 1, unlike + usize::from(other && !steady(at, e)));
+            // A number in place of none may be what another order makes that does not overflow.
+            let unsure = other && (!e.is_finite() && f.is_finite() || !steady(at, e));
+            (beyond, unlike) = (beyond + 1, unlike + usize::from(unsure));
             if place.is_none() || distance > worst {
                 (worst, place) = (distance, Some((at, f, e)));
             }

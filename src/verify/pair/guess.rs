@@ -17,7 +17,12 @@ impl Runner<'_> {
     /// Keeps of what the engine found apart what the reference finds apart: an engine may compute one of two words for the same
     /// worse than the other. Where the reference cannot be asked, the engine is believed, but where it takes something for granted.
     pub(super) fn confirm(&self, run: &mut PairRun, values: &Values, tolerance: &Tolerance) {
-        let made = self.pair.slowly(self.one, &run.inputs, values).and_then(Result::ok);
+        let made = self.pair.slowly(self.one, &run.inputs, values);
+        if let Some(Err(first @ CouldNotRun::FirstHasNone(_))) = &made {
+            let unclear = |(name, place)| (name, format!("{place}, but {first}"));
+            return run.unclear.extend(std::mem::take(&mut run.apart).into_iter().map(unclear));
+        }
+        let made = made.and_then(Result::ok);
         let turned: Vec<_> = if self.guesses() { self.turned(&run.inputs, values) } else { vec![] };
         for (name, place) in std::mem::take(&mut run.apart) {
             let answer = made.as_ref().and_then(|made| match self.guesses() {
