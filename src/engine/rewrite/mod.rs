@@ -2,6 +2,7 @@
 //! f64, and casts around what it has in f32 only.
 
 mod linear;
+mod transposed;
 
 use super::opaque::{self, Opaque};
 use super::operators::{Treatment, treatment};
@@ -9,6 +10,7 @@ use super::own_op;
 use super::proto::{Names, cast, constant, doubles, label, make, with_text};
 use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{GraphProto, NodeProto};
+use transposed::Windows;
 
 /// Rewrites the nodes of a flat, widened graph. Values keep their names; new ones begin with the name of the value that they
 /// help to make. Returns the nodes that are left to run with the 24 bits of f32, by the first value that each makes.
@@ -34,15 +36,17 @@ pub(crate) fn as_stored(graph: &mut GraphProto, opset: i64) {
     graph.node = writer.nodes;
 }
 
-/// The nodes without names for inputs that are not connected behind the last that is.
+/// The nodes without names for inputs that are not connected behind the last that is, and with pads in numbers where the engine
+/// needs them so.
 fn trimmed(graph: &mut GraphProto) -> Vec<NodeProto> {
+    let windows = Windows::of(graph);
     let mut nodes = std::mem::take(&mut graph.node);
     for node in &mut nodes {
         while node.input.last().is_some_and(String::is_empty) {
             node.input.pop();
         }
     }
-    nodes
+    nodes.into_iter().map(|node| windows.padded(node)).collect()
 }
 
 struct Writer {

@@ -289,3 +289,20 @@ fn deformable_convolutions_read_what_the_reference_reads() {
         }
     }
 }
+
+/// The engine refuses automatic pads where along an axis there is nothing to pad.
+#[test]
+fn automatic_pads_of_a_transposed_convolution_that_are_none() {
+    let made = |attributes: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]> g (double[1,1,2,2] x) => (double[1,1,H,W] y)
+            <double[1,1,3,2] w = {{1, 2, 3, 4, 5, 6}}> {{ y = ConvTranspose <{attributes}> (x, w) }}"#
+        );
+        run(&text, &[("x", floats(&[1, 1, 2, 2], &[1.0, 10.0, 100.0, 1000.0]))]).remove("y").unwrap()
+    };
+    let expected = made("strides: ints = [1, 2], pads: ints = [1, 0, 1, 0]");
+    assert_eq!(expected.dims, [1, 1, 2, 4]);
+    for mode in ["SAME_UPPER", "SAME_LOWER"] {
+        assert_eq!(made(&format!(r#"auto_pad: string = "{mode}", strides: ints = [1, 2]"#)), expected, "{mode}");
+    }
+}

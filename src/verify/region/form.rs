@@ -108,10 +108,8 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
     let (affine, found) = match node.proto.op_type() {
         "Conv" | "ConvTranspose" => {
             let weight = parameter(1)?;
-            let mut found = vec![weight];
-            if connected(node, 2) {
-                found.push(parameter(2)?);
-            }
+            let shift = constant(graph, node, 2);
+            let found = [weight].into_iter().chain(shift.map(|tensor| (2, tensor))).collect();
             (u8::from(is_map(node, &graph.tensor(weight.1).dims)), found)
         }
         "DeformConv" => {
@@ -122,11 +120,8 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
             (0, found)
         }
         "Gemm" => {
-            let mut found = vec![one_of_two()?];
-            if connected(node, 2) {
-                found.push(parameter(2)?);
-            }
-            (0, found)
+            let shift = constant(graph, node, 2);
+            (0, [one_of_two()?].into_iter().chain(shift.map(|tensor| (2, tensor))).collect())
         }
         // Linear in each of its values, of which a fold may change one.
         "MatMul" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (0, vec![]),
