@@ -15,7 +15,7 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::model::{Dim, Graph, Origin, ScopeId, Shape, ValueId};
+use crate::model::{Dim, Graph, Node, NodeId, Origin, ScopeId, Shape, ValueId};
 pub use extent::Extent;
 use view::View;
 pub(crate) use view::constant;
@@ -45,7 +45,7 @@ impl Integers {
     }
 }
 
-/// What is known of one file's main graph.
+/// What is known of one file.
 #[derive(Debug, Default)]
 pub struct Measures {
     shapes: BTreeMap<ValueId, Extents>,
@@ -57,7 +57,7 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// Follows the extents of the inputs through the main graph.
+    /// Follows the extents of the inputs through the main graph and into others.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -75,30 +75,49 @@ impl Measures {
             }
         }
         for id in &graph.scope(ScopeId(0)).nodes {
-            let node = graph.node(*id);
-            if !node.standard || node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
-                continue;
-            }
-            let view = View::new(graph, *id, &all)?;
-            let (shapes, integers) = (shapes::follow(&view).unwrap_or_default(), integers::follow(&view).unwrap_or_default());
-            let operator = node.proto.op_type();
-            for (value, shape) in node.outputs.iter().zip(shapes) {
-                all.natural.extend(shape.iter().flatten().cloned());
-                if windows::OPERATORS.contains(&operator) {
-                    // Behind samples and channels.
-                    all.windows.extend(shape.iter().skip(2).flatten().cloned());
-                }
-                all.shapes.extend(value.map(|value| (value, shape)));
-            }
-            for (value, found) in node.outputs.iter().zip(integers) {
-                let Some(value) = value else { continue };
-                // What the elements are says what the extents are.
-                let dims = found.dims.iter().map(|dim| i64::try_from(*dim).ok().map(Extent::number));
-                all.shapes.insert(*value, dims.collect());
-                all.integers.insert(*value, found);
-            }
+            all.follow(graph, *id)?;
+        }
+        // What nested graphs and functions are given is not known; what is around them is by now.
+        for id in graph.scopes.iter().skip(1).flat_map(|scope| &scope.nodes) {
+            all.follow_nested(graph, *id)?;
         }
         Ok(all)
+    }
+
+    /// Follows the extents of what a node of the main graph reads to what it makes.
+    fn follow(&mut self, graph: &Graph<'_>, id: NodeId) -> Result<()> {
+        let node = graph.node(id);
+        if !is_plain(node) {
+            return Ok(());
+        }
+        let view = View::new(graph, id, self)?;
+        let (shapes, integers) = (shapes::follow(&view).unwrap_or_default(), integers::follow(&view).unwrap_or_default());
+        for (value, shape) in node.outputs.iter().zip(shapes) {
+            self.natural.extend(shape.iter().flatten().cloned());
+            if windows::OPERATORS.contains(&node.proto.op_type()) {
+                // Behind samples and channels.
+                self.windows.extend(shape.iter().skip(2).flatten().cloned());
+            }
+            self.shapes.extend(value.map(|value| (value, shape)));
+        }
+        for (value, found) in node.outputs.iter().zip(integers) {
+            let Some(value) = value else { continue };
+            // What the elements are says what the extents are.
+            let dims = found.dims.iter().map(|dim| i64::try_from(*dim).ok().map(Extent::number));
+            self.shapes.insert(*value, dims.collect());
+            self.integers.insert(*value, found);
+        }
+        Ok(())
+    }
+
+    /// The same in another graph, which may never run: nothing follows from it for what is around it.
+    fn follow_nested(&mut self, graph: &Graph<'_>, id: NodeId) -> Result<()> {
+        let node = graph.node(id);
+        if is_plain(node) {
+            let shapes = shapes::follow(&View::new(graph, id, self)?).unwrap_or_default();
+            self.shapes.extend(node.outputs.iter().zip(shapes).filter_map(|(value, shape)| Some(((*value)?, shape))));
+        }
+        Ok(())
     }
 
     /// The extents of a value, if all of them are known.
@@ -133,6 +152,9 @@ impl Measures {
             inputs.extend(dims.map(|dims| (value.name.to_owned(), dims)));
         }
         let of = |value: &ValueId| {
+            if graph.value(*value).scope != ScopeId(0) {
+                return None;
+            }
             let sizes = self.extents(*value)?.into_iter().map(|extent| usize::try_from(extent.value(&inputs)?).ok());
             Some((graph.value(*value).name.to_owned(), sizes.collect::<Option<Vec<usize>>>().filter(|dims| !dims.contains(&0))?))
         };
@@ -158,6 +180,11 @@ impl Measures {
     fn forget(&mut self, value: ValueId) {
         self.integers.remove(&value);
     }
+}
+
+/// Whether a node is what its operator says.
+fn is_plain(node: &Node<'_>) -> bool {
+    node.standard && node.proto.attribute.iter().all(|a| a.ref_attr_name().is_empty())
 }
 
 /// What is known of two files. Of values that have the same name in both nothing is claimed where not the same is known of both:

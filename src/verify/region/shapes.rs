@@ -31,16 +31,13 @@ pub(crate) fn without_shapes(graph: &Graph<'_>, mut forms: Vec<Form>) -> Vec<For
     forms
 }
 
-/// What is known of the extents of what a region of the main graph reads.
+/// What is known of the extents of what a region reads.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn extents(graph: &Graph<'_>, region: &Region, measures: &OnceLock<Measures>) -> Result<BTreeMap<String, Extents>> {
-    if region.scopes.0 != ScopeId(0) {
-        return Ok(BTreeMap::new());
-    }
     let measures = of(graph, measures)?;
-    let known = |name: &String| Some((name.clone(), measures.shape(graph.lookup(ScopeId(0), name)?)?.to_vec()));
+    let known = |name: &String| Some((name.clone(), measures.shape(graph.lookup(region.scopes.0, name)?)?.to_vec()));
     Ok(region.inputs.iter().filter_map(known).collect())
 }
 

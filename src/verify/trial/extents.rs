@@ -191,8 +191,8 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
     all
 }
 
-/// What a file remarks about a value in a nested graph, whose extents nobody follows; what it remarks of others is not believed, as
-/// engines do not hold values to it.
+/// What a file remarks about a value in a nested graph, where nobody follows what loops and functions are given; what it remarks of
+/// others is not believed, as engines do not hold values to it.
 fn remarked(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
     let scope = site.region.scopes.0;
     graph.lookup(scope, name).filter(|_| scope != ScopeId(0)).and_then(|value| graph.declared_shape(value))
@@ -212,8 +212,8 @@ fn open(graph: &Graph<'_>, site: &Site, sides: &Sides) -> Vec<Axes> {
     let mut shared: BTreeMap<&Extent, Axes> = BTreeMap::new();
     let mut alone: Vec<Axes> = vec![];
     for (name, layout) in sides.layouts.iter().filter(|(_, layout)| !layout.choice) {
-        let declared = remarked(graph, site, name);
         let followed = site.extents.get(name);
+        let declared = remarked(graph, site, name).filter(|_| followed.is_none());
         for axis in 0..layout.dims.len() {
             let extent = followed.and_then(|all| all.get(axis)?.as_ref());
             let stated = declared.as_ref().and_then(|shape| shape.0.get(axis)?.known());
