@@ -119,14 +119,22 @@ fn analyse(model: &mut InferenceModel, needed: &[usize]) -> TractResult<()> {
     Ok(())
 }
 
+/// Whether an operator that needs an axis of channels reads or makes a value that has none: of some the engine does not ask.
+fn lacks_channels(operator: &str, ranks: [Option<usize>; 2]) -> bool {
+    const CHANNELS: [&str; 5] = ["BatchNorm", "ConvHir", "ConvTranspose", "MaxPool", "SumPool"];
+    CHANNELS.contains(&operator) && ranks.into_iter().flatten().any(|rank| rank < 2)
+}
+
 /// Lets a node say what follows from what is known of its inputs and outputs. Returns of which of them more is known now.
 fn inferred(model: &mut InferenceModel, at: usize) -> TractResult<Vec<OutletId>> {
-    let node = model.node_mut(at);
+    let node = model.node(at);
     let made = (0..node.outputs.len()).map(|slot| OutletId::new(at, slot));
     let outlets: Vec<OutletId> = node.inputs.iter().copied().chain(made).collect();
     let (read, count) = (node.inputs.len(), node.op.nboutputs()?);
     ensure!(count + read == outlets.len(), "Wrong number of outputs. Op says {count}, node says {}.", outlets.len() - read);
     let known = outlets.iter().map(|outlet| model.outlet_fact(*outlet).cloned()).collect::<TractResult<Vec<_>>>()?;
+    let rank = |at: usize| known.get(at).and_then(|fact| usize::try_from(fact.shape.rank().concretize()?).ok());
+    ensure!(!lacks_channels(&node.op.name(), [rank(0), rank(read)]), "{} of a value without channels", node.op.name());
     let (inputs, outputs) = known.split_at(read);
     let (inputs, outputs, _) = model.node_mut(at).op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!())?;
     let mut changed = Vec::new();
@@ -221,4 +229,17 @@ where
         }
     }
     Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacks_channels;
+
+    #[test]
+    fn what_needs_channels_has_two_axes_as_far_as_is_known() {
+        assert!(!lacks_channels("BatchNorm", [Some(2), None]) && !lacks_channels("Relu", [Some(0), Some(0)]));
+        for operator in ["BatchNorm", "ConvHir", "ConvTranspose", "MaxPool", "SumPool"] {
+            assert!(lacks_channels(operator, [None, Some(1)]) && lacks_channels(operator, [Some(0), Some(3)]), "{operator}");
+        }
+    }
 }
