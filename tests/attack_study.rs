@@ -179,6 +179,7 @@ impl Worker<'_> {
         let turned = index % 4 == 3;
         let (kept, hurt) = if turned { (&pair.after, &pair.before) } else { (&pair.before, &pair.after) };
         let oracle = match Oracle::new(kept, hurt, 3) {
+            Ok(oracle) if turned => oracle.of_the_first(),
             Ok(oracle) => oracle,
             Err(why) => {
                 self.table.lock().unwrap().left_out(&pair.name, &why);

@@ -17,7 +17,7 @@ pub(super) static OPERATOR: Operator = Operator {
     samples: SAMPLES,
 };
 
-fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
+pub(super) fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if !node.is_constant(0) && !node.is_constant(1) {
         return value_operands::sum(node).map(Law::Carry);
     }

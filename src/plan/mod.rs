@@ -391,5 +391,5 @@ pub fn maps(graph: &Graph<'_>, options: &Options) -> Result<BTreeMap<NodeId, Coe
 /// Whether a node's operator may be a map; the law decides.
 fn may_be_map(graph: &Graph<'_>, id: NodeId) -> bool {
     let node = graph.node(id);
-    node.standard && matches!(node.proto.op_type(), "BatchNormalization" | "Mul" | "Add" | "Sub" | "Div")
+    node.standard && matches!(node.proto.op_type(), "BatchNormalization" | "Mul" | "Add" | "Sub" | "Div" | "Sum")
 }

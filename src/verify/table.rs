@@ -220,7 +220,7 @@ pub fn sign(operator: &str, input: usize) -> Sign {
 /// Whether the parameter at an input is added to what the operator makes.
 pub fn adds(operator: &str, input: usize) -> bool {
     match operator {
-        "Add" | "Sub" => true,
+        "Add" | "Sub" | "Sum" => true,
         "BatchNormalization" | "Conv" | "ConvTranspose" | "Gemm" | "Pad" => input == 2,
         "DeformConv" => input == 3,
         _ => false,

@@ -55,3 +55,19 @@ fn invalid_files_are_excluded_and_other_interfaces_are_changes() {
     assert!(matches!(oracle.effect(&renamed.encode_to_vec()), Effect::Changed(_)));
     assert!(oracle.trials() > 8);
 }
+
+#[test]
+fn what_overflows_in_the_first_model_alone_is_no_change_in_a_type_with_a_short_exponent() {
+    let half = |body: &str| {
+        let text = format!(
+            r#"<ir_version: 8, opset_import: ["" : 17]>
+            net (float16[n,2] x) => (float16[] y) <float16 big = {{16384.0}}, float16 small = {{0.00006103515625}}> {{ {body} }}"#
+        );
+        crate::sample::encode(&text).unwrap()
+    };
+    let (right, wrong) = (half("y = Identity (x)"), half("k = Mul (x, big) y = Mul (k, small)"));
+    let oracle = || Oracle::new(&right, &right, 3).unwrap();
+    assert!(matches!(oracle().effect(&wrong), Effect::Changed(_)));
+    assert_eq!(oracle().of_the_first().effect(&wrong), Effect::Unchanged);
+    assert!(matches!(oracle().of_the_first().effect(&half("y = Mul (x, big)")), Effect::Changed(_)));
+}

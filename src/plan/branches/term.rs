@@ -76,7 +76,7 @@ pub(super) fn above(view: &View<'_>, value: ValueId) -> Vec<ValueId> {
         let Some((node, 0)) = view.draft.producer(view.graph, last) else { break };
         let mixes = match view.graph.node(node).proto.op_type() {
             "Conv" | "Gemm" | "MatMul" | "AveragePool" => true,
-            "Identity" | "Dropout" | "BatchNormalization" | "Mul" | "Add" | "Sub" | "Div" => false,
+            "Identity" | "Dropout" | "BatchNormalization" | "Mul" | "Add" | "Sub" | "Sum" | "Div" => false,
             _ => break,
         };
         let inputs = (0..view.graph.node(node).inputs.len()).filter_map(|input| view.draft.input(view.graph, node, input));

@@ -30,7 +30,12 @@ pub(crate) type Read<T> = std::result::Result<T, String>;
 pub fn read(graph: &Graph<'_>, id: NodeId) -> Result<Read<Form>> {
     let node = graph.node(id);
     let mut form = match parameters(graph, node) {
-        Ok((affine, constants)) => Form { node: id, operator: node.proto.op_type().to_owned(), affine, constants, broken: false },
+        Ok((affine, constants)) => {
+            // A Sum of two, one of them constant, is an Add.
+            let adds = node.proto.op_type() == "Sum" && affine > 0;
+            let operator = if adds { "Add" } else { node.proto.op_type() }.to_owned();
+            Form { node: id, operator, affine, constants, broken: false }
+        }
         Err(why) => return Ok(Err(why)),
     };
     if node.proto.attribute.iter().any(|a| !a.ref_attr_name().is_empty()) {
@@ -133,6 +138,10 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
         // A sum or product of values is no map, but maps pass it.
         "Add" | "Sub" | "Mul" if constant(graph, node, 0).is_none() && constant(graph, node, 1).is_none() => (0, vec![]),
         "Mul" | "Add" | "Sub" => (1, vec![one_of_two()?]),
+        "Sum" => {
+            let all: Vec<_> = (0..node.inputs.len()).filter_map(|input| Some((input, constant(graph, node, input)?))).collect();
+            (u8::from(node.inputs.len() == 2 && all.len() == 1), all)
+        }
         "Div" => (1, vec![parameter(1)?]),
         "PRelu" | "RMSNormalization" => (0, vec![parameter(1)?]),
         "Einsum" if node.inputs.len() == 2 => (0, vec![one_of_two()?]),
@@ -157,8 +166,8 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
         }
         "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
         | "GlobalAveragePool" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze"
-        | "Unsqueeze" | "Transpose" | "Concat" | "Pad" | "DepthToSpace" | "Sum" | "Mean" | "Split" | "Slice" | "Gather"
-        | "Cast" | "Resize" | "Upsample" | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
+        | "Unsqueeze" | "Transpose" | "Concat" | "Pad" | "DepthToSpace" | "Mean" | "Split" | "Slice" | "Gather" | "Cast"
+        | "Resize" | "Upsample" | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
         other => return Err(format!("is a {other}")),
     };
     // A table of constants is a parameter: each number that says a row gives that row.
