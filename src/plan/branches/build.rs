@@ -202,14 +202,30 @@ impl Sum<'_, '_> {
             let add = |all: &[DoubleDouble], own: &[DoubleDouble]| all.iter().zip(own).map(|(a, b)| *a + sign * *b).collect();
             total = Affine::new(add(&all.scale, &own.scale), add(&all.shift, &own.shift));
         }
-        let empty = Law::Map(Map { placed: Placed::uniform(1.0, 0.0), ..map });
-        let step = push(&empty, &self.view.constants(host), Port::Output(0), &Placed::of(axis, total))?;
+        let (law, total) = relative(map, Placed::of(axis, total))?;
+        let step = push(&law, &self.view.constants(host), Port::Output(0), &total)?;
         if !step.moves.is_empty() {
             return Err(Reason::ShiftThroughScale);
         }
         check_types(self.view, host, &step)?;
         Ok(Change { weight: None, parameters: step.parameters })
     }
+}
+
+/// The law of a host, and the map that is to be pushed into it so that it becomes this one. A factor of one changes no constant, so
+/// it is said in parts of the host's own; others take the place of what the host has been.
+fn relative(map: Map, total: Placed) -> Result<(Law, Placed), Reason> {
+    let is_one = |scale: &[DoubleDouble]| scale.iter().all(|factor| *factor == DoubleDouble::ONE);
+    if !is_one(&total.map.scale) || is_one(&map.placed.map.scale) {
+        return Ok((Law::Map(Map { placed: Placed::uniform(1.0, 0.0), ..map }), total));
+    }
+    let count = total.map.len().max(map.placed.map.len());
+    let own = map.placed.map.expand(count).filter(|own| own.scale.iter().all(|factor| *factor != DoubleDouble::ZERO));
+    let (Some(own), Some(all)) = (own, total.map.expand(count)) else { return Err(Reason::NotAffine) };
+    let scale: Vec<DoubleDouble> = own.scale.iter().map(|factor| DoubleDouble::ONE / *factor).collect();
+    let shift = scale.iter().zip(&own.shift).zip(&all.shift).map(|((factor, own), all)| *all - *factor * *own).collect();
+    let axis = total.axis.or(map.placed.axis);
+    Ok((Law::Map(map), Placed::of(axis, Affine::new(scale, shift))))
 }
 
 /// How many parameters there are before a host changes and these nodes go, and afterwards, beside those that stay.

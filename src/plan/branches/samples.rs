@@ -239,6 +239,27 @@ pub const SAMPLES: &[Sample] = &[
         expect: Expect::Kept("window-of-padding"),
     },
     Sample {
+        name: "factors that are one together",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,4] x) => (float[] y)
+            <float[4] k = {2, 2, 2, 2}>
+            { p = Mul (x, k)
+              y = Sub (p, x) }"#,
+        expect: Expect::Folded { left: &["Mul"] },
+    },
+    Sample {
+        name: "a factor of one in all in place of another",
+        text: r#"<ir_version: 8, opset_import: ["" : 17]>
+            g (float[N,4] x) => (float[] y)
+            <float[4] s = dyadic(2), float[4] b = dyadic(3), float[4] m = dyadic(4), float[4] v = {1, 1, 1, 1}, float[4] k = {2, 2, 2, 2}>
+            { r = Relu (x)
+              p = Mul (r, k)
+              n = BatchNormalization <epsilon = 0.0> (r, k, b, m, v)
+              q = Sub (n, p)
+              y = Add (q, r) }"#,
+        expect: Expect::Folded { left: &["Relu", "BatchNormalization"] },
+    },
+    Sample {
         name: "a loop is given what windows of padding have made",
         text: r#"<ir_version: 8, opset_import: ["" : 17]>
             g (float[1,2,1,1] x, int64 times, bool goes) => (float[] y)
