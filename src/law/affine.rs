@@ -19,12 +19,15 @@ pub struct Map {
 /// How an operator's constants hold its map, which decides what other maps it can take in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Host {
-    /// BatchNormalization: `scale` and `bias` are free, mean and deviation `√(variance + ε)` stay.
+    /// BatchNormalization: `scale` and `bias` are free, the deviation `√(variance + ε)` stays, and so does the mean, unless what a scale
+    /// before it makes of it would have to cancel in the bias.
     Statistics {
         /// The input `scale`.
         scale: usize,
         /// The input `B`.
         bias: usize,
+        /// The input `mean`.
+        center: usize,
         /// The mean of each channel.
         mean: Vec<DoubleDouble>,
         /// The deviation of each channel.
@@ -69,15 +72,21 @@ impl Map {
             return Err(Reason::NonFinite);
         }
         match &self.host {
-            Host::Statistics { scale, bias, mean, deviation } => {
-                let map = total.map.expand(mean.len()).ok_or(Reason::OtherAxis)?;
-                let dims = vec![mean.len() as u64];
-                let factors = map.scale.iter().zip(deviation).map(|(s, d)| *s * *d).collect();
-                let terms = (0..mean.len()).map(|c| map.shift[c] + mean[c] * map.scale[c]).collect();
-                let parameters = vec![
-                    Parameter::Replace { input: *scale, value: Array { dims: dims.clone(), values: factors } },
-                    Parameter::Replace { input: *bias, value: Array { dims, values: terms } },
-                ];
+            Host::Statistics { scale, bias, center, mean, deviation } => {
+                let new = total.map.expand(mean.len()).ok_or(Reason::OtherAxis)?;
+                let replaced = |input: usize, values: Vec<DoubleDouble>| Parameter::Replace {
+                    input,
+                    value: Array { dims: vec![mean.len() as u64], values },
+                };
+                let factors = new.scale.iter().zip(deviation).map(|(factor, deviation)| *factor * *deviation);
+                let mut parameters = vec![replaced(*scale, factors.collect())];
+                if matches!(at, Port::Output(_)) || map.map.has_no_scale() {
+                    let terms = (0..mean.len()).map(|c| new.shift[c] + mean[c] * new.scale[c]);
+                    parameters.push(replaced(*bias, terms.collect()));
+                } else {
+                    parameters.push(replaced(*bias, new.shift));
+                    parameters.push(replaced(*center, vec![DoubleDouble::ZERO; mean.len()]));
+                }
                 Ok(Step { parameters, ..Step::default() })
             }
             Host::Factor { input, dims, rank, divides } => {

@@ -57,7 +57,7 @@ fn read(node: &NodeView<'_>) -> Result<Law, Stop> {
     if !map.is_finite() || !deviation.iter().all(|d| d.is_finite() && *d > 0.0) {
         return Err(Reason::NonFinite.into());
     }
-    let host = Host::Statistics { scale: 1, bias: 2, mean, deviation };
+    let host = Host::Statistics { scale: 1, bias: 2, center: 3, mean, deviation };
     Ok(Law::Map(Map { data: 0, placed: Placed::of(axis, map), host }))
 }
 

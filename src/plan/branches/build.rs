@@ -202,8 +202,8 @@ impl Sum<'_, '_> {
             let add = |all: &[DoubleDouble], own: &[DoubleDouble]| all.iter().zip(own).map(|(a, b)| *a + sign * *b).collect();
             total = Affine::new(add(&all.scale, &own.scale), add(&all.shift, &own.shift));
         }
-        let (law, total) = relative(map, Placed::of(axis, total))?;
-        let step = push(&law, &self.view.constants(host), Port::Output(0), &total)?;
+        let (law, at, total) = relative(map, Placed::of(axis, total))?;
+        let step = push(&law, &self.view.constants(host), at, &total)?;
         if !step.moves.is_empty() {
             return Err(Reason::ShiftThroughScale);
         }
@@ -214,10 +214,10 @@ impl Sum<'_, '_> {
 
 /// The law of a host, and the map that is to be pushed into it so that it becomes this one. A factor of one changes no constant, so
 /// it is said in parts of the host's own; others take the place of what the host has been.
-fn relative(map: Map, total: Placed) -> Result<(Law, Placed), Reason> {
+fn relative(map: Map, total: Placed) -> Result<(Law, Port, Placed), Reason> {
     let is_one = |scale: &[DoubleDouble]| scale.iter().all(|factor| *factor == DoubleDouble::ONE);
     if !is_one(&total.map.scale) || is_one(&map.placed.map.scale) {
-        return Ok((Law::Map(Map { placed: Placed::uniform(1.0, 0.0), ..map }), total));
+        return Ok((Law::Map(Map { placed: Placed::uniform(1.0, 0.0), ..map.clone() }), Port::Input(map.data), total));
     }
     let count = total.map.len().max(map.placed.map.len());
     let own = map.placed.map.expand(count).filter(|own| own.scale.iter().all(|factor| *factor != DoubleDouble::ZERO));
@@ -225,7 +225,7 @@ fn relative(map: Map, total: Placed) -> Result<(Law, Placed), Reason> {
     let scale: Vec<DoubleDouble> = own.scale.iter().map(|factor| DoubleDouble::ONE / *factor).collect();
     let shift = scale.iter().zip(&own.shift).zip(&all.shift).map(|((factor, own), all)| *all - *factor * *own).collect();
     let axis = total.axis.or(map.placed.axis);
-    Ok((Law::Map(map), Placed::of(axis, Affine::new(scale, shift))))
+    Ok((Law::Map(map), Port::Output(0), Placed::of(axis, Affine::new(scale, shift))))
 }
 
 /// How many parameters there are before a host changes and these nodes go, and afterwards, beside those that stay.
