@@ -54,7 +54,10 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
     }
     let Some(element) = theirs.or(ours).or(computed.1) else { return Ok(None) };
     // One node makes what the whole region makes, and nothing between; but what takes a mean away first.
-    let between = makers(b, &site.forms.1) > 1 || site.forms.1.iter().any(|form| form.operator == "BatchNormalization");
+    let mut between = makers(b, &site.forms.1) > 1;
+    for form in site.forms.1.iter().filter(|form| form.operator == "BatchNormalization") {
+        between |= takes_away(b, form)?;
+    }
     let healed = element != Element::F16 && makers(a, &site.forms.0) > 1 && site.factor > FACTOR;
     if !between && !healed {
         return Ok(None);
@@ -64,6 +67,12 @@ pub(crate) fn left(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Result<Option<S
         Err(why) => Ok(Err(why)),
     })?;
     Ok(found.unwrap_or_else(Some))
+}
+
+/// Whether the mean of a BatchNormalization is not zero.
+fn takes_away(graph: &Graph<'_>, form: &Form) -> Result<bool> {
+    let mean = form.constants.iter().find(|(input, _)| *input == 3).map(|(_, tensor)| graph.tensor(*tensor).floats(graph.model));
+    Ok(mean.transpose()?.is_none_or(|mean| mean.iter().any(|number| *number != 0.0)))
 }
 
 fn is_coarser(one: Option<Element>, other: Option<Element>) -> bool {
