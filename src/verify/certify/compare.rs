@@ -137,7 +137,9 @@ impl Pair<'_, '_> {
             return one.shift.iter().copied().zip(one.magnitude.iter().copied()).collect();
         }
         let mut trial = tally.clone();
-        for channel in 0..channels {
+        // Of a channel that is multiplied by zero nothing is left, whatever the second file adds: its weights are zero there, too.
+        let is_nothing = |channel: usize| exact(&one.scale, channel) == 0.0 && exact(&one.shift, channel) == 0.0;
+        for channel in (0..channels).filter(|channel| !is_nothing(*channel)) {
             let ratio = exact(&two.scale, channel) / exact(&one.scale, channel);
             trial.sum(&Sum {
                 named: two.holders.1,

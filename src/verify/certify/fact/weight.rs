@@ -99,9 +99,10 @@ impl Reader<'_, '_> {
 
     fn uneven(&self, kernel: &[usize], transposed: bool) -> bool {
         let given = |name: &str| self.ints(name).unwrap_or_default();
-        let padded = self.pads(kernel).iter().any(|pad| *pad != 0);
         if !transposed {
-            return padded;
+            // Automatic pads are none where windows have a single tap.
+            let single = kernel.iter().all(|taps| *taps == 1);
+            return self.pads(kernel).iter().any(|pad| *pad != 0 && !(single && *pad == i64::MIN));
         }
         // Outputs of a transposed convolution see all taps at stride 1, but for those as near to the border as a kernel is
         // wide, unless they are cut off.
