@@ -156,7 +156,7 @@ impl Lowering<'_, '_> {
             return Ok(());
         }
         let payload = self.payload(store)?;
-        if let (Home::Constant { node, .. }, Payload::Inline(_)) = (tensor.home, &tensor.payload) {
+        if let (Home::Constant { node, .. }, Payload::Inline(_) | Payload::Whole(_)) = (tensor.home, &tensor.payload) {
             return self.replace_number_attribute(node, tensor, store, payload);
         }
         let span = self.tensor_span(tensor)?;

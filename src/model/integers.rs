@@ -89,7 +89,7 @@ impl Tensor {
                 Numbers::Integers(values) => values.clone(),
                 _ => return Err(self.broken("the elements are not integers")),
             },
-            Payload::Inline(values) => values.iter().map(|v| *v as i64).collect(),
+            Payload::Whole(values) => values.clone(),
             Payload::Bytes { file, range } => {
                 let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
                 model.file(*file).read_exact_at(&mut bytes, range.start).map_err(|e| self.unreadable(e))?;
@@ -101,7 +101,7 @@ impl Tensor {
                 whole.unpack(&bytes)
             }
             Payload::Fields(span) => self.fields(model, span)?.iter().map(|(bits, _)| whole.read(*bits)).collect(),
-            Payload::Opaque => return Err(self.broken("the elements are not integers that are read")),
+            Payload::Inline(_) | Payload::Opaque => return Err(self.broken("the elements are not integers that are read")),
         };
         if whole.bits < 8 {
             numbers.truncate(usize::try_from(self.elements()).unwrap_or(usize::MAX));

@@ -325,7 +325,11 @@ impl Scanner<'_, '_> {
             Place::Attribute(node, count) if kind == self.kinds.tensor && field.number == 5 => {
                 let mut tensor = TensorSpan { span, data: Vec::new() };
                 self.message(kind, payload, out, &mut Place::Tensor(&mut tensor), depth)?;
-                node.nested.push((*count, Nested::Tensor(tensor)));
+                // protobuf merges a message that stands twice.
+                match node.nested.last_mut() {
+                    Some((last, Nested::Tensor(first))) if last == count => first.data.append(&mut tensor.data),
+                    _ => node.nested.push((*count, Nested::Tensor(tensor))),
+                }
             }
             Place::Attribute(node, count) if kind == self.kinds.graph => {
                 if depth >= DEEPEST_GRAPH {

@@ -54,6 +54,8 @@ pub enum Payload {
     Fields(TensorSpan),
     /// Numbers that stood in the message itself.
     Inline(Vec<f64>),
+    /// Whole numbers that stood in the message itself.
+    Whole(Vec<i64>),
     /// They are computed from other constants.
     Computed(Arc<Recipe>),
     /// A form that is not read: strings, segments, unknown types, payload given twice.
@@ -122,7 +124,11 @@ impl Tensor {
             tensor.payload = model.side_range(proto, size).map_err(|e| e.at(place()))?;
             return Ok(tensor);
         }
+        let own = &span.span.payload;
+        let inside = |data: &crate::model::scan::DataSpan| own.start <= data.span.field.start && data.span.field.end <= own.end;
         tensor.payload = match &span.data[..] {
+            // A message that stands twice is merged, and nobody writes one so.
+            all if !all.iter().all(inside) => Payload::Opaque,
             [one] if one.number == 9 || one.run && matches!((one.number, tensor.data_type), (4, 1) | (10, 11)) => {
                 let found = one.span.payload.end - one.span.payload.start;
                 if found != size {
@@ -147,10 +153,8 @@ impl Tensor {
     pub(crate) fn from_attribute(attribute: &AttributeProto, span: Option<&TensorSpan>, home: Home) -> Option<Tensor> {
         let (data_type, dims, payload) = match attribute.name() {
             "value_float" => (1, vec![], Payload::Inline(vec![f64::from(attribute.f())])),
-            "value_int" => (7, vec![], Payload::Inline(vec![attribute.i() as f64])),
-            "value_ints" => {
-                (7, vec![attribute.ints.len() as u64], Payload::Inline(attribute.ints.iter().map(|i| *i as f64).collect()))
-            }
+            "value_int" => (7, vec![], Payload::Whole(vec![attribute.i()])),
+            "value_ints" => (7, vec![attribute.ints.len() as u64], Payload::Whole(attribute.ints.clone())),
             "value_floats" => match span {
                 None => (
                     1,
@@ -176,9 +180,9 @@ impl Tensor {
         self.dims.iter().product()
     }
 
-    /// The element type, if it is one of the four float types that are folded.
+    /// The element type, if it is one of the four float types that are folded, and its elements can be read.
     pub fn element(&self) -> Option<Element> {
-        element(self.data_type)
+        element(self.data_type).filter(|_| !matches!(self.payload, Payload::Opaque))
     }
 
     /// How it is computed, if it is.

@@ -11,9 +11,6 @@ use crate::onnx::TensorProto;
 use crate::verify::align::canonical;
 use crate::wire::Source;
 
-/// ONNX's number of a type.
-const INT64: i32 = 7;
-
 /// Bytes per comparison.
 const BLOCK: u64 = 128 << 10;
 
@@ -59,8 +56,8 @@ pub fn same(a: (&Graph<'_>, TensorId), b: (&Graph<'_>, TensorId)) -> Result<bool
             (Some(one), Some(two)) => verbatim(&one, &two),
             _ => Ok(false),
         },
-        (Payload::Inline(_), _) | (_, Payload::Inline(_)) if one.data_type == INT64 && two.data_type == INT64 => {
-            Ok(one.dims == two.dims && integers(a.0, one)? == integers(b.0, two)?)
+        (Payload::Whole(_), _) | (_, Payload::Whole(_)) if one.data_type == two.data_type => {
+            Ok(one.dims == two.dims && one.integers(a.0.model)? == two.integers(b.0.model)?)
         }
         _ => alike((one, a.0.model), (two, b.0.model)),
     }
@@ -168,22 +165,6 @@ fn tensors((one, a): (&Tensor, &Model), (two, b): (&Tensor, &Model), budget: &mu
             (Err(error), _) | (_, Err(error)) if error.kind == ErrorKind::Tensor && (computed(one) || computed(two)) => Ok(false),
             (Err(error), _) | (_, Err(error)) => Err(error),
         },
-    }
-}
-
-/// The elements of a constant of whole numbers. Those of a Constant that is given by numbers are read where they stand, as not
-/// all of them are numbers that a float holds.
-fn integers(graph: &Graph<'_>, tensor: &Tensor) -> Result<Vec<i64>> {
-    let attribute = match (&tensor.payload, tensor.home) {
-        (Payload::Inline(_), Home::Constant { node, attribute }) => {
-            graph.nodes.get(node.0).and_then(|node| node.proto.attribute.get(attribute))
-        }
-        _ => None,
-    };
-    match attribute {
-        Some(one) if one.name() == "value_int" => Ok(vec![one.i()]),
-        Some(many) if many.name() == "value_ints" => Ok(many.ints.clone()),
-        _ => tensor.integers(graph.model),
     }
 }
 

@@ -29,4 +29,5 @@ mod relay;
 mod right;
 mod sizes;
 #[cfg(feature = "tract")]
+mod stored;
 mod wording;

@@ -16,8 +16,9 @@ use crate::wire::{Field, Window, WireType};
 struct Held<'m> {
     tensors: Vec<(&'m TensorProto, TensorSpan)>,
     sparse: Vec<Sparse<'m>>,
-    /// Where the numbers of its list of floats are.
-    floats: Vec<Range<u64>>,
+    /// What is compared byte by byte: the numbers of a list of floats that is not among the messages, and messages that stand twice,
+    /// which protobuf merges.
+    bytes: Vec<Range<u64>>,
 }
 
 /// A sparse tensor: its dimensions, values and where those are.
@@ -67,7 +68,7 @@ fn same(a: &Owner<'_>, b: &Owner<'_>) -> Result<bool> {
         let alike = name == other
             && x.tensors.len() == y.tensors.len()
             && x.sparse.len() == y.sparse.len()
-            && constants::same_ranges((a.model, &x.floats), (b.model, &y.floats))?;
+            && constants::same_ranges((a.model, &x.bytes), (b.model, &y.bytes))?;
         if !alike {
             return Ok(false);
         }
@@ -88,8 +89,8 @@ fn same(a: &Owner<'_>, b: &Owner<'_>) -> Result<bool> {
 fn held<'m>(owner: &Owner<'m>) -> Result<BTreeMap<&'m str, Held<'m>>> {
     let holds =
         |a: &AttributeProto| a.t.is_some() || !a.tensors.is_empty() || a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty();
-    // A list that is long is not among the messages.
-    let is_list = |a: &AttributeProto| a.floats.is_empty() && a.r#type() == crate::onnx::attribute_proto::AttributeType::Floats;
+    // A list that is long is not among the messages, nor a part of one.
+    let is_list = |a: &AttributeProto| !a.floats.is_empty() || a.r#type() == crate::onnx::attribute_proto::AttributeType::Floats;
     let mut all = BTreeMap::new();
     if !owner.attributes.iter().any(|a| holds(a) || is_list(a)) {
         return Ok(all);
@@ -98,7 +99,7 @@ fn held<'m>(owner: &Owner<'m>) -> Result<BTreeMap<&'m str, Held<'m>>> {
     for message in &owner.messages {
         for field in messages(&mut window, message.clone(), owner.number)? {
             let parts = fields(&mut window, field.payload)?;
-            let name = parts.iter().find(|part| part.number == 1).map(|part| window.bytes(part.payload.clone())).transpose()?;
+            let name = parts.iter().rfind(|part| part.number == 1).map(|part| window.bytes(part.payload.clone())).transpose()?;
             let name = name.map(|name| crate::model::text::decode(&name)).unwrap_or_default();
             let Some(attribute) = owner.attributes.iter().find(|a| a.name() == name) else { continue };
             let mut found = Held::default();
@@ -113,7 +114,15 @@ fn held<'m>(owner: &Owner<'m>) -> Result<BTreeMap<&'m str, Held<'m>>> {
                     found.sparse.push((proto, sparse_span(&mut window, part.payload.clone())?));
                 }
             }
-            found.floats = spans(7).filter(|_| attribute.floats.is_empty()).map(|part| part.payload.clone()).collect();
+            let numbers =
+                |part: &Field| if part.wire_type == WireType::Length { (part.payload.end - part.payload.start) / 4 } else { 1 };
+            let missing = spans(7).map(numbers).sum::<u64>() != attribute.floats.len() as u64;
+            let twice = |number: u32| spans(number).count() > 1;
+            for number in
+                [(7, missing), (5, twice(5)), (22, twice(22))].into_iter().filter_map(|(number, is)| is.then_some(number))
+            {
+                found.bytes.extend(spans(number).map(|part| part.payload.clone()));
+            }
             all.insert(attribute.name(), found);
         }
     }
@@ -214,8 +223,10 @@ fn sparse_span(window: &mut Window<'_>, message: Range<u64>) -> Result<[TensorSp
     let none = || TensorSpan { span: Span { field: 0..0, payload: 0..0 }, data: vec![] };
     let mut found = [none(), none()];
     for (place, number) in found.iter_mut().zip([1, 2]) {
-        if let Some(field) = messages(window, message.clone(), number)?.first() {
-            *place = span(window, field)?;
+        for field in messages(window, message.clone(), number)? {
+            let part = span(window, &field)?;
+            place.data.extend(part.data);
+            place.span = part.span;
         }
     }
     Ok(found)

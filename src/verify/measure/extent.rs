@@ -62,8 +62,13 @@ impl Extent {
                 sum.saturating_add(more)
             })
         };
-        let own = |times: &i64| u64::BITS - times.unsigned_abs().leading_zeros();
-        self.0.iter().map(|(all, times)| product(all).saturating_add(own(times))).max().unwrap_or(0)
+        // What is larger has no room anywhere.
+        let most = |(all, times): (&Vec<Atom>, &i64)| match product(all) {
+            bits @ 0..64 => u128::from(times.unsigned_abs()) << bits,
+            _ => u128::MAX,
+        };
+        let sum = self.0.iter().map(most).fold(0, u128::saturating_add);
+        u128::BITS - sum.leading_zeros()
     }
 
     /// Whether it has no step, which may show itself at large extents alone, as quotients have.
@@ -234,6 +239,16 @@ mod tests {
         assert!(n.over(&none_for_one).is_none() && n.over(&half).is_none(), "one may be divided by nothing");
         let odd = n.plus(&Extent::number(1)).unwrap();
         assert_ne!(odd.over(&two).unwrap(), half);
+    }
+
+    #[test]
+    fn a_sum_has_the_digits_of_all_that_is_added() {
+        let of = |times: i64, axis: usize| Extent::axis("input", axis).times(&Extent::number(times)).unwrap();
+        assert_eq!((batch().digits(28), of(7, 0).digits(28), Extent::number(-5).digits(28)), (29, 31, 3));
+        let both = of(7, 0).plus(&Extent::axis("other", 0).times(&Extent::number(7)).unwrap()).unwrap();
+        assert_eq!(both.digits(28), 32);
+        let product = batch().times(&Extent::axis("other", 0)).unwrap().times(&Extent::axis("third", 0)).unwrap();
+        assert_eq!(product.digits(28), 128);
     }
 
     #[test]
