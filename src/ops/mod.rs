@@ -44,6 +44,7 @@ mod matmul;
 mod max_pool;
 mod mean;
 mod mul;
+mod neg;
 mod pad;
 mod prelu;
 mod recurrence;
@@ -109,6 +110,7 @@ pub static OPERATORS: &[&Operator] = &[
     &group_normalization::OPERATOR,
     &rms_normalization::OPERATOR,
     &mul::OPERATOR,
+    &neg::OPERATOR,
     &add::OPERATOR,
     &sub::OPERATOR,
     &div::OPERATOR,

@@ -166,6 +166,7 @@ pub const OPERATORS: &[(&str, Row)] = &[
     ("MaxPool", Row { places: Places::Windows, ..MOVING }),
     ("Mean", Row { places: Places::Kept, ..ALIKE }),
     ("Mul", LINEAR),
+    ("Neg", Row { bound: Bound::Slopes, ..LINEAR }),
     ("PRelu", Row { sizes: Sizes::Constants, ..GATE }),
     ("Pad", Row { bound: Bound::Magnitudes(&["value"]), places: Places::Cut, ..FIRST }),
     ("RMSNormalization", RESIZING),

@@ -164,7 +164,7 @@ fn parameters(graph: &Graph<'_>, node: &Node<'_>) -> Read<(u8, Vec<(usize, Tenso
         "Where" if constant(graph, node, 1).is_some() || constant(graph, node, 2).is_some() => {
             return Err("(Where) has a constant among its values".into());
         }
-        "Identity" | "Dropout" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
+        "Identity" | "Dropout" | "Neg" | "Relu" | "LeakyRelu" | "Clip" | "MaxPool" | "AveragePool" | "GlobalMaxPool"
         | "GlobalAveragePool" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceSum" | "Reshape" | "Flatten" | "Squeeze"
         | "Unsqueeze" | "Transpose" | "Concat" | "Pad" | "DepthToSpace" | "Mean" | "Split" | "Slice" | "Gather" | "Cast"
         | "Resize" | "Upsample" | "SpaceToDepth" | "Tile" | "Expand" | "Where" | "Shape" | "Size" => (0, vec![]),
