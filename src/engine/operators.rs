@@ -92,7 +92,6 @@ const NATIVE: &[&str] = &[
     "MatMulInteger",
     "Max",
     "MaxPool",
-    "Mean",
     "MeanVarianceNormalization",
     "Min",
     "Mish",
@@ -159,7 +158,7 @@ pub(crate) fn treatment(node: &NodeProto, opset: i64) -> Treatment {
         return Treatment::Opaque;
     }
     match node.op_type() {
-        "Gemm" => Treatment::Rewrite,
+        "Gemm" | "Mean" => Treatment::Rewrite,
         "DynamicQuantizeLinear" => narrow(&[0], &[1]),
         "NonMaxSuppression" => narrow(&[0, 1, 3, 4], &[]),
         "QLinearConv" | "QLinearMatMul" => narrow(&[1, 4, 6], &[]),
@@ -188,6 +187,7 @@ pub(crate) fn is_known(operator: &str) -> bool {
         "LSTM",
         "LayerNormalization",
         "LeakyRelu",
+        "Mean",
         "NonMaxSuppression",
         "Pad",
         "QLinearConv",

@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use super::CouldNotRun;
 use super::array::count;
+use super::flatten::dense;
 use super::proto::{attribute, doubles, is_standard, label, longs, raw};
 use crate::model::Element;
 use crate::onnx::tensor_proto::{DataLocation, DataType};
@@ -95,6 +96,10 @@ fn constant(node: &mut NodeProto, floats: Floats) -> Result<(), String> {
         }
         "value_float" => numbers(&[], &[attribute.f()], floats)?,
         "value_floats" => numbers(&[length(attribute.floats.len())?], &attribute.floats, floats)?,
+        "sparse_value" if floats == Floats::Double => {
+            let sparse = attribute.sparse_tensor.take().ok_or("a Constant without its value")?;
+            dense(&sparse).map_err(|why| why.to_string())?
+        }
         "value_string" if floats == Floats::Double => longs(&[], &[text_number(attribute.s()).cast_signed()]),
         "value_strings" if floats == Floats::Double => {
             let all: Vec<i64> = attribute.strings.iter().map(|text| text_number(text).cast_signed()).collect();

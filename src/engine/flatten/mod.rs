@@ -311,8 +311,8 @@ fn refused(node: &NodeProto, why: &str) -> CouldNotRun {
 }
 
 /// A sparse constant with all its elements, each as wide as the engine has it.
-fn dense(sparse: &SparseTensorProto) -> Result<TensorProto, CouldNotRun> {
-    let invalid = |why: ReferenceError| CouldNotRun::Model(format!("a sparse initializer: {why}"));
+pub(crate) fn dense(sparse: &SparseTensorProto) -> Result<TensorProto, CouldNotRun> {
+    let invalid = |why: ReferenceError| CouldNotRun::Model(format!("a sparse constant: {why}"));
     let array = Array::from_sparse(sparse).map_err(invalid)?;
     let dims: Vec<i64> = array.dims.iter().map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX)).collect();
     let tensor = match &array.data {

@@ -1,4 +1,4 @@
-//! Gemm, and the scales of Upsample.
+//! Gemm, Mean, and the scales of Upsample.
 
 use super::super::proto::{attribute, constant, doubles, float, input, int, label, make, with_ints};
 use super::Writer;
@@ -24,6 +24,15 @@ impl Writer {
         };
         let c = self.scaled(c.to_owned(), float(node, "beta"), &format!("{output}/beta"));
         self.finish("Add", &[&product, &c], output);
+    }
+
+    /// The sum of all, divided by their number. The engine's own Mean panics where it has not found the type of what comes out.
+    pub(crate) fn mean(&mut self, node: &NodeProto) {
+        let output = label(node);
+        let inputs: Vec<&str> = node.input.iter().map(String::as_str).collect();
+        let sum = self.emit("Sum", &inputs, &format!("{output}/sum"));
+        let count = self.scalar(inputs.len() as f64, &format!("{output}/count"));
+        self.finish("Div", &[&sum, &count], output);
     }
 
     fn scaled(&mut self, value: String, factor: Option<f32>, wanted: &str) -> String {

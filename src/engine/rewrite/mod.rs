@@ -1,5 +1,5 @@
-//! Nodes as the engine is to have them: what it lacks as operators of our own, Gemm as a product and a sum, which it has in
-//! f64, and casts around what it has in f32 only.
+//! Nodes as the engine is to have them: what it lacks as operators of our own, Gemm as a product and a sum and Mean as a sum and
+//! a quotient, which it has in f64, and casts around what it has in f32 only.
 
 mod linear;
 mod transposed;
@@ -63,6 +63,7 @@ impl Writer {
         }
         match treatment(&node, self.opset) {
             Treatment::Narrow { inputs, outputs } => self.narrow(node, inputs, outputs),
+            Treatment::Rewrite if node.op_type() == "Mean" => self.mean(&node),
             Treatment::Rewrite => self.gemm(&node),
             Treatment::Reference => self.nodes.push(own_op::node(&node, self.opset)),
             Treatment::Native | Treatment::Opaque => self.nodes.push(node),
