@@ -181,3 +181,60 @@ fn a_constant_that_is_no_number_overflows_nowhere() {
     let verdict = judge("float[N,3] x", &sum("nan, -1, -0.0", "r = Relu (c)"), &sum("nan, 0, -0.0", "r = Identity (c)"));
     assert!(verdict.outcome != Outcome::Differs, "{verdict:#?}");
 }
+
+#[test]
+fn a_bias_that_is_a_value_takes_part_in_what_is_multiplied() {
+    let of = |body: &str| {
+        format!(
+            "<float[2,2,1,1] w = {{1, 2, 3, 4}}, float[2,2,1,1] v = {{2, 4, 1.5, 2}}, float[2,2,1,1] u = {{2, 1, 6, 2}},
+              float[2,1,1] k = {{2, 0.5}}, float[2] l = {{2, 0.5}}, float[2] m = {{0.5, 2}}> {{ {body} }}"
+        )
+    };
+    for inputs in ["float[2,2,4,4] x, float[2] b", "float[N,2,H,W] x, float[Q] b"] {
+        let behind = of("c = Conv (x, w, b) o = Mul (c, k)");
+        equal(inputs, &behind, &of("d = Mul (b, l) o = Conv (x, v, d)"));
+        refused(inputs, &behind, &of("d = Mul (b, m) o = Conv (x, v, d)"));
+        refused(inputs, &behind, &of("o = Conv (x, v, b)"));
+        let before = of("c = Mul (x, k) o = Conv (c, w, b)");
+        equal(inputs, &before, &of("o = Conv (x, u, b)"));
+        refused(inputs, &before, &of("d = Mul (b, l) o = Conv (x, u, d)"));
+    }
+    let of = |body: &str| {
+        format!("<float[2,2] w = {{1, 2, 3, 4}}, float[2,2] v = {{2, 1, 6, 2}}, float[2] k = {{2, 0.5}}> {{ {body} }}")
+    };
+    let inputs = "float[2,2] x, float[2,2] b";
+    let behind = of("c = Gemm <beta = 2.0> (x, w, b) o = Mul (c, k)");
+    equal(inputs, &behind, &of("d = Mul (b, k) o = Gemm <beta = 2.0> (x, v, d)"));
+    refused(inputs, &behind, &of("d = Mul (b, k) o = Gemm (x, v, d)"));
+    refused(inputs, &behind, &of("o = Gemm <beta = 2.0> (x, v, b)"));
+}
+
+#[test]
+fn channels_times_zero_before_a_border_leave_nothing() {
+    let of = |body: &str| {
+        format!(
+            "<float[1,2,3,3] w = fill(1.5), float[1,2,3,3] v = {{3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+              float[1,2,3,3] u = {{3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0.25}},
+              float[2,1,1] k = {{2, 0}}, float[2,1,1] s = {{0, 1}}> {{ {body} }}"
+        )
+    };
+    let (inputs, before) = ("float[N,2,H,W] x", of("c = Mul (x, k) o = Conv <pads = [1,1,1,1]> (c, w)"));
+    equal(inputs, &before, &of("o = Conv <pads = [1,1,1,1]> (x, v)"));
+    refused(inputs, &before, &of("o = Conv <pads = [1,1,1,1]> (x, u)"));
+    // Shifted where it is multiplied by zero, it is seen at the border.
+    let shifted = of("d = Mul (x, k) c = Add (d, s) o = Conv <pads = [1,1,1,1]> (c, w)");
+    refused(inputs, &shifted, &of("o = Conv <pads = [1,1,1,1]> (x, v)"));
+}
+
+#[test]
+fn automatic_pads_are_none_for_windows_of_one_tap_alone() {
+    let of = |taps: &str, body: &str| {
+        format!("<float[1,2,{taps}] w = fill(0.5), float[2,1] s = {{1, 3}}, float[1] b = {{2}}> {{ {body} }}")
+    };
+    let (before, after) = (
+        r#"a = Add (x, s) o = Conv <auto_pad = "SAME_UPPER", strides = [2]> (a, w)"#,
+        r#"o = Conv <auto_pad = "SAME_UPPER", strides = [2]> (x, w, b)"#,
+    );
+    equal("float[N,2,T] x", &of("1", before), &of("1", after));
+    refused("float[N,2,T] x", &of("2", before), &of("2", after));
+}

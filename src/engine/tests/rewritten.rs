@@ -306,3 +306,36 @@ fn automatic_pads_of_a_transposed_convolution_that_are_none() {
         assert_eq!(made(&format!(r#"auto_pad: string = "{mode}", strides: ints = [1, 2]"#)), expected, "{mode}");
     }
 }
+
+#[test]
+fn a_mean_of_values_whose_type_is_found_behind_it_alone() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[2,2] x, float[2] z) => (float[2,2] y)
+        <float[2,2] w = {1, 2, 3, 4}> { m = Mean (x, z) y = MatMul (m, w) }"#;
+    let read = [("x", floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0])), ("z", floats(&[2], &[5.0, 6.0]))];
+    gives(text, &read, "y", &floats(&[2, 2], &[15.0, 22.0, 19.0, 28.0]));
+}
+
+#[test]
+fn a_sparse_constant_is_the_dense_one() {
+    let text = r#"<ir_version: 8, opset_import: ["" : 17]> g (float[3] x) => (float[3] y) { c = Constant () y = Add (x, c) }"#;
+    let mut model = model(text);
+    let tensor = |dims: &[i64], raw_data: Vec<u8>, data_type: i32| crate::onnx::TensorProto {
+        dims: dims.to_vec(),
+        data_type: Some(data_type),
+        raw_data: Some(raw_data),
+        ..Default::default()
+    };
+    let sparse = crate::onnx::SparseTensorProto {
+        values: Some(tensor(&[1], 8.0_f32.to_le_bytes().to_vec(), 1)),
+        indices: Some(tensor(&[1], 1_i64.to_le_bytes().to_vec(), 7)),
+        dims: vec![3],
+    };
+    model.graph.as_mut().unwrap().node[0].attribute = vec![crate::onnx::AttributeProto {
+        name: Some("sparse_value".to_owned()),
+        r#type: Some(crate::onnx::attribute_proto::AttributeType::SparseTensor.into()),
+        sparse_tensor: Some(sparse),
+        ..Default::default()
+    }];
+    let made = run_model(model, Branch::Then, &[("x", floats(&[3], &[1.0, 2.0, 3.0]))], &[]).unwrap();
+    assert_eq!(made.get("y"), Some(&floats(&[3], &[1.0, 10.0, 3.0])));
+}
