@@ -1,9 +1,12 @@
 //! Sizes for inputs: what the model declares, what the user says, and defaults that are reported.
 
+mod fixed;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use fixed::{Fixed, state};
 
 use super::CouldNotRun;
 use super::array::{Array, count};

@@ -15,7 +15,6 @@ pub(crate) mod convert;
 pub(crate) mod cost;
 pub(crate) mod error;
 mod evaluate;
-mod fixed;
 pub(crate) mod flatten;
 pub(crate) mod framework;
 pub(crate) mod given;

@@ -8,7 +8,7 @@ use super::opaque::{self, Opaque};
 use super::operators::{Treatment, treatment};
 use super::proto::{graphs, opset};
 use super::widen::{self, Floats};
-use super::{CouldNotRun, fixed, lint, rewrite};
+use super::{CouldNotRun, lint, rewrite};
 use crate::onnx::{GraphProto, ModelProto, NodeProto};
 
 /// A model that the engine can run in f64. Values of the main graph keep their names.
@@ -18,7 +18,7 @@ pub struct Prepared {
     pub model: ModelProto,
     /// What its floats are.
     pub floats: Floats,
-    /// The inputs, without those that have an initializer, and the outputs, as they were declared, with the extents that constants fix.
+    /// The inputs, without those that have an initializer, and the outputs, as they were declared.
     pub signature: ModelProto,
     /// Whether there was an If, so that the other branch is another model.
     pub branches: bool,
@@ -141,11 +141,10 @@ pub(crate) fn prepare_stored(model: ModelProto, branch: Branch) -> Result<Prepar
     Ok(Prepared { model, floats: Floats::Stored, signature, branches, narrow: vec![], assumptions, opaque, sizes })
 }
 
-/// The inputs without those that have an initializer, and the outputs, of a graph, with the extents that its constants fix.
+/// The inputs without those that have an initializer, and the outputs, of a graph.
 pub(crate) fn declared(graph: &GraphProto) -> ModelProto {
     let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
     let inputs = graph.input.iter().filter(|input| !constants.contains(input.name()));
-    let mut signature = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };
-    fixed::state(graph, &mut signature);
-    ModelProto { graph: Some(signature), ..ModelProto::default() }
+    let graph = GraphProto { input: inputs.cloned().collect(), output: graph.output.clone(), ..GraphProto::default() };
+    ModelProto { graph: Some(graph), ..ModelProto::default() }
 }

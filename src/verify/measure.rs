@@ -6,6 +6,7 @@
 //! claimed. This must not know what a fold is, nor what stands in the other file.
 
 mod extent;
+mod fixed;
 mod integers;
 mod moves;
 mod shapes;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::model::{Dim, Graph, Node, NodeId, Origin, ScopeId, Shape, ValueId};
 pub use extent::Extent;
+pub(crate) use fixed::fixed;
 use view::View;
 pub(crate) use view::constant;
 

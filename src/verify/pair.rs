@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::side::Side;
 use super::slowly;
 use crate::engine::array::{Array, fingerprint};
-use crate::engine::bind::{Asked, InputSpec, Sizes, choices};
+use crate::engine::bind::{Asked, Fixed, InputSpec, Sizes, choices, state};
 use crate::engine::cost::Cost;
 use crate::engine::flatten::Branch;
 use crate::engine::given::Given;
@@ -52,6 +52,8 @@ pub struct Pair {
     pub freeze: bool,
     /// What the user says about sizes.
     pub sizes: Sizes,
+    /// Extents that are open in the first model and that its constants fix.
+    pub fixed: Fixed,
     /// A file or folder with values for some or all inputs, as [`Given`] reads it.
     pub inputs: Option<PathBuf>,
     /// The seed of the values for the others.
@@ -222,7 +224,7 @@ impl Pair {
         let nodes = model.graph.iter().flat_map(|graph| &graph.node).chain(model.functions.iter().flat_map(|f| &f.node));
         let chooses = nodes.into_iter().any(|node| graphs(node).next().is_some());
         let mut jumps = false;
-        let prepared = prepare_edited(model, branch, &mut |graph| {
+        let mut prepared = prepare_edited(model, branch, &mut |graph| {
             if let Some(operator) = compare::random(graph) {
                 let why = "it draws numbers at random".to_owned();
                 return Err(CouldNotRun::Operator { operator, node: String::new(), why });
@@ -237,6 +239,7 @@ impl Pair {
         let (branches, assumptions, drawn) = (prepared.branches, prepared.assumptions.clone(), prepared.drawn_outputs());
         let opaque: Vec<(u64, String)> = prepared.opaque.iter().map(|node| (node.function, node.read.clone())).collect();
         let taps: Vec<String> = opaque.iter().map(|(_, read)| read.clone()).collect();
+        state(&mut prepared.signature, &self.fixed);
         let loaded = Loaded::parse(prepared, &taps)?;
         Ok(Opened { loaded, branches, unit, jumps, version, chooses, drawn, opaque, assumptions })
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::CouldNotRun;
 use crate::engine::array::Array;
-use crate::engine::bind::{InputSpec, Sizes};
+use crate::engine::bind::{Fixed, InputSpec, Sizes};
 use crate::engine::given::Given;
 use crate::verify::region::{Settings, Shapes};
 use crate::verify::side::Side;
@@ -49,6 +49,8 @@ pub struct Relay {
     pub units_once: f64,
     /// What the user says about sizes.
     pub sizes: Sizes,
+    /// Extents that are open in the first model and that its constants fix.
+    pub fixed: Fixed,
     /// A file or folder with values for some or all inputs, as [`Given`] reads it.
     pub inputs: Option<PathBuf>,
     /// Folders of the same kind, each for a run more; those that do not fit are left out.

@@ -92,6 +92,7 @@ fn cases(draw: &mut Draw) -> Vec<(f64, String)> {
         one(x, "", "Flatten (x)"),
         one(x, "int64[2] s = {3, 1}", "Gather <axis = 2> (x, s)"),
         one(x, "", "Identity (x)"),
+        one(x, "", "Neg (x)"),
         one(x, "", "Relu (x)"),
         one(x, "", &format!("LeakyRelu <alpha = {slope:?}> (x)")),
         two(&channel, "PRelu (x, w)"),

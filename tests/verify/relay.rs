@@ -55,6 +55,7 @@ fn relayed(before: &[u8], after: &[u8], output: &str) -> Result<RelayReport, Cou
         units: 1.0,
         units_once: 1.0,
         sizes: Default::default(),
+        fixed: std::collections::BTreeMap::new(),
         inputs: None,
         data_sets: vec![],
         taps: vec!["y".to_owned()],

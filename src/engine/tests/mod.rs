@@ -1,6 +1,5 @@
 //! Small models through the whole room: prepared, run by the engine, and compared with results worked out by hand.
 
-mod fixed;
 mod nested;
 mod opaque;
 mod refused;

@@ -1,7 +1,7 @@
 //! Both models run side by side where their files cannot be matched, and what that adds to what is said of them.
 
 use super::own;
-use super::run::{run, sizes};
+use super::run::{fixed, run, sizes};
 use super::{Graph, Outcome, Side, Verdict, VerifyOptions};
 use crate::engine::{CouldNotRun, ENGINE};
 use crate::verify::wording::Wording;
@@ -14,7 +14,7 @@ pub(in crate::verify) fn side_by_side(
     sides: &(Side, Side),
     options: &VerifyOptions,
 ) {
-    let report = match run(Job::Pair(pair(sides, options)), graphs, options) {
+    let report = match run(Job::Pair(pair(graphs.0, sides, options)), graphs, options) {
         Ok(Done::Pair(report)) => Ok(report),
         Ok(_) => Err(CouldNotRun::Child("it answered another question".to_owned())),
         Err(reason) => Err(reason),
@@ -51,14 +51,14 @@ pub(in crate::verify) fn evidence(
     sides: &(Side, Side),
     options: &VerifyOptions,
 ) {
-    match run(Job::Pair(pair(sides, options)), graphs, options) {
+    match run(Job::Pair(pair(graphs.0, sides, options)), graphs, options) {
         Ok(Done::Pair(report)) => verdict.differences.extend(report.runs.iter().flat_map(differences)),
         Ok(_) => {}
         Err(reason) => super::no_answer(verdict, &reason),
     }
 }
 
-fn pair(sides: &(Side, Side), options: &VerifyOptions) -> Pair {
+fn pair(first: &Graph<'_>, sides: &(Side, Side), options: &VerifyOptions) -> Pair {
     // The files as they stand: what they are matched by is doubted here.
     let plain = |side: &Side| Side { wording: Wording::default(), ..side.clone() };
     Pair {
@@ -66,6 +66,7 @@ fn pair(sides: &(Side, Side), options: &VerifyOptions) -> Pair {
         after: plain(&sides.1),
         freeze: options.freeze,
         sizes: sizes(options),
+        fixed: fixed(first),
         inputs: options.inputs.clone(),
         seed: options.seed,
     }

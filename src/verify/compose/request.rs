@@ -44,6 +44,7 @@ pub(super) fn relay(
         units: options.tier.units(),
         units_once: Tier::Own.units(),
         sizes: run::sizes(options),
+        fixed: run::fixed(graphs.0),
         inputs: options.inputs.clone(),
         // Who gives inputs wants those, and who is in a hurry no further runs.
         data_sets: if options.inputs.is_none() && options.regions { engine::data_sets(&sides.0.file) } else { vec![] },

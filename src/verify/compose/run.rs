@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Certified, Evidence, Execution, Graph, Legal, Outcome, Side, Site, Verdict, VerifyOptions, not_run, plain};
 use super::{alone, own, pair, request};
 use crate::engine::{self, CouldNotRun, ENGINE, InputSpec};
-use crate::model::Payload;
+use crate::model::{Payload, ScopeId};
 use crate::verify::certify::certify;
 use crate::verify::region::{Settings, Shapes};
 use crate::verify::{Difference, Runner, Tap};
@@ -154,6 +154,12 @@ pub(super) fn sizes(options: &VerifyOptions) -> engine::Sizes {
         values: shapes(&options.values),
         ..engine::Sizes::default()
     }
+}
+
+/// The extents that the first file leaves open and fixes all the same; none where it cannot be read, which is told elsewhere.
+pub(super) fn fixed(graph: &Graph<'_>) -> engine::bind::Fixed {
+    let open = !crate::verify::align::fixed_inputs(graph, ScopeId(0));
+    if open { crate::verify::measure::fixed(graph).unwrap_or_default() } else { engine::bind::Fixed::new() }
 }
 
 /// Whether somebody has said on what to run and that cannot be done: then nothing else stands in for it.

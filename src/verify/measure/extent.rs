@@ -33,6 +33,17 @@ impl Extent {
         Extent([(vec![Atom::Axis(input.to_owned(), axis)], 1)].into())
     }
 
+    /// The axis of an input whose extent it is.
+    pub fn as_axis(&self) -> Option<(&str, usize)> {
+        match self.0.iter().next().filter(|_| self.0.len() == 1) {
+            Some((product, 1)) => match &product[..] {
+                [Atom::Axis(input, axis)] => Some((input, *axis)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The number that it is for all inputs.
     pub fn as_number(&self) -> Option<i64> {
         match self.0.iter().next() {

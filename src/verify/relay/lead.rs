@@ -7,6 +7,7 @@ use super::edit::{self, FlatSite};
 use super::post::Maker;
 use super::{Relay, STOPPED};
 use crate::engine::array::{Array, fingerprint};
+use crate::engine::bind::state;
 use crate::engine::flatten::Branch;
 use crate::engine::load::load;
 use crate::engine::prepare::{Prepared, prepare_edited};
@@ -50,6 +51,7 @@ impl Lead {
             Ok(())
         })?;
         prepared.sized(&relay.sizes);
+        state(&mut prepared.signature, &relay.fixed);
         let opaque: Vec<String> = prepared.opaque.iter().map(|opaque| opaque.read.clone()).collect();
         let of = |site: &FlatSite| site.inputs.iter().chain(site.outputs.iter().map(|o| &o.name)).cloned().collect::<Vec<_>>();
         let taps: Vec<String> = edit::in_order(&sites).flat_map(of).chain(opaque.iter().chain(&relay.taps).cloned()).collect();

@@ -191,11 +191,11 @@ fn places(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, BTreeSet<Vec<u8>>)>
     all
 }
 
-/// What a file remarks about a value in a nested graph, where nobody follows what loops and functions are given; what it remarks of
-/// others is not believed, as engines do not hold values to it.
+/// What a file remarks about a value in a function, where nobody follows what it is given; what it remarks of others is not believed,
+/// as engines do not hold values to it.
 fn remarked(graph: &Graph<'_>, site: &Site, name: &str) -> Option<Shape> {
     let scope = site.region.scopes.0;
-    graph.lookup(scope, name).filter(|_| scope != ScopeId(0)).and_then(|value| graph.declared_shape(value))
+    graph.lookup(scope, name).filter(|_| graph.root(scope) != ScopeId(0)).and_then(|value| graph.declared_shape(value))
 }
 
 /// The values of which not even the number of axes is known.

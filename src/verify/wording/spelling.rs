@@ -179,7 +179,12 @@ fn padded(read: Read<'_, '_>, node: &Node<'_>) -> Option<NodeProto> {
         }
         let reach = taps.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
         let last = ((size - 1) / stride).checked_mul(stride)?;
-        let missing = last.checked_add(reach)?.checked_sub(size)?.max(0);
+        let missing = last.checked_add(reach)?.checked_sub(size)?;
+        // Runtimes crop what a pool sees where its windows are shorter than their stride, and leave its dilations out.
+        if node.proto.op_type() != "Conv" && (missing < 0 || dilation != 1) {
+            return None;
+        }
+        let missing = missing.max(0);
         let fewer = missing / 2;
         begins.push(if upper { fewer } else { missing - fewer });
         ends.push(if upper { missing - fewer } else { fewer });
