@@ -84,6 +84,18 @@ pub(super) fn compare<T>(
     super::asked(&a, options)?;
     taps::check(&options.taps, &a, &b)?;
     let found = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
+    let read = (Wording::read(&a), Wording::read(&b));
+    if found.wrong() > 0 && !(read.0.is_empty() && read.1.is_empty()) {
+        // Without nodes that nobody reads, and else as they stand.
+        let side = |side: &Side, wording: Wording| Side { wording, ..side.clone() };
+        let fewer = (side(&sides.0, read.0), side(&sides.1, read.1));
+        let models = (fewer.0.open()?, fewer.1.open()?);
+        let (a, b) = graphs(&fewer, &models, options)?;
+        let better = judged((&a, &b), (&Measures::default(), &Measures::default()), options)?;
+        if better.wrong() == 0 && better.explains_more_than(&found) {
+            return then(Files { sides: &fewer, graphs: (&a, &b), found: better });
+        }
+    }
     if found.wrong() + found.otherwise + found.waiting() > 0 {
         let reworded = reworded(&sides, (&a, &b), options)?;
         let models = (reworded.0.open()?, reworded.1.open()?);

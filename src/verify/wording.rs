@@ -35,6 +35,8 @@ pub struct Wording {
     pub renamed: BTreeMap<String, String>,
     /// Nodes that are written otherwise, as messages, by the first value that each makes in the file.
     pub nodes: BTreeMap<String, Vec<u8>>,
+    /// Whether there are nodes that nobody reads, which go.
+    pub unread: bool,
 }
 
 impl Wording {
@@ -47,9 +49,14 @@ impl Wording {
         Ok(Wording { nodes: spelling::otherwise(Read { graph, measures: &measures }), ..Wording::default() })
     }
 
+    /// Words in which the nodes that nobody reads go.
+    pub fn read(graph: &Graph<'_>) -> Wording {
+        Wording { unread: unread::any(graph), ..Wording::default() }
+    }
+
     /// Whether everything stays as it is.
     pub fn is_empty(&self) -> bool {
-        self.twins.is_empty() && self.renamed.is_empty() && self.nodes.is_empty()
+        self.twins.is_empty() && self.renamed.is_empty() && self.nodes.is_empty() && !self.unread
     }
 
     /// The names of values in the file, by those that they were given.
@@ -106,6 +113,6 @@ pub fn between(a: &Graph<'_>, b: &Graph<'_>, kept: &[String]) -> Result<(Wording
     let (ours, theirs) = (classes::number(read.0)?, classes::number(read.1)?);
     let renamed = names::guess((read.0, &ours), (read.1, &theirs), kept)?;
     let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
-    let first = Wording { twins: ours.twins(a, &kept), ..Wording::default() };
-    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, ..Wording::default() }))
+    let first = Wording { twins: ours.twins(a, &kept), ..Wording::read(a) };
+    Ok((first, Wording { twins: theirs.twins(b, &kept), renamed, ..Wording::read(b) }))
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[cfg(feature = "tract")]
+mod accepted;
+#[cfg(feature = "tract")]
 mod alone;
 #[cfg(feature = "tract")]
 #[path = "../bound/mod.rs"]

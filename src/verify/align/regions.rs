@@ -10,12 +10,15 @@ impl Aligner<'_, '_> {
         if only_a.is_empty() && only_b.is_empty() {
             return;
         }
-        let made = |g: &Graph<'_>, id: ScopeId| {
-            let values = g.scope(id).nodes.iter().flat_map(|n| g.node(*n).outputs.iter().flatten());
+        // A result that nobody reads may give its name to another.
+        let made = |g: &Graph<'_>, alive: &BTreeSet<NodeId>, id: ScopeId| {
+            let values = g.scope(id).nodes.iter().filter(|n| alive.contains(n)).flat_map(|n| g.node(*n).outputs.iter().flatten());
             values.chain(&g.scope(id).inputs).map(|v| g.value(*v).name.to_owned()).collect::<BTreeSet<_>>()
         };
-        let (in_a, in_b) = (made(self.a, scopes.0), made(self.b, scopes.1));
-        let survives = |name: &str| in_a.contains(name) && in_b.contains(name);
+        let (in_a, in_b) = (made(self.a, &self.alive.0, scopes.0), made(self.b, &self.alive.1, scopes.1));
+        let (seen_a, seen_b) = (seen(self.a, &self.alive.0, scopes.0), seen(self.b, &self.alive.1, scopes.1));
+        let is_seen = |name: &str| seen_a.contains(name) || seen_b.contains(name);
+        let survives = |name: &str| in_a.contains(name) && in_b.contains(name) && is_seen(name);
         let all: Vec<(bool, NodeId)> = only_a.iter().map(|n| (true, *n)).chain(only_b.iter().map(|n| (false, *n))).collect();
         let graph = |first: bool| if first { self.a } else { self.b };
         // Nodes meet at a name: of a value of one file only, or of a value that both produce.
@@ -75,6 +78,13 @@ impl Aligner<'_, '_> {
         let outputs_after = outputs.clone();
         self.out.regions.push(Region { scopes, before, after, inputs, outputs, outputs_after });
     }
+}
+
+/// The values of a graph that something reads whose results matter.
+fn seen<'m>(g: &Graph<'m>, alive: &BTreeSet<NodeId>, id: ScopeId) -> BTreeSet<&'m str> {
+    let matters = |user: &Use| if let Use::Node(node, _) = user { alive.contains(node) } else { true };
+    let values = g.scope(id).nodes.iter().flat_map(|n| g.node(*n).outputs.iter().flatten()).chain(&g.scope(id).inputs);
+    values.filter(|v| g.value(**v).uses.iter().any(matters)).map(|v| g.value(*v).name).collect()
 }
 
 /// What a set of nodes reads from outside and what it produces that survives.

@@ -21,6 +21,8 @@ pub(super) enum Compared {
     Tallied(Box<Tally>, Vec<String>),
     /// Something that is no number differs.
     Differs(String),
+    /// The sides are made of different values, as far as each was followed.
+    Elsewhere(String),
 }
 
 /// The region's sides with their files.

@@ -84,24 +84,51 @@ fn too_short(asked: usize) -> String {
     format!("windows one behind the other that reach {asked} elements, farther than the extents that are at hand")
 }
 
-/// What nodes that lay elements out otherwise make, by name, as far as windows behind them ask for it.
-pub(super) fn laid_out(graph: &Graph<'_>, forms: &[Form]) -> Vec<(String, Reach)> {
+/// What has to be long enough inside: a value by name, how far windows behind it reach, and axes that never have more than one
+/// element.
+pub(super) type LaidOut = (String, Reach, Vec<i64>);
+
+/// What nodes that lay elements out otherwise make, as far as windows behind them ask for it.
+pub(super) fn laid_out(graph: &Graph<'_>, forms: &[Form]) -> Vec<LaidOut> {
     let [_, made] = reaches(graph, forms);
     if is_static(graph) {
         return vec![];
     }
-    made.into_iter().map(|(value, reach)| (graph.value(value).name.to_owned(), reach)).collect()
+    let ones = |value: ValueId| {
+        let is_maker = |form: &&Form| graph.node(form.node).outputs.contains(&Some(value));
+        forms.iter().find(is_maker).map_or(vec![], |form| reduced(graph, form))
+    };
+    made.into_iter().map(|(value, reach)| (graph.value(value).name.to_owned(), reach, ones(value))).collect()
+}
+
+/// The axes that a reduction leaves with one element each, whatever it reads.
+fn reduced(graph: &Graph<'_>, form: &Form) -> Vec<i64> {
+    let node = graph.node(form.node);
+    let attribute = |name: &str| node.proto.attribute.iter().find(|a| a.name() == name);
+    if !form.operator.starts_with("Reduce") || attribute("keepdims").is_some_and(|keeps| keeps.i() == 0) {
+        return vec![];
+    }
+    let given = || {
+        let (tensor, _) = graph.constant(node.inputs.get(1).copied().flatten()?).ok()?;
+        graph.tensor(tensor).integers(graph.model).ok()
+    };
+    attribute("axes").map(|axes| axes.ints.clone()).or_else(given).unwrap_or_default()
 }
 
 /// Whether what was made is as long as it has to be.
 ///
 /// # Errors
 /// Windows that reach farther.
-pub(super) fn are_met(laid_out: &[(String, Reach)], values: &Values) -> Read<()> {
-    for (name, reach) in laid_out {
+pub(super) fn are_met(laid_out: &[LaidOut], values: &Values) -> Read<()> {
+    for (name, reach, ones) in laid_out {
         let Some(dims) = values.get(name).and_then(|drawn| drawn.first()).map(|array| &array.dims) else { continue };
         let along = |back: usize| dims.len().checked_sub(back + 1).and_then(|axis| dims.get(axis)).copied().unwrap_or(1);
-        if let Some((_, more)) = reach.iter().find(|(back, more)| along(**back) <= **more) {
+        // Windows over an axis of one element see all that there ever is.
+        let is_one = |back: usize| {
+            let axis = dims.len().checked_sub(back + 1).and_then(|axis| i64::try_from(axis).ok());
+            axis.is_some_and(|axis| ones.contains(&axis) || ones.contains(&(axis - dims.len() as i64)))
+        };
+        if let Some((_, more)) = reach.iter().find(|(back, more)| along(**back) <= **more && !is_one(**back)) {
             return Err(too_short(more.saturating_add(1)));
         }
     }
@@ -163,7 +190,7 @@ mod tests {
         let met = |dims: &[usize], reach: &[(usize, usize)]| {
             let array = Array::float(dims.to_vec(), vec![0.0; dims.iter().product()]);
             let values = Values::from([("z".to_owned(), vec![Rc::new(array)])]);
-            are_met(&[("z".to_owned(), reach.iter().copied().collect())], &values).is_ok()
+            are_met(&[("z".to_owned(), reach.iter().copied().collect(), vec![])], &values).is_ok()
         };
         assert!(met(&[1, 2, 9], &[(0, 8), (2, 0)]));
         assert!(!met(&[1, 2, 8], &[(0, 8)]));
@@ -192,7 +219,7 @@ mod tests {
         for cut in ["Relu (a)", "Identity (a)", "Sum (a, a)", "Concat <axis = 0> (a, a)"] {
             assert_eq!(measured(cut), whole, "{cut}");
         }
-        let there = vec![("t".to_owned(), both.clone())];
+        let there = vec![("t".to_owned(), both.clone(), vec![])];
         for cut in ["Slice (a, one, all, two)", "Pad (a, off)", "Resize (a, \"\", by)"] {
             assert_eq!(measured(cut), (there.clone(), Some(both.clone())), "{cut}");
         }

@@ -65,7 +65,7 @@ struct Trial {
     /// Where the types of the first file's values end.
     ends: BTreeMap<String, f64>,
     /// What has to be long enough inside, on both sides.
-    laid_out: [Vec<(String, chains::Reach)>; 2],
+    laid_out: [Vec<chains::LaidOut>; 2],
     /// Other numbers that may be read beside data.
     others: Vec<BTreeMap<String, Array>>,
 }

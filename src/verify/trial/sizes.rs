@@ -16,6 +16,9 @@ use crate::verify::table::{self, Sizes};
 /// Extents up to this one say what a window makes of all: beyond, what it makes repeats itself.
 const EXTENTS: std::ops::RangeInclusive<i64> = 1..=2048;
 
+/// What stands for a product with a constant.
+const PRODUCT: &str = "a product with a constant";
+
 /// What must be the same on both sides.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
@@ -32,7 +35,12 @@ pub(super) fn unlike(a: &Graph<'_>, b: &Graph<'_>, site: &Site) -> Option<String
     if let Some(name) = sizes_read(a, &site.forms.0).into_iter().find(|name| !site.followed.contains(name)) {
         return Some(format!("sizes that are not followed (`{name}`), and that may lay elements out otherwise for other inputs"));
     }
-    let parts = |graph: &Graph<'_>, forms: &[Form]| forms.iter().filter_map(|form| part(graph, form)).collect::<Vec<Part>>();
+    let parts = |graph: &Graph<'_>, forms: &[Form]| {
+        let mut all: Vec<Part> = forms.iter().filter_map(|form| part(graph, form)).collect();
+        // Products with constants, one behind the other, are one.
+        all.dedup_by(|next, last| next == last && matches!(last, Part::Place(operator) if operator == PRODUCT));
+        all
+    };
     let (ours, theirs) = (parts(a, &site.forms.0), parts(b, &site.forms.1));
     let told = ours.iter().chain(&theirs).any(|part| matches!(part, Part::Node(..)));
     let (one, two) = (windows(&ours), windows(&theirs));
@@ -59,6 +67,8 @@ fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
     let strided = list("strides").iter().any(|stride| *stride != 1);
     let counts_all = is_set("count_include_pad") || list("pads").iter().all(|pad| *pad == 0);
     match operator {
+        // It takes each element by itself.
+        "Conv" if form.affine > 0 => None,
         "Conv" | "AveragePool" if strided && !automatic && !is_set("ceil_mode") && (operator == "Conv" || counts_all) => {
             Some(Part::Windows(counts(graph, form)))
         }
@@ -68,7 +78,7 @@ fn part(graph: &Graph<'_>, form: &Form) -> Option<Part> {
         _ if row.elementwise => None,
         "Cast" | "Dropout" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" | "BatchNormalization" => None,
         // A product of two axes is one as well.
-        "Gemm" => Some(Part::Place("MatMul".to_owned())),
+        "Gemm" | "MatMul" if !form.constants.is_empty() => Some(Part::Place(PRODUCT.to_owned())),
         _ if row.sizes >= Sizes::Alike => Some(Part::Place(operator.to_owned())),
         _ => Some(told(graph, form)),
     }

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::{Graph, ScopeId};
 use crate::onnx::{AttributeProto, GraphProto, NodeProto};
+
+/// Whether there is a node in the main graph whose outputs nobody reads.
+pub(super) fn any(graph: &Graph<'_>) -> bool {
+    let is_unread = |node| graph.node(node).outputs.iter().flatten().all(|value| graph.value(*value).uses.is_empty());
+    graph.scope(ScopeId(0)).nodes.iter().any(|node| is_unread(*node))
+}
 
 /// Puts a constant in the place of each node whose outputs nobody reads, so that the others keep theirs.
 pub(super) fn removed(graph: &mut GraphProto) {
