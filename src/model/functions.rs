@@ -16,6 +16,9 @@ fn key<'m>(domain: &'m str, name: &'m str, overload: &'m str) -> Key<'m> {
     (if is_standard_domain(domain) { "" } else { domain }, name, overload)
 }
 
+/// Domains in which runtimes have operators of their own; the standard one is empty.
+const KNOWN: [&str; 4] = ["", "ai.onnx.ml", "ai.onnx.training", "com.microsoft"];
+
 /// The functions of a model by what calls them.
 #[derive(Debug, Default)]
 pub struct Functions<'m> {
@@ -40,8 +43,9 @@ impl<'m> Functions<'m> {
                 twice.insert(key);
             }
         }
-        // Which of two is meant, nobody can tell; nodes that name them are left alone.
-        functions.by_key.retain(|key, _| !twice.contains(key));
+        // Which of two is meant, nobody can tell; nor whether a runtime takes a function or the operator of that name that it has
+        // itself (onnx.proto leaves that to runtimes). Nodes that name them are left alone.
+        functions.by_key.retain(|key, _| !twice.contains(key) && !KNOWN.contains(&key.0));
         functions.check()?;
         Ok(functions)
     }

@@ -238,3 +238,30 @@ fn automatic_pads_are_none_for_windows_of_one_tap_alone() {
     equal("float[N,2,T] x", &of("1", before), &of("1", after));
     refused("float[N,2,T] x", &of("2", before), &of("2", after));
 }
+
+/// Whether a function or the operator of its name is meant, runtimes decide.
+#[test]
+fn a_function_with_the_name_of_an_operator_may_be_either() {
+    for domain in ["", "ai.onnx.ml", "com.microsoft", "local"] {
+        let call = if domain.is_empty() { "Relu".to_owned() } else { format!("{domain}.Relu") };
+        let of = |body: &str| {
+            let text = format!(
+                r#"<ir_version: 10, opset_import: ["" : 17, "{domain}" : 17]>
+                g (float[N] x, float[N] z) => (float[N] y, float[N] w) <float k = {{-2}}> {{ w = {call} (z) {body} }}
+                <domain: "{domain}", opset_import: ["" : 17]> Relu (x) => (y) {{ y = Identity (x) }}"#
+            );
+            bnfold::sample::encode(&text.replace(r#""" : 17, "" : 17"#, r#""" : 17"#)).unwrap()
+        };
+        let (before, after) = (of(&format!("a = Mul (x, k) y = {call} (a)")), of(&format!("a = {call} (x) y = Mul (a, k)")));
+        let verdict = judge_with(&before, &after, &VerifyOptions { tier: Tier::Foreign, own_type: true, ..options() });
+        assert_eq!(verdict.outcome < Outcome::NotJudged, domain == "local", "{domain}: {verdict:#?}");
+    }
+}
+
+#[test]
+fn a_sum_that_has_no_room_in_32_bits_is_followed_no_further() {
+    let narrow = "<int32 c = {2147483646}, int64[1] k = {0}> { s = Shape (x) t = Cast <to = 6> (s) d = Add (t, c) e = Cast <to = 7> (d) o = Slice (v, k, e) }";
+    let wide = "<int64[1] c = {2147483646}, int64[1] k = {0}> { s = Shape (x) e = Add (s, c) o = Slice (v, k, e) }";
+    refused("float[N] x, float[L] v", narrow, wide);
+    equal("float[N] x, float[L] v", &narrow.replace("2147483646", "5"), &wide.replace("2147483646", "5"));
+}
