@@ -6,6 +6,7 @@
 //! claimed. This must not know what a fold is, nor what stands in the other file.
 
 mod extent;
+#[cfg(feature = "tract")]
 mod fixed;
 mod integers;
 mod moves;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::model::{Dim, Graph, Node, NodeId, Origin, ScopeId, Shape, ValueId};
 pub use extent::Extent;
+#[cfg(feature = "tract")]
 pub(crate) use fixed::fixed;
 use view::View;
 pub(crate) use view::constant;

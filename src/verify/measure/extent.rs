@@ -34,6 +34,7 @@ impl Extent {
     }
 
     /// The axis of an input whose extent it is.
+    #[cfg(feature = "tract")]
     pub fn as_axis(&self) -> Option<(&str, usize)> {
         match self.0.iter().next().filter(|_| self.0.len() == 1) {
             Some((product, 1)) => match &product[..] {
