@@ -175,6 +175,8 @@ fn translated(
         if let Entry::Vacant(place) = mapping.entry(*input) {
             let outlet = *outlets.get(input).ok_or_else(|| format_err!("an input is not there"))?;
             let fact = typed.outlet_fact(outlet)?.clone();
+            let rank = node.inputs.first().filter(|first| *first == input).map(|_| fact.rank());
+            ensure!(!lacks_channels(&node.op.name(), [rank, None]), "{} of a value without channels", node.op.name());
             place.insert(own.add_source(format!("read by {} {}", node.name, read.len()), fact)?);
             read.push(outlet);
         }

@@ -168,17 +168,17 @@ fn the_words_of_the_engine_are_said_once_and_without_its_trail() {
 fn a_reader_is_told_from_the_operator() {
     let beside = FOLDS
         .replace("(float[1,3,4,4] y)", "(float[1,3,4,4] y, float[1,3,4,4] z)")
-        .replace("m, v) }", "m, v) [neg1] z = Neg (c) }");
+        .replace("m, v) }", "m, v) [tanh1] z = Tanh (c) }");
     let folder = Folder::new(&[("beside.onnx", &beside)]);
     let said = folder.run(&["inspect", "beside.onnx"]).expect(0).out;
     assert!(
         said.contains(
-            "several-readers at neg1 (Neg)\n               the value between has other readers, too: this node is one;"
+            "several-readers at tanh1 (Tanh)\n               the value between has other readers, too: this node is one;"
         ),
         "{said}"
     );
     let page = folder.run(&["report", "beside.onnx", "--no-verify", "-o", "-"]).expect(0).out;
-    assert!(page.contains("aria-label=\"bn1 (BatchNormalization) stays, neg1 (Neg) reads what it reads\""), "{page}");
+    assert!(page.contains("aria-label=\"bn1 (BatchNormalization) stays, tanh1 (Tanh) reads what it reads\""), "{page}");
 }
 
 #[test]
