@@ -180,9 +180,9 @@ impl Tensor {
         self.dims.iter().product()
     }
 
-    /// The element type, if it is one of the four float types that are folded, and its elements can be read.
+    /// The element type, if it is one of the four float types that are folded.
     pub fn element(&self) -> Option<Element> {
-        element(self.data_type).filter(|_| !matches!(self.payload, Payload::Opaque))
+        element(self.data_type)
     }
 
     /// How it is computed, if it is.
